@@ -1,0 +1,19 @@
+//! The floor of the house: typed ids, resources, units of time and size, the shape of a pure
+//! brain, a seeded random number generator and invariants.
+//!
+//! It knows nothing of jobs, clusters, clocks, sockets or files. Everything here is plain data
+//! or pure arithmetic, so that every other crate may use it.
+
+pub mod id;
+mod invariant;
+pub mod machine;
+pub mod resources;
+pub mod rng;
+pub mod units;
+
+pub use id::{
+    CheckpointId, ExecutionAttempt, HexId, JobId, LeaderEpoch, LogIndex, OperatorId, VertexId,
+};
+pub use machine::{Machine, Monotonic, Now, WallTime};
+pub use resources::Resources;
+pub use rng::SeededRng;

@@ -1,0 +1,40 @@
+//! Keys of tasks: batches, buffers, channels, cancellation.
+
+use std::time::Duration;
+
+use super::keys;
+use crate::key::ConfigKey;
+use crate::value::MemorySize;
+
+keys! {
+    "Tasks and exchange"
+
+    /// How long a cancelled task may take to stop before it is ended by force. Flink's default is
+    /// 180 s; here an ended task host costs no more than its own job.
+    TASK_CANCELLATION_TIMEOUT: ConfigKey<Duration> =
+        ConfigKey::new("task.cancellation.timeout", "5 s").at_least("1 ms");
+
+    /// The size of a buffer between processes, and of the payload after which a batch is closed.
+    MEMORY_SEGMENT_SIZE: ConfigKey<MemorySize> =
+        ConfigKey::new("taskmanager.memory.segment-size", "32 kb")
+            .at_least("4 kb")
+            .at_most("64 mb");
+
+    /// How many batches or buffers a channel may hold before its sender waits. Flink's default
+    /// is 2.
+    NETWORK_BUFFERS_PER_CHANNEL: ConfigKey<u32> =
+        ConfigKey::new("taskmanager.network.memory.buffers-per-channel", "8")
+            .at_least("1")
+            .at_most("65536");
+
+    /// How many bytes a channel may hold before its sender waits. A single larger batch is let
+    /// through alone.
+    EXCHANGE_BYTES_PER_CHANNEL: ConfigKey<MemorySize> =
+        ConfigKey::new("weir.exchange.bytes-per-channel", "256 kb")
+            .at_least("4 kb")
+            .at_most("1 gb");
+
+    /// The number of records after which a batch is closed.
+    BATCH_MAX_RECORDS: ConfigKey<u32> =
+        ConfigKey::new("weir.batch.max-records", "1024").at_least("1").at_most("1048576");
+}

@@ -1,0 +1,378 @@
+//! [`Text`]: an immutable string of 16 bytes that keeps up to 15 bytes inside itself.
+//!
+//! The string of text sources and examples. A word costs no allocation, a longer text one that
+//! its clones share. It derefs to `str`, compares and hashes as one, and serialises as one.
+//!
+//! ```text
+//! inline  lo = bytes 0..8   hi = bytes 8..15, length in the top byte (0..=15)
+//! shared  lo = pointer      hi = length,      0xff   in the top byte
+//! ```
+//!
+//! Unused inline bytes are zero, so two short texts are equal exactly when both words are.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::{
+    alloc::{Layout, alloc, dealloc, handle_alloc_error},
+    borrow::Borrow,
+    cmp::Ordering,
+    fmt,
+    hash::{Hash, Hasher},
+    ops::Deref,
+    ptr, slice,
+    sync::atomic::{AtomicUsize, Ordering as MemoryOrder, fence},
+};
+
+/// Longest text kept inside.
+const INLINE_MAX: usize = 15;
+const SHARED_TAG: u64 = 0xff;
+const LENGTH_MASK: u64 = (1 << 56) - 1;
+/// Bytes before a shared text's own: its reference count.
+const HEADER_BYTES: usize = size_of::<AtomicUsize>();
+
+/// An immutable string; short ones are stored inline. See the module's documentation.
+///
+/// ```
+/// use weir_dataflow::Text;
+/// let word = Text::from("weir");
+/// assert_eq!(word, "weir");
+/// assert_eq!(word.to_uppercase(), "WEIR");
+/// ```
+#[repr(C)]
+pub struct Text {
+    lo: u64,
+    hi: u64,
+}
+
+// SAFETY: a shared text is immutable and its count is atomic, so it may be sent and shared.
+unsafe impl Send for Text {}
+// SAFETY: as above.
+unsafe impl Sync for Text {}
+
+impl Text {
+    /// The empty text.
+    pub const fn new() -> Self {
+        Self { lo: 0, hi: 0 }
+    }
+
+    /// The text as a slice.
+    #[inline]
+    pub fn as_str(&self) -> &str {
+        // SAFETY: the bytes come from a `str` and never change.
+        unsafe { std::str::from_utf8_unchecked(self.as_bytes()) }
+    }
+
+    /// The UTF-8 bytes.
+    #[inline]
+    pub fn as_bytes(&self) -> &[u8] {
+        let (data, len) = if self.is_shared() {
+            (self.shared_bytes(), (self.hi & LENGTH_MASK) as usize)
+        } else {
+            (ptr::from_ref(self).cast::<u8>(), (self.hi >> 56) as usize)
+        };
+        // SAFETY: shared, the block holds `len` initialised bytes; inline, the first `len` <= 15
+        // bytes of the two little-endian words are the text.
+        unsafe { slice::from_raw_parts(data, len) }
+    }
+
+    /// The two words of a text that is stored inline, in the layout the key hash is defined on.
+    #[inline]
+    pub(crate) fn inline_words(&self) -> Option<(u64, u64)> {
+        (!self.is_shared()).then_some((self.lo, self.hi))
+    }
+
+    #[inline]
+    fn is_shared(&self) -> bool {
+        self.hi >> 56 == SHARED_TAG
+    }
+
+    fn shared_bytes(&self) -> *const u8 {
+        // SAFETY: a shared text's block starts with the header.
+        unsafe { (self.lo as usize as *const u8).add(HEADER_BYTES) }
+    }
+
+    fn count(&self) -> &AtomicUsize {
+        debug_assert!(self.is_shared());
+        // SAFETY: the block starts with an aligned count and lives while a text points to it.
+        unsafe { &*(self.lo as usize as *const AtomicUsize) }
+    }
+
+    fn layout(len: usize) -> Layout {
+        Layout::from_size_align(HEADER_BYTES + len, align_of::<AtomicUsize>())
+            .expect("a text is shorter than half the address space")
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn shared(bytes: &[u8]) -> Self {
+        let layout = Self::layout(bytes.len());
+        // SAFETY: the layout is not empty; the block is checked, then initialised in full.
+        unsafe {
+            let block = alloc(layout);
+            if block.is_null() {
+                handle_alloc_error(layout);
+            }
+            block.cast::<AtomicUsize>().write(AtomicUsize::new(1));
+            ptr::copy_nonoverlapping(bytes.as_ptr(), block.add(HEADER_BYTES), bytes.len());
+            Self { lo: block as usize as u64, hi: (SHARED_TAG << 56) | bytes.len() as u64 }
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn release(&mut self) {
+        if self.count().fetch_sub(1, MemoryOrder::Release) == 1 {
+            fence(MemoryOrder::Acquire);
+            let len = (self.hi & LENGTH_MASK) as usize;
+            // SAFETY: this was the last text that pointed to the block, made by `shared`.
+            unsafe { dealloc(self.lo as usize as *mut u8, Self::layout(len)) }
+        }
+    }
+}
+
+/// Up to 15 bytes as two zero-padded little-endian words, without the length.
+#[inline]
+pub(crate) fn short_words(bytes: &[u8]) -> (u64, u64) {
+    let len = bytes.len();
+    debug_assert!(len <= INLINE_MAX);
+    let u64_at = |at: usize| {
+        let mut word = [0; 8];
+        word.copy_from_slice(&bytes[at..at + 8]);
+        u64::from_le_bytes(word)
+    };
+    let u32_at = |at: usize| {
+        let mut word = [0; 4];
+        word.copy_from_slice(&bytes[at..at + 4]);
+        u64::from(u32::from_le_bytes(word))
+    };
+    if len > 8 {
+        (u64_at(0), u64_at(len - 8) >> (8 * (16 - len)))
+    } else if len == 8 {
+        (u64_at(0), 0)
+    } else if len >= 4 {
+        (u32_at(0) | (u32_at(len - 4) << (8 * (len - 4))), 0)
+    } else if len > 0 {
+        let (first, middle, last) = (bytes[0], bytes[len / 2], bytes[len - 1]);
+        let word = u64::from(first)
+            | (u64::from(middle) << (8 * (len / 2)))
+            | (u64::from(last) << (8 * (len - 1)));
+        (word, 0)
+    } else {
+        (0, 0)
+    }
+}
+
+impl From<&str> for Text {
+    #[inline]
+    fn from(text: &str) -> Self {
+        let bytes = text.as_bytes();
+        if bytes.len() > INLINE_MAX {
+            return Self::shared(bytes);
+        }
+        let (lo, hi) = short_words(bytes);
+        // Little-endian words put byte i of the text at address i; on a big-endian machine the
+        // words are stored swapped so that `as_bytes` still finds them in order.
+        Self { lo: lo.to_le(), hi: (hi | ((bytes.len() as u64) << 56)).to_le() }
+    }
+}
+
+#[cfg(target_endian = "big")]
+compile_error!("Text keeps its bytes in little-endian words; big-endian machines are not supported");
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self::from(text.as_str())
+    }
+}
+
+impl From<&String> for Text {
+    fn from(text: &String) -> Self {
+        Self::from(text.as_str())
+    }
+}
+
+impl From<char> for Text {
+    fn from(c: char) -> Self {
+        Self::from(&*c.encode_utf8(&mut [0; 4]))
+    }
+}
+
+impl From<Text> for String {
+    fn from(text: Text) -> Self {
+        text.as_str().to_owned()
+    }
+}
+
+impl FromIterator<char> for Text {
+    fn from_iter<I: IntoIterator<Item = char>>(chars: I) -> Self {
+        Self::from(chars.into_iter().collect::<String>())
+    }
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clone for Text {
+    #[inline]
+    fn clone(&self) -> Self {
+        if self.is_shared() {
+            self.count().fetch_add(1, MemoryOrder::Relaxed);
+        }
+        Self { lo: self.lo, hi: self.hi }
+    }
+}
+
+impl Drop for Text {
+    #[inline]
+    fn drop(&mut self) {
+        if self.is_shared() {
+            self.release();
+        }
+    }
+}
+
+impl Deref for Text {
+    type Target = str;
+
+    #[inline]
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl PartialEq for Text {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        // Equal words are equal texts; two shared texts may also be equal at different places.
+        (self.lo == other.lo && self.hi == other.hi)
+            || (self.is_shared() && self.hi == other.hi && self.as_bytes() == other.as_bytes())
+    }
+}
+
+impl Eq for Text {}
+
+impl PartialEq<str> for Text {
+    fn eq(&self, other: &str) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl PartialEq<&str> for Text {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_str() == *other
+    }
+}
+
+impl PartialOrd for Text {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Text {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_str().cmp(other.as_str())
+    }
+}
+
+impl Hash for Text {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+impl Borrow<str> for Text {
+    fn borrow(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl AsRef<str> for Text {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self.as_str(), f)
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl Serialize for Text {
+    #[inline]
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl de::Visitor<'_> for Visitor {
+            type Value = Text;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Text, E> {
+                Ok(Text::from(text))
+            }
+        }
+        deserializer.deserialize_str(Visitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_of_every_length_keep_their_bytes() {
+        let source = "abcdefghijklmnopqrstuvwxyz é ß 水";
+        for (end, _) in source.char_indices().chain([(source.len(), ' ')]) {
+            let text = Text::from(&source[..end]);
+            assert_eq!(text.as_str(), &source[..end]);
+            assert_eq!(text.clone(), text);
+            assert_eq!(text, Text::from(&source[..end]));
+        }
+    }
+
+    #[test]
+    fn different_texts_differ_also_with_zero_bytes_and_prefixes() {
+        let texts = ["", "\0", "a", "a\0", "a\0\0", "abcdefgh", "abcdefgh\0", "abcdefghijklmno"];
+        for (i, a) in texts.iter().enumerate() {
+            for (j, b) in texts.iter().enumerate() {
+                assert_eq!(Text::from(*a) == Text::from(*b), i == j, "{a:?} {b:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn shared_texts_are_freed_once_by_the_last_clone_on_any_thread() {
+        let text = Text::from("a text that is longer than fifteen bytes");
+        let clones: Vec<Text> = (0..8).map(|_| text.clone()).collect();
+        let threads: Vec<_> = clones
+            .into_iter()
+            .map(|clone| std::thread::spawn(move || clone.len()))
+            .collect();
+        for thread in threads {
+            assert_eq!(thread.join().unwrap(), text.len());
+        }
+        assert_eq!(text.count().load(MemoryOrder::Relaxed), 1);
+    }
+
+    #[test]
+    fn it_is_two_words() {
+        assert_eq!(size_of::<Text>(), 16);
+    }
+}

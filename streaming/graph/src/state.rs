@@ -1,0 +1,36 @@
+//! Declarations of state: what an operator keeps, known before it runs.
+
+use crate::schema::Schema;
+use serde::{Deserialize, Serialize};
+
+/// The kind of a state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum StateKind {
+    /// One value per key.
+    Value,
+    /// A list per key.
+    List,
+    /// A map per key.
+    Map,
+    /// A value per key, folded by an associative function.
+    Reducing,
+    /// An accumulator per key.
+    Aggregating,
+    /// A list per subtask, dealt out anew when the parallelism changes.
+    OperatorList,
+}
+
+/// A state that an operator declares in its plan-time description.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct StateDeclaration {
+    /// Name, unique within the operator.
+    pub name: String,
+    /// Kind.
+    pub kind: StateKind,
+    /// Type of the key; `None` for operator state.
+    pub key: Option<Schema>,
+    /// Type of the value.
+    pub value: Schema,
+    /// Time to live since the last write in milliseconds; `None` keeps entries for ever.
+    pub ttl_ms: Option<u64>,
+}
