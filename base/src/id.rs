@@ -22,9 +22,7 @@ impl HexId {
     pub fn of_text(text: &str) -> Self {
         const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
         const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
-        let hash = text
-            .bytes()
-            .fold(OFFSET, |h, byte| (h ^ u128::from(byte)).wrapping_mul(PRIME));
+        let hash = text.bytes().fold(OFFSET, |h, byte| (h ^ u128::from(byte)).wrapping_mul(PRIME));
         Self(hash)
     }
 }
@@ -61,9 +59,7 @@ impl Serialize for HexId {
 
 impl<'de> Deserialize<'de> for HexId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

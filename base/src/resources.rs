@@ -37,11 +37,7 @@ impl Resources {
 
 impl fmt::Display for Resources {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "<memory:{} MiB, vCores:{}>",
-            self.memory_mib, self.vcores
-        )
+        write!(f, "<memory:{} MiB, vCores:{}>", self.memory_mib, self.vcores)
     }
 }
 
@@ -51,14 +47,8 @@ mod tests {
 
     #[test]
     fn subtraction_never_goes_below_zero_in_any_dimension() {
-        let node = Resources {
-            memory_mib: 1024,
-            vcores: 2,
-        };
-        let wide = Resources {
-            memory_mib: 1,
-            vcores: 3,
-        };
+        let node = Resources { memory_mib: 1024, vcores: 2 };
+        let wide = Resources { memory_mib: 1, vcores: 3 };
         assert!(!wide.fits_in(node));
         assert_eq!(node.checked_sub(wide), None);
         assert_eq!(node.checked_sub(node), Some(Resources::default()));

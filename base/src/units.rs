@@ -35,14 +35,8 @@ type Units = &'static [(&'static [&'static str], u64)];
 
 const NANOS: Units = &[
     (&["ns", "nano", "nanos", "nanosecond", "nanoseconds"], 1),
-    (
-        &["us", "µs", "micro", "micros", "microsecond", "microseconds"],
-        1_000,
-    ),
-    (
-        &["ms", "milli", "millis", "millisecond", "milliseconds"],
-        1_000_000,
-    ),
+    (&["us", "µs", "micro", "micros", "microsecond", "microseconds"], 1_000),
+    (&["ms", "milli", "millis", "millisecond", "milliseconds"], 1_000_000),
     (&["s", "sec", "secs", "second", "seconds"], 1_000_000_000),
     (&["min", "m", "minute", "minutes"], 60_000_000_000),
     (&["h", "hour", "hours"], 3_600_000_000_000),
@@ -67,10 +61,8 @@ fn parse(
     let trimmed = text.trim();
     let digits = trimmed.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = trimmed.split_at(digits);
-    let number: u64 = number.parse().map_err(|_| ParseUnitError::Number {
-        text: text.to_owned(),
-        example,
-    })?;
+    let number: u64 =
+        number.parse().map_err(|_| ParseUnitError::Number { text: text.to_owned(), example })?;
     let unit = unit.trim().to_lowercase();
     let factor = if unit.is_empty() {
         default_factor
@@ -85,9 +77,7 @@ fn parse(
                 known,
             })?
     };
-    number
-        .checked_mul(factor)
-        .ok_or_else(|| ParseUnitError::TooLarge(text.to_owned()))
+    number.checked_mul(factor).ok_or_else(|| ParseUnitError::TooLarge(text.to_owned()))
 }
 
 fn format(value: u64, units: Units) -> String {
@@ -114,10 +104,7 @@ pub fn format_duration(duration: Duration) -> String {
     if duration.is_zero() {
         return "0 ms".to_owned();
     }
-    format(
-        u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX),
-        NANOS,
-    )
+    format(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX), NANOS)
 }
 
 /// Writes a size in the largest unit that divides it.
@@ -131,40 +118,18 @@ mod tests {
 
     #[test]
     fn durations_parse_as_flink_writes_them() {
-        for (text, millis) in [
-            ("10 s", 10_000),
-            ("500ms", 500),
-            ("3 min", 180_000),
-            ("250", 250),
-        ] {
-            assert_eq!(
-                parse_duration(text),
-                Ok(Duration::from_millis(millis)),
-                "{text}"
-            );
+        for (text, millis) in [("10 s", 10_000), ("500ms", 500), ("3 min", 180_000), ("250", 250)] {
+            assert_eq!(parse_duration(text), Ok(Duration::from_millis(millis)), "{text}");
         }
-        assert!(matches!(
-            parse_duration("ten s"),
-            Err(ParseUnitError::Number { .. })
-        ));
-        assert!(matches!(
-            parse_duration("10 fortnights"),
-            Err(ParseUnitError::Unit { .. })
-        ));
-        assert!(matches!(
-            parse_duration("99999999999999 d"),
-            Err(ParseUnitError::TooLarge(_))
-        ));
+        assert!(matches!(parse_duration("ten s"), Err(ParseUnitError::Number { .. })));
+        assert!(matches!(parse_duration("10 fortnights"), Err(ParseUnitError::Unit { .. })));
+        assert!(matches!(parse_duration("99999999999999 d"), Err(ParseUnitError::TooLarge(_))));
     }
 
     #[test]
     fn sizes_are_powers_of_1024() {
-        for (text, bytes) in [
-            ("64mb", 64 << 20),
-            ("1 gb", 1 << 30),
-            ("32 kb", 32 << 10),
-            ("7", 7),
-        ] {
+        for (text, bytes) in [("64mb", 64 << 20), ("1 gb", 1 << 30), ("32 kb", 32 << 10), ("7", 7)]
+        {
             assert_eq!(parse_size_bytes(text), Ok(bytes), "{text}");
         }
     }

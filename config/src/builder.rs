@@ -50,8 +50,7 @@ impl ConfigBuilder {
         K: Into<OsString>,
         V: Into<OsString>,
     {
-        self.variables
-            .extend(variables.into_iter().map(|(k, v)| (k.into(), v.into())));
+        self.variables.extend(variables.into_iter().map(|(k, v)| (k.into(), v.into())));
         self
     }
 
@@ -75,9 +74,7 @@ impl ConfigBuilder {
     fn file_path(&self) -> Option<PathBuf> {
         let folder = self.variables.get(&OsString::from(CONF_DIR_VARIABLE));
         let folder = folder.filter(|folder| !folder.is_empty());
-        self.file
-            .clone()
-            .or_else(|| folder.map(|folder| Path::new(folder).join(FILE_NAME)))
+        self.file.clone().or_else(|| folder.map(|folder| Path::new(folder).join(FILE_NAME)))
     }
 }
 
@@ -92,10 +89,8 @@ struct Layers {
 
 impl Layers {
     fn add_file(&mut self, path: &Path) -> Result<(), Error> {
-        let text = std::fs::read_to_string(path).map_err(|source| Error::UnreadableFile {
-            path: path.to_owned(),
-            source,
-        })?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| Error::UnreadableFile { path: path.to_owned(), source })?;
         let entries = file::read(&text).map_err(|problem| Error::MalformedFile {
             path: path.to_owned(),
             line: problem.line,
@@ -103,10 +98,7 @@ impl Layers {
         })?;
         let path = Arc::new(path.to_owned());
         for entry in entries {
-            let origin = Origin::File {
-                path: Arc::clone(&path),
-                line: entry.line,
-            };
+            let origin = Origin::File { path: Arc::clone(&path), line: entry.line };
             self.add_once(&entry.name, &entry.text, origin)?;
         }
         self.seen.clear();
@@ -149,9 +141,7 @@ impl Layers {
                 .split_once('=')
                 .map(|(name, text)| (name.trim(), text))
                 .filter(|(name, _)| !name.is_empty())
-                .ok_or_else(|| Error::MalformedDynamic {
-                    argument: argument.clone(),
-                })?;
+                .ok_or_else(|| Error::MalformedDynamic { argument: argument.clone() })?;
             let found = find(name, &Origin::Dynamic)?;
             self.add(found, name, text, Origin::Dynamic)?;
         }
@@ -170,11 +160,7 @@ impl Layers {
         };
         match self.seen.insert(spec.name(), origin.clone()) {
             None => Ok(()),
-            Some(first) => Err(Error::SetTwice {
-                key: spec.name(),
-                first,
-                second: origin.clone(),
-            }),
+            Some(first) => Err(Error::SetTwice { key: spec.name(), first, second: origin.clone() }),
         }
     }
 
@@ -184,11 +170,7 @@ impl Layers {
                 // A variable's name cannot be turned back into the key's, the table's name can.
                 let is_variable = matches!(origin, Origin::Variable(_));
                 let name = if is_variable { key.name } else { name }.to_owned();
-                self.warnings.push(Warning::Foreign {
-                    name,
-                    note: key.note,
-                    origin,
-                });
+                self.warnings.push(Warning::Foreign { name, note: key.note, origin });
                 Ok(())
             }
             Found::Known { spec, deprecated } => {
@@ -217,18 +199,8 @@ mod tests {
 
     #[test]
     fn malformed_dynamic_arguments_are_refused() {
-        for argument in [
-            "",
-            "=",
-            "=4",
-            " =4",
-            "parallelism.default",
-            "parallelism.default 4",
-        ] {
-            let error = ConfigBuilder::new()
-                .dynamic(argument)
-                .build()
-                .expect_err(argument);
+        for argument in ["", "=", "=4", " =4", "parallelism.default", "parallelism.default 4"] {
+            let error = ConfigBuilder::new().dynamic(argument).build().expect_err(argument);
             assert_eq!(error.code(), "WEIR-CFG-0005", "{argument}");
             assert!(error.to_string().contains(&format!("{argument:?}")));
         }
@@ -237,9 +209,7 @@ mod tests {
     #[test]
     fn last_dynamic_argument_counts() {
         let builder = ConfigBuilder::new();
-        let builder = builder
-            .dynamic("parallelism.default=2")
-            .dynamic("parallelism.default = 3");
+        let builder = builder.dynamic("parallelism.default=2").dynamic("parallelism.default = 3");
         let (config, warnings) = builder.build().expect("valid");
         assert_eq!(config.get(&PARALLELISM_DEFAULT), 3);
         assert_eq!(warnings, []);
@@ -247,13 +217,7 @@ mod tests {
 
     #[test]
     fn value_may_hold_an_equals_sign() {
-        let (config, _) = ConfigBuilder::new()
-            .dynamic("pipeline.name=a=b")
-            .build()
-            .expect("valid");
-        assert_eq!(
-            config.get_optional(&keys::PIPELINE_NAME).as_deref(),
-            Some("a=b")
-        );
+        let (config, _) = ConfigBuilder::new().dynamic("pipeline.name=a=b").build().expect("valid");
+        assert_eq!(config.get_optional(&keys::PIPELINE_NAME).as_deref(), Some("a=b"));
     }
 }

@@ -15,10 +15,7 @@ use crate::value::ConfigValue;
 
 /// A valid configuration. Two are equal when they set the same keys to the same texts.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(
-    try_from = "BTreeMap<String, String>",
-    into = "BTreeMap<String, String>"
-)]
+#[serde(try_from = "BTreeMap<String, String>", into = "BTreeMap<String, String>")]
 pub struct Config {
     values: BTreeMap<&'static str, SetValue>,
 }
@@ -37,9 +34,7 @@ impl Config {
 
     /// The value of a key: the one set, or else the default.
     pub fn get<T: ConfigValue>(&self, key: &ConfigKey<T>) -> T {
-        let text = self
-            .text(&key.spec)
-            .expect("a key of this kind has a default");
+        let text = self.text(&key.spec).expect("a key of this kind has a default");
         T::parse(text).expect("texts are checked when they are set, defaults by a test")
     }
 
@@ -56,9 +51,7 @@ impl Config {
 
     /// Where the value of the key comes from.
     pub fn origin(&self, key: &impl Key) -> Origin {
-        self.values
-            .get(key.spec().name())
-            .map_or(Origin::Default, |value| value.origin.clone())
+        self.values.get(key.spec().name()).map_or(Origin::Default, |value| value.origin.clone())
     }
 
     /// Sets a key; a value out of the key's range is an error.
@@ -73,9 +66,7 @@ impl Config {
 
     /// The names and texts of the values that are set, ordered by name.
     pub fn entries(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.values
-            .iter()
-            .map(|(name, value)| (*name, value.text.as_str()))
+        self.values.iter().map(|(name, value)| (*name, value.text.as_str()))
     }
 
     /// Writes the set values as a JSON object of texts.
@@ -103,23 +94,13 @@ impl Config {
             self.values.remove(spec.name());
             return Ok(());
         }
-        spec.check(text)
-            .map_err(|problem| bad_value(spec, text, &origin, problem))?;
-        self.values.insert(
-            spec.name(),
-            SetValue {
-                text: text.to_owned(),
-                origin,
-            },
-        );
+        spec.check(text).map_err(|problem| bad_value(spec, text, &origin, problem))?;
+        self.values.insert(spec.name(), SetValue { text: text.to_owned(), origin });
         Ok(())
     }
 
     fn text(&self, spec: &KeySpec) -> Option<&str> {
-        self.values
-            .get(spec.name())
-            .map(|value| value.text.as_str())
-            .or(spec.default_text())
+        self.values.get(spec.name()).map(|value| value.text.as_str()).or(spec.default_text())
     }
 }
 
@@ -157,11 +138,7 @@ impl TryFrom<BTreeMap<String, String>> for Config {
                 Ok(Found::Known { spec, .. }) => config.set_text(spec, &text, Origin::Json)?,
                 Ok(Found::Foreign(_)) => {}
                 Err(nearest) => {
-                    return Err(Error::UnknownKey {
-                        name,
-                        origin: Origin::Json,
-                        nearest,
-                    });
+                    return Err(Error::UnknownKey { name, origin: Origin::Json, nearest });
                 }
             }
         }
@@ -171,11 +148,7 @@ impl TryFrom<BTreeMap<String, String>> for Config {
 
 impl From<Config> for BTreeMap<String, String> {
     fn from(config: Config) -> Self {
-        config
-            .values
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value.text))
-            .collect()
+        config.values.into_iter().map(|(name, value)| (name.to_owned(), value.text)).collect()
     }
 }
 
@@ -195,23 +168,15 @@ mod tests {
         assert_eq!(config.origin(&PARALLELISM_DEFAULT), Origin::Default);
 
         config.set(&PARALLELISM_DEFAULT, 4).expect("in range");
-        config
-            .set(&CHECKPOINTING_INTERVAL, Duration::from_secs(10))
-            .expect("in range");
+        config.set(&CHECKPOINTING_INTERVAL, Duration::from_secs(10)).expect("in range");
         assert_eq!(config.get(&PARALLELISM_DEFAULT), 4);
-        assert_eq!(
-            config.get_optional(&CHECKPOINTING_INTERVAL),
-            Some(Duration::from_secs(10))
-        );
+        assert_eq!(config.get_optional(&CHECKPOINTING_INTERVAL), Some(Duration::from_secs(10)));
         assert!(config.is_set(&PARALLELISM_DEFAULT));
         assert_eq!(config.origin(&PARALLELISM_DEFAULT), Origin::Program);
         let entries: Vec<_> = config.entries().collect();
         assert_eq!(
             entries,
-            [
-                ("execution.checkpointing.interval", "10 s"),
-                ("parallelism.default", "4")
-            ]
+            [("execution.checkpointing.interval", "10 s"), ("parallelism.default", "4")]
         );
 
         config.unset(&PARALLELISM_DEFAULT);
@@ -233,20 +198,11 @@ mod tests {
     #[test]
     fn every_default_is_readable() {
         let config = Config::new();
-        assert_eq!(
-            config.get(&PIPELINE_MAX_PARALLELISM),
-            MaxParallelism::Derived
-        );
+        assert_eq!(config.get(&PIPELINE_MAX_PARALLELISM), MaxParallelism::Derived);
         assert_eq!(config.get(&RUNTIME_MODE), RuntimeMode::Streaming);
-        assert_eq!(
-            config.get(&BUFFER_TIMEOUT),
-            BufferTimeout::After(Duration::from_millis(100))
-        );
+        assert_eq!(config.get(&BUFFER_TIMEOUT), BufferTimeout::After(Duration::from_millis(100)));
         assert_eq!(config.get(&CHECKPOINTING_TIMEOUT), Duration::from_secs(600));
-        assert_eq!(
-            config.get(&CHECKPOINTING_MODE),
-            CheckpointingMode::ExactlyOnce
-        );
+        assert_eq!(config.get(&CHECKPOINTING_MODE), CheckpointingMode::ExactlyOnce);
         assert_eq!(config.get(&STATE_BACKEND), StateBackend::Hashmap);
         assert_eq!(config.get(&MEMORY_SEGMENT_SIZE).bytes(), 32 << 10);
         assert_eq!(config.get(&EXCHANGE_BYTES_PER_CHANNEL).bytes(), 256 << 10);
@@ -257,12 +213,8 @@ mod tests {
     #[test]
     fn json_carries_the_set_values() {
         let mut config = Config::new();
-        config
-            .set(&PIPELINE_NAME, "word \"count\"".to_owned())
-            .expect("any text");
-        config
-            .set(&BUFFER_TIMEOUT, BufferTimeout::OnlyFull)
-            .expect("in range");
+        config.set(&PIPELINE_NAME, "word \"count\"".to_owned()).expect("any text");
+        config.set(&BUFFER_TIMEOUT, BufferTimeout::OnlyFull).expect("in range");
         let json = config.to_json();
         assert_eq!(
             json,
@@ -281,11 +233,7 @@ mod tests {
             (r#"{"parallelism.default":"four"}"#, "WEIR-CFG-0002"),
             (r#"{"paralelism.default":"4"}"#, "WEIR-CFG-0001"),
         ] {
-            assert_eq!(
-                Config::from_json(json).expect_err(json).code(),
-                code,
-                "{json}"
-            );
+            assert_eq!(Config::from_json(json).expect_err(json).code(), code, "{json}");
         }
     }
 }

@@ -64,8 +64,7 @@ pub fn markdown() -> String {
                 "| `{}` | {} | {} | {} |",
                 spec.name(),
                 spec.expected(),
-                spec.default_text()
-                    .map_or("not set".to_owned(), |text| format!("`{text}`")),
+                spec.default_text().map_or("not set".to_owned(), |text| format!("`{text}`")),
                 meaning(spec)
             );
         }
@@ -90,11 +89,7 @@ fn meaning(spec: &KeySpec) -> String {
         let _ = write!(text, " Not supported: {}.", code(names));
     }
     if !spec.deprecated().is_empty() {
-        let _ = write!(
-            text,
-            " Former spelling: {}.",
-            code(spec.deprecated().to_vec())
-        );
+        let _ = write!(text, " Former spelling: {}.", code(spec.deprecated().to_vec()));
     }
     text
 }
@@ -115,11 +110,7 @@ pub fn sample() -> String {
             for line in wrapped(spec.doc(), 98) {
                 let _ = writeln!(text, "# {line}");
             }
-            let not_set = if spec.default_text().is_none() {
-                "; not set by default"
-            } else {
-                ""
-            };
+            let not_set = if spec.default_text().is_none() { "; not set by default" } else { "" };
             let _ = writeln!(text, "# ({}{not_set}; {})", spec.expected(), env(spec));
             let _ = writeln!(text, "#{}: {}", spec.name(), spec.example());
         }
@@ -163,9 +154,6 @@ mod tests {
     fn cells_of_the_tables_hold_no_bar() {
         let bars = |line: &&str| line.starts_with("| `") && line.matches('|').count() != 5;
         let text = markdown();
-        assert_eq!(
-            text.lines().filter(bars).collect::<Vec<_>>(),
-            Vec::<&str>::new()
-        );
+        assert_eq!(text.lines().filter(bars).collect::<Vec<_>>(), Vec::<&str>::new());
     }
 }

@@ -59,10 +59,7 @@ impl Config {
             None if self.is_set(&keys::RESTART_FIXED_DELAY_ATTEMPTS) => {
                 RestartStrategy::FixedDelay { attempts, delay }
             }
-            None => RestartStrategy::FixedDelay {
-                attempts: UNLIMITED_ATTEMPTS,
-                delay,
-            },
+            None => RestartStrategy::FixedDelay { attempts: UNLIMITED_ATTEMPTS, delay },
         }
     }
 }
@@ -73,9 +70,7 @@ mod tests {
     use crate::builder::ConfigBuilder;
 
     fn config(dynamic: &[&str]) -> Config {
-        let builder = dynamic
-            .iter()
-            .fold(ConfigBuilder::new(), |b, text| b.dynamic(*text));
+        let builder = dynamic.iter().fold(ConfigBuilder::new(), |b, text| b.dynamic(*text));
         builder.build().expect("a valid configuration").0
     }
 
@@ -88,29 +83,14 @@ mod tests {
         let checkpointing = "execution.checkpointing.interval=10 s";
         for (dynamic, expect) in [
             (&[][..], RestartStrategy::None),
-            (
-                &["restart-strategy.fixed-delay.attempts=3"],
-                RestartStrategy::None,
-            ),
+            (&["restart-strategy.fixed-delay.attempts=3"], RestartStrategy::None),
             (&[checkpointing], fixed(2_147_483_647, 1)),
-            (
-                &[checkpointing, "restart-strategy.fixed-delay.attempts=3"],
-                fixed(3, 1),
-            ),
-            (
-                &[checkpointing, "restart-strategy.fixed-delay.delay=5 s"],
-                fixed(2_147_483_647, 5),
-            ),
-            (
-                &[checkpointing, "restart-strategy.type=off"],
-                RestartStrategy::None,
-            ),
+            (&[checkpointing, "restart-strategy.fixed-delay.attempts=3"], fixed(3, 1)),
+            (&[checkpointing, "restart-strategy.fixed-delay.delay=5 s"], fixed(2_147_483_647, 5)),
+            (&[checkpointing, "restart-strategy.type=off"], RestartStrategy::None),
             (&["restart-strategy.type=none"], RestartStrategy::None),
             (&["restart-strategy.type=fixeddelay"], fixed(1, 1)),
-            (
-                &[checkpointing, "restart-strategy=fixed-delay"],
-                fixed(1, 1),
-            ),
+            (&[checkpointing, "restart-strategy=fixed-delay"], fixed(1, 1)),
         ] {
             assert_eq!(config(dynamic).restart_strategy(), expect, "{dynamic:?}");
         }
@@ -120,22 +100,13 @@ mod tests {
     fn buffer_timeout_can_be_switched_off() {
         let off = "execution.buffer-timeout.enabled=false";
         let interval = "execution.buffer-timeout.interval=0";
-        assert_eq!(
-            config(&[interval]).buffer_timeout(),
-            BufferTimeout::EachRecord
-        );
-        assert_eq!(
-            config(&[interval, off]).buffer_timeout(),
-            BufferTimeout::OnlyFull
-        );
+        assert_eq!(config(&[interval]).buffer_timeout(), BufferTimeout::EachRecord);
+        assert_eq!(config(&[interval, off]).buffer_timeout(), BufferTimeout::OnlyFull);
     }
 
     #[test]
     fn max_parallelism_is_none_when_derived() {
         assert_eq!(config(&[]).max_parallelism(), None);
-        assert_eq!(
-            config(&["pipeline.max-parallelism=256"]).max_parallelism(),
-            Some(256)
-        );
+        assert_eq!(config(&["pipeline.max-parallelism=256"]).max_parallelism(), Some(256));
     }
 }

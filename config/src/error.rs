@@ -62,14 +62,7 @@ pub struct BadValue {
 
 impl fmt::Display for BadValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            key,
-            value,
-            origin,
-            problem,
-            expected,
-            example,
-        } = self;
+        let Self { key, value, origin, problem, expected, example } = self;
         write!(f, "bad value {value:?} for {key} in {origin}: {problem}; ")?;
         write!(f, "expected is {expected}, for example `{key}: {example}`")
     }
@@ -142,9 +135,7 @@ pub enum Error {
 }
 
 fn hint(nearest: Option<&str>) -> String {
-    nearest
-        .map(|nearest| format!("; did you mean {nearest}?"))
-        .unwrap_or_default()
+    nearest.map(|nearest| format!("; did you mean {nearest}?")).unwrap_or_default()
 }
 
 impl Error {
@@ -220,10 +211,7 @@ mod tests {
         let path = Arc::new(PathBuf::from("conf/weir.yaml"));
         for (origin, expect) in [
             (Origin::File { path, line: 7 }, "conf/weir.yaml:7"),
-            (
-                Origin::Variable("WEIR_CONF_A".to_owned()),
-                "environment variable WEIR_CONF_A",
-            ),
+            (Origin::Variable("WEIR_CONF_A".to_owned()), "environment variable WEIR_CONF_A"),
             (Origin::Dynamic, "a -D argument"),
         ] {
             assert_eq!(origin.to_string(), expect);
@@ -237,18 +225,9 @@ mod tests {
             origin: Origin::Dynamic,
             nearest: Some("a.c"),
         };
-        assert_eq!(
-            unknown.to_string(),
-            "unknown key \"a.b\" in a -D argument; did you mean a.c?"
-        );
-        let variable = Error::UnknownVariable {
-            name: "WEIR_CONF_X".to_owned(),
-            nearest: None,
-        };
-        assert_eq!(
-            variable.to_string(),
-            "environment variable WEIR_CONF_X names no key"
-        );
+        assert_eq!(unknown.to_string(), "unknown key \"a.b\" in a -D argument; did you mean a.c?");
+        let variable = Error::UnknownVariable { name: "WEIR_CONF_X".to_owned(), nearest: None };
+        assert_eq!(variable.to_string(), "environment variable WEIR_CONF_X names no key");
         assert_eq!(variable.code(), "WEIR-CFG-0006");
     }
 }

@@ -27,10 +27,7 @@ pub(crate) struct FileProblem {
 
 /// Reads the text of a file.
 pub(crate) fn read(text: &str) -> Result<Vec<FileEntry>, FileProblem> {
-    let mut reader = Reader {
-        parser: Parser::new_from_str(text),
-        entries: Vec::new(),
-    };
+    let mut reader = Reader { parser: Parser::new_from_str(text), entries: Vec::new() };
     loop {
         match reader.next()? {
             (Event::StreamEnd, _) => return Ok(reader.entries),
@@ -62,10 +59,9 @@ impl<'a> Reader<'a> {
     fn next(&mut self) -> Result<(Event<'a>, Span), FileProblem> {
         match self.parser.next_event() {
             Some(Ok(event)) => Ok(event),
-            Some(Err(error)) => Err(FileProblem {
-                line: error.marker().line(),
-                problem: error.info().to_owned(),
-            }),
+            Some(Err(error)) => {
+                Err(FileProblem { line: error.marker().line(), problem: error.info().to_owned() })
+            }
             None => Ok((Event::StreamEnd, Span::default())),
         }
     }
@@ -85,11 +81,7 @@ impl<'a> Reader<'a> {
             if depth == MAX_DEPTH {
                 return Err(problem(span, "keys are nested too deep"));
             }
-            let name = if head.is_empty() {
-                part.into_owned()
-            } else {
-                format!("{head}.{part}")
-            };
+            let name = if head.is_empty() { part.into_owned() } else { format!("{head}.{part}") };
             let line = span.start.line();
             match self.value(&name)? {
                 Value::Text(text) => self.entries.push(FileEntry { name, text, line }),
@@ -134,10 +126,7 @@ enum Value {
 }
 
 fn problem(span: Span, problem: &str) -> FileProblem {
-    FileProblem {
-        line: span.start.line(),
-        problem: problem.to_owned(),
-    }
+    FileProblem { line: span.start.line(), problem: problem.to_owned() }
 }
 
 fn is_null(text: &str, style: ScalarStyle) -> bool {
@@ -159,10 +148,8 @@ mod tests {
 
     fn check(text: &str, expect: &[(&str, &str, usize)]) {
         let entries = read(text).unwrap_or_else(|problem| panic!("{text}: {problem:?}"));
-        let entries: Vec<_> = entries
-            .iter()
-            .map(|e| (e.name.as_str(), e.text.as_str(), e.line))
-            .collect();
+        let entries: Vec<_> =
+            entries.iter().map(|e| (e.name.as_str(), e.text.as_str(), e.line)).collect();
         assert_eq!(entries, expect, "{text}");
     }
 
@@ -174,10 +161,7 @@ mod tests {
             "# text\na.b: {c: 1, d: 2}\ne: 3",
             &[("a.b.c", "1", 2), ("a.b.d", "2", 2), ("e", "3", 3)],
         );
-        check(
-            "a:\n  b.c: 1\n\n  d: 2\n",
-            &[("a.b.c", "1", 2), ("a.d", "2", 4)],
-        );
+        check("a:\n  b.c: 1\n\n  d: 2\n", &[("a.b.c", "1", 2), ("a.d", "2", 4)]);
     }
 
     #[test]
@@ -205,16 +189,9 @@ mod tests {
 
     #[test]
     fn files_without_entries_are_accepted() {
-        for text in [
-            "",
-            "\n",
-            "# only a comment\n",
-            "---\n",
-            "--- \n...\n",
-            "~\n",
-            "{}\n",
-            "a: {}\n",
-        ] {
+        for text in
+            ["", "\n", "# only a comment\n", "---\n", "--- \n...\n", "~\n", "{}\n", "a: {}\n"]
+        {
             check(text, &[]);
         }
         check("---\na: 1\n...\n", &[("a", "1", 2)]);
@@ -222,9 +199,7 @@ mod tests {
 
     #[test]
     fn malformed_files_are_refused_with_their_line() {
-        let deep: String = (0..40)
-            .map(|depth| format!("{}a:\n", " ".repeat(depth)))
-            .collect();
+        let deep: String = (0..40).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
         for (text, line, part) in [
             ("just text\n", 1, "key: value"),
             ("- a\n- b\n", 1, "key: value"),

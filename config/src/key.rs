@@ -167,10 +167,7 @@ impl<T: ConfigValue> ConfigKey<T> {
     pub(crate) const fn new(name: &'static str, default: &'static str) -> Self {
         let mut spec = KeySpec::new::<T>(name);
         spec.default = Some(default);
-        Self {
-            spec,
-            value: PhantomData,
-        }
+        Self { spec, value: PhantomData }
     }
 }
 
@@ -178,10 +175,7 @@ impl<T: ConfigValue> OptionalKey<T> {
     pub(crate) const fn new(name: &'static str, example: &'static str) -> Self {
         let mut spec = KeySpec::new::<T>(name);
         spec.example = Some(example);
-        Self {
-            spec,
-            value: PhantomData,
-        }
+        Self { spec, value: PhantomData }
     }
 }
 
@@ -241,19 +235,10 @@ mod tests {
     fn expectation_names_type_and_range() {
         let cases = [
             (KeySpec::new::<u32>("k"), "integer"),
+            (OptionalKey::<u32>::new("k", "1").at_least("1").spec, "integer of at least 1"),
+            (ConfigKey::<u32>::new("k", "1").at_most("9").spec, "integer of at most 9"),
             (
-                OptionalKey::<u32>::new("k", "1").at_least("1").spec,
-                "integer of at least 1",
-            ),
-            (
-                ConfigKey::<u32>::new("k", "1").at_most("9").spec,
-                "integer of at most 9",
-            ),
-            (
-                ConfigKey::<u32>::new("k", "1")
-                    .at_least("1")
-                    .at_most("9")
-                    .spec,
+                ConfigKey::<u32>::new("k", "1").at_least("1").at_most("9").spec,
                 "integer from 1 to 9",
             ),
             (KeySpec::new::<bool>("k"), "boolean"),

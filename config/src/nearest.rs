@@ -12,9 +12,7 @@ pub(crate) fn nearest<'a>(
     known
         .into_iter()
         .map(|name| {
-            let is_tail = name
-                .strip_suffix(wanted)
-                .is_some_and(|head| head.ends_with('.'));
+            let is_tail = name.strip_suffix(wanted).is_some_and(|head| head.ends_with('.'));
             (if is_tail { 0 } else { distance(wanted, name) }, name)
         })
         .filter(|(distance, _)| *distance <= most)
@@ -58,17 +56,10 @@ mod tests {
 
     #[test]
     fn nearest_name_is_a_tail_or_a_few_edits_away() {
-        let known = [
-            "parallelism.default",
-            "execution.checkpointing.interval",
-            "rest.port",
-        ];
+        let known = ["parallelism.default", "execution.checkpointing.interval", "rest.port"];
         for (wanted, expect) in [
             ("paralelism.default", Some("parallelism.default")),
-            (
-                "checkpointing.interval",
-                Some("execution.checkpointing.interval"),
-            ),
+            ("checkpointing.interval", Some("execution.checkpointing.interval")),
             ("default", Some("parallelism.default")),
             ("something.else.entirely", None),
         ] {

@@ -58,8 +58,7 @@ impl ConfigValue for bool {
 
     fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim().to_lowercase();
-        text.parse()
-            .map_err(|_| "it is neither true nor false".to_owned())
+        text.parse().map_err(|_| "it is neither true nor false".to_owned())
     }
 
     fn to_text(&self) -> String {
@@ -119,9 +118,7 @@ impl ConfigValue for MemorySize {
     const TYPE_NAME: &'static str = "memory size";
 
     fn parse(text: &str) -> Result<Self, String> {
-        units::parse_size_bytes(text)
-            .map(Self::from_bytes)
-            .map_err(|error| error.to_string())
+        units::parse_size_bytes(text).map(Self::from_bytes).map_err(|error| error.to_string())
     }
 
     fn to_text(&self) -> String {
@@ -142,10 +139,7 @@ pub(crate) fn find_name<T: Copy>(
         let plain = |text: &str| text.trim().to_lowercase().replace('_', "-");
         plain(name) == plain(text)
     };
-    if let Some((_, value)) = names
-        .iter()
-        .find(|(names, _)| names.iter().any(|name| same(name)))
-    {
+    if let Some((_, value)) = names.iter().find(|(names, _)| names.iter().any(|name| same(name))) {
         return Ok(*value);
     }
     match refused.iter().find(|(name, _)| same(name)) {

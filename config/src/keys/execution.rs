@@ -78,11 +78,7 @@ impl ConfigValue for BufferTimeout {
             return Ok(Self::OnlyFull);
         }
         let interval = units::parse_duration(text).map_err(|error| error.to_string())?;
-        Ok(if interval.is_zero() {
-            Self::EachRecord
-        } else {
-            Self::After(interval)
-        })
+        Ok(if interval.is_zero() { Self::EachRecord } else { Self::After(interval) })
     }
 
     fn to_text(&self) -> String {

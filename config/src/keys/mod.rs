@@ -79,37 +79,26 @@ pub(crate) enum Found {
 fn names() -> impl Iterator<Item = (&'static str, Found)> {
     all()
         .flat_map(|spec| {
-            let old = spec
-                .deprecated()
-                .iter()
-                .map(move |name| (*name, Some(*name)));
+            let old = spec.deprecated().iter().map(move |name| (*name, Some(*name)));
             std::iter::once((spec.name(), None))
                 .chain(old)
                 .map(move |(name, deprecated)| (name, Found::Known { spec, deprecated }))
         })
-        .chain(
-            foreign::KEYS
-                .iter()
-                .map(|key| (key.name, Found::Foreign(key))),
-        )
+        .chain(foreign::KEYS.iter().map(|key| (key.name, Found::Foreign(key))))
 }
 
 /// Finds what `name` stands for; the error is the nearest known name.
 pub(crate) fn find(name: &str) -> Result<Found, Option<&'static str>> {
-    names()
-        .find(|(known, _)| matches(known, name, '.'))
-        .map(|(_, found)| found)
-        .ok_or_else(|| {
-            let known = names().map(|(known, _)| known);
-            nearest(name, known.filter(|known| !known.ends_with('*')))
-        })
+    names().find(|(known, _)| matches(known, name, '.')).map(|(_, found)| found).ok_or_else(|| {
+        let known = names().map(|(known, _)| known);
+        nearest(name, known.filter(|known| !known.ends_with('*')))
+    })
 }
 
 /// Finds what the rest of an environment variable's name, after the prefix, stands for.
 pub(crate) fn find_variable(rest: &str) -> Result<Found, Option<String>> {
-    let variables: Vec<(String, Found)> = names()
-        .map(|(name, found)| (variable(name), found))
-        .collect();
+    let variables: Vec<(String, Found)> =
+        names().map(|(name, found)| (variable(name), found)).collect();
     variables
         .iter()
         .find(|(known, _)| matches(known, rest, '_'))
@@ -164,14 +153,9 @@ mod tests {
             let previous = seen.insert(variable(name), name);
             assert_eq!(previous, None, "{name} has the same environment variable");
         }
-        assert!(
-            !seen.contains_key("DIR"),
-            "WEIR_CONF_DIR names the folder of the file"
-        );
+        assert!(!seen.contains_key("DIR"), "WEIR_CONF_DIR names the folder of the file");
         for (name, _) in names() {
-            let covering = names()
-                .filter(|(known, _)| matches(known, name, '.'))
-                .count();
+            let covering = names().filter(|(known, _)| matches(known, name, '.')).count();
             assert_eq!(covering, 1, "{name}");
         }
     }
@@ -179,14 +163,8 @@ mod tests {
     #[test]
     fn names_are_found_in_every_spelling() {
         let describe = |found: Found| match found {
-            Found::Known {
-                spec,
-                deprecated: None,
-            } => spec.name().to_owned(),
-            Found::Known {
-                spec,
-                deprecated: Some(old),
-            } => format!("{old} -> {}", spec.name()),
+            Found::Known { spec, deprecated: None } => spec.name().to_owned(),
+            Found::Known { spec, deprecated: Some(old) } => format!("{old} -> {}", spec.name()),
             Found::Foreign(key) => format!("foreign {}", key.name),
         };
         for (name, expect) in [
@@ -202,10 +180,7 @@ mod tests {
                 "{name}"
             );
         }
-        assert_eq!(
-            find("paralelism.default").map(describe),
-            Err(Some("parallelism.default"))
-        );
+        assert_eq!(find("paralelism.default").map(describe), Err(Some("parallelism.default")));
         assert_eq!(
             find_variable("PARALELISM_DEFAULT").map(describe),
             Err(Some("PARALLELISM_DEFAULT".to_owned()))

@@ -13,29 +13,20 @@ fn conf_dir(text: &str) -> tempfile::TempDir {
 
 fn build_file(text: &str) -> Result<(Config, Vec<Warning>), Error> {
     let folder = conf_dir(text);
-    ConfigBuilder::new()
-        .file(folder.path().join("weir.yaml"))
-        .build()
+    ConfigBuilder::new().file(folder.path().join("weir.yaml")).build()
 }
 
 fn build_env(name: &str, value: &str) -> Result<(Config, Vec<Warning>), Error> {
-    ConfigBuilder::new()
-        .env([(name, value), ("HOME", "/"), ("WEIR_HOME", "/")])
-        .build()
+    ConfigBuilder::new().env([(name, value), ("HOME", "/"), ("WEIR_HOME", "/")]).build()
 }
 
 /// The text of an error without the folder of the file.
 fn text_of(result: Result<(Config, Vec<Warning>), Error>) -> (String, &'static str) {
     let error = result.expect_err("a mistake");
     let text = error.to_string();
-    let path: Option<PathBuf> = text
-        .split_whitespace()
-        .map(PathBuf::from)
-        .find(|path| path.is_absolute());
-    let folder = path
-        .as_deref()
-        .and_then(Path::parent)
-        .map(|folder| folder.join(""));
+    let path: Option<PathBuf> =
+        text.split_whitespace().map(PathBuf::from).find(|path| path.is_absolute());
+    let folder = path.as_deref().and_then(Path::parent).map(|folder| folder.join(""));
     let text = match folder {
         Some(folder) => text.replace(&folder.display().to_string(), ""),
         None => text,
@@ -49,30 +40,18 @@ fn later_layers_win_whatever_the_order_of_calls() {
     let path = folder.path().join("weir.yaml");
     let (config, warnings) = ConfigBuilder::new()
         .dynamic("parallelism.default=4")
-        .env([
-            ("WEIR_CONF_PARALLELISM_DEFAULT", "3"),
-            ("WEIR_CONF_PIPELINE_NAME", "env"),
-        ])
+        .env([("WEIR_CONF_PARALLELISM_DEFAULT", "3"), ("WEIR_CONF_PIPELINE_NAME", "env")])
         .file(&path)
         .build()
         .expect("valid");
     assert_eq!(warnings, []);
     assert_eq!(config.get(&keys::PARALLELISM_DEFAULT), 4);
     assert_eq!(config.origin(&keys::PARALLELISM_DEFAULT), Origin::Dynamic);
-    assert_eq!(
-        config.get_optional(&keys::PIPELINE_NAME).as_deref(),
-        Some("env")
-    );
+    assert_eq!(config.get_optional(&keys::PIPELINE_NAME).as_deref(), Some("env"));
     let variable = Origin::Variable("WEIR_CONF_PIPELINE_NAME".to_owned());
     assert_eq!(config.origin(&keys::PIPELINE_NAME), variable);
     assert_eq!(config.get(&keys::PROGRESS), keys::Progress::Never);
-    assert_eq!(
-        config.origin(&keys::PROGRESS),
-        Origin::File {
-            path: path.into(),
-            line: 3
-        }
-    );
+    assert_eq!(config.origin(&keys::PROGRESS), Origin::File { path: path.into(), line: 3 });
     assert_eq!(config.origin(&keys::BATCH_MAX_RECORDS), Origin::Default);
 }
 
@@ -80,23 +59,14 @@ fn later_layers_win_whatever_the_order_of_calls() {
 fn file_is_found_through_the_variable() {
     let folder = conf_dir("parallelism: {default: 2}");
     let dir = folder.path().as_os_str();
-    let (config, _) = ConfigBuilder::new()
-        .env([("WEIR_CONF_DIR", dir)])
-        .build()
-        .expect("the file is there");
+    let (config, _) =
+        ConfigBuilder::new().env([("WEIR_CONF_DIR", dir)]).build().expect("the file is there");
     assert_eq!(config.get(&keys::PARALLELISM_DEFAULT), 2);
 
     let other = conf_dir("parallelism.default: 5");
     let builder = ConfigBuilder::new().env([("WEIR_CONF_DIR", dir)]);
-    let (config, _) = builder
-        .file(other.path().join("weir.yaml"))
-        .build()
-        .expect("valid");
-    assert_eq!(
-        config.get(&keys::PARALLELISM_DEFAULT),
-        5,
-        "a file given wins over one looked up"
-    );
+    let (config, _) = builder.file(other.path().join("weir.yaml")).build().expect("valid");
+    assert_eq!(config.get(&keys::PARALLELISM_DEFAULT), 5, "a file given wins over one looked up");
 
     let (config, _) = build_env("WEIR_CONF_DIR", "").expect("an empty variable is none");
     assert_eq!(config, Config::new());
@@ -106,15 +76,9 @@ fn file_is_found_through_the_variable() {
 fn missing_file_is_an_error_when_it_was_asked_for() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("weir.yaml");
-    let given = ConfigBuilder::new()
-        .file(&path)
-        .build()
-        .expect_err("no such file");
+    let given = ConfigBuilder::new().file(&path).build().expect_err("no such file");
     let dir = [("WEIR_CONF_DIR", folder.path().as_os_str())];
-    let looked_up = ConfigBuilder::new()
-        .env(dir)
-        .build()
-        .expect_err("no such file");
+    let looked_up = ConfigBuilder::new().env(dir).build().expect_err("no such file");
     for error in [given, looked_up] {
         assert_eq!(error.code(), "WEIR-CFG-0003");
         assert!(error.to_string().contains(&path.display().to_string()));
@@ -138,21 +102,9 @@ fn empty_value_takes_a_key_back_to_its_default() {
 #[test]
 fn former_spellings_are_accepted_with_a_warning() {
     for (old, key, value) in [
-        (
-            "execution.buffer-timeout",
-            "execution.buffer-timeout.interval",
-            "-1",
-        ),
-        (
-            "state.checkpoints.dir",
-            "execution.checkpointing.dir",
-            "/tmp/c",
-        ),
-        (
-            "state.checkpoints.num-retained",
-            "execution.checkpointing.num-retained",
-            "3",
-        ),
+        ("execution.buffer-timeout", "execution.buffer-timeout.interval", "-1"),
+        ("state.checkpoints.dir", "execution.checkpointing.dir", "/tmp/c"),
+        ("state.checkpoints.num-retained", "execution.checkpointing.num-retained", "3"),
         ("state.backend", "state.backend.type", "hashmap"),
         ("restart-strategy", "restart-strategy.type", "off"),
     ] {
@@ -179,14 +131,7 @@ fn flink_keys_without_meaning_are_ignored_with_a_warning() {
             Warning::Deprecated { .. } => panic!("{warning}"),
         })
         .collect();
-    assert_eq!(
-        names,
-        [
-            "taskmanager.numberOfTaskSlots",
-            "akka.ask.timeout",
-            "pipeline.jars"
-        ]
-    );
+    assert_eq!(names, ["taskmanager.numberOfTaskSlots", "akka.ask.timeout", "pipeline.jars"]);
 
     let (_, warnings) = build_env("WEIR_CONF_REST_PORT", "8081").expect("ignored");
     assert_eq!(
@@ -274,20 +219,11 @@ fn mistakes_in_a_variable_name_it() {
              `task.cancellation.timeout: 5 s`",
         ),
     ] {
-        assert_eq!(
-            text_of(build_env(name, value)),
-            (expect.to_owned(), code),
-            "{name}"
-        );
+        assert_eq!(text_of(build_env(name, value)), (expect.to_owned(), code), "{name}");
     }
-    let both = [
-        ("WEIR_CONF_STATE_BACKEND", "hashmap"),
-        ("WEIR_CONF_STATE_BACKEND_TYPE", "hashmap"),
-    ];
-    let error = ConfigBuilder::new()
-        .env(both)
-        .build()
-        .expect_err("set twice");
+    let both =
+        [("WEIR_CONF_STATE_BACKEND", "hashmap"), ("WEIR_CONF_STATE_BACKEND_TYPE", "hashmap")];
+    let error = ConfigBuilder::new().env(both).build().expect_err("set twice");
     assert_eq!(error.code(), "WEIR-CFG-0007");
 }
 
@@ -299,10 +235,7 @@ fn variable_that_is_not_utf8_is_a_bad_value() {
 
     let name = OsString::from("WEIR_CONF_PIPELINE_NAME");
     let value = OsStr::from_bytes(&[b'a', 0xff]);
-    let error = ConfigBuilder::new()
-        .env([(name, value)])
-        .build()
-        .expect_err("not UTF-8");
+    let error = ConfigBuilder::new().env([(name, value)]).build().expect_err("not UTF-8");
     assert_eq!(error.code(), "WEIR-CFG-0002");
     assert!(error.to_string().contains("it is not UTF-8"));
 }
@@ -313,20 +246,11 @@ fn every_key_can_be_set_through_its_variable() {
         let name: String = key
             .name()
             .chars()
-            .map(|c| {
-                if c.is_ascii_alphanumeric() {
-                    c.to_ascii_uppercase()
-                } else {
-                    '_'
-                }
-            })
+            .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
             .collect();
         let (config, warnings) =
             build_env(&format!("WEIR_CONF_{name}"), key.example()).expect(&name);
-        assert_eq!(
-            config.entries().collect::<Vec<_>>(),
-            [(key.name(), key.example())]
-        );
+        assert_eq!(config.entries().collect::<Vec<_>>(), [(key.name(), key.example())]);
         assert_eq!(warnings, []);
     }
 }

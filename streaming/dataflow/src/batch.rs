@@ -116,10 +116,8 @@ impl<T: Record> Payload for Vec<T> {
     }
 
     fn append(&mut self, other: Box<dyn Payload>) {
-        let mut other = other
-            .into_any()
-            .downcast::<Self>()
-            .expect("one exchange carries one record type");
+        let mut other =
+            other.into_any().downcast::<Self>().expect("one exchange carries one record type");
         Vec::append(self, &mut other);
     }
 

@@ -157,7 +157,9 @@ fn float() -> Refused {
 }
 
 fn map() -> Refused {
-    Refused("maps are refused as keys: they have no order (use a sorted sequence of pairs)".to_owned())
+    Refused(
+        "maps are refused as keys: they have no order (use a sorted sequence of pairs)".to_owned(),
+    )
 }
 
 /// Hashes one value: a leaf by itself, a composite through [`Composite`].

@@ -121,11 +121,7 @@ impl RestoredState {
         name: &str,
         table: &mut KeyedTable<K, V>,
     ) -> Result<()> {
-        self.tables
-            .remove(name)
-            .into_iter()
-            .flatten()
-            .try_for_each(|bytes| table.restore(&bytes))
+        self.tables.remove(name).into_iter().flatten().try_for_each(|bytes| table.restore(&bytes))
     }
 
     /// The restored entries of an operator list.
@@ -177,11 +173,7 @@ pub trait Operator: Send {
     -> Result<()>;
 
     /// Handles the minimum watermark of all inputs; passes it on unless overridden.
-    fn on_watermark(
-        &mut self,
-        watermark: Timestamp,
-        ctx: &mut OperatorContext<'_>,
-    ) -> Result<()> {
+    fn on_watermark(&mut self, watermark: Timestamp, ctx: &mut OperatorContext<'_>) -> Result<()> {
         ctx.emit_watermark(watermark)
     }
 

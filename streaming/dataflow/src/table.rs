@@ -106,27 +106,24 @@ impl<K: Key, V: Record> KeyedTable<K, V> {
         update(&mut self.entries[position].value)
     }
 
-    /// Folds a record into the value of its key: `first` makes the value of a new key, `update`
-    /// changes that of a known one. `key_of` names the key; it is kept only for new entries.
+    /// Position of a key, good until the table is changed.
     #[inline]
-    pub fn fold<T, R>(
-        &mut self,
-        hash: u64,
-        key: K,
-        record: T,
-        first: impl FnOnce(T) -> V,
-        update: impl FnOnce(&mut V, T),
-        read: impl FnOnce(&V) -> R,
-    ) -> R {
-        let position = match self.find(hash, &key) {
-            Some((_, position)) => {
-                self.touch(position);
-                update(&mut self.entries[position].value, record);
-                position
-            }
-            None => self.insert(hash, key, first(record)),
-        };
-        read(&self.entries[position].value)
+    pub fn probe(&self, hash: u64, key: &K) -> Option<usize> {
+        self.find(hash, key).map(|(_, position)| position)
+    }
+
+    /// The value at a [probed](KeyedTable::probe) position, to be changed.
+    #[inline]
+    pub fn value_mut(&mut self, position: usize) -> &mut V {
+        self.touch(position);
+        &mut self.entries[position].value
+    }
+
+    /// Adds a key that a [probe](KeyedTable::probe) has not found.
+    #[inline]
+    pub fn insert_new(&mut self, hash: u64, key: K, value: V) -> &mut V {
+        let position = self.insert(hash, key, value);
+        &mut self.entries[position].value
     }
 
     /// Removes a key and returns its value.

@@ -176,7 +176,9 @@ impl From<&str> for Text {
 }
 
 #[cfg(target_endian = "big")]
-compile_error!("Text keeps its bytes in little-endian words; big-endian machines are not supported");
+compile_error!(
+    "Text keeps its bytes in little-endian words; big-endian machines are not supported"
+);
 
 impl From<String> for Text {
     fn from(text: String) -> Self {
@@ -361,10 +363,8 @@ mod tests {
     fn shared_texts_are_freed_once_by_the_last_clone_on_any_thread() {
         let text = Text::from("a text that is longer than fifteen bytes");
         let clones: Vec<Text> = (0..8).map(|_| text.clone()).collect();
-        let threads: Vec<_> = clones
-            .into_iter()
-            .map(|clone| std::thread::spawn(move || clone.len()))
-            .collect();
+        let threads: Vec<_> =
+            clones.into_iter().map(|clone| std::thread::spawn(move || clone.len())).collect();
         for thread in threads {
             assert_eq!(thread.join().unwrap(), text.len());
         }

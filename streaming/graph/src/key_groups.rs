@@ -85,7 +85,8 @@ mod tests {
 
     #[test]
     fn max_parallelism_is_derived_as_in_flink() {
-        for (parallelism, expected) in [(1, 128), (85, 128), (86, 256), (200, 512), (30_000, 32_768)]
+        for (parallelism, expected) in
+            [(1, 128), (85, 128), (86, 256), (200, 512), (30_000, 32_768)]
         {
             assert_eq!(derived_max_parallelism(parallelism), expected, "{parallelism}");
         }
