@@ -1,0 +1,45 @@
+//! `cargo xtask simulate`: the seeded simulator, built for release.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::cargo;
+
+/// Which seeds to run. What is not given is left to the simulator's own defaults.
+#[derive(clap::Args)]
+pub struct Seeds {
+    /// How many seeds to run
+    #[arg(long, value_name = "N")]
+    seeds: Option<u64>,
+    /// The first seed; the others follow it by one
+    #[arg(long, value_name = "S")]
+    first_seed: Option<u64>,
+}
+
+/// Builds the simulator, runs it, and passes its exit code on.
+pub fn run(seeds: &Seeds) -> Result<ExitCode> {
+    let mut command = cargo::cargo();
+    command.args(["run", "--release", "--package", "weir-simulation", "--"]);
+    command.args(arguments(seeds));
+    Ok(cargo::exit_code(cargo::run(&mut command)?))
+}
+
+fn arguments(seeds: &Seeds) -> Vec<String> {
+    let count = seeds.seeds.map(|count| format!("--seeds={count}"));
+    let first = seeds.first_seed.map(|seed| format!("--first-seed={seed}"));
+    count.into_iter().chain(first).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_given_numbers_are_passed_on() {
+        let all = Seeds { seeds: Some(1000), first_seed: Some(7) };
+        assert_eq!(arguments(&all), ["--seeds=1000", "--first-seed=7"]);
+        let none = Seeds { seeds: None, first_seed: None };
+        assert!(arguments(&none).is_empty());
+    }
+}
