@@ -1,0 +1,166 @@
+//! What can go wrong with storage, told apart by what a caller or an operator would do.
+//!
+//! Each variant has a stable code with a page in `docs/errors/`.
+
+use std::{error::Error as StdError, io};
+
+/// A cause from the store or the operating system.
+pub(crate) type Cause = Box<dyn StdError + Send + Sync>;
+
+/// Results of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why storage could not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The folder cannot be created, written or linked in.
+    #[error(
+        "cannot {action} in checkpoint folder {folder}; check that it is a folder this user may write, on a file system with hard links"
+    )]
+    Folder {
+        /// The folder as it was given.
+        folder: String,
+        /// What was tried.
+        action: &'static str,
+        /// What the operating system said.
+        #[source]
+        source: Cause,
+    },
+    /// The object is not what was written: truncated, changed, or not ours.
+    #[error("{object} is damaged: {problem}; restore the file from a copy")]
+    Damaged {
+        /// The file or object.
+        object: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A record of the job log is gone, yet later ones are there.
+    #[error(
+        "the job log has a gap: {missing} is missing but {found} exists; restore the missing file from a copy"
+    )]
+    LogGap {
+        /// The file or object that should be there.
+        missing: String,
+        /// A later one.
+        found: String,
+    },
+    /// The disk or the quota is full; nothing was written.
+    #[error("no space left to write {object}; free some space or move the checkpoint folder")]
+    NoSpace {
+        /// The file or object.
+        object: String,
+        /// What the operating system said.
+        #[source]
+        source: Cause,
+    },
+    /// Any other failure of the store.
+    #[error("cannot {action} {object}")]
+    Storage {
+        /// The file or object.
+        object: String,
+        /// What was tried.
+        action: &'static str,
+        /// Whether it may have happened all the same.
+        ambiguous: bool,
+        /// What the store said.
+        #[source]
+        source: Cause,
+    },
+    /// The object is not there.
+    #[error("{object} does not exist; it was deleted, or the checkpoint folder is another job's")]
+    Missing {
+        /// The file or object.
+        object: String,
+    },
+    /// A newer release wrote the object.
+    #[error(
+        "{object} has format {found}, this release reads up to {known}; use the release that wrote it or a later one"
+    )]
+    NewerFormat {
+        /// The file or object.
+        object: String,
+        /// Its format.
+        found: u16,
+        /// The newest format known here.
+        known: u16,
+    },
+    /// The path is none a snapshot may have.
+    #[error("{path:?} is no snapshot path: {problem}")]
+    BadPath {
+        /// As it was given.
+        path: String,
+        /// The rule it breaks.
+        problem: &'static str,
+    },
+}
+
+impl Error {
+    /// The stable code; `docs/errors/<code>.md` says what to do.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Folder { .. } => "WEIR-CKPT-0001",
+            Self::Damaged { .. } => "WEIR-CKPT-0002",
+            Self::LogGap { .. } => "WEIR-CKPT-0003",
+            Self::NoSpace { .. } => "WEIR-CKPT-0004",
+            Self::Storage { .. } => "WEIR-CKPT-0005",
+            Self::Missing { .. } => "WEIR-CKPT-0006",
+            Self::NewerFormat { .. } => "WEIR-CKPT-0007",
+            Self::BadPath { .. } => "WEIR-CKPT-0008",
+        }
+    }
+
+    /// Whether the write may have happened although it failed. The caller finds out by trying
+    /// again: a record that is there already is handed back.
+    pub fn is_ambiguous(&self) -> bool {
+        matches!(self, Self::Storage { ambiguous: true, .. })
+    }
+
+    /// Whether trying again can help without anybody stepping in.
+    pub fn can_retry(&self) -> bool {
+        matches!(self, Self::NoSpace { .. } | Self::Storage { .. })
+    }
+
+    /// Sorts a failed call of the store that certainly had no effect.
+    pub(crate) fn of_call(action: &'static str, object: String, source: impl Into<Cause>) -> Self {
+        let source = source.into();
+        if is_no_space(source.as_ref()) {
+            return Self::NoSpace { object, source };
+        }
+        Self::Storage { object, action, ambiguous: false, source }
+    }
+}
+
+/// Whether a full disk or quota is anywhere down the chain of causes.
+fn is_no_space(error: &(dyn StdError + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+        if matches!(kind, Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn full_disk_is_found_below_the_stores_own_errors() {
+        for (kind, code) in [
+            (io::ErrorKind::StorageFull, "WEIR-CKPT-0004"),
+            (io::ErrorKind::QuotaExceeded, "WEIR-CKPT-0004"),
+            (io::ErrorKind::ConnectionReset, "WEIR-CKPT-0005"),
+        ] {
+            let wrapped = object_store::Error::Generic {
+                store: "LocalFileSystem",
+                source: Box::new(io::Error::from(kind)),
+            };
+            let error = Error::of_call("write", "chk-1/a".into(), wrapped);
+            assert_eq!(error.code(), code, "{kind:?}");
+            assert!(!error.is_ambiguous());
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! The store underneath: whole objects, written once, read, listed and deleted.
+//!
+//! A store that is no local folder gives each put its own atomicity. In a local folder a write
+//! goes through a name nobody reads, so that what has its final name is always whole and synced:
+//!
+//! ```text
+//! write staging/x ─▶ fsync ─▶ link (create-if-absent) or rename (replace) ─▶ fsync folders
+//! ```
+//!
+//! A crash leaves at most a file in `staging/`.
+
+use crate::{
+    error::{Cause, Error, Result},
+    frame::{self, Kind},
+};
+use bytes::Bytes;
+use futures::{TryStreamExt, executor::block_on};
+use object_store::{
+    Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, PutPayload, local::LocalFileSystem,
+    memory::InMemory, path::Path as ObjectPath,
+};
+use std::{
+    fs::{self, File},
+    hash::{BuildHasher, RandomState},
+    io,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+const STAGING: &str = "staging";
+
+/// One job's objects.
+pub(crate) struct Store {
+    objects: Box<dyn ObjectStore>,
+    /// Root of a local folder; `None` for other stores.
+    folder: Option<PathBuf>,
+    /// Tells this instance's staging files from those of any other, on whichever host.
+    instance: u64,
+    next_staging: AtomicU64,
+}
+
+impl Store {
+    /// A folder, created where it is missing.
+    pub(crate) fn local(dir: &Path) -> Result<Self> {
+        let failed = |action, source: Cause| Error::Folder {
+            folder: dir.display().to_string(),
+            action,
+            source,
+        };
+        fs::create_dir_all(dir.join(STAGING)).map_err(|e| failed("create folders", e.into()))?;
+        let folder = fs::canonicalize(dir).map_err(|e| failed("find its place", e.into()))?;
+        let objects = LocalFileSystem::new_with_prefix(&folder)
+            .map_err(|e| failed("find its place", e.into()))?;
+        let store = Self::new(Box::new(objects), Some(folder));
+        store.probe().map_err(|e| failed("write and link a file", e.into()))?;
+        Ok(store)
+    }
+
+    /// A store that lives as long as this process.
+    pub(crate) fn in_memory() -> Self {
+        Self::new(Box::new(InMemory::new()), None)
+    }
+
+    fn new(objects: Box<dyn ObjectStore>, folder: Option<PathBuf>) -> Self {
+        let instance = RandomState::new().hash_one(0);
+        Self { objects, folder, instance, next_staging: AtomicU64::new(0) }
+    }
+
+    /// Does to a scratch file what a log record needs: a folder that can be created but not
+    /// linked in would fail at the first checkpoint only.
+    fn probe(&self) -> io::Result<()> {
+        let Some(folder) = &self.folder else {
+            return Ok(());
+        };
+        let probe = folder.join(self.staging_path());
+        let link = probe.with_extension("link");
+        fs::write(&probe, b"probe")?;
+        let linked = fs::hard_link(&probe, &link);
+        fs::remove_file(&probe)?;
+        linked?;
+        fs::remove_file(&link)
+    }
+
+    /// The name of an object in errors: the file where there is one.
+    pub(crate) fn display(&self, path: &str) -> String {
+        match &self.folder {
+            Some(folder) => folder.join(path).display().to_string(),
+            None => format!("memory:{path}"),
+        }
+    }
+
+    /// Writes an object unless one of this name exists; `false` when it does. A failure may be
+    /// ambiguous.
+    pub(crate) fn create(&self, kind: Kind, path: &str, body: Bytes) -> Result<bool> {
+        let payload = frame::encode(kind, body);
+        let target = ObjectPath::from(path);
+        let created = match &self.folder {
+            Some(_) => {
+                let staged = self.stage(path, payload)?;
+                let linked = block_on(self.objects.copy_if_not_exists(&staged, &target));
+                // What stays behind is swept.
+                let _ = block_on(self.objects.delete(&staged));
+                linked
+            }
+            None => {
+                block_on(self.objects.put_opts(&target, payload, PutMode::Create.into())).map(drop)
+            }
+        };
+        match created {
+            Ok(()) => self.sync_folders(path).map(|()| true),
+            Err(StoreError::AlreadyExists { .. } | StoreError::Precondition { .. }) => Ok(false),
+            Err(source) => Err(self.ambiguous(path, source.into())),
+        }
+    }
+
+    /// Writes an object, in place of an older one of this name; returns its size in bytes.
+    pub(crate) fn replace(&self, kind: Kind, path: &str, body: Bytes) -> Result<u64> {
+        let payload = frame::encode(kind, body);
+        let size_bytes = payload.content_length() as u64;
+        let target = ObjectPath::from(path);
+        if self.folder.is_some() {
+            let staged = self.stage(path, payload)?;
+            let renamed = block_on(self.objects.rename(&staged, &target));
+            renamed.map_err(|source| Error::of_call("write", self.display(path), source))?;
+        } else {
+            let put = block_on(self.objects.put(&target, payload));
+            put.map_err(|source| Error::of_call("write", self.display(path), source))?;
+        }
+        self.sync_folders(path)?;
+        Ok(size_bytes)
+    }
+
+    /// The body of an object, `None` when there is none of this name.
+    pub(crate) fn read(&self, kind: Kind, path: &str) -> Result<Option<Vec<u8>>> {
+        let target = ObjectPath::from(path);
+        let read = block_on(async { self.objects.get(&target).await?.bytes().await });
+        match read {
+            Ok(framed) => frame::decode(kind, &self.display(path), &framed).map(Some),
+            Err(StoreError::NotFound { .. }) => Ok(None),
+            Err(source) => Err(Error::of_call("read", self.display(path), source)),
+        }
+    }
+
+    /// Paths of all objects below a folder, or of all there are, in no order.
+    pub(crate) fn list(&self, folder: Option<&str>) -> Result<Vec<String>> {
+        let prefix = folder.map(ObjectPath::from);
+        let listed = self.objects.list(prefix.as_ref());
+        let paths = listed.map_ok(|object| object.location.to_string()).try_collect();
+        block_on(paths)
+            .map_err(|source| Error::of_call("list", self.display(folder.unwrap_or("")), source))
+    }
+
+    /// Deletes an object; `false` when there was none.
+    pub(crate) fn delete(&self, path: &str) -> Result<bool> {
+        match block_on(self.objects.delete(&ObjectPath::from(path))) {
+            Ok(()) => Ok(true),
+            Err(StoreError::NotFound { .. }) => Ok(false),
+            Err(source) => Err(Error::of_call("delete", self.display(path), source)),
+        }
+    }
+
+    /// Removes a local folder if it is empty; other stores have none.
+    pub(crate) fn remove_empty_folder(&self, name: &str) {
+        if let Some(folder) = &self.folder {
+            // Not empty, or gone already: both are fine.
+            let _ = fs::remove_dir(folder.join(name));
+        }
+    }
+
+    /// Deletes what unfinished writes have left behind. A write that is under way fails.
+    pub(crate) fn clear_staging(&self) -> Result<()> {
+        let Some(folder) = &self.folder else {
+            return Ok(());
+        };
+        let failed = |source: io::Error| Error::of_call("clear", self.display(STAGING), source);
+        for entry in fs::read_dir(folder.join(STAGING)).map_err(failed)? {
+            match fs::remove_file(entry.map_err(failed)?.path()) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes and syncs a local object under a name of its own; `path` is for errors.
+    fn stage(&self, path: &str, payload: PutPayload) -> Result<ObjectPath> {
+        let staging_path = self.staging_path();
+        let staged = ObjectPath::from(staging_path.as_str());
+        let written = block_on(self.objects.put(&staged, payload))
+            .map_err(Cause::from)
+            .and_then(|_| self.sync_file(&staging_path).map_err(Cause::from));
+        match written {
+            Ok(()) => Ok(staged),
+            Err(source) => {
+                let _ = block_on(self.objects.delete(&staged));
+                Err(Error::of_call("write", self.display(path), source))
+            }
+        }
+    }
+
+    fn staging_path(&self) -> String {
+        let number = self.next_staging.fetch_add(1, Ordering::Relaxed);
+        format!("{STAGING}/{:016x}-{number}", self.instance)
+    }
+
+    fn sync_file(&self, path: &str) -> io::Result<()> {
+        match &self.folder {
+            Some(folder) => File::options().write(true).open(folder.join(path))?.sync_all(),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes the name of a local object durable, and those of the folders it lies in.
+    fn sync_folders(&self, path: &str) -> Result<()> {
+        let Some(root) = &self.folder else {
+            return Ok(());
+        };
+        let file = root.join(path);
+        let folders = file.ancestors().skip(1).take_while(|folder| folder.starts_with(root));
+        for folder in folders {
+            sync_folder(folder).map_err(|source| self.ambiguous(path, source.into()))?;
+        }
+        Ok(())
+    }
+
+    fn ambiguous(&self, path: &str, source: Cause) -> Error {
+        Error::Storage {
+            object: self.display(path),
+            action: "be sure to have written",
+            ambiguous: true,
+            source,
+        }
+    }
+}
+
+/// Syncs a folder, where the system can.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    use io::ErrorKind::{InvalidInput, NotFound, Unsupported};
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        // Some network file systems know no sync of folders; a folder that is gone was emptied
+        // by a delete that came right after the write.
+        Err(error) if matches!(error.kind(), InvalidInput | Unsupported | NotFound) => Ok(()),
+        result => result,
+    }
+}

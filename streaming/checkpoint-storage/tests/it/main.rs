@@ -1,0 +1,69 @@
+//! What the storage promises, checked against a real folder and against memory.
+
+#![allow(clippy::unwrap_used)] // A helper of a test panics as the test does.
+
+mod job_log;
+mod snapshots;
+
+use std::{fs, path::Path};
+use tempfile::TempDir;
+use weir_checkpoint_storage::CheckpointStorage;
+
+/// A fresh folder with a storage in it; the folder goes when the guard is dropped.
+fn local() -> (TempDir, CheckpointStorage) {
+    let dir = tempfile::tempdir().unwrap();
+    let storage = CheckpointStorage::local(dir.path()).unwrap();
+    (dir, storage)
+}
+
+/// Runs a check against every kind of storage.
+fn on_every_storage(check: impl Fn(&CheckpointStorage)) {
+    let (_dir, storage) = local();
+    check(&storage);
+    check(&CheckpointStorage::in_memory());
+}
+
+/// Changes a file in place.
+fn damage(file: &Path, change: impl FnOnce(&mut Vec<u8>)) {
+    let mut bytes = fs::read(file).unwrap();
+    change(&mut bytes);
+    fs::write(file, bytes).unwrap();
+}
+
+#[test]
+fn storage_is_shared_between_threads() {
+    fn shared<T: Clone + Send + Sync + 'static>() {}
+    shared::<CheckpointStorage>();
+    shared::<weir_checkpoint_storage::JobLog>();
+}
+
+#[test]
+fn unusable_folder_is_refused_and_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("a-file");
+    fs::write(&file, "in the way").unwrap();
+
+    let error = CheckpointStorage::local(&file.join("checkpoints")).unwrap_err();
+    assert_eq!(error.code(), "WEIR-CKPT-0001");
+    assert!(error.to_string().contains("a-file/checkpoints"), "{error}");
+}
+
+#[test]
+fn opening_leaves_no_file_behind_and_creates_parents() {
+    let dir = tempfile::tempdir().unwrap();
+    let nested = dir.path().join("jobs/j1");
+    CheckpointStorage::local(&nested).unwrap();
+    assert_eq!(fs::read_dir(nested.join("staging")).unwrap().count(), 0);
+}
+
+#[test]
+fn calls_work_inside_an_async_runtime_too() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        on_every_storage(|storage| {
+            storage.write("chk-1/a", b"state".to_vec()).unwrap();
+            assert_eq!(storage.read("chk-1/a").unwrap(), b"state");
+            assert_eq!(storage.list_snapshots().unwrap(), ["chk-1/a"]);
+        });
+    });
+}

@@ -1,0 +1,138 @@
+//! Snapshots: reading back, damage, deletion, orphans.
+
+use super::{damage, local, on_every_storage};
+use std::{collections::BTreeSet, fs};
+use weir_base::LogIndex;
+use weir_checkpoint_storage::CheckpointStorage;
+
+#[test]
+fn snapshots_read_back_and_report_their_size() {
+    let (dir, storage) = local();
+    for (path, body) in [("chk-1/v-0-1", vec![]), ("chk-1/v-1-1", vec![3; 3 << 20])] {
+        let size_bytes = storage.write(path, body.clone()).unwrap();
+        assert_eq!(size_bytes, fs::metadata(dir.path().join(path)).unwrap().len());
+        assert_eq!(storage.read(path).unwrap(), body);
+    }
+}
+
+#[test]
+fn second_write_replaces_the_first() {
+    on_every_storage(|storage| {
+        storage.write("chk-1/a", b"torn attempt".to_vec()).unwrap();
+        storage.write("chk-1/a", b"retry".to_vec()).unwrap();
+        assert_eq!(storage.read("chk-1/a").unwrap(), b"retry");
+    });
+}
+
+#[test]
+fn missing_snapshot_is_named() {
+    on_every_storage(|storage| {
+        let error = storage.read("chk-9/gone").unwrap_err();
+        assert_eq!(error.code(), "WEIR-CKPT-0006");
+        assert!(error.to_string().contains("chk-9/gone does not exist"), "{error}");
+    });
+}
+
+#[test]
+fn damage_in_each_region_is_found() {
+    let body = vec![7; 100];
+    for (region, position) in [
+        ("magic", 3),
+        ("version", 8),
+        ("kind", 10),
+        ("length", 11),
+        ("body", 60),
+        ("checksum", 121),
+    ] {
+        let (dir, storage) = local();
+        storage.write("chk-1/a", body.clone()).unwrap();
+        damage(&dir.path().join("chk-1/a"), |bytes| bytes[position] ^= 1);
+        let error = storage.read("chk-1/a").unwrap_err();
+        assert_eq!(error.code(), "WEIR-CKPT-0002", "{region}");
+        assert!(error.to_string().contains("chk-1/a is damaged"), "{region}: {error}");
+    }
+}
+
+#[test]
+fn truncated_snapshot_says_so() {
+    let (dir, storage) = local();
+    storage.write("chk-1/a", vec![7; 100]).unwrap();
+    damage(&dir.path().join("chk-1/a"), |bytes| bytes.truncate(80));
+    let text = storage.read("chk-1/a").unwrap_err().to_string();
+    assert!(text.contains("should hold 100 bytes and holds 57"), "{text}");
+}
+
+#[test]
+fn deleting_removes_the_emptied_folder_and_nothing_else() {
+    let (dir, storage) = local();
+    for path in ["chk-1/a", "chk-1/b", "chk-2/a"] {
+        storage.write(path, vec![1]).unwrap();
+    }
+    storage.delete(["chk-1/a", "", "chk-1/never-there"]).unwrap();
+    assert!(dir.path().join("chk-1").exists());
+    storage.delete(["chk-1/b"]).unwrap();
+    assert!(!dir.path().join("chk-1").exists());
+    assert_eq!(storage.list_snapshots().unwrap(), ["chk-2/a"]);
+    storage.delete(["chk-1/a"]).unwrap();
+}
+
+#[test]
+fn paths_out_of_the_folder_are_refused_everywhere() {
+    on_every_storage(|storage| {
+        storage.log().append(LogIndex(0), b"kept").unwrap();
+        let bad = "chk-1/../log/00000000000000000000";
+        assert_eq!(storage.write(bad, vec![]).unwrap_err().code(), "WEIR-CKPT-0008");
+        assert_eq!(storage.read(bad).unwrap_err().code(), "WEIR-CKPT-0008");
+        assert_eq!(storage.delete([bad]).unwrap_err().code(), "WEIR-CKPT-0008");
+        assert_eq!(storage.log().load().unwrap(), [b"kept"]);
+    });
+}
+
+#[test]
+fn bad_path_does_not_stop_the_deletion_of_the_others() {
+    on_every_storage(|storage| {
+        storage.write("chk-1/a", vec![1]).unwrap();
+        assert!(storage.delete(["/etc/passwd", "chk-1/a"]).is_err());
+        assert!(storage.list_snapshots().unwrap().is_empty());
+    });
+}
+
+#[test]
+fn sweep_deletes_orphans_and_unfinished_writes_only() {
+    let (dir, storage) = local();
+    storage.log().append(LogIndex(0), b"kept").unwrap();
+    for path in ["chk-1/a", "chk-2/a", "chk-2/b"] {
+        storage.write(path, vec![1]).unwrap();
+    }
+    fs::write(dir.path().join("staging/0123-4#1"), "cut off").unwrap();
+    fs::write(dir.path().join("notes.txt"), "by the operator").unwrap();
+
+    let keep = BTreeSet::from(["chk-2/b".to_owned(), "chk-7/gone".to_owned()]);
+    assert_eq!(storage.sweep(&keep).unwrap(), 2);
+
+    assert_eq!(storage.list_snapshots().unwrap(), ["chk-2/b"]);
+    assert_eq!(storage.log().load().unwrap(), [b"kept"]);
+    assert!(dir.path().join("notes.txt").exists());
+    assert!(!dir.path().join("chk-1").exists());
+    assert_eq!(fs::read_dir(dir.path().join("staging")).unwrap().count(), 0);
+    assert_eq!(storage.sweep(&keep).unwrap(), 0);
+}
+
+#[test]
+fn writers_and_deleters_of_one_folder_do_not_disturb_each_other() {
+    let (_dir, storage) = local();
+    std::thread::scope(|scope| {
+        for subtask in 0..4 {
+            let storage: CheckpointStorage = storage.clone();
+            scope.spawn(move || {
+                for round in 0..50 {
+                    let path = format!("chk-1/v-{subtask}-{round}");
+                    storage.write(&path, vec![subtask]).unwrap();
+                    assert_eq!(storage.read(&path).unwrap(), [subtask]);
+                    storage.delete([&path]).unwrap();
+                }
+            });
+        }
+    });
+    assert!(storage.list_snapshots().unwrap().is_empty());
+}
