@@ -1,0 +1,145 @@
+//! How a master takes a job: what it reads, the record it begins with, what it deploys. And what
+//! each durable record sets off.
+
+use super::{
+    DataEnd, Goal, JobMaster, Phase, State, Tasks, deployment, failures,
+    log::{LogWriter, Settled},
+};
+use crate::messages::{AppendOutcome, Effect, Failure, JobLogRecord, JobStatus};
+use weir_base::{CheckpointId, ExecutionAttempt, LogIndex, Now, invariant};
+
+impl JobMaster {
+    pub(super) fn start(&mut self, now: Now, log: Vec<JobLogRecord>, out: &mut Vec<Effect>) {
+        if !matches!(self.phase, Phase::Initial) {
+            return;
+        }
+        self.set_status(now, JobStatus::Initializing, None, out);
+        self.phase = Phase::Beginning;
+        for record in log {
+            if let Err(failure) = self.past.fold(record, &self.settings) {
+                return self.terminate(now, JobStatus::Failed, Some(failure), out);
+            }
+        }
+        self.begin_epoch(now, out);
+    }
+
+    /// Writes the record that makes this master the job's, unless the log says it cannot be.
+    fn begin_epoch(&mut self, now: Now, out: &mut Vec<Effect>) {
+        if let Some(failure) = self.refusal() {
+            return self.terminate(now, JobStatus::Failed, Some(failure), out);
+        }
+        self.epoch = self.past.last_epoch.next();
+        self.log = LogWriter::starting_at(self.past.next_index);
+        let record = JobLogRecord::EpochBegins {
+            epoch: self.epoch,
+            job: self.settings.job,
+            name: self.graph.name.clone(),
+            fingerprint: self.settings.fingerprint.clone(),
+            first_checkpoint: self.past.first_checkpoint(),
+        };
+        self.log.append(record, out);
+    }
+
+    /// Why the job cannot go on from its log.
+    fn refusal(&self) -> Option<Failure> {
+        if let Some(status) = self.past.ended {
+            return Some(failures::already_ended(status));
+        }
+        let (vertex, written) =
+            deployment::changed_key_groups(&self.graph, self.past.completed.last()?)?;
+        Some(failures::key_groups_changed(&vertex.name, written, vertex.max_parallelism))
+    }
+
+    fn epoch_has_begun(&mut self, now: Now, first: CheckpointId, out: &mut Vec<Effect>) {
+        let past = std::mem::take(&mut self.past);
+        self.checkpoints.begin(first, past.completed);
+        if self.cancel_requested {
+            self.stop(now, Goal::Cancel, out);
+        } else {
+            self.deploy(now, out);
+        }
+    }
+
+    pub(super) fn deploy(&mut self, now: Now, out: &mut Vec<Effect>) {
+        invariant!(self.tasks.all_stopped(), "tasks are deployed beside live ones");
+        self.phase = Phase::Live;
+        self.data_end = DataEnd::Open;
+        self.deployments += 1;
+        invariant!(self.epoch.0 < 1 << 32 && self.deployments < 1 << 32, "attempts are used up");
+        let attempt = ExecutionAttempt(self.epoch.0 << 32 | self.deployments);
+        self.set_status(now, JobStatus::Created, None, out);
+        self.tasks = Tasks::planned(&self.graph, attempt, now.wall);
+        let restore = self.checkpoints.last();
+        for deployment in deployment::deployments(&self.graph, attempt, restore) {
+            self.tasks.set(deployment.task, State::Deploying, now.wall);
+            out.push(Effect::Deploy(Box::new(deployment)));
+        }
+        if let Some(id) = restore.map(|checkpoint| checkpoint.id) {
+            self.checkpoints.history.restored(id);
+        }
+    }
+
+    pub(super) fn log_appended(
+        &mut self,
+        now: Now,
+        index: LogIndex,
+        outcome: AppendOutcome,
+        out: &mut Vec<Effect>,
+    ) {
+        match self.log.settle(now.monotonic, index, outcome, out) {
+            Settled::Durable(record) => self.record_is_durable(now, record, out),
+            Settled::Taken { mine, theirs, tried_before } => {
+                self.index_was_taken(now, &mine, theirs, tried_before, out);
+            }
+            Settled::Lost(failure) => {
+                self.failover.remember(now, &failure);
+                self.stop(now, Goal::GiveUpLog(failure), out);
+            }
+            Settled::Open => {}
+        }
+    }
+
+    fn record_is_durable(&mut self, now: Now, record: JobLogRecord, out: &mut Vec<Effect>) {
+        match record {
+            JobLogRecord::EpochBegins { first_checkpoint, .. } => {
+                self.epoch_has_begun(now, first_checkpoint, out);
+            }
+            JobLogRecord::CheckpointIdsReserved { below } => self.checkpoints.reserved(below),
+            JobLogRecord::CheckpointCompleted { checkpoint, snapshots, .. } => {
+                self.checkpoint_is_recorded(now, checkpoint, snapshots, out);
+            }
+            JobLogRecord::CheckpointDisposed { .. } => {}
+            JobLogRecord::Finished { outcome, .. } => {
+                self.terminate(now, outcome.status, outcome.failure, out);
+            }
+        }
+    }
+
+    fn index_was_taken(
+        &mut self,
+        now: Now,
+        mine: &JobLogRecord,
+        theirs: JobLogRecord,
+        tried_before: bool,
+        out: &mut Vec<Effect>,
+    ) {
+        let their_epoch = match &theirs {
+            JobLogRecord::EpochBegins { epoch, .. } => Some(*epoch),
+            _ => None,
+        };
+        // An older master still wrote behind what was read; or the record may be this master's.
+        let may_go_on = match their_epoch {
+            Some(epoch) => epoch < self.epoch || (tried_before && theirs == *mine),
+            None => true,
+        };
+        if matches!(self.phase, Phase::Beginning) && may_go_on {
+            return match self.past.fold(theirs, &self.settings) {
+                Ok(()) => self.begin_epoch(now, out),
+                Err(failure) => self.terminate(now, JobStatus::Failed, Some(failure), out),
+            };
+        }
+        let failure = failures::superseded(self.epoch, their_epoch);
+        self.failover.remember(now, &failure);
+        self.stop(now, Goal::Suspend(failure), out);
+    }
+}

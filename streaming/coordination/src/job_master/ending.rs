@@ -1,0 +1,159 @@
+//! Why tasks stop, and what follows when they have: another deployment, or the end of the job.
+//!
+//! Also what moves a live job on without an input of its own: see [`JobMaster::advance`].
+
+use super::{DataEnd, Goal, JobMaster, Phase, State, failover::Verdict};
+use crate::messages::{Effect, Failure, FailureOrigin, JobLogRecord, JobStatus};
+use weir_base::{ExecutionAttempt, Monotonic, Now};
+use weir_graph::TaskId;
+
+impl JobMaster {
+    /// Does whatever the state calls for now, after each input and at each deadline.
+    pub(super) fn advance(&mut self, now: Now, out: &mut Vec<Effect>) {
+        self.obey_cancel_request(now, out);
+        if matches!(self.phase, Phase::Live) {
+            self.pace(now, out);
+        }
+        if matches!(self.phase, Phase::Stopping { .. }) && self.tasks.all_stopped() {
+            self.reach_goal(now, out);
+        }
+    }
+
+    /// Cancelling comes before restarting and failing, but not before an end that is decided.
+    fn obey_cancel_request(&mut self, now: Now, out: &mut Vec<Effect>) {
+        let heeded = matches!(
+            self.phase,
+            Phase::Live | Phase::Stopping { goal: Goal::Restart(_) | Goal::Fail(_), .. }
+        );
+        if self.cancel_requested && heeded {
+            self.stop(now, Goal::Cancel, out);
+        }
+    }
+
+    /// Stops every task in order to reach a goal; tasks already being stopped keep their deadline.
+    pub(super) fn stop(&mut self, now: Now, goal: Goal, out: &mut Vec<Effect>) {
+        let (status, failure) = match &goal {
+            Goal::Restart(_) => (JobStatus::Restarting, None),
+            Goal::Fail(failure) | Goal::GiveUpLog(failure) => {
+                (JobStatus::Failing, Some(failure.clone()))
+            }
+            Goal::Cancel => (JobStatus::Cancelling, None),
+            Goal::Suspend(failure) => (JobStatus::Cancelling, Some(failure.clone())),
+        };
+        self.stop_as(now, goal, status, failure, out);
+    }
+
+    fn stop_as(
+        &mut self,
+        now: Now,
+        goal: Goal,
+        status: JobStatus,
+        failure: Option<Failure>,
+        out: &mut Vec<Effect>,
+    ) {
+        self.set_status(now, status, failure, out);
+        self.checkpoints.pause();
+        self.data_end = DataEnd::Open;
+        let deadline = match &self.phase {
+            Phase::Stopping { deadline, .. } => *deadline,
+            _ => now.monotonic.after(self.settings.cancellation_timeout),
+        };
+        self.phase = Phase::Stopping { goal, deadline };
+        self.drop_checkpoint_in_flight(now, out);
+        let live: Vec<(TaskId, ExecutionAttempt)> = self
+            .tasks
+            .live()
+            .filter(|(_, task)| task.state != State::Canceling)
+            .map(|(id, task)| (id, task.attempt))
+            .collect();
+        for (task, attempt) in live {
+            self.tasks.set(task, State::Canceling, now.wall);
+            out.push(Effect::Cancel { task, attempt });
+        }
+    }
+
+    /// Restarts or fails the job because of this, if nothing else is being done about it already.
+    pub(super) fn fail(&mut self, now: Now, failure: Failure, out: &mut Vec<Effect>) {
+        self.failover.remember(now, &failure);
+        match &self.phase {
+            Phase::Live => match self.failover.judge(now.monotonic, &failure) {
+                Verdict::RestartAt(at) => {
+                    let status = JobStatus::Restarting;
+                    self.stop_as(now, Goal::Restart(at), status, Some(failure), out);
+                    self.confirm_leadership(out);
+                }
+                Verdict::GiveUp => self.stop(now, Goal::Fail(failure), out),
+            },
+            // What came up while stopping is mostly a consequence; but this no retry mends.
+            Phase::Stopping { goal: Goal::Restart(_), .. }
+                if failure.origin == FailureOrigin::Permanent =>
+            {
+                self.stop(now, Goal::Fail(failure), out);
+            }
+            _ => {}
+        }
+    }
+
+    /// Leaves behind what did not stop in time.
+    pub(super) fn abandon_late_tasks(&mut self, now: Now, out: &mut Vec<Effect>) {
+        if !matches!(&self.phase, Phase::Stopping { deadline, .. } if *deadline <= now.monotonic) {
+            return;
+        }
+        let late: Vec<(TaskId, ExecutionAttempt)> =
+            self.tasks.live().map(|(id, task)| (id, task.attempt)).collect();
+        for (task, attempt) in late {
+            self.tasks.abandon(task, now.wall);
+            out.push(Effect::Abandon { task, attempt });
+        }
+    }
+
+    /// All tasks have stopped.
+    fn reach_goal(&mut self, now: Now, out: &mut Vec<Effect>) {
+        let Phase::Stopping { goal, .. } = &self.phase else {
+            return;
+        };
+        match goal.clone() {
+            Goal::Restart(at) => self.restart(now, at, out),
+            Goal::Fail(failure) => self.end(JobStatus::Failed, Some(failure), out),
+            Goal::Cancel => self.end(JobStatus::Canceled, None, out),
+            Goal::Suspend(failure) => {
+                self.terminate(now, JobStatus::Suspended, Some(failure), out);
+            }
+            Goal::GiveUpLog(failure) => self.terminate(now, JobStatus::Failed, Some(failure), out),
+        }
+    }
+
+    /// Writes a record so that a master that has been superseded finds out before it deploys:
+    /// otherwise, its tasks failing for what the newer master does, it would restart for ever.
+    fn confirm_leadership(&mut self, out: &mut Vec<Effect>) {
+        let below = self.checkpoints.next_reservation();
+        self.log.append(JobLogRecord::CheckpointIdsReserved { below }, out);
+    }
+
+    fn restart(&mut self, now: Now, at: Monotonic, out: &mut Vec<Effect>) {
+        if now.monotonic >= at && self.may_deploy() {
+            self.deploy(now, out);
+        }
+    }
+
+    /// Whether the record written since the failure is durable. It stands behind that of any
+    /// completed checkpoint that was under way, so what is restored then is the newest.
+    pub(super) fn may_deploy(&self) -> bool {
+        !self.log.holds_reservation()
+    }
+
+    /// Records the end, once everything before it is on record.
+    pub(super) fn end(
+        &mut self,
+        status: JobStatus,
+        failure: Option<Failure>,
+        out: &mut Vec<Effect>,
+    ) {
+        if !self.log.is_idle() {
+            return;
+        }
+        self.phase = Phase::Ending;
+        let outcome = self.outcome(status, failure);
+        self.log.append(JobLogRecord::Finished { epoch: self.epoch, outcome }, out);
+    }
+}

@@ -1,0 +1,201 @@
+//! The life of each subtask: one table of legal edges, and who has reported what.
+//!
+//! ```text
+//!  CREATED ─▶ DEPLOYING ─▶ RUNNING ─▶ FINISHED
+//!     │           │           │
+//!     │           ├───────────┴─▶ FAILED ◀──┐
+//!     │           └───────────┴─▶ CANCELING ┴─▶ CANCELED
+//!     └─▶ CANCELED
+//! ```
+//!
+//! A task that was left behind after it did not stop in time counts as `CANCELED`: its attempt is
+//! fenced, and nothing it says is heard again.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use weir_base::{CheckpointId, ExecutionAttempt, WallTime, invariant};
+use weir_graph::{JobGraph, TaskId};
+
+/// Flink's execution states, as far as this engine has them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum TaskState {
+    /// Planned.
+    Created,
+    /// Sent to a task host.
+    Deploying,
+    /// Processing records, or waiting behind its last one for barriers.
+    Running,
+    /// Ended by itself.
+    Finished,
+    /// Told to stop.
+    Canceling,
+    /// Stopped because it was told to, or left behind.
+    Canceled,
+    /// Stopped by a failure, or lost.
+    Failed,
+}
+
+use TaskState::{Canceled, Canceling, Created, Deploying, Failed, Finished, Running};
+
+/// Every legal change of state.
+const EDGES: &[(TaskState, TaskState)] = &[
+    (Created, Deploying),
+    (Created, Canceled),
+    (Deploying, Running),
+    (Deploying, Canceling),
+    (Deploying, Failed),
+    (Running, Finished),
+    (Running, Canceling),
+    (Running, Failed),
+    (Canceling, Canceled),
+    (Canceling, Finished),
+    (Canceling, Failed),
+];
+
+impl TaskState {
+    /// Whether nothing follows.
+    pub fn is_terminal(self) -> bool {
+        matches!(self, Finished | Canceled | Failed)
+    }
+
+    fn may_become(self, next: Self) -> bool {
+        EDGES.contains(&(self, next))
+    }
+}
+
+/// One deployment of one subtask.
+#[derive(Clone, Debug)]
+pub(super) struct Task {
+    pub(super) attempt: ExecutionAttempt,
+    pub(super) state: TaskState,
+    /// When the state was entered, for display.
+    pub(super) since: WallTime,
+    /// All its input has ended; barriers may still follow.
+    pub(super) end_of_data: bool,
+    /// The newest checkpoint it has committed.
+    pub(super) committed: Option<CheckpointId>,
+    /// It did not stop in time and was left behind.
+    pub(super) abandoned: bool,
+    /// Its vertex reads no other: barriers and the end are injected here.
+    pub(super) is_root: bool,
+    /// It hosts an operator that commits output.
+    pub(super) commits: bool,
+}
+
+/// All subtasks of the current deployment.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tasks {
+    tasks: BTreeMap<TaskId, Task>,
+}
+
+impl Tasks {
+    /// The tasks of a graph, planned under a new attempt.
+    pub(super) fn planned(graph: &JobGraph, attempt: ExecutionAttempt, now: WallTime) -> Self {
+        let mut tasks = BTreeMap::new();
+        for (index, vertex) in (0u32..).zip(&graph.vertices) {
+            let task = Task {
+                attempt,
+                state: Created,
+                since: now,
+                end_of_data: false,
+                committed: None,
+                abandoned: false,
+                is_root: graph.inputs_of(index).next().is_none(),
+                commits: vertex.operators.iter().any(|operator| operator.node.commits),
+            };
+            for subtask in 0..vertex.parallelism {
+                tasks.insert(TaskId { vertex: index, subtask }, task.clone());
+            }
+        }
+        Self { tasks }
+    }
+
+    /// All tasks in the order of their ids.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (TaskId, &Task)> {
+        self.tasks.iter().map(|(id, task)| (*id, task))
+    }
+
+    /// Tasks that have not stopped.
+    pub(super) fn live(&self) -> impl Iterator<Item = (TaskId, &Task)> {
+        self.iter().filter(|(_, task)| !task.state.is_terminal())
+    }
+
+    /// Tasks without inputs that have not stopped.
+    pub(super) fn live_roots(&self) -> impl Iterator<Item = (TaskId, &Task)> {
+        self.live().filter(|(_, task)| task.is_root)
+    }
+
+    /// The task with this attempt, unless it has stopped or the attempt is not the current one.
+    pub(super) fn current(&mut self, id: TaskId, attempt: ExecutionAttempt) -> Option<&mut Task> {
+        self.tasks.get_mut(&id).filter(|task| task.attempt == attempt && !task.state.is_terminal())
+    }
+
+    /// Changes the state of one task.
+    pub(super) fn set(&mut self, id: TaskId, state: TaskState, now: WallTime) {
+        if let Some(task) = self.tasks.get_mut(&id) {
+            invariant!(
+                task.state.may_become(state),
+                "task {id} cannot go from {:?} to {state:?}",
+                task.state
+            );
+            task.state = state;
+            task.since = now;
+        }
+    }
+
+    /// Leaves a task behind that did not stop.
+    pub(super) fn abandon(&mut self, id: TaskId, now: WallTime) {
+        self.set(id, Canceled, now);
+        if let Some(task) = self.tasks.get_mut(&id) {
+            task.abandoned = true;
+        }
+    }
+
+    /// Whether every task runs, or has run and finished.
+    pub(super) fn all_run(&self) -> bool {
+        self.tasks.values().all(|task| matches!(task.state, Running | Finished))
+    }
+
+    /// Whether every task has ended by itself.
+    pub(super) fn all_finished(&self) -> bool {
+        self.tasks.values().all(|task| task.state == Finished)
+    }
+
+    /// Whether no task is left that could still do something.
+    pub(super) fn all_stopped(&self) -> bool {
+        self.tasks.values().all(|task| task.state.is_terminal())
+    }
+
+    /// Whether no record is on its way anywhere.
+    pub(super) fn all_ended(&self) -> bool {
+        self.tasks.values().all(|task| task.end_of_data)
+    }
+
+    /// Whether every committing task has committed this checkpoint.
+    pub(super) fn all_committed(&self, checkpoint: CheckpointId) -> bool {
+        self.tasks
+            .values()
+            .filter(|task| task.commits)
+            .all(|task| task.committed.is_some_and(|committed| committed >= checkpoint))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_follows_a_terminal_state() {
+        for (from, to) in EDGES {
+            assert!(!from.is_terminal(), "{from:?} to {to:?}");
+        }
+    }
+
+    #[test]
+    fn every_state_but_the_first_can_be_reached() {
+        for state in [Deploying, Running, Finished, Canceling, Canceled, Failed] {
+            assert!(EDGES.iter().any(|(_, to)| *to == state), "{state:?}");
+        }
+    }
+}

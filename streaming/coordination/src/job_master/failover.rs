@@ -1,0 +1,110 @@
+//! What a failure leads to: another start, or the end of the job. Also who failed lately.
+
+use crate::messages::{Failure, FailureOrigin, RestartStrategy};
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+use weir_base::{Monotonic, Now};
+
+/// Failures that are remembered for display.
+const HISTORY_LENGTH: usize = 16;
+
+/// A failure and when it was heard of.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FailureRecord {
+    /// Display time in milliseconds since 1970.
+    pub wall_ms: u64,
+    /// What happened.
+    pub failure: Failure,
+}
+
+/// What to do about a failure.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Verdict {
+    /// Deploy again, not before this moment.
+    RestartAt(Monotonic),
+    /// The job fails.
+    GiveUp,
+}
+
+/// Applies the restart strategy.
+#[derive(Clone, Debug)]
+pub(super) struct Failover {
+    strategy: RestartStrategy,
+    restarts: u32,
+    history: VecDeque<FailureRecord>,
+}
+
+impl Failover {
+    pub(super) fn new(strategy: RestartStrategy) -> Self {
+        Self { strategy, restarts: 0, history: VecDeque::new() }
+    }
+
+    /// Restarts so far.
+    pub(super) fn restarts(&self) -> u32 {
+        self.restarts
+    }
+
+    /// The latest failures, newest first.
+    pub(super) fn history(&self) -> impl Iterator<Item = &FailureRecord> {
+        self.history.iter()
+    }
+
+    /// Remembers a failure, whatever follows from it.
+    pub(super) fn remember(&mut self, now: Now, failure: &Failure) {
+        let record = FailureRecord { wall_ms: now.wall.0, failure: failure.clone() };
+        self.history.push_front(record);
+        self.history.truncate(HISTORY_LENGTH);
+    }
+
+    /// Decides, and counts the restart when there is one.
+    pub(super) fn judge(&mut self, now: Monotonic, failure: &Failure) -> Verdict {
+        match &self.strategy {
+            RestartStrategy::FixedDelay { attempts, delay }
+                if failure.origin != FailureOrigin::Permanent && self.restarts < *attempts =>
+            {
+                self.restarts += 1;
+                Verdict::RestartAt(now.after(*delay))
+            }
+            _ => Verdict::GiveUp,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn failure(origin: FailureOrigin) -> Failure {
+        Failure { code: "X".into(), message: String::new(), origin, task: None, operator: None }
+    }
+
+    #[test]
+    fn a_fixed_delay_is_granted_so_many_times() {
+        let delay = Duration::from_millis(5);
+        let mut failover = Failover::new(RestartStrategy::FixedDelay { attempts: 2, delay });
+        let verdicts: Vec<Verdict> =
+            (0..3).map(|_| failover.judge(Monotonic(10), &failure(FailureOrigin::User))).collect();
+        let again = Verdict::RestartAt(Monotonic(15));
+        assert_eq!(verdicts, [again, again, Verdict::GiveUp]);
+        assert_eq!(failover.restarts(), 2);
+    }
+
+    #[test]
+    fn a_permanent_failure_is_never_retried() {
+        let delay = Duration::ZERO;
+        let mut failover = Failover::new(RestartStrategy::FixedDelay { attempts: 2, delay });
+        let permanent = failure(FailureOrigin::Permanent);
+        assert_eq!(failover.judge(Monotonic(0), &permanent), Verdict::GiveUp);
+        assert_eq!(failover.restarts(), 0);
+    }
+
+    #[test]
+    fn only_the_newest_failures_are_kept() {
+        let mut failover = Failover::new(RestartStrategy::None);
+        for _ in 0..40 {
+            failover.remember(Now::default(), &failure(FailureOrigin::User));
+        }
+        assert_eq!(failover.history().count(), HISTORY_LENGTH);
+    }
+}

@@ -1,0 +1,262 @@
+//! The job master: from the job log to the end of the job.
+//!
+//! ```text
+//!                    ┌───────────────── restart ────────────────┐
+//!                    ▼                                          │
+//!  INITIAL ─▶ BEGINNING ─▶ LIVE ──failure, cancel, new master─▶ STOPPING
+//!  (no log)   (epoch record)  │                                 │
+//!                             └──all finished──▶ ENDING ◀───────┘
+//!                                        (end record) ──▶ OVER
+//! ```
+//!
+//! What always holds:
+//!
+//! - Nothing is deployed before the record that begins this master's epoch is durable.
+//! - A checkpoint is announced as complete only when its record is durable.
+//! - Tasks are deployed again only when every older one has stopped or was left behind, and when
+//!   a record written since the failure is durable: then no newer master had taken over, and no
+//!   record of a completed checkpoint is still under way, which a restore would miss.
+//! - Execution attempts are `epoch << 32 | deployment`, checkpoint ids are set aside in the log
+//!   before use; neither is ever used twice.
+//! - The job ends once: the last effect is [`Effect::Terminated`], and it is silent after it.
+//!
+//! **Two new masters.** Both may read the same log and write the same first record. Whoever meets
+//! an equal epoch that it did not certainly write itself never takes it for its own: on the first
+//! try it stops, and on a later one, where the record may be its own or the other's, it takes the
+//! next epoch at the next index. So an epoch has one master.
+
+mod beginning;
+mod checkpoints;
+mod deployment;
+mod ending;
+mod execution;
+mod failover;
+mod failures;
+mod history;
+mod log;
+mod reports;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub use execution::TaskState;
+pub use failover::FailureRecord;
+pub use history::{CheckpointCounts, CheckpointRecord, CheckpointStatus};
+pub use log::CHECKPOINT_IDS_PER_RESERVATION;
+pub use view::{CheckpointsView, JobView, StatusTime, SubtaskView, VertexView};
+
+use crate::messages::{Effect, Failure, Input, JobOutcome, JobSettings, JobStatus};
+use checkpoints::Checkpoints;
+use execution::{TaskState as State, Tasks};
+use failover::Failover;
+use log::{JobHistory, LogWriter};
+use weir_base::{CheckpointId, LeaderEpoch, Machine, Monotonic, Now, invariant};
+use weir_graph::{JobGraph, TaskId};
+
+/// What a job does next. See the module for what always holds.
+#[derive(Clone, Debug)]
+pub struct JobMaster {
+    graph: JobGraph,
+    settings: JobSettings,
+    phase: Phase,
+    status: JobStatus,
+    status_times: Vec<StatusTime>,
+    epoch: LeaderEpoch,
+    /// Deployments of the whole graph under this master.
+    deployments: u64,
+    /// What was read from the log; given up when the epoch begins.
+    past: JobHistory,
+    log: LogWriter,
+    tasks: Tasks,
+    checkpoints: Checkpoints,
+    failover: Failover,
+    data_end: DataEnd,
+    cancel_requested: bool,
+}
+
+/// Where the job stands.
+#[derive(Clone, Debug)]
+enum Phase {
+    /// The log is not there yet.
+    Initial,
+    /// The record of the epoch is under way.
+    Beginning,
+    /// Tasks are deployed.
+    Live,
+    /// Tasks are being stopped.
+    Stopping {
+        goal: Goal,
+        /// When tasks that have not stopped are left behind.
+        deadline: Monotonic,
+    },
+    /// The record of the end is under way.
+    Ending,
+    /// The job has ended.
+    Over,
+}
+
+/// What follows when all tasks have stopped.
+#[derive(Clone, Debug)]
+enum Goal {
+    /// Deploy again, not before this moment.
+    Restart(Monotonic),
+    /// End with this failure.
+    Fail(Failure),
+    /// End as requested.
+    Cancel,
+    /// End without a record: the log belongs to another master.
+    Suspend(Failure),
+    /// End without a record: the log cannot be written.
+    GiveUpLog(Failure),
+}
+
+/// How far the end of the data has been dealt with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum DataEnd {
+    /// Not reached, or not covered by a checkpoint yet.
+    Open,
+    /// Covered by this recorded checkpoint, which is being committed.
+    Recorded(CheckpointId),
+    /// Tasks have been told that nothing follows.
+    Finishing,
+}
+
+impl JobMaster {
+    /// A master of one job; it waits for [`Input::Start`].
+    pub fn new(graph: JobGraph, settings: JobSettings) -> Self {
+        let checkpoints = Checkpoints::new(
+            settings.checkpoints.clone(),
+            settings.final_checkpoint_timeout,
+            graph.task_count(),
+        );
+        let failover = Failover::new(settings.restart.clone());
+        Self {
+            graph,
+            settings,
+            phase: Phase::Initial,
+            status: JobStatus::Initializing,
+            status_times: Vec::new(),
+            epoch: LeaderEpoch(0),
+            deployments: 0,
+            past: JobHistory::default(),
+            log: LogWriter::default(),
+            tasks: Tasks::default(),
+            checkpoints,
+            failover,
+            data_end: DataEnd::Open,
+            cancel_requested: false,
+        }
+    }
+
+    /// The number of this master, 0 before its log was read.
+    pub fn epoch(&self) -> LeaderEpoch {
+        self.epoch
+    }
+
+    /// What the job's state is.
+    pub fn status(&self) -> JobStatus {
+        self.status
+    }
+
+    pub(super) fn set_status(
+        &mut self,
+        now: Now,
+        status: JobStatus,
+        failure: Option<Failure>,
+        out: &mut Vec<Effect>,
+    ) {
+        self.status = status;
+        self.status_times.retain(|time| time.status != status);
+        self.status_times.push(StatusTime { status, wall_ms: now.wall.0 });
+        out.push(Effect::StatusChanged { status, failure });
+    }
+
+    /// Ends at once, without a record.
+    pub(super) fn terminate(
+        &mut self,
+        now: Now,
+        status: JobStatus,
+        failure: Option<Failure>,
+        out: &mut Vec<Effect>,
+    ) {
+        invariant!(self.tasks.all_stopped(), "the job ends while tasks are alive");
+        self.log.close();
+        self.phase = Phase::Over;
+        self.set_status(now, status, failure.clone(), out);
+        out.push(Effect::Terminated(self.outcome(status, failure)));
+    }
+
+    pub(super) fn outcome(&self, status: JobStatus, failure: Option<Failure>) -> JobOutcome {
+        JobOutcome {
+            status,
+            failure,
+            restarts: self.failover.restarts(),
+            completed_checkpoints: self.checkpoints.counts().completed,
+            last_checkpoint: self.checkpoints.last().map(|checkpoint| checkpoint.id),
+        }
+    }
+
+    /// `Counter (2/4)`.
+    pub(super) fn display_name(&self, task: TaskId) -> String {
+        let vertex = &self.graph.vertices[task.vertex as usize];
+        format!("{} ({}/{})", vertex.name, task.subtask + 1, vertex.parallelism)
+    }
+}
+
+impl Machine for JobMaster {
+    type Input = Input;
+    type Effect = Effect;
+
+    fn step(&mut self, now: Now, input: Input, out: &mut Vec<Effect>) {
+        if matches!(self.phase, Phase::Over) {
+            return;
+        }
+        match input {
+            Input::Start { log } => self.start(now, log, out),
+            Input::LogAppended { index, outcome } => self.log_appended(now, index, outcome, out),
+            Input::Task(report) => self.task_reports(now, report, out),
+            Input::TasksLost { tasks, failure } => self.tasks_lost(now, &tasks, &failure, out),
+            Input::CancelRequested => self.cancel_requested = true,
+        }
+        self.advance(now, out);
+    }
+
+    fn tick(&mut self, now: Now, out: &mut Vec<Effect>) {
+        self.log.retry(now.monotonic, out);
+        self.checkpoint_times_out(now, out);
+        self.abandon_late_tasks(now, out);
+        self.advance(now, out);
+    }
+
+    fn next_deadline(&self) -> Option<Monotonic> {
+        let of_phase = match &self.phase {
+            Phase::Live => self.trigger_at(),
+            Phase::Stopping { deadline, .. } if !self.tasks.all_stopped() => Some(*deadline),
+            Phase::Stopping { goal: Goal::Restart(at), .. } => {
+                Some(*at).filter(|_| self.may_deploy())
+            }
+            _ => None,
+        };
+        [of_phase, self.log.retry_at(), self.checkpoints.timeout_at()].into_iter().flatten().min()
+    }
+
+    fn check_invariants(&self) {
+        self.checkpoints.check_invariants();
+        let may_have_tasks = matches!(self.phase, Phase::Live | Phase::Stopping { .. });
+        invariant!(
+            may_have_tasks || self.tasks.all_stopped(),
+            "tasks are alive in {:?}",
+            self.phase
+        );
+        invariant!(
+            matches!(self.phase, Phase::Over) == self.status.is_terminal(),
+            "status {:?} does not fit {:?}",
+            self.status,
+            self.phase
+        );
+        if let DataEnd::Recorded(id) = self.data_end {
+            let newest = self.checkpoints.last().map(|checkpoint| checkpoint.id);
+            invariant!(newest == Some(id), "the final checkpoint {id} is not the newest");
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! From the log to running tasks; two masters of one job.
+
+use super::script::{Script, check, graph, settings};
+use crate::messages::JobLogRecord;
+use weir_base::{CheckpointId, JobId, LeaderEpoch};
+use weir_graph::{
+    Fingerprint, KeyGroupRange, Schema, SnapshotHandle, StateDeclaration, StateKind, TaskId,
+};
+
+#[test]
+fn consumers_are_deployed_first_and_only_behind_the_epoch_record() {
+    check(
+        "> start
+         status Initializing
+         append 0: epoch 1 from c1
+         > at 60000
+         > appended
+         status Created
+         deploy 1/0#1.1
+         deploy 0/0#1.1
+         > running 1/0
+         > running 0/0
+         status Running",
+    );
+}
+
+#[test]
+fn a_second_master_takes_fresh_attempts_and_ids_and_restores_the_last_checkpoint() {
+    check(
+        "> start
+         status Initializing
+         append 0: epoch 1 from c1
+         > appended
+         status Created
+         deploy 1/0#1.1
+         deploy 0/0#1.1
+         > running all
+         status Running
+         > at 1000
+         trigger c1 0/0#1.1
+         > ack c1 all
+         append 1: completed c1
+         > appended
+         complete c1 0/0#1.1
+         complete c1 1/0#1.1
+         > crash
+         > start
+         status Initializing
+         append 2: epoch 2 from c65
+         > appended
+         status Created
+         deploy 1/0#2.1 from c1-1-0
+         deploy 0/0#2.1 from c1-0-0
+         > running 0/0#1.1
+         > running all
+         status Running",
+    );
+}
+
+#[test]
+fn a_master_whose_index_is_taken_stops_its_tasks_and_is_suspended() {
+    check(
+        "> start
+         status Initializing
+         append 0: epoch 1 from c1
+         > appended
+         status Created
+         deploy 1/0#1.1
+         deploy 0/0#1.1
+         > running all
+         status Running
+         > at 1000
+         trigger c1 0/0#1.1
+         > ack c1 all
+         append 1: completed c1
+         > taken-by-epoch 2
+         status Cancelling (WEIR-JOB-0004)
+         cancel 0/0#1.1
+         cancel 1/0#1.1
+         > canceled 0/0
+         > at 1200
+         abandon 1/0#1.1
+         status Suspended (WEIR-JOB-0004)
+         terminated Suspended restarts 0 completed 0 last none (WEIR-JOB-0004)
+         > cancel",
+    );
+}
+
+#[test]
+fn a_new_master_goes_on_behind_what_an_older_one_still_wrote() {
+    check(
+        "> start
+         status Initializing
+         append 0: epoch 1 from c1
+         > appended
+         status Created
+         deploy 1/0#1.1
+         deploy 0/0#1.1
+         > crash
+         > start
+         status Initializing
+         append 1: epoch 2 from c65
+         > taken-by-reservation
+         append 2: epoch 2 from c500
+         > appended
+         status Created
+         deploy 1/0#2.1
+         deploy 0/0#2.1",
+    );
+}
+
+#[test]
+fn an_equal_epoch_met_at_the_first_try_is_another_masters() {
+    check(
+        "> start
+         status Initializing
+         append 0: epoch 1 from c1
+         > taken-by-itself
+         status Cancelling (WEIR-JOB-0004)
+         status Suspended (WEIR-JOB-0004)
+         terminated Suspended restarts 0 completed 0 last none (WEIR-JOB-0004)",
+    );
+}
+
+#[test]
+fn an_equal_epoch_met_after_an_unknown_outcome_is_outbid() {
+    check(
+        "> start
+         status Initializing
+         append 0: epoch 1 from c1
+         > append-fails
+         > at 1000
+         append 0: epoch 1 from c1
+         > taken-by-itself
+         append 1: epoch 2 from c65
+         > appended
+         status Created
+         deploy 1/0#2.1
+         deploy 0/0#2.1",
+    );
+}
+
+#[test]
+fn a_log_of_another_job_is_left_alone() {
+    let refused = "> start
+         status Initializing
+         status Failed (WEIR-JOB-0001)
+         terminated Failed restarts 0 completed 0 last none (WEIR-JOB-0001)";
+    let mut script = Script::new();
+    script.log.push(epoch(JobId::of_text("another"), script.settings.fingerprint.clone()));
+    script.check(refused);
+}
+
+#[test]
+fn a_log_of_another_graph_is_left_alone() {
+    let mut script = Script::new();
+    let mut other = graph(1);
+    other.nodes[1].kind = "another".into();
+    script.log.push(epoch(script.settings.job, Fingerprint::of(&other)));
+    let master = script.check(
+        "> start
+         status Initializing
+         status Failed (WEIR-JOB-0002)
+         terminated Failed restarts 0 completed 0 last none (WEIR-JOB-0002)",
+    );
+    assert!(master.status().is_terminal());
+}
+
+#[test]
+fn keyed_state_of_another_max_parallelism_is_refused() {
+    let mut graph = graph(1);
+    graph.nodes[1].states.push(StateDeclaration {
+        name: "count".into(),
+        kind: StateKind::Value,
+        key: Some(Schema::opaque("u64")),
+        value: Schema::opaque("u64"),
+        ttl_ms: None,
+    });
+    let mut script = Script::of(graph, settings());
+    script.log.push(epoch(script.settings.job, script.settings.fingerprint.clone()));
+    script.log.push(JobLogRecord::CheckpointCompleted {
+        epoch: LeaderEpoch(1),
+        checkpoint: CheckpointId(1),
+        snapshots: vec![SnapshotHandle {
+            task: TaskId { vertex: 1, subtask: 0 },
+            vertex: weir_base::VertexId::of_text("sink"),
+            key_groups: KeyGroupRange { start: 0, end: 256 },
+            operators: vec![script.graph.nodes[1].operator_id],
+            path: "old".into(),
+            size_bytes: 1,
+        }],
+        wall_ms: 0,
+    });
+    script.check(
+        "> start
+         status Initializing
+         status Failed (WEIR-JOB-0009)
+         terminated Failed restarts 0 completed 0 last none (WEIR-JOB-0009)",
+    );
+}
+
+fn epoch(job: JobId, fingerprint: Fingerprint) -> JobLogRecord {
+    JobLogRecord::EpochBegins {
+        epoch: LeaderEpoch(1),
+        job,
+        name: "job".into(),
+        fingerprint,
+        first_checkpoint: CheckpointId(1),
+    }
+}

@@ -1,0 +1,227 @@
+//! The end of the data, and the end on request.
+
+use super::script::{Script, check, graph, settings};
+
+const RUNNING: &str = "> start
+    status Initializing
+    append 0: epoch 1 from c1
+    > appended
+    status Created
+    deploy 1/0#1.1
+    deploy 0/0#1.1
+    > running all
+    status Running\n";
+
+#[test]
+fn a_bounded_job_commits_its_final_checkpoint_before_it_finishes() {
+    check(&format!(
+        "{RUNNING}
+         > ends 0/0
+         > ends 1/0
+         trigger c1 0/0#1.1
+         > ack c1 all
+         append 1: completed c1
+         > appended
+         complete c1 0/0#1.1
+         complete c1 1/0#1.1
+         > committed c1 1/0
+         finish 0/0#1.1
+         > finished 0/0
+         > finished 1/0
+         append 2: ended Finished restarts 0 completed 1 last c1
+         > cancel
+         > appended
+         status Finished
+         terminated Finished restarts 0 completed 1 last c1"
+    ));
+}
+
+#[test]
+fn a_checkpoint_from_before_the_end_of_data_is_not_the_final_one() {
+    check(&format!(
+        "{RUNNING}
+         > at 1000
+         trigger c1 0/0#1.1
+         > ends all
+         > ack c1 all
+         append 1: completed c1
+         > appended
+         complete c1 0/0#1.1
+         complete c1 1/0#1.1
+         trigger c2 0/0#1.1
+         > committed c1 1/0
+         > ack c2 all
+         append 2: completed c2
+         > appended
+         complete c2 0/0#1.1
+         complete c2 1/0#1.1
+         dispose c1 c1-0-0 c1-1-0
+         append 3: disposed c1
+         > committed c2 1/0
+         finish 0/0#1.1
+         > finished all
+         > appended
+         append 4: ended Finished restarts 0 completed 2 last c2"
+    ));
+}
+
+#[test]
+fn a_committing_job_without_checkpoints_takes_its_final_one() {
+    let mut settings = settings();
+    settings.checkpoints = None;
+    Script::of(graph(1), settings).check(&format!(
+        "{RUNNING}
+         > at 5000
+         > ends all
+         trigger c1 0/0#1.1
+         > at 5299
+         > ack c1 all
+         append 1: completed c1"
+    ));
+}
+
+#[test]
+fn a_final_checkpoint_that_fails_is_tried_again_after_a_pause() {
+    let mut settings = settings();
+    settings.checkpoints.as_mut().unwrap().tolerable_failures = 1;
+    Script::of(graph(1), settings).check(&format!(
+        "{RUNNING}
+         > ends all
+         trigger c1 0/0#1.1
+         > at 300
+         aborted c1 0/0#1.1
+         aborted c1 1/0#1.1
+         > at 1299
+         > at 1300
+         trigger c2 0/0#1.1
+         > decline c2 0/0
+         aborted c2 0/0#1.1
+         aborted c2 1/0#1.1
+         status Restarting (WEIR-JOB-0006 in source (1/1))
+         cancel 0/0#1.1
+         cancel 1/0#1.1
+         append 1: reserved below c67"
+    ));
+}
+
+#[test]
+fn a_job_without_commits_and_checkpoints_finishes_straight_away() {
+    let mut settings = settings();
+    settings.checkpoints = None;
+    let mut graph = graph(1);
+    graph.nodes[1].commits = false;
+    Script::of(graph, settings).check(&format!(
+        "{RUNNING}
+         > ends all
+         finish 0/0#1.1
+         > finished all
+         append 1: ended Finished restarts 0 completed 0 last none"
+    ));
+}
+
+#[test]
+fn cancelling_leaves_behind_what_does_not_stop() {
+    check(&format!(
+        "{RUNNING}
+         > cancel
+         status Cancelling
+         cancel 0/0#1.1
+         cancel 1/0#1.1
+         > cancel
+         > canceled 0/0
+         > at 200
+         abandon 1/0#1.1
+         append 1: ended Canceled restarts 0 completed 0 last none
+         > canceled 1/0
+         > appended
+         status Canceled
+         terminated Canceled restarts 0 completed 0 last none"
+    ));
+}
+
+#[test]
+fn cancelling_works_at_any_time() {
+    let canceled = "status Cancelling
+         append 1: ended Canceled restarts 0 completed 0 last none
+         > appended
+         status Canceled
+         terminated Canceled restarts 0 completed 0 last none";
+    check(&format!(
+        "> cancel
+         > start
+         status Initializing
+         append 0: epoch 1 from c1
+         > appended
+         {canceled}"
+    ));
+    check(&format!(
+        "{RUNNING}
+         > fails 0/0
+         status Restarting (boom in source (1/1))
+         cancel 1/0#1.1
+         append 1: reserved below c65
+         > canceled 1/0
+         > cancel
+         status Cancelling
+         > appended
+         append 2: ended Canceled restarts 1 completed 0 last none"
+    ));
+    check(&format!(
+        "{RUNNING}
+         > ends all
+         trigger c1 0/0#1.1
+         > ack c1 all
+         append 1: completed c1
+         > appended
+         complete c1 0/0#1.1
+         complete c1 1/0#1.1
+         > committed c1 1/0
+         finish 0/0#1.1
+         > cancel
+         status Cancelling
+         cancel 0/0#1.1
+         cancel 1/0#1.1
+         > finished 0/0
+         > canceled 1/0
+         append 2: ended Canceled restarts 0 completed 1 last c1"
+    ));
+}
+
+#[test]
+fn the_end_waits_for_a_checkpoint_whose_record_is_under_way() {
+    check(&format!(
+        "{RUNNING}
+         > at 1000
+         trigger c1 0/0#1.1
+         > ack c1 all
+         append 1: completed c1
+         > cancel
+         status Cancelling
+         cancel 0/0#1.1
+         cancel 1/0#1.1
+         > canceled all
+         > appended
+         append 2: ended Canceled restarts 0 completed 1 last c1"
+    ));
+}
+
+#[test]
+fn a_job_that_has_ended_is_not_started_again() {
+    check(&format!(
+        "{RUNNING}
+         > cancel
+         status Cancelling
+         cancel 0/0#1.1
+         cancel 1/0#1.1
+         > canceled all
+         append 1: ended Canceled restarts 0 completed 0 last none
+         > appended
+         status Canceled
+         terminated Canceled restarts 0 completed 0 last none
+         > crash
+         > start
+         status Initializing
+         status Failed (WEIR-JOB-0003)
+         terminated Failed restarts 0 completed 0 last none (WEIR-JOB-0003)"
+    ));
+}

@@ -1,0 +1,7 @@
+//! Brain scripts: what goes in, and all that comes out.
+
+mod beginning;
+mod checkpointing;
+mod ending;
+mod failing;
+pub(super) mod script;

@@ -1,0 +1,21 @@
+//! The job master's brain: what a job does next, decided without a clock, a thread or a socket.
+//!
+//! ```text
+//!  StreamGraph ──plan──▶ JobGraph ──▶ JobMaster ──Effect──▶ shell (crate job-master)
+//!                                        ▲                      │
+//!                                        └───────Input──────────┘
+//! ```
+//!
+//! It chains operators, deploys tasks, paces checkpoints, restarts after failures and decides
+//! when a job has ended. It never touches a record: tasks report, and it answers with effects.
+
+pub mod job_master;
+pub mod messages;
+pub mod plan;
+
+pub use job_master::{JobMaster, JobView};
+pub use messages::{
+    AppendOutcome, CheckpointSettings, Effect, Failure, FailureOrigin, Input, JobLogRecord,
+    JobOutcome, JobSettings, JobStatus, ReportKind, RestartStrategy, TaskReport,
+};
+pub use plan::{PlanError, plan};

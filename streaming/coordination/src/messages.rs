@@ -1,0 +1,340 @@
+//! What the job master is told, what it asks for, and what it writes down.
+
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use weir_base::{CheckpointId, ExecutionAttempt, JobId, LeaderEpoch, LogIndex};
+use weir_graph::{Fingerprint, SnapshotHandle, TaskDeployment, TaskId, TaskSnapshotMeta};
+
+/// How a job is run, resolved from its configuration.
+#[derive(Clone, Debug)]
+pub struct JobSettings {
+    /// The job.
+    pub job: JobId,
+    /// What must agree with the log it resumes.
+    pub fingerprint: Fingerprint,
+    /// `None` when periodic checkpoints are off; a bounded job with a committing sink still
+    /// takes its final one.
+    pub checkpoints: Option<CheckpointSettings>,
+    /// The longest a final checkpoint may take.
+    pub final_checkpoint_timeout: Duration,
+    /// What to do after a failure.
+    pub restart: RestartStrategy,
+    /// How long a cancelled task may take to stop before it is abandoned.
+    pub cancellation_timeout: Duration,
+}
+
+/// Settings of periodic checkpoints.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CheckpointSettings {
+    /// From trigger to trigger.
+    pub interval: Duration,
+    /// A checkpoint that takes longer is aborted.
+    pub timeout: Duration,
+    /// From the end of one to the trigger of the next.
+    pub min_pause: Duration,
+    /// Failed checkpoints in a row that the job survives.
+    pub tolerable_failures: u32,
+    /// Completed checkpoints kept; at least 1.
+    pub retained: usize,
+}
+
+/// What to do after a failure.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum RestartStrategy {
+    /// Fail the job.
+    None,
+    /// Restart so many times over the life of this master, each after the same delay.
+    FixedDelay {
+        /// Restarts before the job fails.
+        attempts: u32,
+        /// Wait before each restart.
+        delay: Duration,
+    },
+}
+
+/// Flink's job states, as far as a single job master knows them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum JobStatus {
+    /// Reading its log.
+    Initializing,
+    /// Tasks are being deployed.
+    Created,
+    /// Every task runs.
+    Running,
+    /// A failure is being cleaned up; the job will fail.
+    Failing,
+    /// Ended by a failure.
+    Failed,
+    /// Tasks are being cancelled on request.
+    Cancelling,
+    /// Ended by request.
+    Canceled,
+    /// Ended by itself.
+    Finished,
+    /// A failure is being cleaned up or waited out; the job will start again.
+    Restarting,
+    /// Another master has taken over; this one has stopped.
+    Suspended,
+}
+
+impl JobStatus {
+    /// Whether nothing follows.
+    pub fn is_terminal(self) -> bool {
+        matches!(self, Self::Failed | Self::Canceled | Self::Finished | Self::Suspended)
+    }
+}
+
+/// Whose fault a failure is, and whether trying again can help.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum FailureOrigin {
+    /// User code panicked or returned an error; a retry may help.
+    User,
+    /// Something outside (file, network, storage); a retry may help.
+    External,
+    /// A defect of ours; a retry may help.
+    Internal,
+    /// Bad input, settings or state that no retry mends: the job fails at once.
+    Permanent,
+}
+
+/// Why something failed, in words for the user.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Failure {
+    /// Stable error code, such as `WEIR-TASK-0001`.
+    pub code: String,
+    /// What failed, where and why; lower case, no full stop.
+    pub message: String,
+    /// Whose fault, and whether to retry.
+    pub origin: FailureOrigin,
+    /// Subtask, where one is to blame: `Map (1/2)`.
+    pub task: Option<String>,
+    /// Operator, where one is to blame.
+    pub operator: Option<String>,
+}
+
+/// A task's report. Reports of another attempt than the current one are ignored.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TaskReport {
+    /// Which subtask.
+    pub task: TaskId,
+    /// Which deployment of it.
+    pub attempt: ExecutionAttempt,
+    /// What happened.
+    pub kind: ReportKind,
+}
+
+/// What a task reports.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum ReportKind {
+    /// State is restored, operators are open, records flow.
+    Running,
+    /// All its input has ended and all output of it is on its way; barriers may still follow.
+    EndOfData,
+    /// Its part of a checkpoint is durable.
+    SnapshotAcknowledged {
+        /// Which checkpoint.
+        checkpoint: CheckpointId,
+        /// Where it lies.
+        snapshot: SnapshotHandle,
+        /// How long it took.
+        meta: TaskSnapshotMeta,
+    },
+    /// It could not take its part of a checkpoint; the task runs on.
+    SnapshotDeclined {
+        /// Which checkpoint.
+        checkpoint: CheckpointId,
+        /// Why.
+        failure: Failure,
+    },
+    /// Everything up to this checkpoint is committed.
+    Committed {
+        /// Which checkpoint.
+        checkpoint: CheckpointId,
+    },
+    /// It ended by itself.
+    Finished,
+    /// It ended because it was told to.
+    Canceled,
+    /// It ended by a failure.
+    Failed(Failure),
+}
+
+/// What the job master is told.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Input {
+    /// Begin: the records of the job's log, from index 0.
+    Start {
+        /// As read; the shell has verified that there is no gap.
+        log: Vec<JobLogRecord>,
+    },
+    /// An [`Effect::AppendLog`] has ended.
+    LogAppended {
+        /// Which record.
+        index: LogIndex,
+        /// How.
+        outcome: AppendOutcome,
+    },
+    /// A task reports.
+    Task(TaskReport),
+    /// Somebody wants the job to end.
+    CancelRequested,
+    /// The task host of these tasks is gone: nothing more will be heard of them.
+    TasksLost {
+        /// Which deployments.
+        tasks: Vec<(TaskId, ExecutionAttempt)>,
+        /// Why.
+        failure: Failure,
+    },
+}
+
+/// How an append to the log ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum AppendOutcome {
+    /// The record is durable.
+    Appended,
+    /// Another master holds this index; this is its record.
+    Taken(Box<JobLogRecord>),
+    /// Storage failed; the record may or may not be there.
+    Failed(Failure),
+}
+
+/// What the shell has to do, in order.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Effect {
+    /// Create this record if its index is free, then answer [`Input::LogAppended`].
+    AppendLog {
+        /// Where.
+        index: LogIndex,
+        /// What.
+        record: JobLogRecord,
+    },
+    /// Start a task.
+    Deploy(Box<TaskDeployment>),
+    /// Tell a task to stop.
+    Cancel {
+        /// Which subtask.
+        task: TaskId,
+        /// Which deployment.
+        attempt: ExecutionAttempt,
+    },
+    /// A cancelled task has not stopped in time: leave it behind.
+    Abandon {
+        /// Which subtask.
+        task: TaskId,
+        /// Which deployment.
+        attempt: ExecutionAttempt,
+    },
+    /// Tell a task without inputs to emit a barrier.
+    TriggerCheckpoint {
+        /// Which subtask.
+        task: TaskId,
+        /// Which deployment.
+        attempt: ExecutionAttempt,
+        /// The new checkpoint.
+        checkpoint: CheckpointId,
+    },
+    /// Tell a task that a checkpoint is recorded: commit what it covers.
+    NotifyComplete {
+        /// Which subtask.
+        task: TaskId,
+        /// Which deployment.
+        attempt: ExecutionAttempt,
+        /// Which checkpoint.
+        checkpoint: CheckpointId,
+    },
+    /// Tell a task that a checkpoint will not complete.
+    NotifyAborted {
+        /// Which subtask.
+        task: TaskId,
+        /// Which deployment.
+        attempt: ExecutionAttempt,
+        /// Which checkpoint.
+        checkpoint: CheckpointId,
+    },
+    /// Tell a task without inputs to end its output: nothing follows.
+    Finish {
+        /// Which subtask.
+        task: TaskId,
+        /// Which deployment.
+        attempt: ExecutionAttempt,
+    },
+    /// Delete snapshots that no retained checkpoint needs.
+    Dispose {
+        /// Which checkpoint they belonged to.
+        checkpoint: CheckpointId,
+        /// Their paths.
+        paths: Vec<String>,
+    },
+    /// The job's state has changed.
+    StatusChanged {
+        /// To what.
+        status: JobStatus,
+        /// Why, where a failure is the cause.
+        failure: Option<Failure>,
+    },
+    /// The job has ended; the last effect there is.
+    Terminated(JobOutcome),
+}
+
+/// How a job ended.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct JobOutcome {
+    /// A terminal state.
+    pub status: JobStatus,
+    /// The failure that ended it.
+    pub failure: Option<Failure>,
+    /// Restarts on the way.
+    pub restarts: u32,
+    /// Checkpoints completed under this master.
+    pub completed_checkpoints: u64,
+    /// The last completed checkpoint, from whichever master.
+    pub last_checkpoint: Option<CheckpointId>,
+}
+
+/// A record of the job log.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "kebab-case")]
+pub enum JobLogRecord {
+    /// A master takes the job; older masters stop when they meet this record.
+    EpochBegins {
+        /// The master's number.
+        epoch: LeaderEpoch,
+        /// The job.
+        job: JobId,
+        /// Its name.
+        name: String,
+        /// Its graph.
+        fingerprint: Fingerprint,
+        /// Checkpoint ids of this epoch start here.
+        first_checkpoint: CheckpointId,
+    },
+    /// Ids below this one may have been used: a later epoch starts at or above it.
+    CheckpointIdsReserved {
+        /// The first id that is not reserved.
+        below: CheckpointId,
+    },
+    /// A checkpoint is complete; sinks may commit it.
+    CheckpointCompleted {
+        /// The master's number.
+        epoch: LeaderEpoch,
+        /// Which checkpoint.
+        checkpoint: CheckpointId,
+        /// All its parts.
+        snapshots: Vec<SnapshotHandle>,
+        /// Display time in milliseconds since 1970.
+        wall_ms: u64,
+    },
+    /// A checkpoint is no longer needed; its files may be gone.
+    CheckpointDisposed {
+        /// Which checkpoint.
+        checkpoint: CheckpointId,
+    },
+    /// The job has ended; nothing follows.
+    Finished {
+        /// The master's number.
+        epoch: LeaderEpoch,
+        /// How.
+        outcome: JobOutcome,
+    },
+}
