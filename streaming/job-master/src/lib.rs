@@ -1,0 +1,31 @@
+//! The shell of coordination: runs the brain of one job on a thread of its own.
+//!
+//! ```text
+//!   Handle ──cancel──▶ ┌───────────────────┐ ──effects──▶ TaskGateway ──▶ tasks
+//!   Handle ◀──view──── │ thread job-master │ ◀──reports── ReportSender ◀──┘
+//!                      │   the brain       │ ──append, dispose──▶ ┌────────────────────┐
+//!                      └───────────────────┘ ◀──log appended───── │ thread job-storage │
+//!                                                                 └────────────────────┘
+//! ```
+//!
+//! It decides nothing: what happens next is the business of `weir-coordination`. It knows no task
+//! thread, no socket and no async runtime; whoever runs tasks implements [`TaskGateway`].
+//!
+//! What always holds:
+//! - The brain is stepped by one thread, which never waits for storage, tasks or callers.
+//! - Effects are performed in the order the brain gave them.
+//! - Every caller of [`Handle::wait`] gets an outcome, also after a panic of the brain.
+
+mod clock;
+mod error;
+mod gateway;
+mod handle;
+mod mailbox;
+mod records;
+mod shell;
+mod storage_thread;
+
+pub use error::{Error, Result};
+pub use gateway::{ReportSender, TaskGateway};
+pub use handle::{Handle, StatusChange};
+pub use shell::JobMasterShell;

@@ -1,0 +1,275 @@
+//! The loop around the brain: wait for mail or a deadline, step, perform the effects, publish.
+
+use crate::{
+    clock::Clock,
+    error::{Error, Result},
+    gateway::{ReportSender, TaskGateway},
+    handle::{Handle, Shared, StatusChange},
+    mailbox::Mail,
+    storage_thread::{StorageThread, StorageWork},
+};
+use crossbeam_channel::{Receiver, Sender};
+use std::{
+    collections::BTreeSet,
+    io,
+    panic::{self, AssertUnwindSafe},
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+use weir_base::{ExecutionAttempt, Machine, Now, WallTime};
+use weir_checkpoint_storage::CheckpointStorage;
+use weir_coordination::{
+    Effect, Input, JobMaster, JobOutcome, JobSettings, JobStatus, ReportKind,
+    job_master::{FailureRecord, StatusTime},
+};
+use weir_graph::{JobGraph, TaskId};
+
+/// A view is not made more often than this, unless the status changes.
+const VIEW_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Runs the job master of one job on a thread named `job-master`.
+pub struct JobMasterShell {
+    brain: JobMaster,
+    gateway: Box<dyn TaskGateway>,
+    mailbox: Receiver<Mail>,
+    /// For the storage thread; also keeps the mailbox open when everybody else has hung up.
+    own_mail: Sender<Mail>,
+    /// `None` once the storage thread has been told to end.
+    storage: Option<(Sender<StorageWork>, JoinHandle<()>)>,
+    shared: Arc<Shared>,
+    clock: Clock,
+    /// Deployed and not known to have ended: cancelled if the brain cannot do it any more.
+    deployed: BTreeSet<(TaskId, ExecutionAttempt)>,
+    published: Instant,
+    view_is_stale: bool,
+}
+
+impl JobMasterShell {
+    /// Starts a job, or resumes it where its log ends. `make_gateway` is called at once, on this
+    /// thread.
+    ///
+    /// This cannot fail: a log that cannot be read is a failure of the job, in its outcome.
+    pub fn start(
+        graph: JobGraph,
+        settings: JobSettings,
+        storage: CheckpointStorage,
+        make_gateway: impl FnOnce(ReportSender) -> Box<dyn TaskGateway>,
+    ) -> Handle {
+        let clock = Clock::start();
+        let (sender, mailbox) = crossbeam_channel::unbounded();
+        let brain = JobMaster::new(graph, settings);
+        let initial =
+            StatusChange { status: JobStatus::Initializing, failure: None, wall: clock.now().wall };
+        let shared = Arc::new(Shared::new(brain.view(), initial));
+        let handle = Handle::new(Arc::clone(&shared), sender.clone());
+        let shell = Self {
+            brain,
+            gateway: make_gateway(ReportSender::new(sender.clone())),
+            mailbox,
+            own_mail: sender,
+            storage: None,
+            shared: Arc::clone(&shared),
+            clock,
+            deployed: BTreeSet::new(),
+            published: Instant::now(),
+            view_is_stale: false,
+        };
+        if let Err(error) = spawn("job-master", move || shell.run(storage)) {
+            let problem = format!("no thread for the job master: {error}");
+            end_by(&shared, clock.now().wall, &Error::Internal { problem });
+        }
+        handle
+    }
+
+    fn run(mut self, storage: CheckpointStorage) {
+        let worked = panic::catch_unwind(AssertUnwindSafe(|| {
+            self.open_storage(storage)?;
+            self.work()
+        }));
+        match worked.unwrap_or_else(|panic| Err(Error::of_panic(panic.as_ref()))) {
+            Ok(outcome) => {
+                self.close_storage();
+                self.shared.end(outcome);
+            }
+            Err(error) => self.give_up(error),
+        }
+    }
+
+    /// Steps the brain until the job has ended; `Err` when the shell cannot go on.
+    fn work(&mut self) -> Result<JobOutcome> {
+        let mut effects = Vec::new();
+        loop {
+            let mail = self.next_mail();
+            let now = self.clock.now();
+            self.step(now, mail, &mut effects)?;
+            for effect in effects.drain(..) {
+                if let Some(outcome) = self.perform(now, effect) {
+                    self.publish_view();
+                    return Ok(outcome);
+                }
+            }
+            if self.view_is_stale && self.published.elapsed() >= VIEW_INTERVAL {
+                self.publish_view();
+            }
+        }
+    }
+
+    /// Hands the brain its mail, and any deadline that has passed.
+    fn step(&mut self, now: Now, mail: Option<Mail>, effects: &mut Vec<Effect>) -> Result<()> {
+        match mail {
+            Some(Mail::Input(input)) => {
+                self.note_ended_tasks(&input);
+                self.brain.step(now, input, effects);
+                self.stepped();
+            }
+            Some(Mail::Fatal(error)) => return Err(error),
+            None => {}
+        }
+        if self.brain.next_deadline().is_some_and(|deadline| deadline <= now.monotonic) {
+            self.brain.tick(now, effects);
+            self.stepped();
+        }
+        Ok(())
+    }
+
+    /// Waits for mail; `None` when a deadline has come first.
+    fn next_mail(&self) -> Option<Mail> {
+        let brain = self.brain.next_deadline().and_then(|deadline| self.clock.instant(deadline));
+        let view = self.view_is_stale.then(|| self.published + VIEW_INTERVAL);
+        match brain.into_iter().chain(view).min() {
+            Some(deadline) => self.mailbox.recv_deadline(deadline).ok(),
+            None => self.mailbox.recv().ok(),
+        }
+    }
+
+    fn stepped(&mut self) {
+        self.view_is_stale = true;
+        if cfg!(debug_assertions) {
+            self.brain.check_invariants();
+        }
+    }
+
+    /// Does what the brain asks for; gives the outcome when the job has ended.
+    fn perform(&mut self, now: Now, effect: Effect) -> Option<JobOutcome> {
+        let gateway = &mut self.gateway;
+        match effect {
+            Effect::AppendLog { index, record } => {
+                self.send_to_storage(StorageWork::Append { index, record });
+            }
+            Effect::Dispose { paths, .. } => self.send_to_storage(StorageWork::Dispose { paths }),
+            Effect::Deploy(deployment) => {
+                self.deployed.insert((deployment.task, deployment.attempt));
+                gateway.deploy(*deployment);
+            }
+            Effect::Cancel { task, attempt } => gateway.cancel(task, attempt),
+            Effect::Abandon { task, attempt } => {
+                self.deployed.remove(&(task, attempt));
+                gateway.abandon(task, attempt);
+            }
+            Effect::TriggerCheckpoint { task, attempt, checkpoint } => {
+                gateway.trigger_checkpoint(task, attempt, checkpoint);
+            }
+            Effect::NotifyComplete { task, attempt, checkpoint } => {
+                gateway.notify_complete(task, attempt, checkpoint);
+            }
+            Effect::NotifyAborted { task, attempt, checkpoint } => {
+                gateway.notify_aborted(task, attempt, checkpoint);
+            }
+            Effect::Finish { task, attempt } => gateway.finish(task, attempt),
+            Effect::StatusChanged { status, failure } => {
+                self.publish_view();
+                self.shared.status_changed(StatusChange { status, failure, wall: now.wall });
+            }
+            Effect::Terminated(outcome) => return Some(outcome),
+        }
+        None
+    }
+
+    fn publish_view(&mut self) {
+        self.shared.publish_view(self.brain.view());
+        self.published = Instant::now();
+        self.view_is_stale = false;
+    }
+
+    fn note_ended_tasks(&mut self, input: &Input) {
+        match input {
+            Input::Task(report) => {
+                use ReportKind::{Canceled, Failed, Finished};
+                if matches!(report.kind, Finished | Canceled | Failed(_)) {
+                    self.deployed.remove(&(report.task, report.attempt));
+                }
+            }
+            Input::TasksLost { tasks, .. } => {
+                tasks.iter().for_each(|lost| {
+                    self.deployed.remove(lost);
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn open_storage(&mut self, storage: CheckpointStorage) -> Result<()> {
+        let (sender, work) = crossbeam_channel::unbounded();
+        let worker = StorageThread::new(storage, self.own_mail.clone());
+        let thread = spawn("job-storage", move || worker.run(&work)).map_err(|error| {
+            let problem = format!("no thread for the job's storage: {error}");
+            Error::Internal { problem }
+        })?;
+        self.storage = Some((sender, thread));
+        Ok(())
+    }
+
+    fn send_to_storage(&self, work: StorageWork) {
+        if let Some((storage, _)) = &self.storage {
+            // When the thread is gone, its last letter says why and is on its way.
+            let _ = storage.send(work);
+        }
+    }
+
+    /// Waits until what was to be disposed of is gone: the process may end right after the job.
+    fn close_storage(&mut self) {
+        if let Some((sender, thread)) = self.storage.take() {
+            drop(sender);
+            // It catches its panics itself.
+            let _ = thread.join();
+        }
+    }
+
+    /// The brain cannot be asked any more: stops every task, without waiting for them, and ends
+    /// the job. Its log stays open, so that another master can resume it.
+    fn give_up(&mut self, error: Error) {
+        let deployed = std::mem::take(&mut self.deployed);
+        let gateway = &mut self.gateway;
+        let _ = panic::catch_unwind(AssertUnwindSafe(|| {
+            for (task, attempt) in deployed {
+                gateway.cancel(task, attempt);
+            }
+        }));
+        end_by(&self.shared, self.clock.now().wall, &error);
+    }
+}
+
+/// Publishes the end of a job whose brain cannot do it, on top of what was last published.
+fn end_by(shared: &Shared, wall: WallTime, error: &Error) {
+    let status = JobStatus::Failed;
+    let failure = error.to_failure();
+    let mut view = (*shared.view()).clone();
+    let outcome = JobOutcome {
+        status,
+        failure: Some(failure.clone()),
+        restarts: view.restarts,
+        completed_checkpoints: view.checkpoints.counts.completed,
+        last_checkpoint: view.checkpoints.last_completed,
+    };
+    view.status = status;
+    view.status_times.push(StatusTime { status, wall_ms: wall.0 });
+    view.failures.insert(0, FailureRecord { wall_ms: wall.0, failure: failure.clone() });
+    shared.publish_view(view);
+    shared.status_changed(StatusChange { status, failure: Some(failure), wall });
+    shared.end(outcome);
+}
+
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    thread::Builder::new().name(name.to_owned()).spawn(body)
+}

@@ -1,0 +1,126 @@
+//! The thread that does the brain's storage work, one piece after the other.
+//!
+//! It reads the log once, then appends and deletes as it is told. When the record that begins
+//! this master's epoch is durable, no older master can complete a checkpoint any more: before it
+//! answers, the thread deletes the snapshots that no recorded checkpoint names. No task of this
+//! master runs yet.
+
+use crate::{
+    error::{Error, Result},
+    mailbox::Mail,
+    records,
+};
+use crossbeam_channel::{Receiver, Sender};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    panic::{self, AssertUnwindSafe},
+};
+use weir_base::{CheckpointId, LogIndex};
+use weir_checkpoint_storage::{Append, CheckpointStorage};
+use weir_coordination::{AppendOutcome, Input, JobLogRecord};
+
+/// What the storage thread is told to do.
+#[derive(Debug)]
+pub(crate) enum StorageWork {
+    Append { index: LogIndex, record: JobLogRecord },
+    Dispose { paths: Vec<String> },
+}
+
+/// Does storage work until nobody is left to send any.
+pub(crate) struct StorageThread {
+    storage: CheckpointStorage,
+    /// Completed and not disposed of, with the paths of their snapshots.
+    retained: BTreeMap<CheckpointId, Vec<String>>,
+    swept: bool,
+    mailbox: Sender<Mail>,
+}
+
+impl StorageThread {
+    pub(crate) fn new(storage: CheckpointStorage, mailbox: Sender<Mail>) -> Self {
+        Self { storage, retained: BTreeMap::new(), swept: false, mailbox }
+    }
+
+    /// The body of the thread. Whatever stops it early ends the job: the brain would wait for
+    /// an answer for ever.
+    pub(crate) fn run(mut self, work: &Receiver<StorageWork>) {
+        let mailbox = self.mailbox.clone();
+        let ended = panic::catch_unwind(AssertUnwindSafe(|| self.work(work)));
+        let ended = ended.unwrap_or_else(|panic| Err(Error::of_panic(panic.as_ref())));
+        if let Err(error) = ended {
+            let _ = mailbox.send(Mail::Fatal(error));
+        }
+    }
+
+    fn work(&mut self, work: &Receiver<StorageWork>) -> Result<()> {
+        let log = records::load(&self.storage.log())?;
+        log.iter().for_each(|record| self.remember(record));
+        self.answer(Input::Start { log });
+        for work in work {
+            match work {
+                StorageWork::Append { index, record } => {
+                    let outcome = self.append(index, &record);
+                    self.answer(Input::LogAppended { index, outcome });
+                }
+                StorageWork::Dispose { paths } => {
+                    // What cannot be deleted now is swept by the next master.
+                    let _ = self.storage.delete(paths);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, index: LogIndex, record: &JobLogRecord) -> AppendOutcome {
+        match self.try_append(index, record) {
+            Ok(outcome) => outcome,
+            Err(error) => AppendOutcome::Failed(error.to_failure()),
+        }
+    }
+
+    fn try_append(&mut self, index: LogIndex, record: &JobLogRecord) -> Result<AppendOutcome> {
+        let log = self.storage.log();
+        let appended = log.append(index, &records::encode(record)?).map_err(Error::from)?;
+        match appended {
+            Append::Appended => {
+                self.remember(record);
+                if matches!(record, JobLogRecord::EpochBegins { .. }) {
+                    self.sweep();
+                }
+                Ok(AppendOutcome::Appended)
+            }
+            Append::Taken(line) => {
+                let theirs = records::decode(&log, index, &line)?;
+                self.remember(&theirs);
+                Ok(AppendOutcome::Taken(Box::new(theirs)))
+            }
+        }
+    }
+
+    fn remember(&mut self, record: &JobLogRecord) {
+        match record {
+            JobLogRecord::CheckpointCompleted { checkpoint, snapshots, .. } => {
+                let paths = snapshots.iter().map(|snapshot| snapshot.path.clone()).collect();
+                self.retained.insert(*checkpoint, paths);
+            }
+            JobLogRecord::CheckpointDisposed { checkpoint } => {
+                self.retained.remove(checkpoint);
+            }
+            _ => {}
+        }
+    }
+
+    fn sweep(&mut self) {
+        if self.swept {
+            return;
+        }
+        self.swept = true;
+        let keep: BTreeSet<String> = self.retained.values().flatten().cloned().collect();
+        // Orphans cost space and nothing else: a sweep that fails must not fail the job.
+        let _ = self.storage.sweep(&keep);
+    }
+
+    fn answer(&self, input: Input) {
+        // The job has ended when nobody receives.
+        let _ = self.mailbox.send(Mail::Input(input));
+    }
+}

@@ -1,0 +1,102 @@
+//! What one master leaves to the next, and two masters at once.
+
+use super::fake::{Job, LONG, Order, Script, bounded, endless, log_of, settings};
+use weir_checkpoint_storage::CheckpointStorage;
+use weir_coordination::{JobStatus, ReportKind};
+
+/// Panics as soon as the final checkpoint is complete: the master ends as if it had crashed.
+fn dies_after_checkpoint(storage: &CheckpointStorage) -> Script {
+    let mut script = bounded(storage);
+    Box::new(move |task, attempt, order| {
+        assert!(!matches!(order, Order::Complete(_)), "a crash for this test");
+        script(task, attempt, order)
+    })
+}
+
+#[test]
+fn next_master_resumes_from_the_recorded_checkpoint() {
+    let storage = CheckpointStorage::in_memory();
+    let crashed = Job::start(&storage, settings(), dies_after_checkpoint(&storage));
+    assert_eq!(crashed.handle.wait().status, JobStatus::Failed);
+    assert_eq!(log_of(&storage), ["epoch-begins", "checkpoint-completed"]);
+    let recorded = storage.list_snapshots().unwrap();
+
+    let resumed = Job::start(&storage, settings(), bounded(&storage));
+    let outcome = resumed.handle.wait();
+    assert_eq!(outcome.status, JobStatus::Finished, "{outcome:?}");
+    let Order::Deploy(deployment) = &resumed.orders_of(0)[0] else { panic!("no deployment") };
+    let restored = deployment.restore.as_ref().unwrap().checkpoint;
+    assert!(recorded.iter().all(|path| path.starts_with(&format!("chk-{restored}/"))));
+    assert!(outcome.last_checkpoint.unwrap() > restored);
+}
+
+#[test]
+fn orphans_of_a_crash_are_swept_before_tasks_run_and_recorded_snapshots_stay() {
+    let storage = CheckpointStorage::in_memory();
+    Job::start(&storage, settings(), dies_after_checkpoint(&storage)).handle.wait();
+    let recorded = storage.list_snapshots().unwrap();
+    assert_eq!(recorded.len(), 2);
+    storage.write("chk-99/0-0-1", b"written, never recorded".to_vec()).unwrap();
+
+    let resumed = Job::start(&storage, settings(), endless(&storage));
+    resumed.wait_for(JobStatus::Running);
+    assert_eq!(storage.list_snapshots().unwrap(), recorded);
+    resumed.handle.cancel();
+    resumed.handle.wait();
+}
+
+#[test]
+fn older_master_stops_when_it_meets_a_newer_one() {
+    let storage = CheckpointStorage::in_memory();
+    let old = Job::start(&storage, settings(), endless(&storage));
+    old.wait_for(JobStatus::Running);
+    let new = Job::start(&storage, settings(), endless(&storage));
+    new.wait_for(JobStatus::Running);
+
+    // Only its next record tells the old one.
+    old.handle.cancel();
+    let outcome = old.handle.wait_timeout(LONG).unwrap();
+    assert_eq!(outcome.status, JobStatus::Suspended, "{outcome:?}");
+    assert_eq!(new.handle.view().status, JobStatus::Running);
+
+    new.handle.cancel();
+    assert_eq!(new.handle.wait().status, JobStatus::Canceled);
+    assert_eq!(log_of(&storage), ["epoch-begins", "epoch-begins", "finished"]);
+}
+
+#[test]
+fn job_that_has_ended_is_not_run_again() {
+    let storage = CheckpointStorage::in_memory();
+    Job::start(&storage, settings(), bounded(&storage)).handle.wait();
+    let again = Job::start(&storage, settings(), bounded(&storage));
+    assert_eq!(again.handle.wait().status, JobStatus::Failed);
+    assert_eq!(again.orders.iter().count(), 0);
+}
+
+#[test]
+fn failed_task_takes_the_others_with_it() {
+    let storage = CheckpointStorage::in_memory();
+    let mut script = endless(&storage);
+    let job = Job::start(
+        &storage,
+        settings(),
+        Box::new(move |task, attempt, order| match order {
+            Order::Deploy(_) if task.subtask == 1 => vec![ReportKind::Failed(failure())],
+            order => script(task, attempt, order),
+        }),
+    );
+    let outcome = job.handle.wait();
+    assert_eq!(outcome.status, JobStatus::Failed);
+    assert_eq!(outcome.failure.unwrap().code, "WEIR-TASK-0001");
+    assert!(job.orders_of(0).contains(&Order::Cancel));
+}
+
+fn failure() -> weir_coordination::Failure {
+    weir_coordination::Failure {
+        code: "WEIR-TASK-0001".to_owned(),
+        message: "the map function panicked".to_owned(),
+        origin: weir_coordination::FailureOrigin::User,
+        task: None,
+        operator: None,
+    }
+}
