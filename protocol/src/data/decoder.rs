@@ -1,0 +1,125 @@
+//! Finds the frames in a stream of bytes, however it is cut.
+//!
+//! The decoder owns the buffer that a socket reads into, so a body is copied out of it only by
+//! whoever keeps it. The buffer holds what one read brought and at most one frame begun.
+
+use super::{Error, Frame, MAGIC, Result, VERSION, frame::HEADER_BYTES, frame::Header};
+
+const PREAMBLE_BYTES: usize = MAGIC.len() + 2;
+/// Room for a read before the peer has introduced itself.
+const FIRST_READ_BYTES: usize = 4 * 1024;
+
+/// Appends what a connection begins with.
+pub fn encode_preamble(out: &mut Vec<u8>) {
+    out.extend_from_slice(&MAGIC);
+    out.extend_from_slice(&VERSION.to_le_bytes());
+}
+
+/// Decodes one direction of a connection: the preamble, then frames.
+#[derive(Debug)]
+pub struct FrameDecoder {
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    read_bytes: usize,
+    preamble_done: bool,
+}
+
+impl Default for FrameDecoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl FrameDecoder {
+    /// A decoder at the beginning of a connection.
+    pub fn new() -> Self {
+        Self {
+            buffer: Vec::new(),
+            start: 0,
+            end: 0,
+            read_bytes: FIRST_READ_BYTES,
+            preamble_done: false,
+        }
+    }
+
+    /// Sets the room that [`FrameDecoder::spare`] offers at least.
+    pub fn set_read_bytes(&mut self, read_bytes: usize) {
+        self.read_bytes = read_bytes;
+    }
+
+    /// Where to read into; say with [`FrameDecoder::filled`] how much came.
+    pub fn spare(&mut self) -> &mut [u8] {
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+        }
+        if self.buffer.len() - self.end < self.read_bytes {
+            self.buffer.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+        }
+        if self.buffer.len() - self.end < self.read_bytes {
+            self.buffer.resize(self.end + self.read_bytes, 0);
+        }
+        &mut self.buffer[self.end..]
+    }
+
+    /// So many bytes have been read into [`FrameDecoder::spare`].
+    pub fn filled(&mut self, read_bytes: usize) {
+        assert!(read_bytes <= self.buffer.len() - self.end, "no more is read than there is room");
+        self.end += read_bytes;
+    }
+
+    /// Takes bytes that were read elsewhere.
+    pub fn feed(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let spare = self.spare();
+            let taken = spare.len().min(bytes.len());
+            spare[..taken].copy_from_slice(&bytes[..taken]);
+            self.filled(taken);
+            bytes = &bytes[taken..];
+        }
+    }
+
+    /// The next frame, `None` until more bytes have come. After an error nothing makes sense any
+    /// more: answer it and close.
+    pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>> {
+        if !self.preamble_done && !self.take_preamble()? {
+            return Ok(None);
+        }
+        let there = &self.buffer[self.start..self.end];
+        let Some(header) = Header::peek(there)? else { return Ok(None) };
+        if there.len() < HEADER_BYTES + header.length {
+            return Ok(None);
+        }
+        let body = self.start + HEADER_BYTES;
+        self.start = body + header.length;
+        header.frame(&self.buffer[body..self.start]).map(Some)
+    }
+
+    /// The peer will send no more: an error unless it ended between frames, or never began.
+    pub fn finish(&self) -> Result<()> {
+        let got_bytes = self.end - self.start;
+        match (self.preamble_done, got_bytes) {
+            (_, 0) => Ok(()),
+            (true, _) => Err(Error::Truncated { what: "a frame", got_bytes }),
+            (false, _) => Err(Error::Truncated { what: "the preamble", got_bytes }),
+        }
+    }
+
+    fn take_preamble(&mut self) -> Result<bool> {
+        let there = &self.buffer[self.start..self.end];
+        let known = there.len().min(MAGIC.len());
+        if there[..known] != MAGIC[..known] {
+            let begin = &there[..there.len().min(32)];
+            return Err(Error::NotTheProtocol { found: begin.escape_ascii().to_string() });
+        }
+        let Some(preamble) = there.first_chunk::<PREAMBLE_BYTES>() else { return Ok(false) };
+        let theirs = u16::from_le_bytes([preamble[MAGIC.len()], preamble[MAGIC.len() + 1]]);
+        if theirs != VERSION {
+            return Err(Error::VersionMismatch { ours: VERSION, theirs });
+        }
+        self.start += PREAMBLE_BYTES;
+        self.preamble_done = true;
+        Ok(true)
+    }
+}

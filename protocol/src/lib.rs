@@ -1,0 +1,4 @@
+//! weir-protocol
+
+pub mod data;
+pub mod job_executable;

@@ -1,0 +1,308 @@
+//! A task host: runs the tasks of one job in this process, one thread each.
+//!
+//! It is told what to deploy, cancel, trigger and commit, and reports what happened; it decides
+//! nothing. Calls return at once. Snapshots are written by a thread of their own.
+
+mod panics;
+mod task_thread;
+mod uploader;
+
+use crate::{
+    control::TaskControl,
+    exchange::{Inbox, InboxLimits, RemoteExchange},
+    metrics::TaskMetrics,
+    registry::OperatorRegistry,
+    task::{
+        runner::{Command, Mailbox},
+        writer::BufferTimeout,
+    },
+};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use uploader::Uploader;
+use weir_base::{CheckpointId, ExecutionAttempt, VertexId};
+use weir_checkpoint_storage::CheckpointStorage;
+use weir_dataflow::Origin;
+use weir_graph::{SnapshotHandle, TaskDeployment, TaskId, TaskSnapshotMeta};
+
+/// Why a task failed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TaskFailure {
+    /// Stable error code.
+    pub code: String,
+    /// What happened; for a panic its message and place.
+    pub message: String,
+    /// Whose fault.
+    pub origin: Origin,
+    /// `Counter (2/4)`.
+    pub task: String,
+    /// The operator that failed, where known.
+    pub operator: Option<String>,
+}
+
+/// What happened to a task.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum HostReportKind {
+    /// Its operators are open.
+    Running,
+    /// All its records are on their way.
+    EndOfData,
+    /// Its part of a checkpoint is durable.
+    SnapshotAcknowledged {
+        /// Which checkpoint.
+        checkpoint: CheckpointId,
+        /// Where it lies.
+        snapshot: SnapshotHandle,
+        /// How long it took.
+        meta: TaskSnapshotMeta,
+    },
+    /// Its part of a checkpoint could not be written.
+    SnapshotDeclined {
+        /// Which checkpoint.
+        checkpoint: CheckpointId,
+        /// Why.
+        failure: TaskFailure,
+    },
+    /// Output up to this checkpoint is committed.
+    Committed(CheckpointId),
+    /// It ended by itself.
+    Finished,
+    /// It stopped because it was told to.
+    Canceled,
+    /// It failed.
+    Failed(TaskFailure),
+}
+
+/// A report of one deployment of one subtask.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HostReport {
+    /// Which subtask.
+    pub task: TaskId,
+    /// Which deployment.
+    pub attempt: ExecutionAttempt,
+    /// What happened.
+    pub kind: HostReportKind,
+}
+
+/// Where reports go; called from task threads, never blocks.
+pub type ReportSink = Arc<dyn Fn(HostReport) + Send + Sync>;
+
+/// How tasks of different hosts find each other.
+#[derive(Clone)]
+pub struct Remote {
+    /// Index of this host.
+    pub own: usize,
+    /// Which host runs a subtask.
+    pub host_of: Arc<dyn Fn(TaskId) -> usize + Send + Sync>,
+    /// The wire.
+    pub exchange: Arc<dyn RemoteExchange>,
+}
+
+/// What a task host is made with.
+pub struct HostConfig {
+    /// Name of the job.
+    pub job_name: String,
+    /// When batches that are not full are sent.
+    pub buffer_timeout: BufferTimeout,
+    /// Bounds of every channel.
+    pub inbox_limits: InboxLimits,
+    /// Operators and types.
+    pub registry: Arc<dyn OperatorRegistry>,
+    /// Where snapshots are written to and restored from.
+    pub storage: CheckpointStorage,
+    /// Where reports go.
+    pub reports: ReportSink,
+    /// Other hosts; `None` when all tasks run here.
+    pub remote: Option<Remote>,
+}
+
+type Deployed = (TaskId, ExecutionAttempt);
+
+struct Running {
+    control: Arc<TaskControl>,
+    mailbox: Arc<Mailbox>,
+    inbox: Arc<Inbox>,
+    /// Which channel of the inbox belongs to which edge and producer.
+    channels: BTreeMap<(u32, Deployed), usize>,
+}
+
+/// Metrics of a subtask with what it is.
+#[derive(Clone)]
+pub struct DeployedMetrics {
+    /// Id of its vertex.
+    pub vertex: VertexId,
+    /// The deployment.
+    pub attempt: ExecutionAttempt,
+    /// Its counters.
+    pub metrics: Arc<TaskMetrics>,
+}
+
+/// Shared by the host's handle and its task threads.
+struct Shared {
+    config: HostConfig,
+    running: Mutex<BTreeMap<Deployed, Running>>,
+    /// The last deployment of each subtask, kept after its end.
+    metrics: Mutex<BTreeMap<TaskId, DeployedMetrics>>,
+    uploader: Uploader,
+}
+
+impl Shared {
+    fn running(&self) -> MutexGuard<'_, BTreeMap<Deployed, Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn inbox_channel(&self, consumer: Deployed, edge: u32, producer: Deployed) -> Option<usize> {
+        self.running().get(&consumer)?.channels.get(&(edge, producer)).copied()
+    }
+
+    fn report(&self, (task, attempt): Deployed, kind: HostReportKind) {
+        (self.config.reports)(HostReport { task, attempt, kind });
+    }
+}
+
+/// Channels of a task's inbox, numbered in the order of its inputs and their producers.
+fn channels_of(deployment: &TaskDeployment) -> BTreeMap<(u32, Deployed), usize> {
+    let channels = deployment
+        .inputs
+        .iter()
+        .flat_map(|input| input.producers.iter().map(move |producer| (input.edge, *producer)));
+    channels.enumerate().map(|(index, channel)| (channel, index)).collect()
+}
+
+/// A task host. See the module's documentation.
+#[derive(Clone)]
+pub struct TaskHost {
+    shared: Arc<Shared>,
+}
+
+impl TaskHost {
+    /// A host without tasks.
+    pub fn new(config: HostConfig) -> Self {
+        let uploader = Uploader::start(config.storage.clone(), Arc::clone(&config.reports));
+        Self {
+            shared: Arc::new(Shared {
+                config,
+                running: Mutex::default(),
+                metrics: Mutex::default(),
+                uploader,
+            }),
+        }
+    }
+
+    /// Starts a task. Consumers on the same host must be deployed before their producers.
+    pub fn deploy(&self, deployment: TaskDeployment) {
+        let deployed = (deployment.task, deployment.attempt);
+        let control = TaskControl::new();
+        let channels = deployment.inputs.iter().map(|input| input.producers.len()).sum();
+        let inbox = Inbox::new(channels, self.shared.config.inbox_limits);
+        let mailbox = Mailbox::new(Arc::clone(&inbox));
+        control.on_cancel({
+            let inbox = Arc::clone(&inbox);
+            move || inbox.wake()
+        });
+        let metrics = TaskMetrics::new(deployment.operators.len(), Arc::clone(&control));
+        let entry = DeployedMetrics {
+            vertex: deployment.vertex,
+            attempt: deployment.attempt,
+            metrics: Arc::clone(&metrics),
+        };
+        self.shared
+            .metrics
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(deployment.task, entry);
+        let running = Running {
+            control: Arc::clone(&control),
+            mailbox: Arc::clone(&mailbox),
+            inbox: Arc::clone(&inbox),
+            channels: channels_of(&deployment),
+        };
+        self.shared.running().insert(deployed, running);
+        let thread = task_thread::TaskThread {
+            shared: Arc::clone(&self.shared),
+            deployment,
+            control,
+            inbox,
+            mailbox,
+            metrics,
+        };
+        thread.spawn();
+    }
+
+    fn with_task(&self, task: TaskId, attempt: ExecutionAttempt, body: impl FnOnce(&Running)) {
+        if let Some(running) = self.shared.running().get(&(task, attempt)) {
+            body(running);
+        }
+    }
+
+    /// Tells a task to stop. A task that is not here is reported as stopped.
+    pub fn cancel(&self, task: TaskId, attempt: ExecutionAttempt) {
+        let mut found = false;
+        self.with_task(task, attempt, |running| {
+            found = true;
+            running.control.cancel();
+        });
+        if !found {
+            self.shared.report((task, attempt), HostReportKind::Canceled);
+        }
+    }
+
+    /// Leaves a task behind that does not stop: its thread runs on, cut off from everything.
+    pub fn abandon(&self, task: TaskId, attempt: ExecutionAttempt) {
+        if let Some(running) = self.shared.running().remove(&(task, attempt)) {
+            running.control.cancel();
+            running.inbox.close();
+        }
+    }
+
+    /// Tells a task without inputs to begin a checkpoint.
+    pub fn trigger_checkpoint(
+        &self,
+        task: TaskId,
+        attempt: ExecutionAttempt,
+        checkpoint: CheckpointId,
+    ) {
+        self.send(task, attempt, Command::Trigger(checkpoint));
+    }
+
+    /// Tells a task that a checkpoint is recorded.
+    pub fn notify_complete(
+        &self,
+        task: TaskId,
+        attempt: ExecutionAttempt,
+        checkpoint: CheckpointId,
+    ) {
+        self.send(task, attempt, Command::Complete(checkpoint));
+    }
+
+    /// Tells a task that a checkpoint will not complete.
+    pub fn notify_aborted(
+        &self,
+        task: TaskId,
+        attempt: ExecutionAttempt,
+        checkpoint: CheckpointId,
+    ) {
+        self.send(task, attempt, Command::Aborted(checkpoint));
+    }
+
+    /// Tells a task without inputs to end its output.
+    pub fn finish(&self, task: TaskId, attempt: ExecutionAttempt) {
+        self.send(task, attempt, Command::Finish);
+    }
+
+    fn send(&self, task: TaskId, attempt: ExecutionAttempt, command: Command) {
+        self.with_task(task, attempt, |running| running.mailbox.send(command));
+    }
+
+    /// Metrics of the last deployment of each subtask.
+    pub fn metrics(&self) -> BTreeMap<TaskId, DeployedMetrics> {
+        self.shared.metrics.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Tells every task to stop.
+    pub fn cancel_all(&self) {
+        self.shared.running().values().for_each(|running| running.control.cancel());
+    }
+}

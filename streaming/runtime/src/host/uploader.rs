@@ -1,0 +1,121 @@
+//! Writes snapshots to checkpoint storage, away from the task threads, and acknowledges them.
+
+use super::{HostReport, HostReportKind, ReportSink, TaskFailure};
+use std::{thread, time::Instant};
+use weir_base::CheckpointId;
+use weir_checkpoint_storage::CheckpointStorage;
+use weir_dataflow::{Error, Origin, Result};
+use weir_graph::{SnapshotHandle, TaskDeployment, TaskSnapshotMeta};
+use weir_state::TaskSnapshot;
+
+/// A snapshot on its way.
+pub struct Upload {
+    /// Path of the file.
+    pub path: String,
+    /// What is known of the handle; path and size follow.
+    pub handle: SnapshotHandle,
+    /// The rest of the acknowledgement.
+    pub report: HostReport,
+    /// Which checkpoint.
+    pub checkpoint: CheckpointId,
+    /// The state.
+    pub snapshot: TaskSnapshot,
+    /// `Counter (2/4)`.
+    pub task_name: String,
+    /// When the barrier came.
+    pub began: Instant,
+}
+
+impl Upload {
+    /// The upload of a subtask's snapshot.
+    pub fn new(
+        deployment: &TaskDeployment,
+        checkpoint: CheckpointId,
+        snapshot: TaskSnapshot,
+    ) -> Self {
+        let (task, attempt) = (deployment.task, deployment.attempt);
+        let handle = SnapshotHandle {
+            task,
+            vertex: deployment.vertex,
+            key_groups: deployment.key_groups(),
+            operators: deployment.operators.iter().map(|op| op.node.operator_id).collect(),
+            path: String::new(),
+            size_bytes: 0,
+        };
+        Self {
+            path: format!("chk-{checkpoint}/{}-{}-{attempt}", deployment.vertex, task.subtask),
+            handle,
+            report: HostReport { task, attempt, kind: HostReportKind::Finished },
+            checkpoint,
+            snapshot,
+            task_name: deployment.display_name(),
+            began: Instant::now(),
+        }
+    }
+
+    fn run(mut self, storage: &CheckpointStorage) -> HostReport {
+        let kind = match self.write(storage) {
+            Ok(()) => HostReportKind::SnapshotAcknowledged {
+                checkpoint: self.checkpoint,
+                snapshot: self.handle,
+                meta: TaskSnapshotMeta {
+                    async_ms: self.began.elapsed().as_millis() as u64,
+                    ..TaskSnapshotMeta::default()
+                },
+            },
+            Err(error) => HostReportKind::SnapshotDeclined {
+                checkpoint: self.checkpoint,
+                failure: TaskFailure {
+                    code: error.code().to_owned(),
+                    message: error.to_string(),
+                    origin: error.origin(),
+                    task: self.task_name,
+                    operator: None,
+                },
+            },
+        };
+        HostReport { kind, ..self.report }
+    }
+
+    fn write(&mut self, storage: &CheckpointStorage) -> Result<()> {
+        if self.snapshot.is_empty() {
+            return Ok(());
+        }
+        let bytes = self.snapshot.encode()?;
+        let size_bytes = storage.write(&self.path, bytes).map_err(|error| Error::Coded {
+            code: error.code(),
+            message: error.to_string(),
+            origin: Origin::External,
+        })?;
+        self.handle.path.clone_from(&self.path);
+        self.handle.size_bytes = size_bytes;
+        Ok(())
+    }
+}
+
+/// The thread that writes.
+pub struct Uploader {
+    queue: crossbeam_channel::Sender<Upload>,
+}
+
+impl Uploader {
+    /// Starts the thread; it ends with the last sender.
+    pub fn start(storage: CheckpointStorage, reports: ReportSink) -> Self {
+        let (queue, uploads) = crossbeam_channel::unbounded::<Upload>();
+        thread::Builder::new()
+            .name("snapshots".to_owned())
+            .spawn(move || {
+                for upload in uploads {
+                    reports(upload.run(&storage));
+                }
+            })
+            .expect("the operating system starts a thread");
+        Self { queue }
+    }
+
+    /// Queues a snapshot.
+    pub fn upload(&self, upload: Upload) {
+        // The thread lives as long as this sender.
+        let _ = self.queue.send(upload);
+    }
+}

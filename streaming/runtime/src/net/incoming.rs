@@ -1,0 +1,313 @@
+//! The consumers' end of a connection: takes frames off the socket and puts batches into inboxes.
+//!
+//! ```text
+//! accepted ─ Hello ─▶ known ─ OpenChannel ─▶ waiting ─▶ attached ─ EndOfInput ─▶ finished
+//!                                              └▶ closed (refused, consumer gone)
+//! ```
+//!
+//! Nothing here waits: inboxes take what has credit, and a batch without is an error. A channel
+//! that is closed here swallows what is still on the way.
+
+use super::{
+    credit::Returns,
+    host::Shared,
+    link::{self, Next},
+    outbox::Outbox,
+    registry::LostHook,
+    task_error,
+};
+use crate::exchange::{Delivery, Inbox, QueuedElement};
+use std::{
+    collections::HashMap,
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+use tokio::{net::TcpStream, net::tcp::OwnedReadHalf, time};
+use weir_dataflow::{Barrier, Element};
+use weir_protocol::data::{
+    BatchAssembler, Buffer, ChannelEnds, CloseReason, Control, EncodedBatch, Error, ErrorReport,
+    Frame, FrameDecoder, Hello, HelloReply, Result, Window,
+};
+
+/// Channels that one connection may have open.
+const MAX_CHANNELS: usize = 64 * 1024;
+
+/// Where a channel's elements go.
+pub struct Attachment {
+    inbox: Arc<Inbox>,
+    index: usize,
+    on_lost: Mutex<LostHook>,
+}
+
+impl Attachment {
+    /// Channel `index` of the inbox.
+    pub fn new(inbox: Arc<Inbox>, index: usize, on_lost: LostHook) -> Self {
+        Self { inbox, index, on_lost: Mutex::new(on_lost) }
+    }
+}
+
+/// A channel as the registry and the connection share it.
+pub struct InChannel {
+    id: u32,
+    outbox: Arc<Outbox>,
+    attached: OnceLock<(Attachment, Arc<Returns>)>,
+    closed: AtomicBool,
+}
+
+impl InChannel {
+    /// Connects the channel with its inbox and tells the producer to begin.
+    pub fn attach(&self, attachment: Attachment) {
+        let limits = attachment.inbox.limits();
+        let batches = u32::try_from(limits.batches).unwrap_or(u32::MAX).max(1);
+        let window = Window { batches, bytes: limits.bytes as u64 };
+        let returns = Arc::new(Returns::new(self.id, window, Arc::clone(&self.outbox)));
+        attachment.inbox.on_batch_taken(attachment.index, {
+            let returns = Arc::clone(&returns);
+            move || returns.on_taken()
+        });
+        if self.attached.set((attachment, returns)).is_ok() {
+            self.outbox.push_frame(&Frame::ChannelOpened(self.id, window));
+        }
+    }
+
+    /// Takes nothing any more, and says why.
+    pub fn close(&self, reason: CloseReason) {
+        if !self.closed.swap(true, Ordering::SeqCst) {
+            self.outbox.push_frame(&Frame::CloseChannel(self.id, reason));
+        }
+    }
+
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+}
+
+/// A channel as its connection sees it.
+struct Channel {
+    shared: Arc<InChannel>,
+    assembler: BatchAssembler,
+    is_finished: bool,
+}
+
+/// Serves an accepted connection until it ends.
+pub async fn serve(stream: TcpStream, address: SocketAddr, shared: Arc<Shared>) {
+    // A socket that refuses the option is about to fail anyway.
+    let _ = stream.set_nodelay(true);
+    let (mut reader, writer) = stream.into_split();
+    let outbox = Arc::new(Outbox::default());
+    outbox.push_preamble();
+    let reading = {
+        let outbox = Arc::clone(&outbox);
+        async move {
+            if let Err(error) = read(&mut reader, address, &shared, &outbox).await {
+                shared.log(&format!(
+                    "{}: data connection from {address} ended: {error}",
+                    error.code()
+                ));
+                outbox.push_frame(&Frame::Error(ErrorReport::of(&error)));
+            }
+        }
+    };
+    // Whatever the writer met, the reader's end has told everyone.
+    let _ = link::drive(reading, outbox, writer).await;
+}
+
+async fn read(
+    reader: &mut OwnedReadHalf,
+    address: SocketAddr,
+    shared: &Arc<Shared>,
+    outbox: &Arc<Outbox>,
+) -> Result<()> {
+    let mut decoder = FrameDecoder::new();
+    let lost = |error: &io::Error| Error::ConnectionLost {
+        peer: address.to_string(),
+        problem: error.to_string(),
+    };
+    let hello = link::read_frames(reader, &mut decoder, lost, |frame| match frame {
+        Frame::Hello(hello) => Ok(Next::Done(hello)),
+        _ => Err(Error::malformed("connection", "it does not begin with a hello")),
+    });
+    let limit = shared.config.handshake_timeout;
+    let hello = time::timeout(limit, hello).await;
+    let hello = hello
+        .map_err(|_| Error::malformed("connection", format!("no hello came within {limit:?}")))??;
+    // A port that somebody only looked at is not worth a word.
+    let Some(hello) = hello else { return Ok(()) };
+    shared.check_job(&hello)?;
+    outbox.push_frame(&Frame::HelloReply(HelloReply { host: shared.config.host.clone() }));
+    decoder.set_read_bytes(link::READ_BYTES);
+    let mut connection = Connection::new(shared, outbox, &hello, address);
+    let read: Result<Option<()>> =
+        link::read_frames(reader, &mut decoder, lost, |frame| connection.on_frame(frame)).await;
+    connection.problem = match &read {
+        Ok(_) => "it closed the connection".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    match read {
+        // The peer's end is no fault of the connection; its channels are told when it is dropped.
+        Ok(_) | Err(Error::ConnectionLost { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Channels of one connection. Dropping it tells the consumers of those not finished.
+struct Connection {
+    shared: Arc<Shared>,
+    outbox: Arc<Outbox>,
+    peer: String,
+    problem: String,
+    channels: HashMap<u32, Channel>,
+}
+
+impl Connection {
+    fn new(shared: &Arc<Shared>, outbox: &Arc<Outbox>, hello: &Hello, address: SocketAddr) -> Self {
+        let name: String = hello.from_host.escape_debug().take(128).collect();
+        Self {
+            shared: Arc::clone(shared),
+            outbox: Arc::clone(outbox),
+            peer: format!("{name} ({address})"),
+            problem: "the connection was given up".to_owned(),
+            channels: HashMap::new(),
+        }
+    }
+
+    fn on_frame(&mut self, frame: Frame<'_>) -> Result<Next<()>> {
+        match frame {
+            Frame::Buffer(buffer) => self.on_buffer(&buffer)?,
+            Frame::Control(id, control) => self.on_control(id, control)?,
+            Frame::OpenChannel(id, ends) => self.on_open(id, ends)?,
+            Frame::CloseChannel(id, _) => self.on_close(id)?,
+            Frame::Error(report) => return Err(Error::reported(&report.code, report.message)),
+            _ => return Err(Error::malformed("frame", "it is for the other end to send")),
+        }
+        Ok(Next::Frame)
+    }
+
+    fn on_open(&mut self, id: u32, ends: ChannelEnds) -> Result<()> {
+        if self.channels.contains_key(&id) || self.channels.len() >= MAX_CHANNELS {
+            return Err(Error::refused(format!("number {id} is taken, or there are too many")));
+        }
+        let channel = Arc::new(InChannel {
+            id,
+            outbox: Arc::clone(&self.outbox),
+            attached: OnceLock::new(),
+            closed: AtomicBool::new(false),
+        });
+        let assembler = BatchAssembler::new(self.shared.config.max_batch_bytes);
+        let entry = Channel { shared: Arc::clone(&channel), assembler, is_finished: false };
+        self.channels.insert(id, entry);
+        self.shared.registry.open(ends, Arc::clone(&channel));
+        if channel.attached.get().is_none() && !channel.is_closed() {
+            tokio::spawn(give_up_in_time(Arc::clone(&self.shared), channel, ends));
+        }
+        Ok(())
+    }
+
+    fn channel(&mut self, id: u32) -> Result<&mut Channel> {
+        self.channels.get_mut(&id).ok_or_else(|| Error::refused(format!("number {id} is not open")))
+    }
+
+    fn on_buffer(&mut self, buffer: &Buffer<'_>) -> Result<()> {
+        let channel = self.channel(buffer.channel)?;
+        if channel.shared.is_closed() {
+            return Ok(());
+        }
+        let Some((attachment, returns)) = channel.shared.attached.get() else {
+            return Err(Error::malformed("buffer", "its channel is not opened yet"));
+        };
+        if let Some(batch) = channel.assembler.piece(buffer)? {
+            returns.on_received()?;
+            attachment.inbox.push(attachment.index, QueuedElement::Encoded(delivery(batch)));
+        }
+        Ok(())
+    }
+
+    fn on_control(&mut self, id: u32, control: Control) -> Result<()> {
+        let channel = self.channel(id)?;
+        if channel.shared.is_closed() {
+            return Ok(());
+        }
+        let Some((attachment, _)) = channel.shared.attached.get() else {
+            return Err(Error::malformed("control element", "its channel is not opened yet"));
+        };
+        channel.is_finished |= control == Control::EndOfInput;
+        attachment.inbox.push(attachment.index, QueuedElement::Element(element(control)));
+        Ok(())
+    }
+
+    fn on_close(&mut self, id: u32) -> Result<()> {
+        let channel = self.channel(id)?;
+        let shared = Arc::clone(&channel.shared);
+        self.channels.remove(&id);
+        self.shared.registry.stop_waiting(&shared);
+        Ok(())
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let error = Error::ConnectionLost {
+            peer: std::mem::take(&mut self.peer),
+            problem: std::mem::take(&mut self.problem),
+        };
+        for channel in self.channels.values() {
+            self.shared.registry.stop_waiting(&channel.shared);
+            if channel.is_finished || channel.shared.is_closed() {
+                continue;
+            }
+            if let Some((attachment, _)) = channel.shared.attached.get() {
+                let tell = attachment.on_lost.lock().unwrap_or_else(PoisonError::into_inner);
+                tell(task_error(&error));
+            }
+        }
+    }
+}
+
+/// Refuses a channel whose consumer does not register.
+async fn give_up_in_time(shared: Arc<Shared>, channel: Arc<InChannel>, ends: ChannelEnds) {
+    let timeout = shared.config.open_timeout;
+    time::sleep(timeout).await;
+    if shared.registry.stop_waiting(&channel) {
+        let problem = format!("{ends}: the consumer was not there within {timeout:?}");
+        channel.close(CloseReason::refused(&problem));
+    }
+}
+
+impl Shared {
+    fn check_job(&self, hello: &Hello) -> Result<()> {
+        if hello.job == self.config.job {
+            return Ok(());
+        }
+        Err(Error::refused(format!(
+            "this host runs tasks of job {}, the peer those of job {}",
+            self.config.job, hello.job
+        )))
+    }
+}
+
+fn delivery(batch: EncodedBatch) -> Delivery {
+    Delivery {
+        records: batch.records,
+        has_key_hashes: batch.columns.key_hashes,
+        has_timestamps: batch.columns.timestamps,
+        has_weights: batch.columns.weights,
+        bytes: batch.bytes,
+    }
+}
+
+fn element(control: Control) -> Element {
+    match control {
+        Control::Watermark(watermark) => Element::Watermark(watermark),
+        Control::Idle => Element::Idle,
+        Control::Active => Element::Active,
+        Control::Barrier(checkpoint) => Element::Barrier(Barrier { checkpoint }),
+        Control::BarrierCancelled(checkpoint) => Element::BarrierCancelled(checkpoint),
+        Control::LatencyMarker(born_ms) => Element::LatencyMarker(born_ms),
+        Control::EndOfData => Element::EndOfData,
+        Control::EndOfInput => Element::EndOfInput,
+    }
+}

@@ -1,0 +1,179 @@
+//! What goes in comes out: order, columns, credit, independence of channels.
+
+use super::*;
+use weir_base::CheckpointId;
+use weir_dataflow::Barrier;
+
+#[test]
+fn elements_keep_their_order_and_batches_their_columns() {
+    let (left, right) = (host("left"), host("right"));
+    let (inbox, _losses) = input(&right, ends(0), InboxLimits::default());
+    let mut sender = output(&left, &right, ends(0));
+    // Sizes below, at and far above one buffer.
+    let sizes = [1u64, 7, 1024, 3, 4096, 20_000, 1];
+    let producer = thread::spawn(move || {
+        for size in sizes {
+            let records: Vec<u64> = (0..size).collect();
+            let hashes = records.iter().map(|record| record * 3).collect();
+            let times = records.iter().map(|record| -record.cast_signed()).collect();
+            let weights = records.iter().map(|record| record.cast_signed() % 2).collect();
+            let batch = Batch::of(records).with_key_hashes(hashes);
+            let batch = batch.with_timestamps(times).with_weights(weights);
+            sender.send(Element::Batch(batch)).unwrap();
+            sender.send(Element::Watermark(size.cast_signed())).unwrap();
+        }
+        let rest = [
+            Element::Idle,
+            Element::Active,
+            Element::LatencyMarker(1),
+            Element::Barrier(Barrier { checkpoint: CheckpointId(1) }),
+            Element::BarrierCancelled(CheckpointId(2)),
+            Element::EndOfData,
+            Element::EndOfInput,
+        ];
+        rest.into_iter().for_each(|element| sender.send(element).unwrap());
+    });
+    for size in sizes {
+        let Element::Batch(batch) = take(&inbox) else { panic!("a batch comes first") };
+        assert_eq!(batch.len() as u64, size);
+        let records = batch.records::<u64>().unwrap();
+        assert!(records.iter().copied().eq(0..size));
+        assert!(batch.key_hashes().unwrap().iter().copied().eq((0..size).map(|r| r * 3)));
+        let times = batch.timestamps().unwrap();
+        assert!(times.iter().copied().eq((0..size).map(|r| -r.cast_signed())));
+        let weights = batch.weights().unwrap();
+        assert!(weights.iter().copied().eq((0..size).map(|r| r.cast_signed() % 2)));
+        assert!(
+            matches!(take(&inbox), Element::Watermark(watermark) if watermark == size.cast_signed())
+        );
+    }
+    assert!(matches!(take(&inbox), Element::Idle));
+    assert!(matches!(take(&inbox), Element::Active));
+    assert!(matches!(take(&inbox), Element::LatencyMarker(1)));
+    assert!(matches!(take(&inbox), Element::Barrier(barrier) if barrier.checkpoint.0 == 1));
+    assert!(matches!(take(&inbox), Element::BarrierCancelled(CheckpointId(2))));
+    assert!(matches!(take(&inbox), Element::EndOfData));
+    assert!(matches!(take(&inbox), Element::EndOfInput));
+    producer.join().unwrap();
+}
+
+#[test]
+fn batches_without_columns_and_records_without_content_arrive_too() {
+    let (left, right) = (host("left"), host("right"));
+    let (inbox, _losses) = input(&right, ends(0), InboxLimits::default());
+    let mut sender = output(&left, &right, ends(0));
+    sender.send(batch(9)).unwrap();
+    sender.send(Element::Batch(Batch::of(Vec::<u64>::new()))).unwrap();
+    sender.send(Element::Batch(Batch::of(vec![(); 5]))).unwrap();
+    let Element::Batch(plain) = take(&inbox) else { panic!("a batch comes first") };
+    assert!(plain.key_hashes().is_none() && plain.timestamps().is_none());
+    match inbox.wait(&TaskControl::new(), Some(LIMIT)) {
+        Received::Element(0, QueuedElement::Encoded(delivery)) => {
+            let batch = delivery.decode(&TypedPayload::<()>::new()).unwrap();
+            assert_eq!(batch.len(), 5);
+        }
+        other => panic!("expected a batch, got {other:?}"),
+    }
+}
+
+#[test]
+fn credit_bounds_what_is_under_way() {
+    let (left, right) = (host("left"), host("right"));
+    let (inbox, _losses) = input(&right, ends(0), TWO_BATCHES);
+    let control = TaskControl::new();
+    let mut sender = left.open_output(right.local_addr(), ends(0), Arc::clone(&control)).unwrap();
+    let producer = thread::spawn(move || send_all(&mut *sender, 0..1000));
+    wait_for("a full window", || inbox.queued_batches() == 2);
+    for value in 0..1000 {
+        assert_eq!(take_value(&inbox), value);
+        assert!(inbox.queued_batches() <= 2);
+    }
+    producer.join().unwrap().unwrap();
+    assert!(control.time_spent().backpressured > Duration::ZERO);
+}
+
+#[test]
+fn bytes_bound_what_is_under_way_and_a_giant_passes_alone() {
+    let (left, right) = (host("left"), host("right"));
+    let limits = InboxLimits { batches: 8, bytes: 100 };
+    let (inbox, _losses) = input(&right, ends(0), limits);
+    let mut sender = output(&left, &right, ends(0));
+    let giant = |value| Element::Batch(Batch::of(vec![value; 50_000]));
+    let producer = thread::spawn(move || {
+        (0..50).try_for_each(|value| {
+            sender.send(giant(value))?;
+            sender.send(batch(value))
+        })
+    });
+    for value in 0..50 {
+        assert_eq!(take_value(&inbox), value);
+        assert!(inbox.queued_batches() <= 1, "nothing follows a giant that is not taken yet");
+        assert_eq!(take_value(&inbox), value);
+    }
+    producer.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_slow_channel_does_not_hold_up_a_fast_one() {
+    let left = logging_host("left", |config| config.pool_buffers = 1).0;
+    let right = host("right");
+    let (slow_inbox, _slow_losses) = input(&right, ends(0), TWO_BATCHES);
+    let (fast_inbox, _fast_losses) = input(&right, ends(1), TWO_BATCHES);
+    let slow_control = TaskControl::new();
+    let mut slow =
+        left.open_output(right.local_addr(), ends(0), Arc::clone(&slow_control)).unwrap();
+    let mut fast = output(&left, &right, ends(1));
+    let stuck = thread::spawn(move || send_until_error(&mut *slow));
+    wait_for("a full slow channel", || slow_inbox.queued_batches() == 2);
+    let producer = thread::spawn(move || send_all(&mut *fast, 0..2000));
+    (0..2000).for_each(|value| assert_eq!(take_value(&fast_inbox), value));
+    producer.join().unwrap().unwrap();
+    assert_eq!(slow_inbox.queued_batches(), 2);
+    slow_control.cancel();
+    assert!(matches!(stuck.join().unwrap(), Error::Cancelled));
+}
+
+#[test]
+fn many_tasks_share_one_connection_both_ways() {
+    const TASKS: u32 = 8;
+    let (left, right) = (Arc::new(host("left")), Arc::new(host("right")));
+    let mut threads = Vec::new();
+    for (from, to, edge) in [(&left, &right, 0), (&right, &left, 1)] {
+        for index in 0..TASKS {
+            let ends = ChannelEnds { edge, ..ends(index) };
+            let (inbox, losses) = input(to, ends, TWO_BATCHES);
+            let mut sender = output(from, to, ends);
+            threads.push(thread::spawn(move || send_all(&mut *sender, 0..500).unwrap()));
+            threads.push(thread::spawn(move || {
+                (0..500).for_each(|value| assert_eq!(take_value(&inbox), value));
+                assert!(losses.try_recv().is_err());
+            }));
+        }
+    }
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+#[test]
+fn a_channel_opened_early_waits_for_its_consumer() {
+    let (left, right) = (host("left"), host("right"));
+    let mut sender = output(&left, &right, ends(0));
+    let control_goes_first = thread::spawn(move || {
+        sender.send(Element::Watermark(3))?;
+        sender.send(batch(4))
+    });
+    let (inbox, _losses) = input(&right, ends(0), TWO_BATCHES);
+    assert!(matches!(take(&inbox), Element::Watermark(3)));
+    assert_eq!(take_value(&inbox), 4);
+    control_goes_first.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_batch_above_the_limit_fails_where_it_is_made() {
+    let left = logging_host("left", |config| config.max_batch_bytes = 1000).0;
+    let right = host("right");
+    let (_inbox, _losses) = input(&right, ends(0), TWO_BATCHES);
+    let mut sender = output(&left, &right, ends(0));
+    let error = sender.send(Element::Batch(Batch::of(vec![u64::MAX; 101]))).unwrap_err();
+    assert_eq!(error.code(), "WEIR-NET-0003");
+    sender.send(batch(1)).unwrap();
+}

@@ -1,0 +1,189 @@
+//! The thread of a task: waits, reads the clock, steps the core, and tells the host what happened.
+
+use super::core::{TaskCore, TaskEvent};
+use crate::{
+    control::TaskControl,
+    exchange::{Inbox, QueuedElement, Received},
+};
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use weir_base::CheckpointId;
+use weir_dataflow::{Element, Error, PayloadType, Result, SourcePoll, Timestamp};
+
+/// What a task can be told besides its input.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Command {
+    /// Begin a checkpoint; tasks without inputs only.
+    Trigger(CheckpointId),
+    /// A checkpoint is recorded.
+    Complete(CheckpointId),
+    /// A checkpoint will not complete.
+    Aborted(CheckpointId),
+    /// End the output; tasks without inputs only.
+    Finish,
+}
+
+/// Commands for a task; putting one in wakes it.
+pub struct Mailbox {
+    commands: Mutex<VecDeque<Command>>,
+    filled: AtomicBool,
+    inbox: Arc<Inbox>,
+}
+
+impl Mailbox {
+    /// The mailbox of the task that reads `inbox`.
+    pub fn new(inbox: Arc<Inbox>) -> Arc<Self> {
+        Arc::new(Self { commands: Mutex::default(), filled: AtomicBool::new(false), inbox })
+    }
+
+    /// Leaves a command.
+    pub fn send(&self, command: Command) {
+        self.commands.lock().unwrap_or_else(PoisonError::into_inner).push_back(command);
+        self.filled.store(true, Ordering::SeqCst);
+        self.inbox.wake();
+    }
+
+    fn take(&self) -> Option<Command> {
+        if !self.filled.load(Ordering::SeqCst) {
+            return None;
+        }
+        let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
+        let command = commands.pop_front();
+        self.filled.store(!commands.is_empty(), Ordering::SeqCst);
+        command
+    }
+}
+
+/// Everything a task's thread works with.
+pub struct Runner {
+    /// The machine.
+    pub core: TaskCore,
+    /// Its input.
+    pub inbox: Arc<Inbox>,
+    /// Its commands.
+    pub mailbox: Arc<Mailbox>,
+    /// Its stop flag and clock of waits.
+    pub control: Arc<TaskControl>,
+    /// Type of each channel's records, to decode what came over the wire.
+    pub payload_types: Vec<Arc<dyn PayloadType>>,
+}
+
+/// Milliseconds since 1970.
+pub fn now_ms() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+impl Runner {
+    /// Runs an opened task to its end; `on_event` hears what the host must know.
+    ///
+    /// # Errors
+    /// What ended the task early; [`Error::Cancelled`] when it was told to stop.
+    pub fn run(&mut self, mut on_event: impl FnMut(TaskEvent)) -> Result<()> {
+        while !self.core.is_finished() {
+            self.control.check()?;
+            let progressed = self.step()?;
+            for event in self.core.take_events() {
+                match event {
+                    TaskEvent::Block(channel) => self.inbox.set_blocked(channel, true),
+                    TaskEvent::Unblock(channel) => self.inbox.set_blocked(channel, false),
+                    event => on_event(event),
+                }
+            }
+            if let Progress::Wait(until) = progressed {
+                self.wait(until)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Does one thing, the most urgent first.
+    fn step(&mut self) -> Result<Progress> {
+        let now = now_ms();
+        if let Some(command) = self.mailbox.take() {
+            self.on_command(command, now)?;
+            return Ok(Progress::Made);
+        }
+        self.core.on_time(now)?;
+        let encoding = self.core.step_snapshot()?;
+        if self.core.has_pending() {
+            self.core.step_pending(now)?;
+            return Ok(Progress::Made);
+        }
+        match self.inbox.poll() {
+            Received::Element(channel, element) => {
+                self.on_received(channel, element, now)?;
+                return Ok(Progress::Made);
+            }
+            Received::Woken => return Ok(Progress::Made),
+            Received::Nothing => {}
+        }
+        if self.core.wants_poll() {
+            match self.core.poll_source(now)? {
+                SourcePoll::More | SourcePoll::End => return Ok(Progress::Made),
+                SourcePoll::Pending(until) if !encoding => return Ok(Progress::Wait(until)),
+                SourcePoll::Pending(_) => {}
+            }
+        }
+        Ok(if encoding { Progress::Made } else { Progress::Wait(None) })
+    }
+
+    fn on_command(&mut self, command: Command, now: Timestamp) -> Result<()> {
+        match command {
+            Command::Trigger(checkpoint) => self.core.trigger_checkpoint(checkpoint, now),
+            Command::Complete(checkpoint) => self.core.checkpoint_complete(checkpoint),
+            Command::Aborted(checkpoint) => self.core.checkpoint_aborted(checkpoint, now),
+            Command::Finish => self.core.finish_input(),
+        }
+    }
+
+    fn on_received(
+        &mut self,
+        channel: usize,
+        element: QueuedElement,
+        now: Timestamp,
+    ) -> Result<()> {
+        let element = match element {
+            QueuedElement::Element(element) => element,
+            QueuedElement::Encoded(delivery) => {
+                Element::Batch(delivery.decode(&*self.payload_types[channel])?)
+            }
+        };
+        self.core.on_element(channel, element, now)
+    }
+
+    fn wait(&mut self, until: Option<Timestamp>) -> Result<()> {
+        if self.core.is_finished() {
+            return Ok(());
+        }
+        let deadline = [until, self.core.next_deadline()].into_iter().flatten().min();
+        let timeout = deadline
+            .map(|deadline| Duration::from_millis(u64::try_from(deadline - now_ms()).unwrap_or(0)));
+        match self.inbox.wait(&self.control, timeout) {
+            Received::Element(channel, element) => {
+                self.control.check()?;
+                self.on_received(channel, element, now_ms())
+            }
+            Received::Woken | Received::Nothing => Ok(()),
+        }
+    }
+}
+
+/// Whether a step did something.
+enum Progress {
+    /// Step again.
+    Made,
+    /// Nothing to do before this time, or before something comes.
+    Wait(Option<Timestamp>),
+}
+
+/// The error for a wait that was cut short is the same everywhere.
+pub fn is_cancellation(error: &Error) -> bool {
+    matches!(error, Error::Cancelled)
+}
