@@ -1,0 +1,463 @@
+//! Keyed process functions: an author's own operator with keyed state and timers.
+//!
+//! State: the tables the function declares, and its processing-time timers (`timers`). At a
+//! barrier tables are marked like any other; at the end of data timers that have not fired are
+//! dropped, as in Flink. Cost per record: the function, and one probe per state access.
+
+use crate::process::{RuntimeContext, UserResult};
+use std::{
+    any::Any,
+    collections::{BTreeMap, BTreeSet},
+    marker::PhantomData,
+};
+use weir_dataflow::{
+    Batch, Collector, Error, Key, KeyedTable, Operator, OperatorContext, Record, RestoredState,
+    Result, SnapshotTable, SubtaskInfo, TableVisitor, Timestamp, batch::MAX_RECORDS, hash_key,
+    schema_trace::schema_of,
+};
+use weir_graph::{StateDeclaration, StateKind};
+
+const TIMERS: &str = "timers";
+
+/// A function with keyed state. Each subtask works on a clone of the one that was handed over.
+pub trait KeyedProcessFunction: Clone + Send + 'static {
+    /// What the stream is keyed by.
+    type Key: Key;
+    /// What goes in.
+    type In: Record;
+    /// What comes out.
+    type Out: Record;
+
+    /// Declares every state, when the graph is built; keep the handles for `process`.
+    fn declare(&mut self, states: &mut States<Self::Key>);
+
+    /// Called before the first record.
+    fn open(&mut self, _context: RuntimeContext<'_>) -> UserResult {
+        Ok(())
+    }
+
+    /// Handles a record; the context gives the state of the record's key.
+    fn process(
+        &mut self,
+        record: Self::In,
+        context: &mut KeyedContext<'_, Self::Key>,
+        out: &mut Collector<Self::Out>,
+    ) -> UserResult;
+
+    /// A timer of a key has come due.
+    fn on_timer(
+        &mut self,
+        _timestamp: Timestamp,
+        _context: &mut KeyedContext<'_, Self::Key>,
+        _out: &mut Collector<Self::Out>,
+    ) -> UserResult {
+        Ok(())
+    }
+
+    /// Called last, also after errors.
+    fn close(&mut self) -> UserResult {
+        Ok(())
+    }
+}
+
+/// Names a declared state of type `V`.
+pub struct StateHandle<V> {
+    index: usize,
+    value: PhantomData<fn() -> V>,
+}
+
+impl<V> Clone for StateHandle<V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<V> Copy for StateHandle<V> {}
+
+/// A handle that names no state until it is declared.
+impl<V> Default for StateHandle<V> {
+    fn default() -> Self {
+        Self { index: usize::MAX, value: PhantomData }
+    }
+}
+
+/// A keyed table without its value type.
+trait AnyTable<K>: Send {
+    fn as_any(&mut self) -> &mut dyn Any;
+    fn as_snapshot(&mut self) -> &mut dyn SnapshotTable;
+    fn restore(&mut self, bytes: &[u8]) -> Result<()>;
+}
+
+impl<K: Key, V: Record> AnyTable<K> for KeyedTable<K, V> {
+    fn as_any(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    fn as_snapshot(&mut self) -> &mut dyn SnapshotTable {
+        self
+    }
+
+    fn restore(&mut self, bytes: &[u8]) -> Result<()> {
+        Self::restore(self, bytes)
+    }
+}
+
+/// The states a function declares.
+pub struct States<K> {
+    declarations: Vec<StateDeclaration>,
+    tables: Vec<Box<dyn AnyTable<K>>>,
+}
+
+impl<K: Key> States<K> {
+    fn new() -> Self {
+        Self { declarations: Vec::new(), tables: Vec::new() }
+    }
+
+    /// One value per key.
+    pub fn value<V: Record>(&mut self, name: &str) -> StateHandle<V> {
+        self.add(name, StateKind::Value)
+    }
+
+    /// A list per key.
+    pub fn list<V: Record>(&mut self, name: &str) -> StateHandle<Vec<V>> {
+        self.add(name, StateKind::List)
+    }
+
+    /// A map per key.
+    pub fn map<M: Record + Ord, V: Record>(&mut self, name: &str) -> StateHandle<BTreeMap<M, V>> {
+        self.add(name, StateKind::Map)
+    }
+
+    fn add<V: Record>(&mut self, name: &str, kind: StateKind) -> StateHandle<V> {
+        self.declarations.push(StateDeclaration {
+            name: name.to_owned(),
+            kind,
+            key: Some(schema_of::<K>()),
+            value: schema_of::<V>(),
+            ttl_ms: None,
+        });
+        self.tables.push(Box::new(KeyedTable::<K, V>::new()));
+        StateHandle { index: self.tables.len() - 1, value: PhantomData }
+    }
+}
+
+/// The states that a function declares, for the graph.
+pub fn declarations_of<P: KeyedProcessFunction>(function: &mut P) -> Vec<StateDeclaration> {
+    let mut states = States::new();
+    function.declare(&mut states);
+    let mut declarations = states.declarations;
+    declarations.push(StateDeclaration {
+        name: TIMERS.to_owned(),
+        kind: StateKind::List,
+        key: Some(schema_of::<P::Key>()),
+        value: schema_of::<Vec<Timestamp>>(),
+        ttl_ms: None,
+    });
+    declarations
+}
+
+/// State and time of the key at hand.
+pub struct KeyedContext<'a, K> {
+    key: &'a K,
+    hash: u64,
+    tables: &'a mut [Box<dyn AnyTable<K>>],
+    timers: &'a mut Timers<K>,
+    processing_time: Timestamp,
+}
+
+impl<K: Key> KeyedContext<'_, K> {
+    /// The key at hand.
+    pub fn key(&self) -> &K {
+        self.key
+    }
+
+    /// The processing time.
+    pub fn processing_time(&self) -> Timestamp {
+        self.processing_time
+    }
+
+    fn table<V: Record>(&mut self, state: StateHandle<V>) -> &mut KeyedTable<K, V> {
+        self.tables
+            .get_mut(state.index)
+            .and_then(|table| table.as_any().downcast_mut())
+            .expect("a state handle is one that this function has declared")
+    }
+
+    /// The state's value for this key.
+    pub fn get<V: Record>(&mut self, state: StateHandle<V>) -> Option<&V> {
+        let (hash, key) = (self.hash, self.key);
+        self.table(state).get(hash, key)
+    }
+
+    /// Changes the state's value, which is made by `Default` if there is none.
+    pub fn update<V: Record + Default, R>(
+        &mut self,
+        state: StateHandle<V>,
+        change: impl FnOnce(&mut V) -> R,
+    ) -> R {
+        let (hash, key) = (self.hash, self.key.clone());
+        self.table(state).upsert(hash, key, V::default, change)
+    }
+
+    /// Sets the state's value.
+    pub fn set<V: Record>(&mut self, state: StateHandle<V>, value: V) {
+        let (hash, key) = (self.hash, self.key.clone());
+        let table = self.table(state);
+        match table.probe(hash, &key) {
+            Some(position) => *table.value_mut(position) = value,
+            None => {
+                table.insert_new(hash, key, value);
+            }
+        }
+    }
+
+    /// Removes the state's value for this key.
+    pub fn clear<V: Record>(&mut self, state: StateHandle<V>) -> Option<V> {
+        let (hash, key) = (self.hash, self.key);
+        self.table(state).remove(hash, key)
+    }
+
+    /// Calls `on_timer` for this key once the processing time has reached `timestamp`. A timer
+    /// that is there already is not doubled.
+    pub fn register_processing_time_timer(&mut self, timestamp: Timestamp) {
+        self.timers.register(self.hash, self.key, timestamp);
+    }
+
+    /// Takes a timer back.
+    pub fn delete_processing_time_timer(&mut self, timestamp: Timestamp) {
+        self.timers.delete(self.hash, self.key, timestamp);
+    }
+}
+
+/// Timers: the table is the state, the queue is found again from it.
+struct Timers<K> {
+    by_key: KeyedTable<K, BTreeSet<Timestamp>>,
+    due: BTreeMap<Timestamp, Vec<K>>,
+}
+
+impl<K: Key> Timers<K> {
+    fn register(&mut self, hash: u64, key: &K, timestamp: Timestamp) {
+        let new =
+            self.by_key.upsert(hash, key.clone(), BTreeSet::new, |timers| timers.insert(timestamp));
+        if new {
+            self.due.entry(timestamp).or_default().push(key.clone());
+        }
+    }
+
+    /// Whether the timer was there.
+    fn delete(&mut self, hash: u64, key: &K, timestamp: Timestamp) -> bool {
+        if !self.by_key.get(hash, key).is_some_and(|timers| timers.contains(&timestamp)) {
+            return false;
+        }
+        let empty = self.by_key.upsert(hash, key.clone(), BTreeSet::new, |timers| {
+            timers.remove(&timestamp);
+            timers.is_empty()
+        });
+        if empty {
+            self.by_key.remove(hash, key);
+        }
+        true
+    }
+
+    fn rebuild(&mut self) {
+        for (key, timers) in self.by_key.iter() {
+            for timestamp in timers {
+                self.due.entry(*timestamp).or_default().push(key.clone());
+            }
+        }
+    }
+}
+
+/// The operator of a [`KeyedProcessFunction`].
+pub struct KeyedProcess<P: KeyedProcessFunction, F> {
+    function: P,
+    key_of: F,
+    names: Vec<String>,
+    tables: Vec<Box<dyn AnyTable<P::Key>>>,
+    timers: Timers<P::Key>,
+    out: Collector<P::Out>,
+}
+
+impl<P: KeyedProcessFunction, F: FnMut(&P::In) -> P::Key + Send> KeyedProcess<P, F> {
+    /// An operator of a function on a stream keyed by `key_of`.
+    pub fn new(mut function: P, key_of: F) -> Self {
+        let mut states = States::new();
+        function.declare(&mut states);
+        Self {
+            function,
+            key_of,
+            names: states.declarations.into_iter().map(|state| state.name).collect(),
+            tables: states.tables,
+            timers: Timers { by_key: KeyedTable::new(), due: BTreeMap::new() },
+            out: Collector::new(),
+        }
+    }
+
+    fn emit(&mut self, ctx: &mut OperatorContext<'_>) -> Result<()> {
+        if self.out.is_empty() { Ok(()) } else { ctx.emit_records(self.out.take()) }
+    }
+}
+
+impl<P: KeyedProcessFunction, F: FnMut(&P::In) -> P::Key + Send> Operator for KeyedProcess<P, F> {
+    fn open(&mut self, info: &SubtaskInfo, restored: &mut RestoredState) -> Result<()> {
+        for (name, table) in self.names.iter().zip(&mut self.tables) {
+            for bytes in restored.tables.remove(name).unwrap_or_default() {
+                table.restore(&bytes)?;
+            }
+        }
+        restored.restore_table(TIMERS, &mut self.timers.by_key)?;
+        self.timers.rebuild();
+        self.function.open(RuntimeContext::new(info)).map_err(Error::User)
+    }
+
+    fn on_batch(&mut self, _: usize, batch: Batch, ctx: &mut OperatorContext<'_>) -> Result<()> {
+        let (records, carried) = batch.into_parts::<P::In>()?;
+        let hashes = crate::aggregate::hashes_of(carried, &records, &mut self.key_of)?;
+        for (record, hash) in records.into_iter().zip(hashes) {
+            let key = (self.key_of)(&record);
+            let mut context = KeyedContext {
+                key: &key,
+                hash,
+                tables: &mut self.tables,
+                timers: &mut self.timers,
+                processing_time: ctx.processing_time(),
+            };
+            self.function.process(record, &mut context, &mut self.out).map_err(Error::User)?;
+            if self.out.len() >= MAX_RECORDS {
+                self.emit(ctx)?;
+            }
+        }
+        self.emit(ctx)
+    }
+
+    fn next_timer(&self) -> Option<Timestamp> {
+        self.timers.due.first_key_value().map(|(timestamp, _)| *timestamp)
+    }
+
+    fn on_timers(&mut self, ctx: &mut OperatorContext<'_>) -> Result<()> {
+        while let Some(entry) = self.timers.due.first_entry() {
+            let timestamp = *entry.key();
+            if timestamp > ctx.processing_time() {
+                break;
+            }
+            for key in entry.remove() {
+                let hash = hash_key(&key)?;
+                // A timer that was taken back is no longer in the table.
+                if !self.timers.delete(hash, &key, timestamp) {
+                    continue;
+                }
+                let mut context = KeyedContext {
+                    key: &key,
+                    hash,
+                    tables: &mut self.tables,
+                    timers: &mut self.timers,
+                    processing_time: ctx.processing_time(),
+                };
+                self.function
+                    .on_timer(timestamp, &mut context, &mut self.out)
+                    .map_err(Error::User)?;
+            }
+            self.emit(ctx)?;
+        }
+        Ok(())
+    }
+
+    fn tables(&mut self, visit: &mut TableVisitor<'_>) -> Result<()> {
+        for (name, table) in self.names.iter().zip(&mut self.tables) {
+            visit(name, table.as_snapshot())?;
+        }
+        visit(TIMERS, &mut self.timers.by_key)
+    }
+
+    fn close(&mut self) -> Result<()> {
+        self.function.close().map_err(Error::User)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{info, run_on, snapshot_of};
+    use weir_dataflow::operator::Gathered;
+
+    /// Emits the running count of a key, and the count again one second after its first record.
+    #[derive(Clone, Default)]
+    struct CountThenReport {
+        count: StateHandle<u64>,
+    }
+
+    impl KeyedProcessFunction for CountThenReport {
+        type Key = u64;
+        type In = u64;
+        type Out = (u64, u64);
+
+        fn declare(&mut self, states: &mut States<u64>) {
+            self.count = states.value("count");
+        }
+
+        fn process(
+            &mut self,
+            record: u64,
+            context: &mut KeyedContext<'_, u64>,
+            out: &mut Collector<(u64, u64)>,
+        ) -> UserResult {
+            let count = context.update(self.count, |count| {
+                *count += 1;
+                *count
+            });
+            if count == 1 {
+                context.register_processing_time_timer(context.processing_time() + 1000);
+            }
+            out.collect((record, count));
+            Ok(())
+        }
+
+        fn on_timer(
+            &mut self,
+            _: Timestamp,
+            context: &mut KeyedContext<'_, u64>,
+            out: &mut Collector<(u64, u64)>,
+        ) -> UserResult {
+            let count = context.clear(self.count).unwrap_or_default();
+            out.collect((*context.key(), count * 100));
+            Ok(())
+        }
+    }
+
+    fn operator() -> KeyedProcess<CountThenReport, fn(&u64) -> u64> {
+        KeyedProcess::new(CountThenReport::default(), |key| *key)
+    }
+
+    #[test]
+    fn state_is_kept_by_key_and_timers_fire_once_in_order() {
+        let mut operator = operator();
+        let out: Vec<(u64, u64)> = run_on(&mut operator, vec![7u64, 8, 7]);
+        assert_eq!(out, [(7, 1), (8, 1), (7, 2)]);
+        assert_eq!(operator.next_timer(), Some(1000));
+        let mut gathered = Gathered::default();
+        operator.on_timers(&mut OperatorContext::new(&mut gathered, 1000)).unwrap();
+        assert_eq!(gathered.take_records::<(u64, u64)>().unwrap(), [(7, 200), (8, 100)]);
+        assert_eq!(operator.next_timer(), None);
+    }
+
+    #[test]
+    fn state_and_timers_survive_a_restore() {
+        let mut first = operator();
+        run_on::<u64, (u64, u64)>(&mut first, vec![7u64]);
+        let mut restored = snapshot_of(&mut first);
+        let mut second = operator();
+        second.open(&info(0, 1), &mut restored).unwrap();
+        assert_eq!(second.next_timer(), Some(1000));
+        let out: Vec<(u64, u64)> = run_on(&mut second, vec![7u64]);
+        assert_eq!(out, [(7, 2)]);
+    }
+
+    #[test]
+    fn every_state_stands_in_the_declarations() {
+        let names: Vec<String> = declarations_of(&mut CountThenReport::default())
+            .into_iter()
+            .map(|state| state.name)
+            .collect();
+        assert_eq!(names, ["count", "timers"]);
+    }
+}

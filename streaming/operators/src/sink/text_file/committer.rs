@@ -1,0 +1,166 @@
+//! Makes segments part of their files. Each step leaves something from which the commit can be
+//! repeated, after a crash of the process or of the machine.
+//!
+//! ```text
+//! segment   file             what is done
+//! there     must not exist   (makes the file)  rename, sync folders
+//! there     has >= offset    (appends)         write at offset, set length, sync, remove, sync
+//! gone      has >= offset+n  committed before: nothing
+//! ```
+//!
+//! | crash after | found on restore | repeated commit |
+//! |---|---|---|
+//! | nothing | segment, no file | renames |
+//! | rename | no segment, file | passes over |
+//! | part of the append | segment, file longer than `offset` | writes the same bytes again |
+//! | append, sync | segment, file whole | writes the same bytes again |
+//! | remove | no segment, file whole | passes over |
+//!
+//! The removal is synced before the next segment is appended, so a segment that is there is always
+//! the last one, and cutting the file behind it loses nothing that was committed later. What may
+//! be cut is the output of later checkpoints when a job is restored from an older one: it comes
+//! again.
+
+use super::{
+    TextFileCommittable,
+    place::{CANNOT_WRITE, Place, make_folder, remove_file, sync_folder},
+};
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, ErrorKind, Seek, SeekFrom},
+    path::Path,
+};
+use weir_dataflow::{Committer, Error, Result, error::file_error};
+
+/// Commits the segments of one subtask. See the module's documentation.
+pub(super) struct TextFileCommitter {
+    place: Place,
+    phase: Phase,
+}
+
+/// Segments of older attempts may only be swept once nobody needs them: when every subtask, not
+/// just this one, has committed what was restored. The first completed checkpoint says so.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// The next call commits what was restored.
+    Restoring,
+    /// The next call commits the first checkpoint of this attempt.
+    BeforeSweep,
+    Swept,
+}
+
+impl TextFileCommitter {
+    pub fn new(place: Place, restored: bool) -> Self {
+        // On a fresh start the writer has swept: there was nothing to restore.
+        Self { place, phase: if restored { Phase::Restoring } else { Phase::Swept } }
+    }
+}
+
+impl Committer for TextFileCommitter {
+    type Committable = TextFileCommittable;
+
+    fn commit(&mut self, committables: Vec<TextFileCommittable>) -> Result<()> {
+        committables.iter().try_for_each(commit)?;
+        self.phase = match self.phase {
+            Phase::Restoring => Phase::BeforeSweep,
+            Phase::BeforeSweep => {
+                self.place.sweep(self.place.attempt)?;
+                Phase::Swept
+            }
+            Phase::Swept => Phase::Swept,
+        };
+        Ok(())
+    }
+}
+
+fn commit(committable: &TextFileCommittable) -> Result<()> {
+    match length_of(&committable.segment)? {
+        None => check_committed(committable),
+        Some(length) if length != committable.length => Err(changed(
+            committable,
+            &format!("segment {} has {length} bytes", committable.segment.display()),
+        )),
+        Some(_) if committable.makes_file => make_file(committable),
+        Some(_) => append(committable),
+    }
+}
+
+fn make_file(committable: &TextFileCommittable) -> Result<()> {
+    let file = &committable.file;
+    if length_of(file)?.is_some() {
+        return Err(changed(committable, "somebody else has made the file meanwhile"));
+    }
+    if let Some(folder) = file.parent() {
+        make_folder(folder)?;
+    }
+    fs::rename(&committable.segment, file)
+        .map_err(|error| file_error(CANNOT_WRITE, "rename the output to", file, &error))?;
+    sync_parent(file)?;
+    sync_parent(&committable.segment)
+}
+
+fn append(committable: &TextFileCommittable) -> Result<()> {
+    let path = &committable.file;
+    match length_of(path)? {
+        None => return Err(changed(committable, "the file is gone")),
+        Some(length) if length < committable.offset => {
+            return Err(changed(committable, &format!("the file has {length} bytes")));
+        }
+        Some(_) => {}
+    }
+    let copied = copy_to(committable)
+        .map_err(|error| file_error(CANNOT_WRITE, "append to", path, &error))?;
+    if copied != committable.length {
+        return Err(changed(committable, &format!("the segment gave only {copied} bytes")));
+    }
+    remove_file(&committable.segment)?;
+    sync_parent(&committable.segment)
+}
+
+/// Writes the segment's bytes to their place, in front of any cut: the file never gets shorter
+/// than it will be.
+fn copy_to(committable: &TextFileCommittable) -> io::Result<u64> {
+    let mut segment = File::open(&committable.segment)?;
+    let mut file = OpenOptions::new().write(true).open(&committable.file)?;
+    file.seek(SeekFrom::Start(committable.offset))?;
+    let copied = io::copy(&mut segment, &mut file)?;
+    file.set_len(committable.offset + copied)?;
+    file.sync_data()?;
+    Ok(copied)
+}
+
+fn check_committed(committable: &TextFileCommittable) -> Result<()> {
+    match length_of(&committable.file)? {
+        Some(length) if length >= committable.offset + committable.length => Ok(()),
+        Some(length) => {
+            Err(changed(committable, &format!("the file has {length} bytes and no segment")))
+        }
+        None => Err(changed(committable, "file and segment are gone")),
+    }
+}
+
+fn length_of(path: &Path) -> Result<Option<u64>> {
+    match fs::metadata(path) {
+        Ok(metadata) => Ok(Some(metadata.len())),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
+        Err(error) => Err(file_error(CANNOT_WRITE, "look at", path, &error)),
+    }
+}
+
+fn sync_parent(path: &Path) -> Result<()> {
+    path.parent().map_or(Ok(()), sync_folder)
+}
+
+fn changed(committable: &TextFileCommittable, found: &str) -> Error {
+    let (file, offset) = (committable.file.display(), committable.offset);
+    let end = offset + committable.length;
+    Error::permanent(
+        "WEIR-SINK-0004",
+        format!(
+            "output {file} is not as the job left it, so bytes {offset} to {end} cannot be \
+             committed: {found}"
+        ),
+    )
+}

@@ -1,0 +1,131 @@
+//! Sink that writes records as lines of text files, each line exactly once (`write_as_text`).
+//!
+//! ```text
+//! parallelism 1:  out                 parallelism n:  out/part-0 … out/part-<n-1>
+//!
+//! .out.inprogress/<subtask>-<attempt>-<n>     segments: what is not committed yet
+//!     write ─▶ segment ─▶ barrier: sync, close ─▶ checkpoint complete: becomes the file,
+//!                                                 or is appended to it
+//! ```
+//!
+//! Semantics: a file gets its name, and grows, only when a checkpoint is complete; what a reader
+//! sees under that name is output that will never be taken back by a restart. Nothing that exists
+//! is overwritten. A writer's first commit always makes its file, so that a subtask without
+//! records leaves an empty one.
+//!
+//! **Restarts.** A commit can be cut off anywhere and is repeated (see `committer`). A writer goes
+//! on in the file whose state it was given. Where the parallelism has changed, a subtask without
+//! such a state starts a file `part-<subtask>-<attempt>` of its own, because `part-<subtask>` may
+//! belong to somebody; files that nobody writes any more stay as they are, and their state is
+//! carried along for the day when somebody does. Between one subtask and several the layout
+//! differs: such a restart is refused.
+//!
+//! State: for each file its length, prepared or committed. At a barrier the segment is synced and
+//! closed; at the end nothing is special. [`SinkWriter::close`] removes the segment that was never
+//! prepared, and the work folder once it is empty. Cost: formatting into a 256 KiB buffer; per
+//! checkpoint with new lines two syncs at the barrier, and at the commit a rename or a copy.
+//!
+//! Two jobs, or two sinks, that write to one path are not told apart while both have not committed
+//! anything; the second to commit fails (`WEIR-SINK-0004`).
+
+mod committer;
+mod place;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use crate::source::path_bytes;
+use committer::TextFileCommitter;
+use place::Place;
+use serde::{Deserialize, Serialize};
+use std::{marker::PhantomData, path::PathBuf, sync::Arc};
+use weir_dataflow::{Committer, Record, Result, Sink, SinkContext, SinkWriter, codec};
+use writer::TextFileWriter;
+
+/// Writes records as lines. See the module's documentation.
+pub struct TextFileSink<T, F> {
+    path: PathBuf,
+    format: Arc<F>,
+    item: PhantomData<fn(T)>,
+}
+
+impl<T, F: Fn(&T, &mut String)> TextFileSink<T, F> {
+    /// Writes to the file or, with several subtasks, the folder `path`, which must not exist; a
+    /// relative path starts at the working folder of the process that writes. `format` appends a
+    /// record's text, without the line's end.
+    pub fn new(path: impl Into<PathBuf>, format: F) -> Self {
+        Self { path: path.into(), format: Arc::new(format), item: PhantomData }
+    }
+}
+
+/// A segment that is ready to become part of its file.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TextFileCommittable {
+    /// Absolute path of the segment.
+    #[serde(with = "path_bytes")]
+    pub segment: PathBuf,
+    /// Absolute path of the file.
+    #[serde(with = "path_bytes")]
+    pub file: PathBuf,
+    /// Whether the segment becomes the file; otherwise it is appended.
+    pub makes_file: bool,
+    /// Where in the file the segment starts, in bytes.
+    pub offset: u64,
+    /// Length of the segment in bytes.
+    pub length: u64,
+}
+
+/// A file of the output, as of a barrier.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TextFileState {
+    /// Absolute path of the output: `file` itself, or the folder it lies in.
+    #[serde(with = "path_bytes")]
+    pub output: PathBuf,
+    /// Absolute path of the file.
+    #[serde(with = "path_bytes")]
+    pub file: PathBuf,
+    /// The subtask that writes it.
+    pub subtask: u32,
+    /// Bytes that are prepared or committed.
+    pub length: u64,
+}
+
+impl<T: Record, F: Fn(&T, &mut String) + Send + Sync + 'static> Sink for TextFileSink<T, F> {
+    type Item = T;
+    type Committable = TextFileCommittable;
+    type WriterState = TextFileState;
+
+    fn name(&self) -> String {
+        "Text File Sink".to_owned()
+    }
+
+    fn specification(&self) -> Result<Vec<u8>> {
+        codec::encode(self.path.as_os_str().as_encoded_bytes())
+    }
+
+    fn commits(&self) -> bool {
+        true
+    }
+
+    fn writer(
+        &self,
+        context: &SinkContext<'_>,
+        restored: Vec<TextFileState>,
+    ) -> Result<
+        Box<
+            dyn SinkWriter<Item = T, Committable = TextFileCommittable, WriterState = TextFileState>,
+        >,
+    > {
+        let place = Place::of(&self.path, context.info)?;
+        let writer = TextFileWriter::open(place, Arc::clone(&self.format), context, restored)?;
+        Ok(Box::new(writer))
+    }
+
+    fn committer(
+        &self,
+        context: &SinkContext<'_>,
+    ) -> Result<Box<dyn Committer<Committable = TextFileCommittable>>> {
+        let place = Place::of(&self.path, context.info)?;
+        Ok(Box::new(TextFileCommitter::new(place, context.restored)))
+    }
+}

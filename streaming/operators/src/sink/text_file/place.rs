@@ -1,0 +1,187 @@
+//! Names and folders of one subtask's output.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File},
+    io::{self, ErrorKind},
+    path::{Path, PathBuf},
+};
+use weir_dataflow::{Error, Result, SubtaskInfo, error::file_error};
+
+pub(super) const CANNOT_WRITE: &str = "WEIR-SINK-0002";
+
+/// Where the output of one subtask goes.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    /// The file, or the folder of parts.
+    pub output: PathBuf,
+    /// The hidden folder of segments beside it.
+    pub work_folder: PathBuf,
+    pub subtask: u32,
+    pub parallelism: u32,
+    pub attempt: u64,
+}
+
+impl Place {
+    pub fn of(path: &Path, info: &SubtaskInfo) -> Result<Self> {
+        let refused = |why: String| {
+            Error::external(CANNOT_WRITE, format!("cannot write to output path {path:?}: {why}"))
+        };
+        let output = std::path::absolute(path).map_err(|error| refused(error.to_string()))?;
+        let Some(name) = output.file_name() else {
+            return Err(refused("it does not end in a name".to_owned()));
+        };
+        let mut work_name = OsString::from(".");
+        work_name.push(name);
+        work_name.push(".inprogress");
+        Ok(Self {
+            work_folder: output.with_file_name(work_name),
+            output,
+            subtask: info.subtask,
+            parallelism: info.parallelism,
+            attempt: info.attempt.0,
+        })
+    }
+
+    /// The file of a writer that starts with the job.
+    pub fn first_file(&self) -> PathBuf {
+        match self.parallelism {
+            1 => self.output.clone(),
+            _ => self.output.join(format!("part-{}", self.subtask)),
+        }
+    }
+
+    /// The file of a writer that joins a job which has had another parallelism. Only this attempt
+    /// of this subtask has a file of that name.
+    pub fn joining_file(&self) -> PathBuf {
+        match self.parallelism {
+            1 => self.output.clone(),
+            _ => self.output.join(format!("part-{}-{}", self.subtask, self.attempt)),
+        }
+    }
+
+    pub fn segment(&self, number: u64) -> PathBuf {
+        self.work_folder.join(format!("{}-{}-{number}", self.subtask, self.attempt))
+    }
+
+    /// Makes the work folder, and the folders around it.
+    pub fn make_work_folder(&self) -> Result<()> {
+        make_folder(&self.work_folder)
+    }
+
+    /// Removes the work folder if nobody has a segment in it.
+    pub fn remove_work_folder(&self) {
+        // Whoever still needs it has something in it, or makes it anew.
+        let _ = fs::remove_dir(&self.work_folder);
+    }
+
+    /// Removes segments of attempts below this one: those of this subtask, and its share of those
+    /// whose subtask no longer exists.
+    pub fn sweep(&self, attempts_below: u64) -> Result<()> {
+        let failed = |error| file_error(CANNOT_WRITE, "sweep", &self.work_folder, &error);
+        let entries = match fs::read_dir(&self.work_folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            entries => entries.map_err(failed)?,
+        };
+        for entry in entries {
+            let entry = entry.map_err(failed)?;
+            match entry.file_name().to_str().and_then(segment_owner) {
+                Some((subtask, attempt)) if self.sweeps(subtask) && attempt < attempts_below => {
+                    remove_file(&entry.path())?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn sweeps(&self, subtask: u32) -> bool {
+        subtask == self.subtask
+            || (subtask >= self.parallelism && subtask % self.parallelism == self.subtask)
+    }
+}
+
+/// Subtask and attempt in a segment's name.
+fn segment_owner(name: &str) -> Option<(u32, u64)> {
+    let mut parts = name.split('-');
+    let owner = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    let _number: u64 = parts.next()?.parse().ok()?;
+    parts.next().is_none().then_some(owner)
+}
+
+/// Makes a folder and those around it, durably.
+pub(super) fn make_folder(folder: &Path) -> Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(folder)
+        .map_err(|error| file_error(CANNOT_WRITE, "create folder", folder, &error))?;
+    folder.parent().map_or(Ok(()), sync_folder)
+}
+
+/// Removes a file that may be gone already.
+pub(super) fn remove_file(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(file_error(CANNOT_WRITE, "remove", path, &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Makes what was created, renamed and removed in a folder survive a power loss.
+pub(super) fn sync_folder(folder: &Path) -> Result<()> {
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    match synced {
+        // Some file systems have no such thing for folders.
+        Err(error) if !has_no_sync(&error) => {
+            Err(file_error(CANNOT_WRITE, "sync folder", folder, &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn has_no_sync(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::test_subtask::info;
+    use super::*;
+
+    fn place(path: &str, subtask: u32, parallelism: u32) -> Result<Place> {
+        Place::of(Path::new(path), &info(subtask, parallelism, 7))
+    }
+
+    #[test]
+    fn names_follow_path_subtask_and_attempt() {
+        let single = place("/a/out.txt", 0, 1).unwrap();
+        assert_eq!(single.first_file(), Path::new("/a/out.txt"));
+        assert_eq!(single.joining_file(), Path::new("/a/out.txt"));
+        assert_eq!(single.segment(3), Path::new("/a/.out.txt.inprogress/0-7-3"));
+        let part = place("/a/out/", 2, 4).unwrap();
+        assert_eq!(part.first_file(), Path::new("/a/out/part-2"));
+        assert_eq!(part.joining_file(), Path::new("/a/out/part-2-7"));
+        assert_eq!(part.segment(0), Path::new("/a/.out.inprogress/2-7-0"));
+        assert!(place("out", 0, 1).unwrap().output.is_absolute());
+        for path in ["", "/", "/a/.."] {
+            assert_eq!(place(path, 0, 1).unwrap_err().code(), CANNOT_WRITE, "{path:?}");
+        }
+    }
+
+    #[test]
+    fn a_sweep_takes_old_segments_of_this_subtask_and_of_vanished_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut place = place("/x", 1, 2).unwrap();
+        place.work_folder = folder.path().to_owned();
+        for name in ["1-1-0", "1-2-9", "1-3-0", "0-1-0", "2-1-0", "3-2-0", "5-3-0", "1-1", "x"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        place.sweep(3).unwrap();
+        let mut left: Vec<_> =
+            fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["0-1-0", "1-1", "1-3-0", "2-1-0", "5-3-0", "x"]);
+    }
+}

@@ -1,0 +1,240 @@
+//! Writes one subtask's lines into segments.
+
+use super::{
+    TextFileCommittable, TextFileState,
+    place::{CANNOT_WRITE, Place, remove_file, sync_folder},
+};
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{ErrorKind, Write},
+    marker::PhantomData,
+    path::PathBuf,
+    sync::Arc,
+};
+use weir_base::CheckpointId;
+use weir_dataflow::{Error, Result, SinkContext, SinkWriter, error::file_error};
+
+/// Bytes gathered before they are written.
+const BUFFER_BYTES: usize = 256 << 10;
+
+/// Writes one file. See the module's documentation.
+pub(super) struct TextFileWriter<T, F> {
+    place: Place,
+    format: Arc<F>,
+    /// Lines that are not in the segment yet.
+    text: String,
+    segment: Option<Segment>,
+    next_segment: u64,
+    file: PathBuf,
+    /// Bytes of the file that are prepared or committed; `None` until the first prepare.
+    length: Option<u64>,
+    /// States of files that this writer was given and does not write.
+    carried: Vec<TextFileState>,
+    item: PhantomData<fn(T)>,
+}
+
+struct Segment {
+    path: PathBuf,
+    file: File,
+    length: u64,
+}
+
+impl<T, F> TextFileWriter<T, F> {
+    pub fn open(
+        place: Place,
+        format: Arc<F>,
+        context: &SinkContext<'_>,
+        mut restored: Vec<TextFileState>,
+    ) -> Result<Self> {
+        // Files of another path are finished: the program was told to write here from now on.
+        restored.retain(|state| state.output == place.output);
+        check_layout(&place, &restored)?;
+        let own = restored.iter().position(|state| state.subtask == place.subtask);
+        let (file, length) = match own.map(|index| restored.remove(index)) {
+            Some(state) => (state.file, Some(state.length)),
+            None => (start_file(&place, context.restored)?, None),
+        };
+        place.make_work_folder()?;
+        if !context.restored {
+            // Nothing was restored anywhere, so no segment can be needed. Those of this very
+            // attempt come from a job that ended without closing.
+            place.sweep(place.attempt.saturating_add(1))?;
+        }
+        Ok(Self {
+            place,
+            format,
+            text: String::with_capacity(BUFFER_BYTES + BUFFER_BYTES / 8),
+            segment: None,
+            next_segment: 0,
+            file,
+            length,
+            carried: restored,
+            item: PhantomData,
+        })
+    }
+
+    /// Moves the gathered lines into the segment, which is made if there is none.
+    fn write_out(&mut self) -> Result<()> {
+        if self.segment.is_none() {
+            self.segment = Some(self.make_segment()?);
+        }
+        if let Some(segment) = &mut self.segment {
+            segment.append(self.text.as_bytes())?;
+        }
+        self.text.clear();
+        Ok(())
+    }
+
+    /// A new segment. It never takes over a file that is there: that may be waiting for its
+    /// commit, under an attempt of the same number of the job it was restored from.
+    fn make_segment(&mut self) -> Result<Segment> {
+        loop {
+            let path = self.place.segment(self.next_segment);
+            match OpenOptions::new().write(true).create_new(true).open(&path) {
+                Ok(file) => {
+                    self.next_segment += 1;
+                    return Ok(Segment { path, file, length: 0 });
+                }
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => self.next_segment += 1,
+                // Another subtask has closed and found the folder empty.
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    self.place.make_work_folder()?
+                }
+                Err(error) => return Err(file_error(CANNOT_WRITE, "create", &path, &error)),
+            }
+        }
+    }
+}
+
+/// A restored job must have the layout of its parallelism: one file, or a folder of parts.
+fn check_layout(place: &Place, restored: &[TextFileState]) -> Result<()> {
+    let is_single = place.parallelism == 1;
+    let Some(other) = restored.iter().find(|state| (state.file == place.output) != is_single)
+    else {
+        return Ok(());
+    };
+    let (output, parallelism) = (place.output.display(), place.parallelism);
+    let (was, is) = if is_single {
+        ("a folder of part files", "one file")
+    } else {
+        ("one file", "a folder of part files")
+    };
+    Err(Error::permanent(
+        "WEIR-SINK-0005",
+        format!(
+            "output {output} is {was} ({}), and with parallelism {parallelism} it would be {is}: \
+             give the sink the kind of parallelism it had, or a new path",
+            other.file.display()
+        ),
+    ))
+}
+
+/// The file of a writer without state; whatever it would overwrite is an error.
+fn start_file(place: &Place, restored: bool) -> Result<PathBuf> {
+    let (file, must_be_new) = if restored {
+        (place.joining_file(), place.joining_file())
+    } else {
+        (place.first_file(), place.output.clone())
+    };
+    match fs::symlink_metadata(&must_be_new) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(file),
+        Err(error) => Err(file_error(CANNOT_WRITE, "look at output", &must_be_new, &error)),
+        Ok(_) => Err(Error::permanent(
+            "WEIR-SINK-0001",
+            format!(
+                "output {} exists already: remove it or choose another path; nothing was \
+                 overwritten",
+                must_be_new.display()
+            ),
+        )),
+    }
+}
+
+impl<T, F: Fn(&T, &mut String) + Send + Sync> SinkWriter for TextFileWriter<T, F> {
+    type Item = T;
+    type Committable = TextFileCommittable;
+    type WriterState = TextFileState;
+
+    fn write(&mut self, records: Vec<T>) -> Result<()> {
+        for record in &records {
+            (self.format)(record, &mut self.text);
+            self.text.push('\n');
+            if self.text.len() >= BUFFER_BYTES {
+                self.write_out()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn prepare_commit(&mut self, _checkpoint: CheckpointId) -> Result<Vec<TextFileCommittable>> {
+        // The first one makes the file, even if there is nothing to put into it.
+        if !self.text.is_empty() || self.length.is_none() {
+            self.write_out()?;
+        }
+        if let Some(segment) = &self.segment {
+            segment.sync()?;
+            sync_folder(&self.place.work_folder)?;
+        }
+        let Some(segment) = self.segment.take() else {
+            return Ok(Vec::new());
+        };
+        let offset = self.length.unwrap_or(0);
+        let committable = TextFileCommittable {
+            segment: segment.path,
+            file: self.file.clone(),
+            makes_file: self.length.is_none(),
+            offset,
+            length: segment.length,
+        };
+        self.length = Some(offset + segment.length);
+        Ok(vec![committable])
+    }
+
+    fn snapshot(&mut self) -> Result<Vec<TextFileState>> {
+        let own = self.length.map(|length| TextFileState {
+            output: self.place.output.clone(),
+            file: self.file.clone(),
+            subtask: self.place.subtask,
+            length,
+        });
+        Ok(own.into_iter().chain(self.carried.iter().cloned()).collect())
+    }
+
+    fn close(&mut self) -> Result<()> {
+        self.text = String::new();
+        if let Some(segment) = self.segment.take() {
+            remove_file(&segment.path)?;
+        }
+        self.place.remove_work_folder();
+        Ok(())
+    }
+}
+
+impl Segment {
+    fn append(&mut self, text: &[u8]) -> Result<()> {
+        self.file
+            .write_all(text)
+            .map_err(|error| file_error(CANNOT_WRITE, "write", &self.path, &error))?;
+        self.length += text.len() as u64;
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.file.sync_data().map_err(|error| file_error(CANNOT_WRITE, "sync", &self.path, &error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_has_a_code_of_its_own() {
+        let path = PathBuf::from("/dev/full");
+        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        let mut segment = Segment { path, file, length: 0 };
+        let error = segment.append(b"line\n").unwrap_err();
+        assert_eq!(error.code(), "WEIR-SINK-0003");
+        assert_eq!(segment.length, 0);
+    }
+}
