@@ -1,0 +1,263 @@
+//! [`StreamExecutionEnvironment`]: where a job begins and where it is run.
+
+use crate::{
+    connectors::{CollectionSource, SequenceSource, SocketTextSource, TextFileSource},
+    error::{Error, Result},
+    launch::Launched,
+    local::{self, JobClient, JobExecutionResult},
+    plan::{Body, BuildSettings, Built, Instance, OutputType, Plan},
+    stream::DataStream,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use std::{
+    cell::{Cell, RefCell},
+    path::PathBuf,
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+use weir_config::{Config, keys};
+use weir_dataflow::{Record, Source, Text};
+use weir_graph::RuntimeMode;
+use weir_operators::source::{SourceCoordinator, SourceReaderOperator, SplitAssignment};
+use weir_protocol::job_executable::Role;
+
+/// The beginning of every job: makes sources, keeps the plan, runs it.
+///
+/// Cheap to clone; clones share the plan. Not `Send`: a plan is written by one thread.
+#[derive(Clone)]
+pub struct StreamExecutionEnvironment {
+    inner: Rc<Inner>,
+}
+
+struct Inner {
+    launched: Launched,
+    config: RefCell<Config>,
+    /// Parallelism set in code: it beats `-p` and the configuration.
+    parallelism: Cell<Option<u32>>,
+    plan: RefCell<Plan>,
+    executions: Cell<u32>,
+}
+
+impl StreamExecutionEnvironment {
+    /// The environment of this program: configured by the file, the environment and whoever
+    /// started the program.
+    ///
+    /// # Errors
+    /// A configuration that is wrong.
+    pub fn new() -> Result<Self> {
+        let (launched, config) = Launched::of_process()?;
+        Ok(Self::of(launched, config))
+    }
+
+    /// An environment with just this configuration, which runs its jobs in this process without
+    /// printing anything: for tests and for programs that embed a job.
+    pub fn with_config(config: Config) -> Self {
+        Self::of(Launched::embedded(), config)
+    }
+
+    fn of(launched: Launched, config: Config) -> Self {
+        let inner = Inner {
+            launched,
+            config: RefCell::new(config),
+            parallelism: Cell::new(None),
+            plan: RefCell::default(),
+            executions: Cell::new(0),
+        };
+        Self { inner: Rc::new(inner) }
+    }
+
+    /// Parallelism of operators that set none. Beats `-p` and `parallelism.default`.
+    pub fn set_parallelism(&self, parallelism: u32) -> &Self {
+        self.inner.parallelism.set(Some(parallelism));
+        self
+    }
+
+    /// The parallelism that operators without their own get.
+    pub fn parallelism(&self) -> u32 {
+        let configured = || self.inner.config.borrow().get(&keys::PARALLELISM_DEFAULT);
+        self.inner.parallelism.get().unwrap_or_else(configured)
+    }
+
+    /// Number of key groups of operators that set none (`pipeline.max-parallelism`).
+    pub fn set_max_parallelism(&self, max_parallelism: u32) -> &Self {
+        self.configure(|config| {
+            config
+                .set(&keys::PIPELINE_MAX_PARALLELISM, keys::MaxParallelism::Fixed(max_parallelism))
+        })
+    }
+
+    /// Streaming, batch or automatic (`execution.runtime-mode`).
+    pub fn set_runtime_mode(&self, mode: RuntimeMode) -> &Self {
+        let mode = match mode {
+            RuntimeMode::Streaming => keys::RuntimeMode::Streaming,
+            RuntimeMode::Batch => keys::RuntimeMode::Batch,
+            RuntimeMode::Automatic => keys::RuntimeMode::Automatic,
+        };
+        self.configure(|config| config.set(&keys::RUNTIME_MODE, mode))
+    }
+
+    /// Takes a checkpoint so often (`execution.checkpointing.interval`).
+    pub fn enable_checkpointing(&self, interval: Duration) -> &Self {
+        self.configure(|config| config.set(&keys::CHECKPOINTING_INTERVAL, interval))
+    }
+
+    fn configure(
+        &self,
+        change: impl FnOnce(&mut Config) -> std::result::Result<(), weir_config::Error>,
+    ) -> &Self {
+        if let Err(error) = change(&mut self.inner.config.borrow_mut()) {
+            self.fail(error.into());
+        }
+        self
+    }
+
+    /// The effective configuration.
+    pub fn config(&self) -> Config {
+        self.inner.config.borrow().clone()
+    }
+
+    /// A value that must be the same whenever `main` runs again, such as a random seed or the
+    /// time of submission: computed by the first run and handed to every later one.
+    pub fn once<T: Serialize + DeserializeOwned>(
+        &self,
+        name: &str,
+        compute: impl FnOnce() -> T,
+    ) -> Result<T> {
+        let recorded = self.inner.launched.expected(name);
+        let bytes = match recorded {
+            Some(bytes) => bytes,
+            None => {
+                rmp_serde::to_vec_named(&compute()).map_err(|error| once_error(name, &error))?
+            }
+        };
+        let value = rmp_serde::from_slice(&bytes).map_err(|error| once_error(name, &error))?;
+        self.inner.plan.borrow_mut().once.insert(name.to_owned(), bytes);
+        Ok(value)
+    }
+
+    /// A stream of given elements. Parallelism 1.
+    pub fn from_elements<T: Record + Sync>(
+        &self,
+        elements: impl IntoIterator<Item = T>,
+    ) -> DataStream<T> {
+        self.from_source(CollectionSource::new(elements))
+    }
+
+    /// A stream of a collection's elements. Parallelism 1.
+    pub fn from_collection<T: Record + Sync>(&self, collection: Vec<T>) -> DataStream<T> {
+        self.from_source(CollectionSource::new(collection))
+    }
+
+    /// The numbers from `from` to `to`, both included, dealt out in ranges.
+    pub fn sequence(&self, from: u64, to: u64) -> DataStream<u64> {
+        self.from_source(SequenceSource::new(from, to))
+    }
+
+    /// The lines of text files: a file, a folder (with those below) or a glob such as
+    /// `logs/*.gz`. Files ending in `.gz` are decompressed. Listed once, when the job starts.
+    pub fn read_text_file(&self, path: impl Into<PathBuf>) -> DataStream<Text> {
+        self.from_source(TextFileSource::new(path))
+    }
+
+    /// The lines that a server sends, until it closes the connection. Parallelism 1.
+    pub fn socket_text_stream(&self, hostname: &str, port: u16) -> DataStream<Text> {
+        self.from_source(SocketTextSource::new(hostname, port))
+    }
+
+    /// The records of a source of any kind.
+    pub fn from_source<S: Source>(&self, source: S) -> DataStream<S::Item> {
+        let name = format!("Source: {}", source.name());
+        let (bounded, serial) = (source.is_bounded(), source.is_serial());
+        let specification = source.specification().unwrap_or_else(|error| {
+            self.fail(Error::of_task(&error));
+            Vec::new()
+        });
+        let source = Arc::new(source);
+        let assignments = OutputType::of::<SplitAssignment<S::Split>>();
+        let mut coordinator = Instance::new("coordinator", Some(assignments), || {
+            // Replaced below: how many readers there are shows only when it is deployed.
+            weir_operators::Union
+        });
+        coordinator.factory = {
+            let source = Arc::clone(&source);
+            Arc::new(move |deployment| {
+                let readers = deployment.outputs.first().map_or(1, |out| out.consumers.len());
+                Ok(Box::new(SourceCoordinator::new(Arc::clone(&source), readers as u32)))
+            })
+        };
+        let mut reader = Instance::new("source", Some(OutputType::of::<S::Item>()), move || {
+            SourceReaderOperator::new(Arc::clone(&source))
+        });
+        reader.specification = specification;
+        let body = Body::Source { coordinator, reader, bounded, serial };
+        let operation = self.inner.plan.borrow_mut().add(name, Vec::new(), body);
+        DataStream::of_operation(self.clone(), operation)
+    }
+
+    pub(crate) fn plan<R>(&self, body: impl FnOnce(&mut Plan) -> R) -> R {
+        body(&mut self.inner.plan.borrow_mut())
+    }
+
+    /// Remembers what is wrong until `execute`.
+    pub(crate) fn fail(&self, error: Error) {
+        self.inner.plan.borrow_mut().errors.push(error);
+    }
+
+    fn build(&self, name: &str) -> Result<Built> {
+        let config = self.inner.config.borrow();
+        let settings = BuildSettings {
+            name: config.get_optional(&keys::PIPELINE_NAME).unwrap_or_else(|| name.to_owned()),
+            mode: match config.get(&keys::RUNTIME_MODE) {
+                keys::RuntimeMode::Streaming => RuntimeMode::Streaming,
+                keys::RuntimeMode::Batch => RuntimeMode::Batch,
+                keys::RuntimeMode::Automatic => RuntimeMode::Automatic,
+            },
+            parallelism: self.parallelism(),
+            max_parallelism: config.max_parallelism(),
+            chaining: config.get(&keys::PIPELINE_OPERATOR_CHAINING),
+            auto_uids: config.get(&keys::PIPELINE_AUTO_GENERATE_UIDS),
+        };
+        std::mem::take(&mut *self.inner.plan.borrow_mut()).build(settings)
+    }
+
+    /// Runs everything planned so far as one job, and waits for its end.
+    ///
+    /// The plan is empty afterwards; a program may go on and execute a further job.
+    ///
+    /// # Errors
+    /// A plan that cannot run, a job that failed or was cancelled.
+    pub fn execute(&self, name: &str) -> Result<JobExecutionResult> {
+        self.start(name)?.wait()
+    }
+
+    /// Runs everything planned so far as one job, without waiting.
+    ///
+    /// # Errors
+    /// A plan that cannot run.
+    pub fn execute_async(&self, name: &str) -> Result<JobClient> {
+        self.start(name)
+    }
+
+    fn start(&self, name: &str) -> Result<JobClient> {
+        let ordinal = self.inner.executions.replace(self.inner.executions.get() + 1);
+        let launched = &self.inner.launched;
+        let started = self.build(name).and_then(|built| match launched.role() {
+            Role::Client => launched.hand_over(ordinal, &built),
+            Role::Local | Role::Task => {
+                local::start(built, ordinal, &self.inner.config.borrow(), launched.clone())
+            }
+        });
+        if let Err(error) = &started {
+            launched.report_failure(None, error);
+        }
+        started
+    }
+}
+
+fn once_error(name: &str, error: &dyn std::error::Error) -> Error {
+    Error::Operator {
+        code: "WEIR-RUN-0006",
+        message: format!("the value of env.once({name:?}) cannot be recorded: {error}"),
+    }
+}

@@ -1,0 +1,72 @@
+//! Weir: streaming and batch jobs in Rust.
+//!
+//! A job is an ordinary program. It describes a graph of streams and calls
+//! [`execute`](StreamExecutionEnvironment::execute):
+//!
+//! ```
+//! use weir::prelude::*;
+//!
+//! let env = StreamExecutionEnvironment::new()?;
+//! env.set_parallelism(2);
+//! let counts = env
+//!     .from_elements(["to be or not", "to be"].map(Text::from))
+//!     .flat_map(|line: Text, out: &mut Collector<(Text, u64)>| {
+//!         out.extend(line.split_whitespace().map(|word| (Text::from(word), 1)));
+//!     })
+//!     .key_by(|(word, _)| word.clone())
+//!     .sum(|(_, count)| count);
+//! counts.print();
+//! env.execute("word count")?;
+//! # Ok::<(), weir::Error>(())
+//! ```
+//!
+//! The graph is built lazily: nothing runs before `execute`. Started by hand the program runs its
+//! job inside itself, with the same coordination and runtime as on a cluster. Records are any
+//! serde types; there is nothing else to implement or register.
+
+mod environment;
+mod error;
+mod launch;
+mod local;
+mod plan;
+mod stream;
+
+pub use environment::StreamExecutionEnvironment;
+pub use error::{Error, Result};
+pub use local::{JobClient, JobExecutionResult, OperatorResult};
+pub use stream::{
+    AggregateFunction, DataStream, DataStreamSink, KeyedStream, TumblingProcessingTimeWindows,
+    WindowedStream,
+};
+pub use weir_config::{Config, ConfigBuilder, keys};
+pub use weir_coordination::JobStatus;
+pub use weir_dataflow::{
+    Collector, Committer, Error as TaskError, Key, ReaderContext, Record, Result as TaskResult,
+    Sink, SinkContext, SinkWriter, Source, SourcePoll, SourceReader, Text, Timestamp, Waker,
+};
+pub use weir_graph::RuntimeMode;
+pub use weir_operators::{
+    KeyedContext, KeyedProcessFunction, ProcessFunction, RuntimeContext, StateHandle, States,
+    UserResult,
+};
+
+/// The built-in sources and sinks as types, for their options.
+pub mod connectors {
+    pub use weir_operators::{
+        sink::{DiscardSink, PrintSink, TextFileSink},
+        source::{CollectionSource, SequenceSource, SocketTextSource, TextFileSource},
+    };
+}
+
+/// What nearly every job imports.
+pub mod prelude {
+    pub use crate::{
+        AggregateFunction, Collector, DataStream, KeyedContext, KeyedProcessFunction, KeyedStream,
+        ProcessFunction, RuntimeContext, StateHandle, States, StreamExecutionEnvironment, Text,
+        TumblingProcessingTimeWindows, UserResult,
+    };
+}
+
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -1,0 +1,103 @@
+//! The job master's way to the task hosts of this process.
+
+use super::hosts::Hosts;
+use std::sync::Arc;
+use weir_base::{CheckpointId, ExecutionAttempt};
+use weir_coordination::{Failure, FailureOrigin, ReportKind, TaskReport};
+use weir_dataflow::Origin;
+use weir_graph::{TaskDeployment, TaskId};
+use weir_job_master::{ReportSender, TaskGateway};
+use weir_runtime::{
+    HostReport,
+    host::{HostReportKind, TaskFailure},
+};
+
+/// Calls the hosts directly.
+pub(super) struct LocalGateway {
+    hosts: Arc<Hosts>,
+}
+
+impl LocalGateway {
+    pub fn new(hosts: Arc<Hosts>, reports: ReportSender) -> Self {
+        hosts.listen(move |report| reports.report(task_report(report)));
+        Self { hosts }
+    }
+}
+
+impl TaskGateway for LocalGateway {
+    fn deploy(&mut self, deployment: TaskDeployment) {
+        self.hosts.of(deployment.task).deploy(deployment);
+    }
+
+    fn cancel(&mut self, task: TaskId, attempt: ExecutionAttempt) {
+        self.hosts.of(task).cancel(task, attempt);
+    }
+
+    fn abandon(&mut self, task: TaskId, attempt: ExecutionAttempt) {
+        self.hosts.of(task).abandon(task, attempt);
+    }
+
+    fn trigger_checkpoint(
+        &mut self,
+        task: TaskId,
+        attempt: ExecutionAttempt,
+        checkpoint: CheckpointId,
+    ) {
+        self.hosts.of(task).trigger_checkpoint(task, attempt, checkpoint);
+    }
+
+    fn notify_complete(
+        &mut self,
+        task: TaskId,
+        attempt: ExecutionAttempt,
+        checkpoint: CheckpointId,
+    ) {
+        self.hosts.of(task).notify_complete(task, attempt, checkpoint);
+    }
+
+    fn notify_aborted(
+        &mut self,
+        task: TaskId,
+        attempt: ExecutionAttempt,
+        checkpoint: CheckpointId,
+    ) {
+        self.hosts.of(task).notify_aborted(task, attempt, checkpoint);
+    }
+
+    fn finish(&mut self, task: TaskId, attempt: ExecutionAttempt) {
+        self.hosts.of(task).finish(task, attempt);
+    }
+}
+
+fn task_report(report: HostReport) -> TaskReport {
+    let kind = match report.kind {
+        HostReportKind::Running => ReportKind::Running,
+        HostReportKind::EndOfData => ReportKind::EndOfData,
+        HostReportKind::SnapshotAcknowledged { checkpoint, snapshot, meta } => {
+            ReportKind::SnapshotAcknowledged { checkpoint, snapshot, meta }
+        }
+        HostReportKind::SnapshotDeclined { checkpoint, failure: reason } => {
+            ReportKind::SnapshotDeclined { checkpoint, failure: failure(reason) }
+        }
+        HostReportKind::Committed(checkpoint) => ReportKind::Committed { checkpoint },
+        HostReportKind::Finished => ReportKind::Finished,
+        HostReportKind::Canceled => ReportKind::Canceled,
+        HostReportKind::Failed(reason) => ReportKind::Failed(failure(reason)),
+    };
+    TaskReport { task: report.task, attempt: report.attempt, kind }
+}
+
+fn failure(failure: TaskFailure) -> Failure {
+    Failure {
+        code: failure.code,
+        message: failure.message,
+        origin: match failure.origin {
+            Origin::User => FailureOrigin::User,
+            Origin::External => FailureOrigin::External,
+            Origin::Internal => FailureOrigin::Internal,
+            Origin::Permanent => FailureOrigin::Permanent,
+        },
+        task: Some(failure.task),
+        operator: failure.operator,
+    }
+}

@@ -1,0 +1,116 @@
+//! Local execution: the same coordination and the same runtime as on a cluster, in this process.
+//!
+//! ```text
+//! JobMasterShell ──TaskGateway──▶ LocalGateway ──▶ TaskHost (one, or several over loopback TCP)
+//!        ▲                                             │
+//!        └──────────────── reports ────────────────────┘
+//! ```
+
+mod gateway;
+mod hosts;
+mod progress;
+mod result;
+pub(crate) mod signals;
+
+pub use result::{JobClient, JobExecutionResult, OperatorResult};
+
+use crate::{error::Result, launch::Launched, plan::Built};
+use gateway::LocalGateway;
+use hosts::Hosts;
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+use weir_base::{HexId, JobId, SeededRng};
+use weir_checkpoint_storage::CheckpointStorage;
+use weir_config::{Config, keys};
+use weir_coordination::{CheckpointSettings, JobSettings, RestartStrategy, plan::plan};
+use weir_graph::{Fingerprint, JobGraph, StreamGraph};
+use weir_job_master::JobMasterShell;
+use weir_protocol::job_executable::JobMessage;
+
+/// Starts a job in this process.
+pub(crate) fn start(
+    built: Built,
+    ordinal: u32,
+    config: &Config,
+    launched: Launched,
+) -> Result<JobClient> {
+    let graph = plan(&built.graph)?;
+    let folder = config.get_optional(&keys::CHECKPOINTING_DIR).map(PathBuf::from);
+    let storage = match &folder {
+        Some(folder) => CheckpointStorage::local(&local_path(folder))?,
+        None => CheckpointStorage::in_memory(),
+    };
+    let job = job_id(&built.graph, ordinal, folder.is_some());
+    let settings = job_settings(&built.graph, job, config);
+    launched.tell(&JobMessage::Submitted { job, name: graph.name.clone() });
+    if launched.prints_lines() {
+        println!("Job has been submitted with JobID {job}");
+    }
+    let hosts = Arc::new(Hosts::new(job, &graph, config, Arc::new(built.registry), &storage)?);
+    let submitted = Instant::now();
+    let handle = JobMasterShell::start(graph.clone(), settings, storage, {
+        let hosts = Arc::clone(&hosts);
+        move |reports| Box::new(LocalGateway::new(hosts, reports))
+    });
+    if launched.is_interactive() {
+        signals::listen_for(&handle);
+    }
+    let progress = progress::Reporter::start(&graph, &hosts, &handle, config, &launched);
+    Ok(JobClient::new(result::Running { job, graph, handle, hosts, launched, progress, submitted }))
+}
+
+/// `file:///a/b` and plain paths are folders of this machine.
+fn local_path(folder: &std::path::Path) -> PathBuf {
+    let text = folder.to_string_lossy();
+    text.strip_prefix("file://").map_or_else(|| folder.to_owned(), PathBuf::from)
+}
+
+/// A job that keeps its checkpoints in a folder is the same job whenever it runs again there: it
+/// goes on where it was. Otherwise every run is a job of its own.
+fn job_id(graph: &StreamGraph, ordinal: u32, resumable: bool) -> JobId {
+    if resumable {
+        return JobId::of_text(&format!("local:{ordinal}:{}", graph.name));
+    }
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let seed = since.as_nanos() as u64 ^ (u64::from(std::process::id()) << 40) ^ u64::from(ordinal);
+    let mut rng = SeededRng::new(seed);
+    JobId(HexId((u128::from(rng.next_u64()) << 64) | u128::from(rng.next_u64())))
+}
+
+fn job_settings(graph: &StreamGraph, job: JobId, config: &Config) -> JobSettings {
+    let timeout = config.get(&keys::CHECKPOINTING_TIMEOUT);
+    let checkpoints =
+        config.get_optional(&keys::CHECKPOINTING_INTERVAL).map(|interval| CheckpointSettings {
+            interval,
+            timeout,
+            min_pause: config.get(&keys::CHECKPOINTING_MIN_PAUSE),
+            tolerable_failures: config.get(&keys::CHECKPOINTING_TOLERABLE_FAILED),
+            retained: config.get(&keys::CHECKPOINTING_NUM_RETAINED).max(1) as usize,
+        });
+    JobSettings {
+        job,
+        fingerprint: Fingerprint::of(graph),
+        checkpoints,
+        final_checkpoint_timeout: timeout,
+        restart: match config.restart_strategy() {
+            weir_config::RestartStrategy::None => RestartStrategy::None,
+            weir_config::RestartStrategy::FixedDelay { attempts, delay } => {
+                RestartStrategy::FixedDelay { attempts, delay }
+            }
+        },
+        cancellation_timeout: config.get(&keys::TASK_CANCELLATION_TIMEOUT),
+    }
+}
+
+/// Whole milliseconds, as Flink prints run times.
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Vertices that users are shown.
+fn shown(graph: &JobGraph) -> impl Iterator<Item = (u32, &weir_graph::JobVertex)> {
+    (0u32..).zip(&graph.vertices).filter(|(_, vertex)| !vertex.coordinator)
+}

@@ -1,0 +1,162 @@
+//! A running job, and what is known when it has ended.
+
+use super::{hosts::Hosts, millis, progress, shown, signals};
+use crate::{
+    error::{Error, Result},
+    launch::Launched,
+};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use weir_base::JobId;
+use weir_coordination::{JobOutcome, JobView};
+use weir_graph::JobGraph;
+use weir_job_master::Handle;
+use weir_protocol::job_executable::JobMessage;
+
+/// What one operator did, summed over its subtasks, in the last deployment of the job.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OperatorResult {
+    /// Its name.
+    pub name: String,
+    /// Number of subtasks.
+    pub parallelism: u32,
+    /// Records taken in.
+    pub records_in: u64,
+    /// Records emitted.
+    pub records_out: u64,
+}
+
+/// A job that has finished.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct JobExecutionResult {
+    /// Its id.
+    pub job_id: JobId,
+    /// Its name.
+    pub name: String,
+    /// From submission to end.
+    pub runtime: Duration,
+    /// Its operators in graph order.
+    pub operators: Vec<OperatorResult>,
+    /// Restarts on the way.
+    pub restarts: u32,
+    /// Checkpoints completed on the way, the final one included.
+    pub completed_checkpoints: u64,
+}
+
+pub(crate) struct Running {
+    pub job: JobId,
+    pub graph: JobGraph,
+    pub handle: Handle,
+    pub hosts: Arc<Hosts>,
+    pub launched: Launched,
+    pub progress: progress::Reporter,
+    pub submitted: Instant,
+}
+
+/// A job that may still run.
+pub struct JobClient {
+    running: Running,
+}
+
+impl JobClient {
+    pub(crate) fn new(running: Running) -> Self {
+        Self { running }
+    }
+
+    /// The job.
+    pub fn job_id(&self) -> JobId {
+        self.running.job
+    }
+
+    /// Asks the job to stop; [`JobClient::wait`] then returns [`Error::JobCanceled`].
+    pub fn cancel(&self) {
+        self.running.handle.cancel();
+    }
+
+    /// Where the job stands.
+    pub fn status(&self) -> Arc<JobView> {
+        self.running.handle.view()
+    }
+
+    /// Counters of the operators so far.
+    pub fn operators(&self) -> Vec<OperatorResult> {
+        operators(&self.running.graph, &self.running.hosts)
+    }
+
+    /// Waits for the job to end.
+    ///
+    /// # Errors
+    /// The job failed or was cancelled.
+    pub fn wait(self) -> Result<JobExecutionResult> {
+        let Running { job, graph, handle, hosts, launched, progress, submitted } = self.running;
+        let outcome = handle.wait();
+        progress.stop();
+        signals::forget();
+        let runtime = submitted.elapsed();
+        let result = conclude(outcome, |outcome| JobExecutionResult {
+            job_id: job,
+            name: graph.name.clone(),
+            runtime,
+            operators: operators(&graph, &hosts),
+            restarts: outcome.restarts,
+            completed_checkpoints: outcome.completed_checkpoints,
+        });
+        match &result {
+            Ok(result) => announce_end(&launched, result),
+            Err(Error::JobCanceled) => launched.tell(&JobMessage::Finished {
+                job,
+                name: graph.name,
+                runtime_ms: millis(runtime),
+                status: "CANCELED".to_owned(),
+            }),
+            Err(error) => launched.report_failure(Some(job), error),
+        }
+        result
+    }
+}
+
+fn conclude(
+    outcome: JobOutcome,
+    finished: impl FnOnce(&JobOutcome) -> JobExecutionResult,
+) -> Result<JobExecutionResult> {
+    match Error::of_outcome(&outcome) {
+        None => Ok(finished(&outcome)),
+        Some(error) => Err(error),
+    }
+}
+
+fn announce_end(launched: &Launched, result: &JobExecutionResult) {
+    launched.tell(&JobMessage::Finished {
+        job: result.job_id,
+        name: result.name.clone(),
+        runtime_ms: millis(result.runtime),
+        status: "FINISHED".to_owned(),
+    });
+    if launched.prints_lines() {
+        println!("Program execution finished");
+        println!("Job with JobID {} has finished.", result.job_id);
+        println!("Job Runtime: {} ms", millis(result.runtime));
+    }
+}
+
+/// Counters of every operator that users are shown.
+pub(super) fn operators(graph: &JobGraph, hosts: &Hosts) -> Vec<OperatorResult> {
+    let metrics = hosts.metrics();
+    let mut rows = Vec::new();
+    for (index, vertex) in shown(graph) {
+        let subtasks: Vec<_> =
+            metrics.iter().filter(|(task, _)| task.vertex == index).map(|(_, m)| m).collect();
+        for (position, operator) in vertex.operators.iter().enumerate() {
+            let counters = || subtasks.iter().filter_map(|m| m.metrics.operators.get(position));
+            rows.push(OperatorResult {
+                name: operator.node.name.clone(),
+                parallelism: vertex.parallelism,
+                records_in: counters().map(|counter| counter.records_in()).sum(),
+                records_out: counters().map(|counter| counter.records_out()).sum(),
+            });
+        }
+    }
+    rows
+}
