@@ -16,6 +16,7 @@ mod harness;
 mod outcome;
 mod peers;
 mod shuffle;
+mod tally_sink;
 mod text;
 mod word_count;
 mod work;

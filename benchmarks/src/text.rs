@@ -43,8 +43,9 @@ pub fn prepare(settings: &Settings) -> Result<()> {
     Ok(())
 }
 
-/// `bench-data` beside the folder of the build profile this executable lies in.
-fn data_folder() -> Result<PathBuf> {
+/// The folder of generated data: `bench-data` beside the folder of the build profile this
+/// executable lies in.
+pub fn data_folder() -> Result<PathBuf> {
     let executable = std::env::current_exe()?;
     let target = executable
         .parent()

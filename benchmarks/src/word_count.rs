@@ -1,24 +1,76 @@
 //! Our side of `word-count-updates`, `word-count-updates-checkpointed` and `word-count-final`.
 
-use anyhow::{Result, bail};
+use crate::{
+    outcome::{Outcome, Settings},
+    tally_sink::TallySink,
+    text,
+    work::{self, PARALLELISM, SharedTally},
+};
+use anyhow::Result;
+use std::sync::Arc;
+use weir::{Config, DataStream, RuntimeMode, keys, prelude::*};
 
-use crate::outcome::{Outcome, Settings};
+/// A configuration of the benchmarks' parallelism.
+pub fn configuration() -> Result<Config> {
+    let mut config = Config::new();
+    config.set(&keys::PARALLELISM_DEFAULT, PARALLELISM as u32)?;
+    Ok(config)
+}
+
+/// The plain word count, as an author writes it.
+fn counts(env: &StreamExecutionEnvironment, settings: &Settings) -> Result<DataStream<(Text, u64)>> {
+    Ok(env
+        .read_text_file(text::path(settings)?)
+        .flat_map(|line: Text, out: &mut Collector<(Text, u64)>| {
+            for word in line.split_whitespace() {
+                out.collect((Text::from(word), 1));
+            }
+        })
+        .key_by(|(word, _)| word.clone())
+        .sum(|(_, count)| count))
+}
 
 /// Streaming mode: every update of the keyed running count reaches the sink.
 ///
 /// Answer: the updates, and the sum of the counts they carry.
-pub fn updates(_settings: &Settings) -> Result<Outcome> {
-    bail!("not written yet")
+pub fn updates(settings: &Settings) -> Result<Outcome> {
+    run_updates(settings, configuration()?)
 }
 
 /// The same with a checkpoint each second.
-pub fn updates_checkpointed(_settings: &Settings) -> Result<Outcome> {
-    bail!("not written yet")
+pub fn updates_checkpointed(settings: &Settings) -> Result<Outcome> {
+    let mut config = configuration()?;
+    let folder = text::data_folder()?.join("checkpoints");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    config.set(&keys::CHECKPOINTING_INTERVAL, std::time::Duration::from_secs(1))?;
+    config.set(&keys::CHECKPOINTING_DIR, folder.to_string_lossy().into_owned())?;
+    run_updates(settings, config)
+}
+
+fn run_updates(settings: &Settings, config: Config) -> Result<Outcome> {
+    let tally = Arc::new(SharedTally::default());
+    work::time(|| {
+        let env = StreamExecutionEnvironment::with_config(config);
+        counts(&env, settings)?.sink_to(TallySink::new(&tally, |(_, count): &(Text, u64)| *count));
+        env.execute("word count updates")?;
+        Ok(tally.answer())
+    })
 }
 
 /// Batch mode: one record a word reaches the sink.
 ///
 /// Answer: the distinct words, and the sum of count times [`crate::work::word_hash`] over them.
-pub fn final_counts(_settings: &Settings) -> Result<Outcome> {
-    bail!("not written yet")
+pub fn final_counts(settings: &Settings) -> Result<Outcome> {
+    let tally = Arc::new(SharedTally::default());
+    work::time(|| {
+        let env = StreamExecutionEnvironment::with_config(configuration()?);
+        env.set_runtime_mode(RuntimeMode::Batch);
+        counts(&env, settings)?.sink_to(TallySink::new(&tally, |(word, count): &(Text, u64)| {
+            count.wrapping_mul(work::word_hash(word.as_bytes()))
+        }));
+        env.execute("word count")?;
+        Ok(tally.answer())
+    })
 }

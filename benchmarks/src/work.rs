@@ -81,7 +81,7 @@ pub fn word_hash(word: &[u8]) -> u64 {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ChainSums {
     record_count: u64,
-    xor: u64,
+    checksum: u64,
 }
 
 impl ChainSums {
@@ -89,12 +89,12 @@ impl ChainSums {
     #[inline]
     pub fn add(&mut self, value: u64) {
         self.record_count += 1;
-        self.xor ^= value;
+        self.checksum = self.checksum.wrapping_add(value);
     }
 
     /// The sums.
     pub fn answer(self) -> Answer {
-        Answer { record_count: self.record_count, checksum: self.xor }
+        Answer { record_count: self.record_count, checksum: self.checksum }
     }
 }
 

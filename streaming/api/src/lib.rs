@@ -38,6 +38,7 @@ pub use stream::{
     AggregateFunction, DataStream, DataStreamSink, KeyedStream, TumblingProcessingTimeWindows,
     WindowedStream,
 };
+pub use weir_base::{CheckpointId, JobId};
 pub use weir_config::{Config, ConfigBuilder, keys};
 pub use weir_coordination::JobStatus;
 pub use weir_dataflow::{

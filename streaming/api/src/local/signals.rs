@@ -7,8 +7,12 @@ use signal_hook::{
 use std::{
     sync::{Mutex, Once, PoisonError},
     thread,
+    time::{Duration, Instant},
 };
 use weir_job_master::Handle;
+
+/// A second signal this soon is the first one's echo.
+const ECHO: Duration = Duration::from_secs(1);
 
 static RUNNING: Mutex<Option<Handle>> = Mutex::new(None);
 
@@ -19,12 +23,16 @@ pub(crate) fn listen_for(handle: &Handle) {
     LISTEN.call_once(|| {
         let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return };
         let listen = move || {
-            let mut asked = false;
+            let mut asked: Option<Instant> = None;
             for signal in signals.forever() {
-                if asked || !cancel_running() {
+                // Whoever signals a process group may forward the same signal once more.
+                if asked.is_some_and(|at| at.elapsed() < ECHO) {
+                    continue;
+                }
+                if asked.is_some() || !cancel_running() {
                     std::process::exit(128 + signal);
                 }
-                asked = true;
+                asked = Some(Instant::now());
                 eprintln!("cancelling the job; once more ends the program at once");
             }
         };

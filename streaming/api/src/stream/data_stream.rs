@@ -38,7 +38,10 @@ impl<T: Record> Clone for DataStream<T> {
 
 impl<T: Record> DataStream<T> {
     pub(crate) fn of_operation(env: StreamExecutionEnvironment, operation: OperationId) -> Self {
-        let upstream = vec![Upstream { operation, partitioning: None, hasher: None }];
+        Self::of_upstream(env, vec![Upstream { operation, partitioning: None, hasher: None }])
+    }
+
+    pub(crate) fn of_upstream(env: StreamExecutionEnvironment, upstream: Vec<Upstream>) -> Self {
         Self { env, upstream, run: Identity::new(), names: Vec::new() }
     }
 }

@@ -56,6 +56,11 @@ where
         DataStream::of_operation(self.env, operation)
     }
 
+    /// The records as a plain stream, each on the subtask that owns its key.
+    pub fn into_stream(self) -> DataStream<T> {
+        DataStream::of_upstream(self.env, self.upstream)
+    }
+
     fn add_aggregation<A: Aggregation<In = T>>(
         self,
         name: &str,

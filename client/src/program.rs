@@ -1,0 +1,90 @@
+//! Starts a job executable with the two pipes that tie it to `weir`.
+//!
+//! ```text
+//! weir ◀── messages ── program      the program's end is inherited, ours is not
+//! weir ── lifeline ──▶ program      never written; closes with weir, whatever ends it
+//! ```
+
+use crate::executable;
+use crate::problem::Problem;
+use crate::request::Words;
+use std::io::{self, PipeReader, PipeWriter};
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use weir_protocol::job_executable::{Launch, VARIABLES};
+
+/// A program that was started.
+pub struct Program {
+    /// Its process.
+    pub child: Child,
+    /// What it tells.
+    pub messages: PipeReader,
+    /// Dropping it tells the program to end.
+    pub lifeline: PipeWriter,
+}
+
+/// Where the standard streams of a program lead.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Streams {
+    /// To ours.
+    Inherited,
+    /// Input from nowhere, output to our standard error, so that ours stays clean.
+    OutputAside,
+    /// Input from nowhere, output to nowhere.
+    OutputDropped,
+}
+
+/// Starts a program; the descriptors in `launch` are set here.
+pub fn start(words: &Words, launch: Launch, streams: Streams) -> Result<Program, Problem> {
+    let path = executable::path_to_start(&words.executable);
+    executable::check(&path)?;
+    let no_pipes = |error| Problem::system("cannot create the pipes to the program", &error);
+    let (messages, report) = io::pipe().map_err(no_pipes)?;
+    let (lifeline_end, lifeline) = io::pipe().map_err(no_pipes)?;
+    let inherited = [report.as_raw_fd(), lifeline_end.as_raw_fd()];
+    let [parent_fd, lifeline_fd] = inherited.map(Some);
+    let launch = Launch { parent_fd, lifeline_fd, ..launch };
+    let mut command = command(path.clone(), words, &launch);
+    lead(&mut command, streams).map_err(no_pipes)?;
+    // SAFETY: between fork and exec only fcntl is called, which is async-signal-safe, and nothing
+    // is allocated. Both descriptors are open until `spawn` has returned.
+    unsafe { command.pre_exec(move || inherited.into_iter().try_for_each(keep_on_exec)) };
+    let child = command.spawn().map_err(|error| executable::start_problem(&path, &error))?;
+    drop((report, lifeline_end));
+    Ok(Program { child, messages, lifeline })
+}
+
+fn command(path: PathBuf, words: &Words, launch: &Launch) -> Command {
+    let mut command = Command::new(path);
+    command.args(&words.arguments);
+    for variable in VARIABLES {
+        command.env_remove(variable);
+    }
+    command.envs(launch.variables());
+    command
+}
+
+fn lead(command: &mut Command, streams: Streams) -> io::Result<()> {
+    use std::os::fd::AsFd;
+    match streams {
+        Streams::Inherited => {}
+        Streams::OutputAside => {
+            let aside = io::stderr().as_fd().try_clone_to_owned()?;
+            command.stdin(Stdio::null()).stdout(Stdio::from(aside));
+        }
+        Streams::OutputDropped => {
+            command.stdin(Stdio::null()).stdout(Stdio::null());
+        }
+    }
+    Ok(())
+}
+
+fn keep_on_exec(fd: RawFd) -> io::Result<()> {
+    // SAFETY: fcntl with F_SETFD touches no memory; a bad descriptor is an error, not undefined.
+    match unsafe { libc::fcntl(fd, libc::F_SETFD, 0) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,220 @@
+//! The command line, ready to use: flags checked, configuration layers put together.
+//!
+//! Flink's order of parallelism holds: operator, then environment (both in the program), then
+//! `-p`, then configuration. So `-p` is laid over every layer of the configuration, and what the
+//! program sets is laid over that by the program.
+
+use crate::flags::{ConfigFlags, InfoFlags, Output, ProgramWords, RunFlags};
+use crate::problem::Problem;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use weir_config::keys::{self, ExecutionTarget, Progress};
+use weir_config::{Config, ConfigBuilder, Key, Warning};
+
+/// Targets of ours that are no values of `execution.target` yet.
+const TARGETS_TO_COME: [&str; 3] = ["per-job", "session", "application"];
+
+/// A program and its arguments.
+#[derive(Debug)]
+pub struct Words {
+    /// The executable as typed.
+    pub executable: PathBuf,
+    /// What it gets.
+    pub arguments: Vec<OsString>,
+}
+
+/// A checked `weir run` or `weir info`.
+#[derive(Debug)]
+pub struct Request {
+    /// What to start.
+    pub words: Words,
+    /// The effective configuration.
+    pub config: Config,
+    /// What its author should know.
+    pub warnings: Vec<Warning>,
+    /// How to show the result.
+    pub output: Output,
+}
+
+impl Request {
+    /// Checks the flags of `weir run`.
+    pub fn of_run(flags: RunFlags) -> Result<Self, Problem> {
+        let target = flags.target.as_deref().map(check_target).transpose()?;
+        check_local(&flags)?;
+        let (mut config, warnings) = effective(flags.config)?;
+        if let Some(target) = target {
+            config.set(&keys::EXECUTION_TARGET, target)?;
+        }
+        let output = flags.output.output;
+        if output == Output::Json {
+            config.set(&keys::PROGRESS, Progress::Never)?;
+        }
+        let words = flags.program.split()?;
+        Ok(Self { words, config, warnings, output })
+    }
+
+    /// Checks the flags of `weir info`.
+    pub fn of_info(flags: InfoFlags) -> Result<Self, Problem> {
+        let (mut config, warnings) = effective(flags.config)?;
+        config.set(&keys::PROGRESS, Progress::Never)?;
+        let output = flags.output.output;
+        let words = flags.program.split()?;
+        Ok(Self { words, config, warnings, output })
+    }
+}
+
+impl ProgramWords {
+    fn split(self) -> Result<Words, Problem> {
+        let mut words = self.words.into_iter();
+        let executable = words.next().map(PathBuf::from);
+        let executable = executable.filter(|path| !path.as_os_str().is_empty());
+        Ok(Words {
+            executable: executable.ok_or_else(|| Problem::usage("no executable is given"))?,
+            arguments: words.collect(),
+        })
+    }
+}
+
+fn effective(flags: ConfigFlags) -> Result<(Config, Vec<Warning>), Problem> {
+    let parallelism = flags.parallelism.as_deref().map(check_parallelism).transpose()?;
+    let mut builder = ConfigBuilder::new().env(std::env::vars_os());
+    if let Some(file) = flags.config {
+        builder = builder.file(file);
+    }
+    let builder = flags.dynamic.into_iter().fold(builder, ConfigBuilder::dynamic);
+    let (mut config, warnings) = builder.build()?;
+    if let Some(parallelism) = parallelism {
+        config.set(&keys::PARALLELISM_DEFAULT, parallelism)?;
+    }
+    Ok((config, warnings))
+}
+
+fn check_parallelism(text: &str) -> Result<u32, Problem> {
+    let positive = text.trim().parse().ok().filter(|parallelism| *parallelism > 0);
+    let parallelism = positive.ok_or_else(|| {
+        Problem::usage(format!("The parallelism must be a positive number: {text}"))
+            .help("give -p a whole number of at least 1, or leave it out")
+    })?;
+    let range = Config::new().set(&keys::PARALLELISM_DEFAULT, parallelism);
+    let expected = || keys::PARALLELISM_DEFAULT.spec().expected();
+    range.map(|()| parallelism).map_err(|_| {
+        Problem::usage(format!("The parallelism is too large: {text}"))
+            .help(format!("give -p an {}", expected()))
+    })
+}
+
+fn check_target(name: &str) -> Result<ExecutionTarget, Problem> {
+    if name == ExecutionTarget::Local.to_string() {
+        return Ok(ExecutionTarget::Local);
+    }
+    let refused = keys::EXECUTION_TARGET.spec().refused().iter();
+    let reason = refused.copied().find(|(target, _)| *target == name);
+    let to_come = TARGETS_TO_COME.into_iter().find(|target| *target == name);
+    let to_come = to_come.map(|target| (target, "jobs run only locally so far"));
+    let what = match reason.or(to_come) {
+        Some((_, reason)) => format!("target {name:?} does not work yet: {reason}"),
+        None => format!("unknown target {name:?}"),
+    };
+    let help = "the only target that works now is local; -t may also be left out";
+    Err(Problem::usage(what).help(help).code("WEIR-CLI-0007"))
+}
+
+/// Refuses what a job in the program's own process cannot have.
+fn check_local(flags: &RunFlags) -> Result<(), Problem> {
+    let refuse =
+        |what: &str, help: &str| Err(Problem::usage(what).help(help).code("WEIR-CLI-0007"));
+    if flags.detached {
+        return refuse(
+            "a local job cannot be detached: it runs in the program's own process",
+            "leave -d out; to go on working, run it in the background: `weir run ... &`",
+        );
+    }
+    if flags.from_savepoint.is_some() {
+        return refuse(
+            "a local job cannot start from a savepoint yet",
+            "leave -s out; a local job that is restarted by its restart strategy goes on from its \
+             last checkpoint by itself",
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flags::{Action, Cli};
+    use crate::problem::Exit;
+    use clap::Parser;
+
+    fn request(line: &str) -> Result<Request, Problem> {
+        match Cli::try_parse_from(line.split_whitespace()).expect(line).action {
+            Some(Action::Run(flags)) => Request::of_run(flags),
+            Some(Action::Info(flags)) => Request::of_info(flags),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn parallelism_of_the_command_line_goes_over_configuration() {
+        for (line, parallelism) in [
+            ("weir run job", 1),
+            ("weir run -D parallelism.default=3 job", 3),
+            ("weir run -p 2 -D parallelism.default=3 job", 2),
+            ("weir info -D parallelism.default=3 -p 32768 job", 32_768),
+        ] {
+            let config = request(line).expect(line).config;
+            assert_eq!(config.get(&keys::PARALLELISM_DEFAULT), parallelism, "{line}");
+        }
+    }
+
+    #[test]
+    fn parallelism_that_is_no_count_is_refused_in_flinks_words() {
+        for text in ["0", "-1", "two", "1.5", "99999999999"] {
+            let problem = request(&format!("weir run -p {text} job")).expect_err(text);
+            assert_eq!(problem.exit, Exit::Usage);
+            let expect = format!("The parallelism must be a positive number: {text}");
+            assert_eq!(problem.what, expect);
+        }
+        let problem = request("weir run -p 32769 job").expect_err("too large");
+        assert_eq!(problem.what, "The parallelism is too large: 32769");
+        assert_eq!(problem.help.as_deref(), Some("give -p an integer from 1 to 32768"));
+    }
+
+    #[test]
+    fn targets_are_local_to_come_or_unknown() {
+        assert!(request("weir run -t local job").is_ok());
+        for target in ["per-job", "session", "application", "remote", "yarn-per-job"] {
+            let problem = request(&format!("weir run -t {target} job")).expect_err(target);
+            assert!(problem.what.contains("does not work yet"), "{}", problem.what);
+            assert_eq!(problem.exit, Exit::Usage);
+        }
+        let problem = request("weir run -t moon job").expect_err("unknown");
+        assert_eq!(problem.what, "unknown target \"moon\"");
+    }
+
+    #[test]
+    fn what_needs_a_cluster_is_refused_for_a_local_job() {
+        for line in ["weir run -d job", "weir run -s /tmp/savepoint job"] {
+            let problem = request(line).expect_err(line);
+            assert_eq!(problem.code.as_deref(), Some("WEIR-CLI-0007"));
+        }
+    }
+
+    #[test]
+    fn json_output_and_info_turn_progress_off() {
+        for (line, progress) in [
+            ("weir run -D weir.progress=always job", Progress::Always),
+            ("weir run --output json -D weir.progress=always job", Progress::Never),
+            ("weir info job", Progress::Never),
+        ] {
+            assert_eq!(request(line).expect(line).config.get(&keys::PROGRESS), progress);
+        }
+    }
+
+    #[test]
+    fn executable_and_its_arguments_are_told_apart() {
+        let words = request("weir run job -p 0 --input x").expect("fine").words;
+        assert_eq!(words.executable, PathBuf::from("job"));
+        assert_eq!(words.arguments, ["-p", "0", "--input", "x"]);
+    }
+}
