@@ -124,7 +124,8 @@ impl StreamExecutionEnvironment {
         name: &str,
         compute: impl FnOnce() -> T,
     ) -> Result<T> {
-        let recorded = self.inner.launched.expected(name);
+        let earlier = || self.inner.plan.borrow().once.get(name).cloned();
+        let recorded = self.inner.launched.expected(name).or_else(earlier);
         let bytes = match recorded {
             Some(bytes) => bytes,
             None => {

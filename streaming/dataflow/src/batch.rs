@@ -9,6 +9,7 @@ use crate::{
     error::{Error, Result},
     operator::Timestamp,
     record::Record,
+    vec_pool,
 };
 use std::{
     any::{Any, type_name},
@@ -54,6 +55,43 @@ pub trait Payload: Send {
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
 
+/// Appends value `i` to `outs[targets[i]]`: one counting pass, then one store per value.
+fn deal<T: Send + 'static>(mut values: Vec<T>, targets: &[u32], outs: &mut [&mut Vec<T>]) {
+    assert_eq!(values.len(), targets.len(), "every value has a target");
+    let mut counts = vec![0usize; outs.len()];
+    for target in targets {
+        counts[*target as usize] += 1;
+    }
+    let mut ends: Vec<*mut T> = outs
+        .iter_mut()
+        .zip(&counts)
+        .map(|(out, count)| {
+            out.reserve(*count);
+            let len = out.len();
+            // SAFETY: the end of the values lies within what was just reserved.
+            unsafe { out.as_mut_ptr().add(len) }
+        })
+        .collect();
+    let count = values.len();
+    // SAFETY: from here on the values belong to the outputs; nothing below can panic before they
+    // are all there. Every target is below the number of outputs (the counting pass has indexed
+    // with it), and each output has room for as many values as name it. The lengths are set to
+    // what was written.
+    unsafe {
+        values.set_len(0);
+        let source = values.as_ptr();
+        for (i, target) in targets[..count].iter().enumerate() {
+            let end = ends.get_unchecked_mut(*target as usize);
+            end.write(source.add(i).read());
+            *end = end.add(1);
+        }
+        for (out, count) in outs.iter_mut().zip(counts) {
+            out.set_len(out.len() + count);
+        }
+    }
+    vec_pool::give(values);
+}
+
 /// Records measured for a size estimate.
 const SAMPLES: usize = 8;
 
@@ -85,7 +123,7 @@ impl<T: Record> Payload for Vec<T> {
     }
 
     fn empty_like(&self) -> Box<dyn Payload> {
-        Box::new(Self::with_capacity(MAX_RECORDS))
+        Box::new(vec_pool::take::<T>())
     }
 
     fn split_off(&mut self, at: usize) -> Box<dyn Payload> {
@@ -93,26 +131,16 @@ impl<T: Record> Payload for Vec<T> {
     }
 
     fn scatter(self: Box<Self>, targets: &[u32], into: &mut [Option<Box<dyn Payload>>]) {
-        assert_eq!(self.len(), targets.len(), "every record has a target");
-        let mut counts = vec![0usize; into.len()];
-        for target in targets {
-            counts[*target as usize] += 1;
-        }
         let mut outs: Vec<&mut Self> = into
             .iter_mut()
             .map(|slot| {
-                slot.get_or_insert_with(|| Box::new(Self::with_capacity(MAX_RECORDS)))
+                slot.get_or_insert_with(|| Box::new(vec_pool::take::<T>()))
                     .as_any_mut()
                     .downcast_mut::<Self>()
                     .expect("one exchange carries one record type")
             })
             .collect();
-        for (out, count) in outs.iter_mut().zip(&counts) {
-            out.reserve(*count);
-        }
-        for (record, target) in self.into_iter().zip(targets) {
-            outs[*target as usize].push(record);
-        }
+        deal(*self, targets, &mut outs);
     }
 
     fn append(&mut self, other: Box<dyn Payload>) {
@@ -280,7 +308,9 @@ impl Batch {
 
     /// Takes the records out.
     pub fn into_records<T: Record>(self) -> Result<Vec<T>> {
-        self.into_parts().map(|(records, _)| records)
+        let (records, hashes) = self.into_parts()?;
+        hashes.into_iter().for_each(vec_pool::give);
+        Ok(records)
     }
 
     /// Takes the records and the key hashes out.
@@ -319,16 +349,15 @@ impl Batch {
 
     /// Appends record `i` and its columns to `into[targets[i]]`.
     pub fn scatter(self, targets: &[u32], into: &mut [BatchBuilder]) {
-        fn spread<T: Copy>(
+        fn spread<T: Send + 'static>(
             column: Option<Vec<T>>,
             targets: &[u32],
             into: &mut [BatchBuilder],
             of: impl Fn(&mut BatchBuilder) -> &mut Vec<T>,
         ) {
             if let Some(column) = column {
-                for (value, target) in column.into_iter().zip(targets) {
-                    of(&mut into[*target as usize]).push(value);
-                }
+                let mut outs: Vec<&mut Vec<T>> = into.iter_mut().map(of).collect();
+                deal(column, targets, &mut outs);
             }
         }
         let mut payloads: Vec<_> = into.iter_mut().map(|b| b.payload.take()).collect();
@@ -390,9 +419,8 @@ impl BatchBuilder {
 
     /// Takes what has been gathered; `None` if there is nothing.
     pub fn take(&mut self) -> Option<Batch> {
-        fn column<T>(values: &mut Vec<T>) -> Option<Vec<T>> {
-            let room = values.capacity();
-            (!values.is_empty()).then(|| std::mem::replace(values, Vec::with_capacity(room)))
+        fn column<T: Send + 'static>(values: &mut Vec<T>) -> Option<Vec<T>> {
+            (!values.is_empty()).then(|| std::mem::replace(values, vec_pool::take()))
         }
         if self.is_empty() {
             return None;

@@ -1,11 +1,20 @@
 //! Where user functions put what they emit.
 
+use crate::vec_pool;
+
 /// Takes the records that a function emits, in order.
 ///
 /// A plain vector underneath: collecting costs a push, and the engine looks at it once per batch.
 #[derive(Debug)]
 pub struct Collector<T> {
     records: Vec<T>,
+}
+
+impl<T: Send + 'static> Collector<T> {
+    /// Takes the records, leaving a collector with room for as many again.
+    pub fn take(&mut self) -> Vec<T> {
+        std::mem::replace(&mut self.records, vec_pool::take())
+    }
 }
 
 impl<T> Collector<T> {
@@ -34,12 +43,6 @@ impl<T> Collector<T> {
     /// Whether nothing was collected since records were last taken.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
-    }
-
-    /// Takes the records, leaving a collector with room for as many again.
-    pub fn take(&mut self) -> Vec<T> {
-        let room = self.records.capacity().min(self.records.len().next_power_of_two());
-        std::mem::replace(&mut self.records, Vec::with_capacity(room))
     }
 
     /// Takes the records out one by one, keeping the room.

@@ -17,6 +17,7 @@ pub mod sink;
 pub mod source;
 pub mod table;
 pub mod text;
+pub mod vec_pool;
 
 pub use batch::{Batch, Payload, PayloadType, TypedPayload};
 pub use collector::Collector;

@@ -12,7 +12,7 @@
 use std::marker::PhantomData;
 use weir_dataflow::{
     Batch, Key, KeyedTable, Operator, OperatorContext, Record, RestoredState, Result, SubtaskInfo,
-    TableVisitor, batch::MAX_RECORDS, hash_key,
+    TableVisitor, batch::MAX_RECORDS, hash_key, vec_pool,
 };
 
 /// Name of the state.
@@ -79,7 +79,13 @@ pub(crate) fn hashes_of<T, K: Key>(
 ) -> Result<Vec<u64>> {
     match carried {
         Some(hashes) => Ok(hashes),
-        None => records.iter().map(|record| hash_key(&key_of(record))).collect(),
+        None => {
+            let mut hashes = vec_pool::take();
+            for record in records {
+                hashes.push(hash_key(&key_of(record))?);
+            }
+            Ok(hashes)
+        }
     }
 }
 
@@ -107,16 +113,19 @@ where
 
     fn on_batch(&mut self, _: usize, batch: Batch, ctx: &mut OperatorContext<'_>) -> Result<()> {
         let Self { aggregation, key_of, table, .. } = self;
-        let (records, carried) = batch.into_parts::<A::In>()?;
+        let (mut records, carried) = batch.into_parts::<A::In>()?;
         let hashes = hashes_of(carried, &records, key_of)?;
-        let mut out = Vec::with_capacity(if self.emit_updates { records.len() } else { 0 });
-        for (record, hash) in records.into_iter().zip(hashes) {
+        let mut out = if self.emit_updates { vec_pool::take() } else { Vec::new() };
+        for (at, record) in records.drain(..).enumerate() {
+            table.warm(&hashes, at);
             let key = key_of(&record);
-            let accumulator = table.accumulate(hash, key, record, aggregation);
+            let accumulator = table.accumulate(hashes[at], key, record, aggregation);
             if self.emit_updates {
                 out.push(aggregation.result(accumulator));
             }
         }
+        vec_pool::give(records);
+        vec_pool::give(hashes);
         ctx.emit_records(out)
     }
 
@@ -146,7 +155,7 @@ pub(crate) trait Accumulate<A: Aggregation, K> {
 }
 
 impl<A: Aggregation, K: Key> Accumulate<A, K> for KeyedTable<K, A::Accumulator> {
-    #[inline]
+    #[inline(always)]
     fn accumulate(
         &mut self,
         hash: u64,
@@ -184,14 +193,15 @@ mod tests {
     #[test]
     fn updates_mode_emits_the_new_result_of_each_record() {
         let mut operator: Counter = KeyedAggregate::updates(Sum, key);
-        let out = run_on(&mut operator, rows(&[("a", 1), ("b", 1), ("a", 2)]));
+        let out: Vec<(String, u64)> = run_on(&mut operator, rows(&[("a", 1), ("b", 1), ("a", 2)]));
         assert_eq!(out, rows(&[("a", 1), ("b", 1), ("a", 3)]));
     }
 
     #[test]
     fn final_mode_emits_each_key_once_at_the_end() {
         let mut operator: Counter = KeyedAggregate::finals(Sum, key);
-        assert!(run_on(&mut operator, rows(&[("a", 1), ("b", 1), ("a", 2)])).is_empty());
+        let early: Vec<(String, u64)> = run_on(&mut operator, rows(&[("a", 1), ("b", 1), ("a", 2)]));
+        assert!(early.is_empty());
         let mut gathered = Gathered::default();
         operator.finish(&mut OperatorContext::new(&mut gathered, 0)).unwrap();
         assert_eq!(gathered.take_records::<(String, u64)>().unwrap(), rows(&[("a", 3), ("b", 1)]));
@@ -202,12 +212,12 @@ mod tests {
     #[test]
     fn a_restored_operator_goes_on_where_the_snapshot_was_taken() {
         let mut operator: Counter = KeyedAggregate::updates(Sum, key);
-        run_on(&mut operator, rows(&[("a", 1), ("b", 5)]));
+        run_on::<_, (String, u64)>(&mut operator, rows(&[("a", 1), ("b", 5)]));
         let mut restored = snapshot_of(&mut operator);
-        run_on(&mut operator, rows(&[("a", 100)]));
+        run_on::<_, (String, u64)>(&mut operator, rows(&[("a", 100)]));
         let mut second: Counter = KeyedAggregate::updates(Sum, key);
         second.open(&info(0, 1), &mut restored).unwrap();
-        let out = run_on(&mut second, rows(&[("a", 1), ("b", 1), ("c", 1)]));
+        let out: Vec<(String, u64)> = run_on(&mut second, rows(&[("a", 1), ("b", 1), ("c", 1)]));
         assert_eq!(out, rows(&[("a", 2), ("b", 6), ("c", 1)]));
     }
 }

@@ -13,7 +13,7 @@
 use crate::aggregate::{Accumulate, Aggregation, STATE, emit_chunks, hashes_of};
 use weir_dataflow::{
     Batch, Key, KeyedTable, Operator, OperatorContext, RestoredState, Result, SubtaskInfo,
-    TableVisitor, batch::MAX_RECORDS,
+    TableVisitor, batch::MAX_RECORDS, vec_pool,
 };
 
 /// Keys a combiner holds before it hands them on: enough for skewed keys to shrink, small enough
@@ -53,12 +53,15 @@ impl<A: Aggregation, K: Key, F: FnMut(&A::In) -> K + Send> Combine<A, K, F> {
 impl<A: Aggregation, K: Key, F: FnMut(&A::In) -> K + Send> Operator for Combine<A, K, F> {
     fn on_batch(&mut self, _: usize, batch: Batch, ctx: &mut OperatorContext<'_>) -> Result<()> {
         let Self { aggregation, key_of, table } = self;
-        let (records, carried) = batch.into_parts::<A::In>()?;
+        let (mut records, carried) = batch.into_parts::<A::In>()?;
         let hashes = hashes_of(carried, &records, key_of)?;
-        for (record, hash) in records.into_iter().zip(hashes) {
+        for (at, record) in records.drain(..).enumerate() {
+            table.warm(&hashes, at);
             let key = key_of(&record);
-            table.accumulate(hash, key, record, aggregation);
+            table.accumulate(hashes[at], key, record, aggregation);
         }
+        vec_pool::give(records);
+        vec_pool::give(hashes);
         if table.len() >= MAX_COMBINED_KEYS {
             self.flush(ctx)?;
         }
@@ -96,7 +99,9 @@ impl<A: Aggregation, K: Key> Operator for MergePartials<A, K> {
         let Self { aggregation, table } = self;
         let (partials, carried) = batch.into_parts::<(K, A::Accumulator)>()?;
         let hashes = hashes_of(carried, &partials, &mut |(key, _)| key.clone())?;
-        for ((key, other), hash) in partials.into_iter().zip(hashes) {
+        for (at, (key, other)) in partials.into_iter().enumerate() {
+            table.warm(&hashes, at);
+            let hash = hashes[at];
             match table.probe(hash, &key) {
                 Some(position) => aggregation.merge(table.value_mut(position), other),
                 None => {

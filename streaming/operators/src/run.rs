@@ -8,15 +8,23 @@
 
 use std::marker::PhantomData;
 use weir_dataflow::{
-    Batch, Collector, Operator, OperatorContext, Record, Result, batch::MAX_RECORDS,
+    Batch, Collector, Operator, OperatorContext, Record, Result, batch::MAX_RECORDS, vec_pool,
 };
 
-/// A fused sequence of closures.
-pub trait Run: Clone + Send + 'static {
+mod sealed {
+    /// Keeps [`Run`](super::Run) to this crate: its constant is relied upon.
+    pub trait Sealed {}
+}
+
+/// A fused sequence of closures. Implemented by this crate alone.
+pub trait Run: sealed::Sealed + Clone + Send + 'static {
     /// What goes in.
     type In: Record;
     /// What comes out.
     type Out: Record;
+    /// Whether a record in gives at most one record out: then the output's size is known before,
+    /// and appending to it costs a store.
+    const AT_MOST_ONE: bool;
 
     /// Passes one record through and calls `sink` with each record that comes out.
     fn push(&mut self, record: Self::In, sink: &mut impl FnMut(Self::Out));
@@ -50,9 +58,15 @@ impl<T> Clone for Identity<T> {
     }
 }
 
+impl<T> sealed::Sealed for Identity<T> {}
+impl<R, F, U> sealed::Sealed for Map<R, F, U> {}
+impl<R, F> sealed::Sealed for Filter<R, F> {}
+impl<R, F, U> sealed::Sealed for FlatMap<R, F, U> {}
+
 impl<T: Record> Run for Identity<T> {
     type In = T;
     type Out = T;
+    const AT_MOST_ONE: bool = true;
 
     #[inline]
     fn push(&mut self, record: T, sink: &mut impl FnMut(T)) {
@@ -86,6 +100,7 @@ where
 {
     type In = R::In;
     type Out = U;
+    const AT_MOST_ONE: bool = R::AT_MOST_ONE;
 
     #[inline]
     fn push(&mut self, record: R::In, sink: &mut impl FnMut(U)) {
@@ -114,6 +129,7 @@ where
 {
     type In = R::In;
     type Out = R::Out;
+    const AT_MOST_ONE: bool = R::AT_MOST_ONE;
 
     #[inline]
     fn push(&mut self, record: R::In, sink: &mut impl FnMut(R::Out)) {
@@ -152,6 +168,7 @@ where
 {
     type In = R::In;
     type Out = U;
+    const AT_MOST_ONE: bool = false;
 
     #[inline]
     fn push(&mut self, record: R::In, sink: &mut impl FnMut(U)) {
@@ -181,7 +198,7 @@ pub struct RunOperator<R: Run> {
 impl<R: Run> RunOperator<R> {
     /// An operator of a run.
     pub fn new(run: R) -> Self {
-        Self { run, out: Collector::new(), stride: 64 }
+        Self { run, out: Collector::new(), stride: 8 }
     }
 
     /// So many records in give about one batch out, judging by the last ones.
@@ -191,9 +208,37 @@ impl<R: Run> RunOperator<R> {
     }
 }
 
+impl<R: Run> RunOperator<R> {
+    /// Passes records through a run that gives at most one for each.
+    fn pass_each(&mut self, mut records: Vec<R::In>) -> Vec<R::Out> {
+        assert!(R::AT_MOST_ONE, "the room below is for one record each");
+        let mut out = vec_pool::take();
+        out.reserve(records.len());
+        let room: *mut R::Out = out.as_mut_ptr();
+        let mut len = 0;
+        for record in records.drain(..) {
+            self.run.push(record, &mut |record| {
+                // SAFETY: there is room for a record out for each record in; the trait is sealed,
+                // and its implementations that say so call this at most once per record.
+                unsafe { room.add(len).write(record) };
+                len += 1;
+            });
+        }
+        // SAFETY: the first `len` places have been written, one after the other.
+        unsafe { out.set_len(len) };
+        vec_pool::give(records);
+        out
+    }
+}
+
 impl<R: Run> Operator for RunOperator<R> {
     fn on_batch(&mut self, _: usize, batch: Batch, ctx: &mut OperatorContext<'_>) -> Result<()> {
-        let mut records = batch.into_records::<R::In>()?.into_iter();
+        if R::AT_MOST_ONE {
+            let out = self.pass_each(batch.into_records::<R::In>()?);
+            return ctx.emit_records(out);
+        }
+        let mut emptied = batch.into_records::<R::In>()?;
+        let mut records = emptied.drain(..);
         let taken = records.len();
         let mut emitted = 0;
         loop {
@@ -210,6 +255,8 @@ impl<R: Run> Operator for RunOperator<R> {
                 break;
             }
         }
+        drop(records);
+        vec_pool::give(emptied);
         self.learn(taken, emitted);
         Ok(())
     }
@@ -238,8 +285,8 @@ mod tests {
         let run = Map::new(Identity::<u64>::new(), |n| n + 1);
         let run = Filter::new(run, |n: &u64| n.is_multiple_of(2));
         let run = FlatMap::new(run, |n: u64, out: &mut Collector<u64>| out.extend([n, n * 10]));
-        check(run.clone(), vec![1, 2, 3], vec![2, 20, 4, 40]);
-        check(Map::new(run, |n| n.to_string()), vec![1], vec!["2".to_owned(), "20".to_owned()]);
+        check(run.clone(), vec![1, 2, 3], vec![2u64, 20, 4, 40]);
+        check(Map::new(run, |n: u64| n.to_string()), vec![1], vec!["2".to_owned(), "20".to_owned()]);
     }
 
     #[test]
@@ -252,6 +299,6 @@ mod tests {
 
     #[test]
     fn nothing_comes_out_of_nothing() {
-        check(Filter::new(Identity::<u64>::new(), |_: &u64| false), vec![1, 2], vec![]);
+        check(Filter::new(Identity::<u64>::new(), |_: &u64| false), vec![1, 2], Vec::<u64>::new());
     }
 }

@@ -14,6 +14,7 @@ mod metadata;
 mod module_docs;
 mod outside_bans;
 mod pure_calls;
+mod quotes;
 mod source;
 mod table;
 mod tree;
@@ -38,6 +39,7 @@ Check what the compiler cannot.
   error pages         an error code without a page in docs/errors/, or a page without a code
   dependency lines    an outside dependency without a line in docs/dependencies.md, or a line
                       without a dependency
+  quotes              a program in README.md that differs from the file it quotes
 
 The crate table is data in xtask/src/tidy/table.rs.";
 
@@ -90,6 +92,7 @@ fn check(tree: &Tree) -> Vec<Problem> {
         error_pages::check(&tree.sources, &tree.error_pages),
         architecture_paths::check(tree.architecture.as_deref(), |path| tree.has_path(path)),
         dependency_lines::check(&tree.workspace, tree.dependencies_page.as_deref()),
+        quotes::check(tree.readme.as_deref(), &tree.sources),
     ]
     .concat();
     problems.sort();

@@ -149,7 +149,13 @@ pub const ROWS: &[Row] = &[
         ..row(
             "weir-state",
             "streaming/state",
-            &["weir-dataflow", "weir-checkpoint-storage", "weir-base"],
+            &[
+                "weir-dataflow",
+                "weir-checkpoint-storage",
+                // Deployments and key group ranges, by which a restore finds its state (ADR 0002).
+                "weir-graph",
+                "weir-base",
+            ],
         )
     },
     Row {

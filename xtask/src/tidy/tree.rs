@@ -15,6 +15,7 @@ pub struct Tree {
     /// File names in `docs/errors/`.
     pub error_pages: Vec<String>,
     pub architecture: Option<String>,
+    pub readme: Option<String>,
     pub dependencies_page: Option<String>,
 }
 
@@ -38,6 +39,7 @@ impl Tree {
             sources,
             error_pages: file_names(&root.join("docs/errors"))?,
             architecture: fs::read_to_string(root.join("ARCHITECTURE.md")).ok(),
+            readme: fs::read_to_string(root.join("README.md")).ok(),
             dependencies_page: fs::read_to_string(root.join("docs/dependencies.md")).ok(),
         })
     }

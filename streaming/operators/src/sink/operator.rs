@@ -284,7 +284,9 @@ mod tests {
             rig.write(number);
             rig.barrier(1);
             rig.write(number + 1);
-            states.push(rig.barrier(2));
+            let state = rig.barrier(2);
+            assert_eq!(state.lists[COMMITTABLES_STATE].len(), 1, "dealt as a whole");
+            states.push(state);
         }
         let mut both = RestoredState { checkpoint: Some(CheckpointId(2)), ..Default::default() };
         for (name, entries) in states.into_iter().flat_map(|state| state.lists) {

@@ -56,7 +56,7 @@ impl<T: Record> Source for CollectionSource<T> {
 
     /// Length and checksum of the encoded elements: a collection can be large.
     fn specification(&self) -> Result<Vec<u8>> {
-        let encoded = with_elements(&self.elements, |elements| codec::encode(elements))?;
+        let encoded = with_elements(&self.elements, codec::encode)?;
         let mut checksum = flate2::Crc::new();
         checksum.update(&encoded);
         codec::encode(&(encoded.len() as u64, checksum.sum()))

@@ -4,6 +4,10 @@
 //! producer that finds no room parks until the consumer takes something from that channel. The
 //! consumer takes from its channels in turn and leaves blocked ones (barrier alignment) alone,
 //! whose bounds then hold their producers back: that is all alignment needs.
+//!
+//! Waking a thread costs more than a batch does. So a batch by itself does not wake a parked
+//! consumer: a part of a channel's bounds does, a control element, a producer that parks, and
+//! [`Inbox::kick`], which every producer calls before it waits and about every millisecond.
 
 use super::ElementSender;
 use crate::control::{Signal, TaskControl, Wait};
@@ -13,6 +17,9 @@ use std::{
     time::Duration,
 };
 use weir_dataflow::{Batch, Element, Error, Result};
+
+/// One part of so many of a channel's bounds is worth waking the consumer for.
+const WAKE_SHARE: usize = 2;
 
 /// Bounds of one channel's queue.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -152,16 +159,33 @@ impl Inbox {
             return Ok(());
         }
         let entry = &mut state.channels[channel];
+        let mut urgent = true;
         if let Some(bytes) = cost {
             let full = entry.batches >= self.limits.batches
                 || (entry.batches > 0 && entry.bytes + bytes > self.limits.bytes);
             if full {
                 entry.parked = Some(Arc::clone(parked));
+                self.wake_if(state.waiting, state);
                 return Err(element);
             }
+            urgent = (entry.batches + 1) * WAKE_SHARE >= self.limits.batches
+                || (entry.bytes + bytes) * WAKE_SHARE >= self.limits.bytes;
         }
-        self.append(state, channel, element, cost);
+        self.append(state, channel, element, cost, urgent);
         Ok(())
+    }
+
+    /// Wakes a parked consumer that has something to take.
+    pub fn kick(&self) {
+        let state = self.lock();
+        self.wake_if(state.waiting && state.ready > 0, state);
+    }
+
+    fn wake_if(&self, wake: bool, state: MutexGuard<'_, State>) {
+        drop(state);
+        if wake {
+            self.readable.raise();
+        }
     }
 
     /// Puts an element into a channel, room or not: for producers whose credit is counted
@@ -170,7 +194,7 @@ impl Inbox {
         let cost = element.cost();
         let state = self.lock();
         if !state.closed {
-            self.append(state, channel, element, cost);
+            self.append(state, channel, element, cost, true);
         }
     }
 
@@ -180,6 +204,7 @@ impl Inbox {
         channel: usize,
         element: QueuedElement,
         cost: Option<usize>,
+        urgent: bool,
     ) {
         let entry = &mut state.channels[channel];
         entry.queue.push_back((element, cost));
@@ -190,11 +215,7 @@ impl Inbox {
         if !entry.blocked {
             state.ready += 1;
         }
-        let wake = state.waiting;
-        drop(state);
-        if wake {
-            self.readable.raise();
-        }
+        self.wake_if(state.waiting && urgent, state);
     }
 
     /// Calls `on_taken` whenever a batch leaves the channel's queue.
@@ -306,6 +327,8 @@ pub struct LocalSender {
     channel: usize,
     control: Arc<TaskControl>,
     parked: Arc<Signal>,
+    /// Whether something was sent since the last kick.
+    unkicked: bool,
 }
 
 impl LocalSender {
@@ -316,13 +339,14 @@ impl LocalSender {
             let parked = Arc::clone(&parked);
             move || parked.raise()
         });
-        Self { inbox, channel, control, parked }
+        Self { inbox, channel, control, parked, unkicked: false }
     }
 }
 
 impl ElementSender for LocalSender {
     fn send(&mut self, element: Element) -> Result<()> {
         let mut element = QueuedElement::Element(element);
+        self.unkicked = true;
         loop {
             match self.inbox.offer(self.channel, element, &self.parked) {
                 Ok(()) => return Ok(()),
@@ -331,6 +355,12 @@ impl ElementSender for LocalSender {
             self.control.check()?;
             self.control.waiting(Wait::Output, || self.parked.wait(None));
             self.control.check()?;
+        }
+    }
+
+    fn kick(&mut self) {
+        if std::mem::take(&mut self.unkicked) {
+            self.inbox.kick();
         }
     }
 }
@@ -404,8 +434,14 @@ mod tests {
         let mut sender = LocalSender::new(Arc::clone(&inbox), 0, Arc::clone(&control));
         let producer = thread::spawn(move || (0..1000).try_for_each(|i| sender.send(batch(i))));
         let consumer = TaskControl::new();
+        let next = || loop {
+            match inbox.wait(&consumer, None) {
+                Received::Nothing => {}
+                received => return value(received),
+            }
+        };
         for expected in 0..1000 {
-            assert_eq!(value(inbox.wait(&consumer, None)), (0, expected));
+            assert_eq!(next(), (0, expected));
             assert!(inbox.queued_batches() <= 2);
         }
         producer.join().unwrap().unwrap();
@@ -445,6 +481,22 @@ mod tests {
         inbox.close();
         producer.join().unwrap().unwrap();
         assert!(matches!(inbox.poll(), Received::Nothing));
+    }
+
+    #[test]
+    fn a_kick_wakes_the_consumer_of_a_single_batch() {
+        let inbox = Inbox::new(1, InboxLimits { batches: 100, bytes: 1 << 20 });
+        let mut sender = LocalSender::new(Arc::clone(&inbox), 0, TaskControl::new());
+        let consumer = thread::spawn({
+            let inbox = Arc::clone(&inbox);
+            move || inbox.wait(&TaskControl::new(), None)
+        });
+        while !inbox.lock().waiting {
+            thread::yield_now();
+        }
+        sender.send(batch(1)).unwrap();
+        sender.kick();
+        assert_eq!(value(consumer.join().unwrap()), (0, 1));
     }
 
     #[test]

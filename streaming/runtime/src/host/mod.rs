@@ -180,7 +180,7 @@ pub struct TaskHost {
 impl TaskHost {
     /// A host without tasks.
     pub fn new(config: HostConfig) -> Self {
-        let uploader = Uploader::start(config.storage.clone(), Arc::clone(&config.reports));
+        let uploader = Uploader::new(config.storage.clone(), Arc::clone(&config.reports));
         Self {
             shared: Arc::new(Shared {
                 config,

@@ -122,14 +122,14 @@ impl TaskThread {
         let operator = Some(runner.core.current_operator().to_owned());
         let clean = result.is_ok() && panicked.is_none();
         let closed = catch_unwind(AssertUnwindSafe(|| runner.core.close()));
+        let closing = Some(runner.core.current_operator().to_owned());
         match closed {
-            Ok(Err(error)) if clean => Ended {
-                operator: Some(runner.core.current_operator().to_owned()),
-                result: Err(error),
-                panicked,
-            },
+            Ok(Err(error)) if clean => {
+                Ended { operator: closing, result: Err(error), panicked }
+            }
             Err(payload) if clean => {
-                Ended { result, operator, panicked: Some(panics::describe(&*payload)) }
+                let panicked = Some(panics::describe(&*payload));
+                Ended { operator: closing, result, panicked }
             }
             _ => Ended { result, operator, panicked },
         }

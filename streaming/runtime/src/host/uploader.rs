@@ -1,7 +1,11 @@
 //! Writes snapshots to checkpoint storage, away from the task threads, and acknowledges them.
 
 use super::{HostReport, HostReportKind, ReportSink, TaskFailure};
-use std::{thread, time::Instant};
+use std::{
+    sync::{Arc, OnceLock, mpsc},
+    thread,
+    time::Instant,
+};
 use weir_base::CheckpointId;
 use weir_checkpoint_storage::CheckpointStorage;
 use weir_dataflow::{Error, Origin, Result};
@@ -93,29 +97,31 @@ impl Upload {
     }
 }
 
-/// The thread that writes.
+/// The thread that writes; it starts with the first snapshot and ends with this.
 pub struct Uploader {
-    queue: crossbeam_channel::Sender<Upload>,
+    storage: CheckpointStorage,
+    reports: ReportSink,
+    queue: OnceLock<mpsc::Sender<Upload>>,
 }
 
 impl Uploader {
-    /// Starts the thread; it ends with the last sender.
-    pub fn start(storage: CheckpointStorage, reports: ReportSink) -> Self {
-        let (queue, uploads) = crossbeam_channel::unbounded::<Upload>();
-        thread::Builder::new()
-            .name("snapshots".to_owned())
-            .spawn(move || {
-                for upload in uploads {
-                    reports(upload.run(&storage));
-                }
-            })
-            .expect("the operating system starts a thread");
-        Self { queue }
+    /// Writes to `storage` and acknowledges to `reports`.
+    pub fn new(storage: CheckpointStorage, reports: ReportSink) -> Self {
+        Self { storage, reports, queue: OnceLock::new() }
     }
 
     /// Queues a snapshot.
     pub fn upload(&self, upload: Upload) {
+        let queue = self.queue.get_or_init(|| {
+            let (queue, uploads) = mpsc::channel::<Upload>();
+            let (storage, reports) = (self.storage.clone(), Arc::clone(&self.reports));
+            thread::Builder::new()
+                .name("snapshots".to_owned())
+                .spawn(move || uploads.iter().for_each(|upload| reports(upload.run(&storage))))
+                .expect("the operating system starts a thread");
+            queue
+        });
         // The thread lives as long as this sender.
-        let _ = self.queue.send(upload);
+        let _ = queue.send(upload);
     }
 }

@@ -191,7 +191,8 @@ impl NetHost {
     /// the connection, not for the consumer: that is what the first send may have to do.
     ///
     /// # Errors
-    /// `WEIR-NET-0007` when there is no connection to be had; cancelled with the task.
+    /// `WEIR-NET-0007` when there is no connection to be had; cancelled with the task. That the
+    /// channel is refused (`WEIR-NET-0005`) or lost may show here or in the first send.
     pub fn open_output(
         &self,
         peer: SocketAddr,

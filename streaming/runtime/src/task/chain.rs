@@ -6,7 +6,11 @@
 
 use super::writer::OutputWriter;
 use crate::metrics::OperatorMetrics;
-use std::{cell::Cell, sync::Arc};
+use std::{
+    cell::Cell,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::Arc,
+};
 use weir_base::{CheckpointId, OperatorId};
 use weir_dataflow::{
     Batch, Element, Emit, Operator, OperatorContext, RestoredState, Result, SourcePoll,
@@ -269,6 +273,11 @@ impl Chain {
         self.writers.iter_mut().try_for_each(|writer| writer.flush_if_due(now))
     }
 
+    /// Makes sure that consumers look at what was sent.
+    pub fn kick(&mut self) {
+        self.writers.iter_mut().for_each(OutputWriter::kick);
+    }
+
     /// When something unsent must be sent.
     pub fn flush_deadline(&self) -> Option<Timestamp> {
         self.writers.iter().filter_map(OutputWriter::flush_deadline).min()
@@ -299,16 +308,18 @@ impl Chain {
         Ok(())
     }
 
-    /// Closes every operator, also when one fails; the first error is returned.
+    /// Closes every operator, also when one fails or panics; what went wrong first is returned,
+    /// or panics on.
     pub fn close(&mut self) -> Result<()> {
-        let mut result = Ok(());
+        let mut first = None;
         for (position, link) in self.links.iter_mut().enumerate() {
-            let closed = link.operator.close();
-            if result.is_ok() && closed.is_err() {
-                self.current.set(position);
-                result = closed;
+            let closed = catch_unwind(AssertUnwindSafe(|| link.operator.close()));
+            if first.is_none() && !matches!(closed, Ok(Ok(()))) {
+                first = Some((position, closed));
             }
         }
-        result
+        let Some((position, failed)) = first else { return Ok(()) };
+        self.current.set(position);
+        failed.unwrap_or_else(|panic| resume_unwind(panic))
     }
 }

@@ -310,6 +310,11 @@ impl TaskCore {
         self.chain.flush_if_due(now)
     }
 
+    /// Makes sure that consumers look at what was sent.
+    pub fn kick(&mut self) {
+        self.chain.kick();
+    }
+
     /// Closes the operators.
     pub fn close(&mut self) -> Result<()> {
         self.chain.close()

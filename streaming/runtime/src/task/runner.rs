@@ -86,26 +86,38 @@ impl Runner {
     /// # Errors
     /// What ended the task early; [`Error::Cancelled`] when it was told to stop.
     pub fn run(&mut self, mut on_event: impl FnMut(TaskEvent)) -> Result<()> {
+        let mut kicked = now_ms();
+        let mut burst = Burst::default();
         while !self.core.is_finished() {
             self.control.check()?;
-            let progressed = self.step()?;
-            for event in self.core.take_events() {
-                match event {
-                    TaskEvent::Block(channel) => self.inbox.set_blocked(channel, true),
-                    TaskEvent::Unblock(channel) => self.inbox.set_blocked(channel, false),
-                    event => on_event(event),
-                }
+            let now = now_ms();
+            if now != kicked {
+                self.core.kick();
+                kicked = now;
             }
+            let progressed = self.step(now, burst.next(now))?;
+            self.publish(&mut on_event);
             if let Progress::Wait(until) = progressed {
                 self.wait(until)?;
+                // Before the inbox is looked into again: a barrier may have blocked its channel.
+                self.publish(&mut on_event);
             }
         }
         Ok(())
     }
 
+    fn publish(&mut self, on_event: &mut impl FnMut(TaskEvent)) {
+        for event in self.core.take_events() {
+            match event {
+                TaskEvent::Block(channel) => self.inbox.set_blocked(channel, true),
+                TaskEvent::Unblock(channel) => self.inbox.set_blocked(channel, false),
+                event => on_event(event),
+            }
+        }
+    }
+
     /// Does one thing, the most urgent first.
-    fn step(&mut self) -> Result<Progress> {
-        let now = now_ms();
+    fn step(&mut self, now: Timestamp, polls: usize) -> Result<Progress> {
         if let Some(command) = self.mailbox.take() {
             self.on_command(command, now)?;
             return Ok(Progress::Made);
@@ -125,13 +137,24 @@ impl Runner {
             Received::Nothing => {}
         }
         if self.core.wants_poll() {
-            match self.core.poll_source(now)? {
+            match self.poll_source(now, polls)? {
                 SourcePoll::More | SourcePoll::End => return Ok(Progress::Made),
                 SourcePoll::Pending(until) if !encoding => return Ok(Progress::Wait(until)),
                 SourcePoll::Pending(_) => {}
             }
         }
         Ok(if encoding { Progress::Made } else { Progress::Wait(None) })
+    }
+
+    /// Polls a source up to so often while it has more.
+    fn poll_source(&mut self, now: Timestamp, polls: usize) -> Result<SourcePoll> {
+        for _ in 1..polls {
+            let polled = self.core.poll_source(now)?;
+            if polled != SourcePoll::More {
+                return Ok(polled);
+            }
+        }
+        self.core.poll_source(now)
     }
 
     fn on_command(&mut self, command: Command, now: Timestamp) -> Result<()> {
@@ -162,6 +185,7 @@ impl Runner {
         if self.core.is_finished() {
             return Ok(());
         }
+        self.core.kick();
         let deadline = [until, self.core.next_deadline()].into_iter().flatten().min();
         let timeout = deadline
             .map(|deadline| Duration::from_millis(u64::try_from(deadline - now_ms()).unwrap_or(0)));
@@ -172,6 +196,26 @@ impl Runner {
             }
             Received::Woken | Received::Nothing => Ok(()),
         }
+    }
+}
+
+/// How often a source is polled between two looks at clock, commands and input: more often while
+/// polls are much shorter than a millisecond, so that looking does not cost more than reading.
+#[derive(Default)]
+struct Burst {
+    polls: usize,
+    last: Timestamp,
+}
+
+impl Burst {
+    const MAX_POLLS: usize = 16;
+
+    fn next(&mut self, now: Timestamp) -> usize {
+        let quick = now == self.last;
+        self.last = now;
+        self.polls =
+            if quick { (self.polls * 2).min(Self::MAX_POLLS) } else { self.polls / 2 }.max(1);
+        self.polls
     }
 }
 

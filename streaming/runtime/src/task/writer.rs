@@ -9,6 +9,7 @@ use std::time::Duration;
 use weir_dataflow::{
     Batch, Element, KeyHasher, Result, Timestamp,
     batch::{BatchBuilder, MAX_BYTES, MAX_RECORDS},
+    vec_pool,
 };
 use weir_graph::{Partitioning, key_group_of, subtask_of_key_group};
 
@@ -102,7 +103,7 @@ impl OutputWriter {
         if batch.key_hashes().is_none()
             && let Some(hasher) = &mut self.hasher
         {
-            let mut hashes = Vec::with_capacity(batch.len());
+            let mut hashes = vec_pool::take();
             hasher.hash(batch.payload(), &mut hashes)?;
             batch = batch.with_key_hashes(hashes);
         }
@@ -149,6 +150,11 @@ impl OutputWriter {
     pub fn flush(&mut self) -> Result<()> {
         self.oldest = None;
         (0..self.builders.len()).try_for_each(|channel| self.send_built(channel))
+    }
+
+    /// Makes sure that consumers look at what was sent.
+    pub fn kick(&mut self) {
+        self.senders.iter_mut().for_each(|sender| sender.kick());
     }
 
     /// When something unsent must be sent.

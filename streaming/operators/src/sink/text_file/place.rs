@@ -25,7 +25,7 @@ pub(super) struct Place {
 impl Place {
     pub fn of(path: &Path, info: &SubtaskInfo) -> Result<Self> {
         let refused = |why: String| {
-            Error::external(CANNOT_WRITE, format!("cannot write to output path {path:?}: {why}"))
+            Error::permanent(CANNOT_WRITE, format!("cannot write to output path {path:?}: {why}"))
         };
         let output = std::path::absolute(path).map_err(|error| refused(error.to_string()))?;
         let Some(name) = output.file_name() else {

@@ -129,7 +129,8 @@ fn output_appears_with_the_checkpoint_and_nothing_is_left_behind() {
     rig.checkpoint(2);
     rig.checkpoint(3); // nothing new
     assert_eq!(fs::read_to_string(&path).unwrap(), "a\nb\nc\n");
-    rig.write(&["not prepared"]);
+    rig.write(&["not prepared", &"x".repeat(300_000)]);
+    assert!(folder.path().join(".out.inprogress/0-1-2").exists());
     rig.close();
     assert_eq!(tree(folder.path()), ["out: a\nb\nc\n"]);
 }
@@ -209,13 +210,15 @@ fn existing_output_is_refused_and_kept() {
 fn a_place_that_cannot_be_written_is_refused_before_a_record_comes() {
     let (folder, path) = temp();
     fs::write(folder.path().join("file"), "").unwrap();
-    for path in [path.join("../file/out"), "/proc/weir-out".into(), "".into()] {
+    let cases = [
+        (path.join("../file/out"), Origin::External),
+        ("/proc/weir-out".into(), Origin::External),
+        ("".into(), Origin::Permanent),
+        ("/".into(), Origin::Permanent),
+    ];
+    for (path, origin) in cases {
         let error = Rig::try_open(&path, (0, 1, 1), fresh()).err().unwrap();
-        assert_eq!(
-            (error.code(), error.origin()),
-            ("WEIR-SINK-0002", Origin::External),
-            "{path:?}"
-        );
+        assert_eq!((error.code(), error.origin()), ("WEIR-SINK-0002", origin), "{path:?}");
     }
 }
 
@@ -391,6 +394,18 @@ fn changed_parallelism_loses_and_doubles_nothing() {
         let kept: usize = states.iter().map(|state| state.lists["writer"].len()).sum();
         assert_eq!(kept, before.max(after) as usize, "every file has its state");
     }
+}
+
+#[test]
+fn a_subtask_without_state_does_not_touch_the_part_of_its_name() {
+    let (_folder, path) = temp();
+    let mut first = Rig::open(&path, (1, 2, 1), fresh());
+    first.write(&["old"]).checkpoint(1);
+    let without_state = RestoredState { checkpoint: Some(CheckpointId(1)), ..fresh() };
+    let mut second = Rig::open(&path, (1, 3, 5), without_state);
+    let state = second.write(&["new"]).checkpoint(2);
+    Rig::open(&path, (1, 3, 6), state).write(&["newer"]).checkpoint(3);
+    assert_eq!(tree(&path), ["part-1-5: new\nnewer\n", "part-1: old\n"]);
 }
 
 #[test]

@@ -208,8 +208,8 @@ impl SplitLines {
         Err(Error::permanent(
             "WEIR-SRC-0004",
             format!(
-                "{path} is not UTF-8 at {offset_name} {offset}: mend the file, or replace bad \
-                 bytes by reading it with read_text_file_with and lossy_utf8"
+                "{path} is not UTF-8 at {offset_name} {offset}: mend the file, or have bad bytes \
+                 replaced with from_source(TextFileSource::new(path).lossy_utf8())"
             ),
         ))
     }
@@ -254,7 +254,8 @@ fn emit_lines(
 ) -> usize {
     let mut start = cursor;
     let newlines = memchr_iter(b'\n', &bytes[cursor..]).map(|at| cursor + at);
-    let last = (bytes.last().is_some_and(|byte| *byte != b'\n')).then_some(bytes.len());
+    let ends_open = cursor < bytes.len() && !bytes.ends_with(b"\n");
+    let last = ends_open.then_some(bytes.len());
     for end in newlines.chain(last) {
         if budget.is_spent() {
             break;
@@ -288,7 +289,8 @@ fn open_plain(split: &mut TextFileSplit) -> Result<Input> {
     Ok(Input::Plain(file))
 }
 
-/// Where the first line of the split starts that is not emitted yet; its end if there is none.
+/// Where the first line of the split starts that is not emitted yet; at or behind the split's end
+/// if there is none.
 fn first_line(file: &mut File, split: &TextFileSplit) -> io::Result<u64> {
     if split.start == 0 || split.position > split.start {
         return Ok(split.position);
@@ -300,7 +302,7 @@ fn first_line(file: &mut File, split: &TextFileSplit) -> io::Result<u64> {
     while at < split.end {
         let read = read_full(file, &mut piece).map_err(|failed| failed.error)?;
         if let Some(newline) = memchr(b'\n', &piece[..read]) {
-            return Ok((at + newline as u64 + 1).min(split.end));
+            return Ok(at + newline as u64 + 1);
         }
         if read == 0 {
             break;

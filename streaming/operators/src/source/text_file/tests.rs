@@ -197,7 +197,7 @@ fn bad_utf8_is_an_error_that_names_file_and_byte_or_is_replaced() {
         assert_eq!((error.code(), error.origin()), ("WEIR-SRC-0004", Origin::Permanent));
         let place = format!("{unit} {offset}:");
         assert!(error.to_string().contains(&place), "{error}");
-        assert!(error.to_string().contains("read_text_file_with"), "{error}");
+        assert!(error.to_string().contains("lossy_utf8()"), "{error}");
 
         let source = TextFileSource::new(&path).lossy_utf8();
         let lines = lines_of(&source).unwrap();
@@ -227,6 +227,17 @@ fn a_file_that_shrank_is_an_error() {
         let error = drain::<TextFileSource>(&mut restored, 9).unwrap_err();
         assert_eq!((error.code(), error.origin()), ("WEIR-SRC-0005", Origin::Permanent));
     }
+}
+
+#[test]
+fn a_piece_that_is_gone_before_it_was_begun_is_an_error() {
+    let (_folder, path) = file_with("in", "a\nb\nc\nd\n");
+    let source = TextFileSource::new(&path).split_size_bytes(4);
+    let second = source.enumerate(2).unwrap().remove(1);
+    fs::write(&path, "a\n").unwrap();
+    let mut reader = reader_of(&source, second).unwrap();
+    let error = drain::<TextFileSource>(&mut reader, 9).unwrap_err();
+    assert_eq!(error.code(), "WEIR-SRC-0005");
 }
 
 #[test]
