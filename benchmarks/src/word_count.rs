@@ -18,13 +18,14 @@ pub fn configuration() -> Result<Config> {
 }
 
 /// The plain word count, as an author writes it.
-fn counts(env: &StreamExecutionEnvironment, settings: &Settings) -> Result<DataStream<(Text, u64)>> {
+fn counts(
+    env: &StreamExecutionEnvironment,
+    settings: &Settings,
+) -> Result<DataStream<(Text, u64)>> {
     Ok(env
         .read_text_file(text::path(settings)?)
         .flat_map(|line: Text, out: &mut Collector<(Text, u64)>| {
-            for word in line.split_whitespace() {
-                out.collect((Text::from(word), 1));
-            }
+            out.extend(line.words().map(|word| (word, 1)));
         })
         .key_by(|(word, _)| word.clone())
         .sum(|(_, count)| count))

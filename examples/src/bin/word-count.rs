@@ -34,9 +34,7 @@ fn main() -> weir::Result<()> {
     let counts = env
         .read_text_file(arguments.input)
         .flat_map(|line: Text, out: &mut Collector<(Text, u64)>| {
-            for word in line.split_whitespace() {
-                out.collect((Text::from(word), 1));
-            }
+            out.extend(line.words().map(|word| (word, 1)));
         })
         .map(move |counted| {
             fail_sometimes(panics);

@@ -9,6 +9,7 @@ use crate::{
     error::{Error, Result},
     operator::Timestamp,
     record::Record,
+    selection::Selection,
     vec_pool,
 };
 use std::{
@@ -39,8 +40,8 @@ pub trait Payload: Send {
     fn empty_like(&self) -> Box<dyn Payload>;
     /// Takes the records from `at` on off the end.
     fn split_off(&mut self, at: usize) -> Box<dyn Payload>;
-    /// Appends record `i` to `into[targets[i]]`, in order.
-    fn scatter(self: Box<Self>, targets: &[u32], into: &mut [Option<Box<dyn Payload>>]);
+    /// Moves the records of each channel to the end of `into[channel]`, in order.
+    fn scatter(self: Box<Self>, selection: &Selection, into: &mut [Option<Box<dyn Payload>>]);
     /// Moves all records of another payload of the same type to the end of this one.
     fn append(&mut self, other: Box<dyn Payload>);
     /// Appends the encoding of the records in `range`.
@@ -55,38 +56,26 @@ pub trait Payload: Send {
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
 
-/// Appends value `i` to `outs[targets[i]]`: one counting pass, then one store per value.
-fn deal<T: Send + 'static>(mut values: Vec<T>, targets: &[u32], outs: &mut [&mut Vec<T>]) {
-    assert_eq!(values.len(), targets.len(), "every value has a target");
-    let mut counts = vec![0usize; outs.len()];
-    for target in targets {
-        counts[*target as usize] += 1;
+/// Moves the values of each channel to the end of its vector, in order.
+fn deal<T: Send + 'static>(mut values: Vec<T>, selection: &Selection, outs: &mut [&mut Vec<T>]) {
+    assert_eq!(values.len(), selection.records, "every value has a target");
+    assert_eq!(outs.len(), selection.ranges.len(), "every channel has an output");
+    for (channel, out) in outs.iter_mut().enumerate() {
+        out.reserve(selection.of(channel).len());
     }
-    let mut ends: Vec<*mut T> = outs
-        .iter_mut()
-        .zip(&counts)
-        .map(|(out, count)| {
-            out.reserve(*count);
-            let len = out.len();
-            // SAFETY: the end of the values lies within what was just reserved.
-            unsafe { out.as_mut_ptr().add(len) }
-        })
-        .collect();
-    let count = values.len();
-    // SAFETY: from here on the values belong to the outputs; nothing below can panic before they
-    // are all there. Every target is below the number of outputs (the counting pass has indexed
-    // with it), and each output has room for as many values as name it. The lengths are set to
-    // what was written.
+    // SAFETY: from here on the values belong to the outputs, and nothing below can panic. A
+    // selection names each index below the number of records exactly once, so each value is moved
+    // exactly once, into room that was just reserved.
     unsafe {
         values.set_len(0);
         let source = values.as_ptr();
-        for (i, target) in targets[..count].iter().enumerate() {
-            let end = ends.get_unchecked_mut(*target as usize);
-            end.write(source.add(i).read());
-            *end = end.add(1);
-        }
-        for (out, count) in outs.iter_mut().zip(counts) {
-            out.set_len(out.len() + count);
+        for (channel, out) in outs.iter_mut().enumerate() {
+            let indices = selection.of(channel);
+            let end = out.as_mut_ptr().add(out.len());
+            for (place, index) in indices.iter().enumerate() {
+                end.add(place).write(source.add(*index as usize).read());
+            }
+            out.set_len(out.len() + indices.len());
         }
     }
     vec_pool::give(values);
@@ -130,7 +119,7 @@ impl<T: Record> Payload for Vec<T> {
         Box::new(Vec::split_off(self, at))
     }
 
-    fn scatter(self: Box<Self>, targets: &[u32], into: &mut [Option<Box<dyn Payload>>]) {
+    fn scatter(self: Box<Self>, selection: &Selection, into: &mut [Option<Box<dyn Payload>>]) {
         let mut outs: Vec<&mut Self> = into
             .iter_mut()
             .map(|slot| {
@@ -140,7 +129,7 @@ impl<T: Record> Payload for Vec<T> {
                     .expect("one exchange carries one record type")
             })
             .collect();
-        deal(*self, targets, &mut outs);
+        deal(*self, selection, &mut outs);
     }
 
     fn append(&mut self, other: Box<dyn Payload>) {
@@ -347,27 +336,27 @@ impl Batch {
         }
     }
 
-    /// Appends record `i` and its columns to `into[targets[i]]`.
-    pub fn scatter(self, targets: &[u32], into: &mut [BatchBuilder]) {
+    /// Moves the records of each channel, columns included, to the end of `into[channel]`.
+    pub fn scatter(self, selection: &Selection, into: &mut [BatchBuilder]) {
         fn spread<T: Send + 'static>(
             column: Option<Vec<T>>,
-            targets: &[u32],
+            selection: &Selection,
             into: &mut [BatchBuilder],
             of: impl Fn(&mut BatchBuilder) -> &mut Vec<T>,
         ) {
             if let Some(column) = column {
                 let mut outs: Vec<&mut Vec<T>> = into.iter_mut().map(of).collect();
-                deal(column, targets, &mut outs);
+                deal(column, selection, &mut outs);
             }
         }
         let mut payloads: Vec<_> = into.iter_mut().map(|b| b.payload.take()).collect();
-        self.payload.scatter(targets, &mut payloads);
+        self.payload.scatter(selection, &mut payloads);
         for (builder, payload) in into.iter_mut().zip(payloads) {
             builder.payload = payload;
         }
-        spread(self.timestamps, targets, into, |b| &mut b.timestamps);
-        spread(self.key_hashes, targets, into, |b| &mut b.key_hashes);
-        spread(self.weights, targets, into, |b| &mut b.weights);
+        spread(self.timestamps, selection, into, |b| &mut b.timestamps);
+        spread(self.key_hashes, selection, into, |b| &mut b.key_hashes);
+        spread(self.weights, selection, into, |b| &mut b.weights);
     }
 }
 
@@ -443,7 +432,9 @@ mod tests {
     fn scatter_keeps_order_and_columns_together() {
         let batch = Batch::of(vec![10u64, 11, 12, 13]).with_key_hashes(vec![0, 1, 2, 3]);
         let mut builders = [BatchBuilder::default(), BatchBuilder::default()];
-        batch.scatter(&[1, 0, 1, 1], &mut builders);
+        let mut selection = Selection::default();
+        selection.select(&[1, 0, 1, 1], 2);
+        batch.scatter(&selection, &mut builders);
         let [left, right] = builders.map(|mut b| b.take().unwrap().into_parts::<u64>().unwrap());
         assert_eq!(left, (vec![11], Some(vec![1])));
         assert_eq!(right, (vec![10, 12, 13], Some(vec![0, 2, 3])));

@@ -13,6 +13,7 @@ pub mod key_hash;
 pub mod operator;
 pub mod record;
 pub mod schema_trace;
+pub mod selection;
 pub mod sink;
 pub mod source;
 pub mod table;
@@ -29,6 +30,7 @@ pub use operator::{
     TableVisitor, Timestamp, Waker,
 };
 pub use record::{Key, Record};
+pub use selection::Selection;
 pub use sink::{Committer, Sink, SinkContext, SinkWriter};
 pub use source::{ReaderContext, Source, SourceReader};
 pub use table::{KeyedTable, SnapshotTable};

@@ -37,8 +37,10 @@ const MIN_SLOTS: usize = 16;
 /// Below so many keys a table is not worth warming.
 const WARM_FROM_KEYS: usize = 2048;
 /// How many records ahead index lines are fetched, and entries once their slot is there.
-const SLOTS_AHEAD: usize = 16;
-const ENTRIES_AHEAD: usize = 8;
+const SLOTS_AHEAD: usize = 32;
+const ENTRIES_AHEAD: usize = 16;
+/// Slots looked at to find an entry worth fetching.
+const PLACES_TRIED: usize = 3;
 
 /// Asks for a cache line without waiting for it.
 #[inline]
@@ -136,10 +138,19 @@ impl<K: Key, V: Record> KeyedTable<K, V> {
             prefetch(&raw const self.slots[*hash as u32 as usize & mask]);
         }
         if let Some(hash) = hashes.get(at + ENTRIES_AHEAD) {
-            let position = (self.slots[*hash as u32 as usize & mask] as u32 as usize).wrapping_sub(1);
-            if let Some(entry) = self.entries.get(position) {
-                prefetch(&raw const *entry);
-                prefetch(&raw const entry.epoch);
+            let tag = *hash as u32;
+            let mut at = tag as usize & mask;
+            // Most keys sit at their home or right behind it.
+            for _ in 0..PLACES_TRIED {
+                let slot = self.slots[at];
+                if (slot >> 32) as u32 == tag {
+                    if let Some(entry) = self.entries.get((slot as u32 as usize).wrapping_sub(1)) {
+                        prefetch(&raw const *entry);
+                        prefetch(&raw const entry.epoch);
+                    }
+                    return;
+                }
+                at = (at + 1) & mask;
             }
         }
     }

@@ -13,38 +13,58 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// Vectors kept per type.
-const MAX_KEPT: usize = 64;
+/// Vectors kept per type for all threads.
+const MAX_SHARED: usize = 64;
+/// Vectors kept per type by each thread: enough for operators of one chain, which hand the same
+/// ones round without a lock.
+const MAX_OWN: usize = 4;
 /// Larger vectors are freed.
 const MAX_KEPT_BYTES: usize = 256 * 1024;
 
-type Pool<T> = Mutex<Vec<Vec<T>>>;
+type Shared<T> = Mutex<Vec<Vec<T>>>;
 
-thread_local! {
-    /// The pools this thread has used: few, so a search beats a hash.
-    static KNOWN: RefCell<Vec<(TypeId, &'static (dyn Any + Sync))>> = const { RefCell::new(Vec::new()) };
+/// What one thread keeps of one type.
+struct Own<T: 'static> {
+    vectors: Vec<Vec<T>>,
+    shared: &'static Shared<T>,
 }
 
-/// The pool of a type. Pools live for ever; there are as many as record types.
-fn pool<T: Send + 'static>() -> &'static Pool<T> {
+thread_local! {
+    /// What this thread keeps: few types, so a search beats a hash.
+    static OWN: RefCell<Vec<(TypeId, Box<dyn Any>)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What all threads keep of a type. It lives for ever; there are as many as record types.
+fn shared<T: Send + 'static>() -> &'static Shared<T> {
     static ALL: Mutex<Option<HashMap<TypeId, &'static (dyn Any + Sync)>>> = Mutex::new(None);
-    let id = TypeId::of::<T>();
-    let known = KNOWN.with_borrow(|known| known.iter().find(|(of, _)| *of == id).map(|(_, p)| *p));
-    let pool = known.unwrap_or_else(|| {
-        let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
-        let pool = *all.get_or_insert_default().entry(id).or_insert_with(|| {
-            let pool: &'static Pool<T> = Box::leak(Box::default());
-            pool
-        });
-        KNOWN.with_borrow_mut(|known| known.push((id, pool)));
-        pool
+    let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = *all.get_or_insert_default().entry(TypeId::of::<T>()).or_insert_with(|| {
+        let shared: &'static Shared<T> = Box::leak(Box::default());
+        shared
     });
-    (pool as &dyn Any).downcast_ref().expect("a type's pool is of that type")
+    (found as &dyn Any).downcast_ref().expect("what is kept of a type is of that type")
+}
+
+fn with_own<T: Send + 'static, R>(body: impl FnOnce(&mut Own<T>) -> R) -> R {
+    OWN.with_borrow_mut(|own| {
+        let id = TypeId::of::<T>();
+        let place = own.iter().position(|(of, _)| *of == id).unwrap_or_else(|| {
+            let fresh = Own::<T> { vectors: Vec::new(), shared: shared() };
+            own.push((id, Box::new(fresh)));
+            own.len() - 1
+        });
+        let kept = own[place].1.downcast_mut();
+        body(kept.expect("what is kept of a type is of that type"))
+    })
 }
 
 /// An empty vector with room for about a batch.
 pub fn take<T: Send + 'static>() -> Vec<T> {
-    let kept = pool::<T>().lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let kept = with_own::<T, _>(|own| {
+        own.vectors
+            .pop()
+            .or_else(|| own.shared.lock().unwrap_or_else(PoisonError::into_inner).pop())
+    });
     kept.unwrap_or_else(|| Vec::with_capacity(MAX_RECORDS))
 }
 
@@ -55,10 +75,16 @@ pub fn give<T: Send + 'static>(mut vector: Vec<T>) {
     if vector.capacity() < MAX_RECORDS / 2 || bytes > MAX_KEPT_BYTES {
         return;
     }
-    let mut kept = pool::<T>().lock().unwrap_or_else(PoisonError::into_inner);
-    if kept.len() < MAX_KEPT {
-        kept.push(vector);
-    }
+    with_own::<T, _>(|own| {
+        if own.vectors.len() < MAX_OWN {
+            own.vectors.push(vector);
+            return;
+        }
+        let mut shared = own.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        if shared.len() < MAX_SHARED {
+            shared.push(vector);
+        }
+    });
 }
 
 #[cfg(test)]
@@ -68,14 +94,14 @@ mod tests {
     #[test]
     fn a_vector_comes_back_empty_and_to_its_own_type() {
         #[derive(Clone, PartialEq, Debug)]
-        struct Own(u64);
-        let mut vector = take::<Own>();
-        vector.push(Own(7));
+        struct Mine(u64);
+        let mut vector = take::<Mine>();
+        vector.push(Mine(7));
         let place = vector.as_ptr();
         give(vector);
-        let again = take::<Own>();
+        let again = take::<Mine>();
         assert_eq!((again.len(), again.as_ptr()), (0, place));
-        let other = take::<Own>();
+        let other = take::<Mine>();
         assert_ne!(other.as_ptr(), place);
     }
 

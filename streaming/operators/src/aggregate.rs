@@ -200,7 +200,8 @@ mod tests {
     #[test]
     fn final_mode_emits_each_key_once_at_the_end() {
         let mut operator: Counter = KeyedAggregate::finals(Sum, key);
-        let early: Vec<(String, u64)> = run_on(&mut operator, rows(&[("a", 1), ("b", 1), ("a", 2)]));
+        let early: Vec<(String, u64)> =
+            run_on(&mut operator, rows(&[("a", 1), ("b", 1), ("a", 2)]));
         assert!(early.is_empty());
         let mut gathered = Gathered::default();
         operator.finish(&mut OperatorContext::new(&mut gathered, 0)).unwrap();

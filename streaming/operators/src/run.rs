@@ -8,7 +8,8 @@
 
 use std::marker::PhantomData;
 use weir_dataflow::{
-    Batch, Collector, Operator, OperatorContext, Record, Result, batch::MAX_RECORDS, vec_pool,
+    Batch, Collector, Error, Operator, OperatorContext, Record, Result, batch::MAX_RECORDS,
+    vec_pool,
 };
 
 mod sealed {
@@ -189,7 +190,9 @@ where
 
 /// Drives a run. See the module's documentation.
 pub struct RunOperator<R: Run> {
-    run: R,
+    /// Taken out while a batch passes, so that the closures' own state can live in registers; gone
+    /// for good after a panic in one of them.
+    run: Option<R>,
     out: Collector<R::Out>,
     /// Records to take in between two looks at the size of the output.
     stride: usize,
@@ -198,7 +201,7 @@ pub struct RunOperator<R: Run> {
 impl<R: Run> RunOperator<R> {
     /// An operator of a run.
     pub fn new(run: R) -> Self {
-        Self { run, out: Collector::new(), stride: 8 }
+        Self { run: Some(run), out: Collector::new(), stride: 8 }
     }
 
     /// So many records in give about one batch out, judging by the last ones.
@@ -209,15 +212,19 @@ impl<R: Run> RunOperator<R> {
 }
 
 impl<R: Run> RunOperator<R> {
+    fn take_run(&mut self) -> Result<R> {
+        self.run.take().ok_or_else(|| Error::internal("a run is used after it has panicked"))
+    }
+
     /// Passes records through a run that gives at most one for each.
-    fn pass_each(&mut self, mut records: Vec<R::In>) -> Vec<R::Out> {
+    fn pass_each(run: &mut R, mut records: Vec<R::In>) -> Vec<R::Out> {
         assert!(R::AT_MOST_ONE, "the room below is for one record each");
         let mut out = vec_pool::take();
         out.reserve(records.len());
         let room: *mut R::Out = out.as_mut_ptr();
         let mut len = 0;
         for record in records.drain(..) {
-            self.run.push(record, &mut |record| {
+            run.push(record, &mut |record| {
                 // SAFETY: there is room for a record out for each record in; the trait is sealed,
                 // and its implementations that say so call this at most once per record.
                 unsafe { room.add(len).write(record) };
@@ -234,16 +241,19 @@ impl<R: Run> RunOperator<R> {
 impl<R: Run> Operator for RunOperator<R> {
     fn on_batch(&mut self, _: usize, batch: Batch, ctx: &mut OperatorContext<'_>) -> Result<()> {
         if R::AT_MOST_ONE {
-            let out = self.pass_each(batch.into_records::<R::In>()?);
+            let mut run = self.take_run()?;
+            let out = Self::pass_each(&mut run, batch.into_records::<R::In>()?);
+            self.run = Some(run);
             return ctx.emit_records(out);
         }
+        let mut run = self.take_run()?;
         let mut emptied = batch.into_records::<R::In>()?;
         let mut records = emptied.drain(..);
         let taken = records.len();
         let mut emitted = 0;
         loop {
             for record in records.by_ref().take(self.stride) {
-                self.run.push_into(record, &mut self.out);
+                run.push_into(record, &mut self.out);
             }
             if self.out.len() >= MAX_RECORDS || records.len() == 0 {
                 emitted += self.out.len();
@@ -256,6 +266,7 @@ impl<R: Run> Operator for RunOperator<R> {
             }
         }
         drop(records);
+        self.run = Some(run);
         vec_pool::give(emptied);
         self.learn(taken, emitted);
         Ok(())
@@ -286,7 +297,11 @@ mod tests {
         let run = Filter::new(run, |n: &u64| n.is_multiple_of(2));
         let run = FlatMap::new(run, |n: u64, out: &mut Collector<u64>| out.extend([n, n * 10]));
         check(run.clone(), vec![1, 2, 3], vec![2u64, 20, 4, 40]);
-        check(Map::new(run, |n: u64| n.to_string()), vec![1], vec!["2".to_owned(), "20".to_owned()]);
+        check(
+            Map::new(run, |n: u64| n.to_string()),
+            vec![1],
+            vec!["2".to_owned(), "20".to_owned()],
+        );
     }
 
     #[test]

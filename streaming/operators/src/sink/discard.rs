@@ -5,7 +5,7 @@
 use super::NothingToCommit;
 use std::marker::PhantomData;
 use weir_base::CheckpointId;
-use weir_dataflow::{Committer, Record, Result, Sink, SinkContext, SinkWriter};
+use weir_dataflow::{Committer, Record, Result, Sink, SinkContext, SinkWriter, vec_pool};
 
 /// Drops every record.
 pub struct DiscardSink<T>(PhantomData<fn(T)>);
@@ -56,13 +56,14 @@ impl<T: Record> Sink for DiscardSink<T> {
     }
 }
 
-impl<T> SinkWriter for DiscardSink<T> {
+impl<T: Send + 'static> SinkWriter for DiscardSink<T> {
     type Item = T;
     type Committable = ();
     type WriterState = ();
 
     #[inline]
-    fn write(&mut self, _records: Vec<T>) -> Result<()> {
+    fn write(&mut self, records: Vec<T>) -> Result<()> {
+        vec_pool::give(records);
         Ok(())
     }
 

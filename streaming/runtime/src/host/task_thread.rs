@@ -124,9 +124,7 @@ impl TaskThread {
         let closed = catch_unwind(AssertUnwindSafe(|| runner.core.close()));
         let closing = Some(runner.core.current_operator().to_owned());
         match closed {
-            Ok(Err(error)) if clean => {
-                Ended { operator: closing, result: Err(error), panicked }
-            }
+            Ok(Err(error)) if clean => Ended { operator: closing, result: Err(error), panicked },
             Err(payload) if clean => {
                 let panicked = Some(panics::describe(&*payload));
                 Ended { operator: closing, result, panicked }

@@ -7,7 +7,7 @@
 use crate::exchange::ElementSender;
 use std::time::Duration;
 use weir_dataflow::{
-    Batch, Element, KeyHasher, Result, Timestamp,
+    Batch, Element, KeyHasher, Result, Selection, Timestamp,
     batch::{BatchBuilder, MAX_BYTES, MAX_RECORDS},
     vec_pool,
 };
@@ -49,6 +49,7 @@ pub struct OutputWriter {
     /// Channel of each key group.
     routes: Vec<u32>,
     targets: Vec<u32>,
+    selection: Selection,
     next: usize,
     timeout: BufferTimeout,
     /// When the oldest unsent record came; `None` when nothing is unsent.
@@ -67,6 +68,7 @@ impl OutputWriter {
             hasher: parts.hasher,
             routes: (0..parts.max_parallelism).map(owner).collect(),
             targets: Vec::new(),
+            selection: Selection::default(),
             next: parts.first_channel % channels.max(1),
             timeout: parts.timeout,
             oldest: None,
@@ -115,7 +117,8 @@ impl OutputWriter {
         let hashes = batch.key_hashes().unwrap_or_default();
         self.targets.clear();
         self.targets.extend(hashes.iter().map(|hash| routes[key_group_of(*hash, groups) as usize]));
-        batch.scatter(&self.targets, &mut self.builders);
+        self.selection.select(&self.targets, self.builders.len());
+        batch.scatter(&self.selection, &mut self.builders);
         for channel in 0..self.builders.len() {
             self.send_if_full(channel)?;
         }
