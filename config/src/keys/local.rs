@@ -14,8 +14,8 @@ keys! {
     LOCAL_TASK_HOSTS: ConfigKey<u32> =
         ConfigKey::new("weir.local.task-hosts", "1").at_least("1").at_most("64");
 
-    /// Whether a running job shows its progress on standard error. `AUTO` does on a terminal,
-    /// `ALWAYS` writes plain lines also elsewhere, `NEVER` is quiet.
+    /// How a running job shows its progress on standard error. `AUTO` is a live table on a terminal
+    /// and plain lines elsewhere, `ALWAYS` is plain lines everywhere, `NEVER` is quiet.
     PROGRESS: ConfigKey<Progress> = ConfigKey::new("weir.progress", "AUTO");
 
     /// The time between two plain lines of progress.
@@ -26,7 +26,7 @@ keys! {
 config_enum! {
     /// When a running job shows its progress.
     pub enum Progress {
-        /// On a terminal only.
+        /// Live on a terminal, plain lines elsewhere.
         Auto = "AUTO",
         /// Always, as plain lines.
         Always = "ALWAYS",

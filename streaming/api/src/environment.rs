@@ -5,7 +5,7 @@ use crate::{
     error::{Error, Result},
     launch::Launched,
     local::{self, JobClient, JobExecutionResult},
-    plan::{Body, BuildSettings, Built, Instance, OutputType, Plan},
+    plan::{Body, BuildSettings, Built, Instance, OutputType, Plan, SourceBody},
     stream::DataStream,
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -191,7 +191,7 @@ impl StreamExecutionEnvironment {
             SourceReaderOperator::new(Arc::clone(&source))
         });
         reader.specification = specification;
-        let body = Body::Source { coordinator, reader, bounded, serial };
+        let body = Body::Source(Box::new(SourceBody { coordinator, reader, bounded, serial }));
         let operation = self.inner.plan.borrow_mut().add(name, Vec::new(), body);
         DataStream::of_operation(self.clone(), operation)
     }

@@ -153,15 +153,13 @@ fn inherited(fd: i32) -> File {
     }
 }
 
-/// Cancels the running job, or ends the process, when the parent is gone.
+/// Ends with the parent.
 fn end_with_parent(mut lifeline: File) {
     let watch = move || {
         let mut byte = [0];
         while matches!(lifeline.read(&mut byte), Ok(1)) {}
-        eprintln!("the program that started this job is gone: cancelling");
-        if !crate::local::signals::cancel_running() {
-            std::process::exit(1);
-        }
+        eprintln!("the program that started this job is gone");
+        crate::local::signals::parent_is_gone();
     };
     // Without the thread the job outlives its parent, which is better than not running at all.
     let _ = thread::Builder::new().name("lifeline".to_owned()).spawn(watch);

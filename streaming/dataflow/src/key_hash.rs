@@ -98,6 +98,22 @@ pub fn hash_key<K: Key>(key: &K) -> Result<u64> {
     })
 }
 
+/// Appends the hash of each key.
+///
+/// # Errors
+/// A key contains a float or a map.
+pub fn hash_keys<K: Key>(keys: impl ExactSizeIterator<Item = K>, out: &mut Vec<u64>) -> Result<()> {
+    // Most types cannot fail, and then the compiler leaves a loop without a way out behind.
+    let mut failed = None;
+    out.extend(keys.map(|key| {
+        hash_key(&key).unwrap_or_else(|error| {
+            failed.get_or_insert(error);
+            0
+        })
+    }));
+    failed.map_or(Ok(()), Err)
+}
+
 /// Computes the key hashes of a batch whose type it knows; one per subtask and keyed edge.
 pub trait KeyHasher: Send {
     /// Appends the hash of each record's key.
@@ -126,11 +142,7 @@ impl<T: Record, K: Key, F: FnMut(&T) -> K + Send> KeyHasher for TypedKeyHasher<T
                 payload.type_name()
             ))
         })?;
-        out.reserve(records.len());
-        for record in records {
-            out.push(hash_key(&(self.key_of)(record))?);
-        }
-        Ok(())
+        hash_keys(records.iter().map(&mut self.key_of), out)
     }
 }
 

@@ -12,6 +12,9 @@ impl<T: Serialize + DeserializeOwned + Clone + Send + 'static> Record for T {}
 
 /// A record that can be compared: what streams are keyed by.
 ///
+/// Keys that compare equal must be encoded alike, as those with a derived `PartialEq` are: the
+/// encoding decides which subtask owns a key.
+///
 /// Floats and maps are refused when the graph is built: a float has values that differ and
 /// compare equal, a map has no order.
 pub trait Key: Record + PartialEq {}

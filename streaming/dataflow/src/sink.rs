@@ -19,6 +19,15 @@ pub struct SinkContext<'a> {
     pub restored: bool,
 }
 
+/// A writer of the sink `S`.
+pub type BoxedWriter<S> = Box<
+    dyn SinkWriter<
+            Item = <S as Sink>::Item,
+            Committable = <S as Sink>::Committable,
+            WriterState = <S as Sink>::WriterState,
+        >,
+>;
+
 /// A sink of records. Implement it to write to a system of your own; see
 /// `examples/src/bin/user-sink.rs` for a complete one.
 pub trait Sink: Send + Sync + 'static {
@@ -48,15 +57,9 @@ pub trait Sink: Send + Sync + 'static {
         &self,
         context: &SinkContext<'_>,
         restored: Vec<Self::WriterState>,
-    ) -> Result<
-        Box<
-            dyn SinkWriter<
-                    Item = Self::Item,
-                    Committable = Self::Committable,
-                    WriterState = Self::WriterState,
-                >,
-        >,
-    >;
+    ) -> Result<BoxedWriter<Self>>
+    where
+        Self: Sized;
 
     /// Makes the committer of one subtask.
     fn committer(

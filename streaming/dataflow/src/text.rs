@@ -431,7 +431,8 @@ mod tests {
         let texts = ["", "\0", "a", "a\0", "a\0\0", "abcdefgh", "abcdefgh\0", "abcdefghijklmno"];
         for (i, a) in texts.iter().enumerate() {
             for (j, b) in texts.iter().enumerate() {
-                assert_eq!(Text::from(*a) == Text::from(*b), i == j, "{a:?} {b:?}");
+                let (left, right) = (Text::from(*a), Text::from(*b));
+                assert_eq!(left == right, i == j, "{a:?} {b:?}");
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Key groups: the unit of placement, snapshot and rescaling of keyed state.
 //!
 //! The group of a key follows from its hash and the maximum parallelism alone; which subtask owns
-//! a group follows from the parallelism. Ranges are Flink's (reference, section 7.1): subtask `i`
+//! a group follows from the parallelism. Ranges are Flink's: subtask `i`
 //! of `p` owns `ceil(i*max/p) ..= ceil((i+1)*max/p) - 1`.
 
 use serde::{Deserialize, Serialize};

@@ -12,7 +12,7 @@
 use std::marker::PhantomData;
 use weir_dataflow::{
     Batch, Key, KeyedTable, Operator, OperatorContext, Record, RestoredState, Result, SubtaskInfo,
-    TableVisitor, batch::MAX_RECORDS, hash_key, vec_pool,
+    TableVisitor, batch::MAX_RECORDS, key_hash::hash_keys, vec_pool,
 };
 
 /// Name of the state.
@@ -81,9 +81,7 @@ pub(crate) fn hashes_of<T, K: Key>(
         Some(hashes) => Ok(hashes),
         None => {
             let mut hashes = vec_pool::take();
-            for record in records {
-                hashes.push(hash_key(&key_of(record))?);
-            }
+            hash_keys(records.iter().map(key_of), &mut hashes)?;
             Ok(hashes)
         }
     }

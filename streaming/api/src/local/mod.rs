@@ -56,7 +56,7 @@ pub(crate) fn start(
         move |reports| Box::new(LocalGateway::new(hosts, reports))
     });
     if launched.is_interactive() {
-        signals::listen_for(&handle);
+        signals::listen_for(&handle, folder.is_some());
     }
     let progress = progress::Reporter::start(&graph, &hosts, &handle, config, &launched);
     Ok(JobClient::new(result::Running { job, graph, handle, hosts, launched, progress, submitted }))

@@ -14,12 +14,20 @@ use weir_job_master::Handle;
 /// A second signal this soon is the first one's echo.
 const ECHO: Duration = Duration::from_secs(1);
 
-static RUNNING: Mutex<Option<Handle>> = Mutex::new(None);
+/// The running job.
+struct Running {
+    handle: Handle,
+    /// Whether it keeps its checkpoints where a later run finds them.
+    resumable: bool,
+}
+
+static RUNNING: Mutex<Option<Running>> = Mutex::new(None);
 
 /// From now on signals are for this job.
-pub(crate) fn listen_for(handle: &Handle) {
+pub(crate) fn listen_for(handle: &Handle, resumable: bool) {
     static LISTEN: Once = Once::new();
-    *RUNNING.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle.clone());
+    let running = Running { handle: handle.clone(), resumable };
+    *RUNNING.lock().unwrap_or_else(PoisonError::into_inner) = Some(running);
     LISTEN.call_once(|| {
         let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return };
         let listen = move || {
@@ -49,5 +57,17 @@ pub(crate) fn forget() {
 /// Cancels the running job, if there is one.
 pub(crate) fn cancel_running() -> bool {
     let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
-    running.as_ref().map(Handle::cancel).is_some()
+    running.as_ref().map(|running| running.handle.cancel()).is_some()
+}
+
+/// Whoever started this program is gone. A job that can be resumed just ends with the process, as
+/// by `kill -9`: to cancel it would end it for good. Any other is cancelled, which cleans up.
+pub(crate) fn parent_is_gone() {
+    let resumable = {
+        let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        running.as_ref().is_none_or(|running| running.resumable)
+    };
+    if resumable || !cancel_running() {
+        std::process::exit(1);
+    }
 }

@@ -1,6 +1,8 @@
 //! From operations to a stream graph, now that the runtime mode is known.
 
-use super::{Body, HasherFactory, Instance, Operation, OperationId, Plan, PlanRegistry, Upstream};
+use super::{
+    Body, HasherFactory, Instance, Operation, OperationId, Plan, PlanRegistry, SourceBody, Upstream,
+};
 use crate::error::{Error, Result};
 use weir_base::OperatorId;
 use weir_graph::{
@@ -76,7 +78,7 @@ impl Plan {
 fn resolve_mode(operations: &[Operation], wanted: RuntimeMode) -> Result<RuntimeMode> {
     let unbounded = operations
         .iter()
-        .find(|operation| matches!(operation.body, Body::Source { bounded: false, .. }));
+        .find(|operation| matches!(&operation.body, Body::Source(source) if !source.bounded));
     match (wanted, unbounded) {
         (RuntimeMode::Automatic, None) => Ok(RuntimeMode::Batch),
         (RuntimeMode::Automatic, Some(_)) => Ok(RuntimeMode::Streaming),
@@ -102,7 +104,8 @@ impl Builder {
                 self.connect(&inputs, node);
                 node
             }
-            Body::Source { coordinator, reader, bounded, serial } => {
+            Body::Source(source) => {
+                let SourceBody { coordinator, reader, bounded, serial } = *source;
                 let plain = super::Settings::default();
                 let hidden = self.add_node(
                     &format!("{name} (coordinator)"),
@@ -122,7 +125,7 @@ impl Builder {
                 self.add_edge(hidden, node, Some(Partitioning::Broadcast), None);
                 node
             }
-            Body::Aggregate { updates, finals, combined } => match combined {
+            Body::Aggregate(aggregate) => match aggregate.combined {
                 Some((combiner, merger, hasher)) if self.batch => {
                     let before = super::Settings::default();
                     let first = self.add_node(
@@ -143,7 +146,7 @@ impl Builder {
                     second
                 }
                 _ => {
-                    let instance = if self.batch { finals } else { updates };
+                    let instance = if self.batch { aggregate.finals } else { aggregate.updates };
                     let node = self.add_node(&name, instance, &settings, uid(""));
                     self.connect(&inputs, node);
                     node

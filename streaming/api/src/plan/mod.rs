@@ -82,14 +82,26 @@ pub(crate) enum Body {
     /// One operator.
     Single(Instance),
     /// A hidden coordinator and the readers it serves.
-    Source { coordinator: Instance, reader: Instance, bounded: bool, serial: bool },
+    Source(Box<SourceBody>),
     /// A keyed aggregate: updates in streaming mode; in batch mode combiner and merger where it
     /// combines, else finals.
-    Aggregate {
-        updates: Instance,
-        finals: Instance,
-        combined: Option<(Instance, Instance, HasherFactory)>,
-    },
+    Aggregate(Box<AggregateBody>),
+}
+
+/// A source.
+pub(crate) struct SourceBody {
+    pub coordinator: Instance,
+    pub reader: Instance,
+    pub bounded: bool,
+    pub serial: bool,
+}
+
+/// The shapes of a keyed aggregate.
+pub(crate) struct AggregateBody {
+    pub updates: Instance,
+    pub finals: Instance,
+    /// Combiner, merger, and the key function between them.
+    pub combined: Option<(Instance, Instance, HasherFactory)>,
 }
 
 /// A stream that an operation reads.

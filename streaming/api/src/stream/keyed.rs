@@ -3,7 +3,7 @@
 use crate::{
     environment::StreamExecutionEnvironment,
     error::Error,
-    plan::{Body, Instance, OutputType, SharedFn, Upstream, hasher_of},
+    plan::{AggregateBody, Body, Instance, OutputType, SharedFn, Upstream, hasher_of},
     stream::{
         AggregateFunction, DataStream, TumblingProcessingTimeWindows, WindowedStream,
         aggregations::{Aggregate, Fold, Reduce, extreme, sum},
@@ -93,11 +93,11 @@ where
             let hasher = hasher_of::<(K, A::Accumulator), K, _>(&by_key);
             (combiner, merger.with_states(states.clone()), hasher)
         });
-        let body = Body::Aggregate {
+        let body = Body::Aggregate(Box::new(AggregateBody {
             updates: updates.with_states(states.clone()),
             finals: finals.with_states(states),
             combined,
-        };
+        }));
         self.into_operation(name, body)
     }
 

@@ -1,98 +1,18 @@
 //! Exactly once: user code that fails at seeded moments changes nothing about the output.
 //!
-//! The source is the pacemaker: it emits a handful of lines between two barriers, so every run
-//! has many checkpoints and failures fall before, between and behind them, however fast the
-//! machine is.
+//! Every run has many checkpoints (see `paced`), so failures fall before, between and behind them.
 
+use crate::paced::PacedLines;
 use crate::support::{
-    Folder, as_line, assert_each_update_once, assert_final_counts, config, count_words,
-    split_words, text, within_patience,
+    Folder, as_line, assert_each_update_once, assert_final_counts, config, count, count_words, env,
+    read_output, split_words, text, updates_by_word, within_patience,
 };
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
 };
-use weir::{
-    Collector, JobExecutionResult, ReaderContext, Source, SourcePoll, SourceReader,
-    StreamExecutionEnvironment, TaskResult, Text, UserResult,
-};
+use weir::{JobExecutionResult, StreamExecutionEnvironment, UserResult};
 use weir_base::SeededRng;
-
-/// Lines emitted between two barriers, per reader.
-const LINES_PER_CHECKPOINT: usize = 40;
-
-/// A source of lines that waits for a barrier after every few of them.
-struct PacedLines {
-    lines: Arc<Vec<String>>,
-}
-
-struct PacedReader {
-    lines: Arc<Vec<String>>,
-    /// Next line and the one behind the last.
-    splits: Vec<(usize, usize)>,
-    /// What may still be emitted before the next barrier; refilled by `splits`.
-    allowance: AtomicU64,
-}
-
-impl Source for PacedLines {
-    type Item = Text;
-    type Split = (usize, usize);
-
-    fn name(&self) -> String {
-        "Paced Lines".to_owned()
-    }
-
-    fn is_bounded(&self) -> bool {
-        true
-    }
-
-    fn specification(&self) -> TaskResult<Vec<u8>> {
-        Ok(Vec::new())
-    }
-
-    fn enumerate(&self, parallelism: u32) -> TaskResult<Vec<Vec<(usize, usize)>>> {
-        let readers = parallelism as usize;
-        let bound = |index| self.lines.len() * index / readers;
-        Ok((0..readers).map(|index| vec![(bound(index), bound(index + 1))]).collect())
-    }
-
-    fn reader(
-        &self,
-        _: ReaderContext,
-    ) -> TaskResult<Box<dyn SourceReader<Item = Text, Split = (usize, usize)>>> {
-        let allowance = AtomicU64::new(LINES_PER_CHECKPOINT as u64);
-        Ok(Box::new(PacedReader { lines: Arc::clone(&self.lines), splits: Vec::new(), allowance }))
-    }
-}
-
-impl SourceReader for PacedReader {
-    type Item = Text;
-    type Split = (usize, usize);
-
-    fn add_splits(&mut self, splits: Vec<(usize, usize)>) -> TaskResult<()> {
-        self.splits.extend(splits);
-        Ok(())
-    }
-
-    fn poll_batch(&mut self, _: usize, out: &mut Collector<Text>) -> TaskResult<SourcePoll> {
-        let Some((next, end)) = self.splits.last_mut() else { return Ok(SourcePoll::End) };
-        let allowed = self.allowance.swap(0, Ordering::Relaxed) as usize;
-        let stop = (*next + allowed).min(*end);
-        out.extend(self.lines[*next..stop].iter().map(|line| Text::from(line.as_str())));
-        *next = stop;
-        if next == end {
-            self.splits.pop();
-            return Ok(SourcePoll::More);
-        }
-        // The task looks again behind every barrier.
-        Ok(SourcePoll::Pending(None))
-    }
-
-    fn splits(&self) -> TaskResult<Vec<(usize, usize)>> {
-        self.allowance.store(LINES_PER_CHECKPOINT as u64, Ordering::Relaxed);
-        Ok(self.splits.clone())
-    }
-}
 
 /// Where user code fails.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -199,7 +119,12 @@ impl Case {
         assert_eq!(folder.names(), left, "nothing is left in progress");
     }
 
-    fn execute(&self, folder: &Folder, lines: Vec<String>, mishaps: &Mishaps) -> JobExecutionResult {
+    fn execute(
+        &self,
+        folder: &Folder,
+        lines: Vec<String>,
+        mishaps: &Mishaps,
+    ) -> JobExecutionResult {
         let mut settings = vec![
             ("parallelism.default", self.parallelism.to_string()),
             ("weir.local.task-hosts", self.task_hosts.to_string()),
@@ -219,7 +144,7 @@ impl Case {
         let key = mishaps.at(Place::Key, self.place);
         let after = mishaps.at(Place::AfterCounting, self.place);
         let sink = mishaps.at(Place::Sink, self.place);
-        let words = env.from_source(PacedLines { lines: Arc::new(lines) }).flat_map(split_words);
+        let words = env.from_source(PacedLines::new(lines)).flat_map(split_words);
         let words = match self.kind {
             Kind::Panic => words
                 .map(move |word| {
@@ -312,6 +237,37 @@ fn panics_leave_no_trace_in_batch_mode() {
             let seed = 200 + u64::from(parallelism);
             let case = Case::streaming(seed, parallelism, Place::BeforeKeying);
             Case { mode: "BATCH", task_hosts, ..case }.run();
+        }
+    });
+}
+
+#[test]
+fn a_job_that_fails_for_good_shows_only_what_was_committed() {
+    within_patience(|| {
+        for parallelism in [1, 2] {
+            let folder = Folder::new();
+            let lines = text(300, 1_200);
+            let expected = count_words(&lines);
+            let words: u64 = expected.values().sum();
+            let env = env([
+                ("parallelism.default", parallelism.to_string()),
+                ("execution.checkpointing.interval", "10 ms".to_owned()),
+                ("restart-strategy.type", "none".to_owned()),
+            ]);
+            let calls = AtomicU64::new(0);
+            count(env.from_source(PacedLines::new(lines))).write_as_text_with(
+                folder.path("counts"),
+                move |counted, out| {
+                    assert_ne!(calls.fetch_add(1, Ordering::Relaxed), words * 2 / 3, "too many");
+                    as_line(counted, out);
+                },
+            );
+            let error = env.execute("fails late").expect_err("it fails");
+            assert_eq!(error.code(), "WEIR-TASK-0001", "{error}");
+            for (word, counts) in updates_by_word(&read_output(&folder.path("counts"))) {
+                assert!((1..).zip(&counts).all(|(n, count)| n == *count), "{word}: {counts:?}");
+                assert!(counts.len() as u64 <= expected[&word]);
+            }
         }
     });
 }

@@ -44,17 +44,11 @@ fn parallelism_of_operator_beats_environment_beats_configuration() {
 
         let env = configured();
         plan(&env);
-        check_tasks(
-            &env,
-            &[("Source: Sequence Source", 2), ("own", 4), ("Sink: Discard", 2)],
-        );
+        check_tasks(&env, &[("Source: Sequence Source", 2), ("own", 4), ("Sink: Discard", 2)]);
         let env = configured();
         env.set_parallelism(3);
         plan(&env);
-        check_tasks(
-            &env,
-            &[("Source: Sequence Source", 3), ("own", 4), ("Sink: Discard", 3)],
-        );
+        check_tasks(&env, &[("Source: Sequence Source", 3), ("own", 4), ("Sink: Discard", 3)]);
     });
 }
 
@@ -148,7 +142,7 @@ fn bad_parallelisms_are_refused() {
         refused(env.execute("bad"), code, &[part]);
     }
     let mut config = config([("parallelism.default", 1)]);
-    let zero = config.set(&weir::keys::PARALLELISM_DEFAULT, 0).err().expect("refused");
+    let zero = config.set(&weir::keys::PARALLELISM_DEFAULT, 0).expect_err("refused");
     assert_eq!(zero.code(), "WEIR-CFG-0002", "{zero}");
 }
 
@@ -167,7 +161,10 @@ fn a_parallelism_up_to_max_parallelism_runs() {
         env.set_max_parallelism(8);
         let sums = env.sequence(1, 1000).key_by(|n| *n % 50).sum(|n| n);
         sums.discard();
-        assert_eq!(env.execute("as many as key groups").expect("it runs").operators[1].records_out, 1000);
+        assert_eq!(
+            env.execute("as many as key groups").expect("it runs").operators[1].records_out,
+            1000
+        );
     });
 }
 

@@ -1,11 +1,16 @@
 //! Whole jobs through the public API: what an author writes, run to its end and checked against a
 //! count made without the engine.
 
+mod paced;
 mod support;
 
+mod bad_input;
 mod cancel;
 mod exactly_once;
 mod failures;
+mod files;
 mod graphs;
+mod resume;
+mod sockets;
 mod streams;
 mod word_count;

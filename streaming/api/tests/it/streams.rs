@@ -69,8 +69,7 @@ fn assert_same(found: &[String], expected: &[String], what: &str) {
 }
 
 fn sorted<T: std::fmt::Debug>(records: impl IntoIterator<Item = T>) -> Vec<String> {
-    let mut lines: Vec<String> =
-        records.into_iter().map(|record| format!("{record:?}")).collect();
+    let mut lines: Vec<String> = records.into_iter().map(|record| format!("{record:?}")).collect();
     lines.sort();
     lines
 }
@@ -137,11 +136,14 @@ fn aggregates_of_a_batch_emit_each_key_once() {
         });
         assert_same(&reduced, &by_key(|numbers| numbers.iter().fold(0, |a, b| a ^ b)), "reduced");
         let folded = results_everywhere("BATCH", |env| {
-            keyed(env).key_by(|r| r.0).fold((0, Vec::new()), |all: &mut (u64, Vec<u64>), (key, n)| {
-                all.0 = key;
-                all.1.push(n);
-                all.1.sort_unstable();
-            })
+            keyed(env).key_by(|r| r.0).fold(
+                (0, Vec::new()),
+                |all: &mut (u64, Vec<u64>), (key, n)| {
+                    all.0 = key;
+                    all.1.push(n);
+                    all.1.sort_unstable();
+                },
+            )
         });
         assert_same(&folded, &by_key(<[u64]>::to_vec), "folded");
         let mean = results_everywhere("BATCH", |env| keyed(env).key_by(|r| r.0).aggregate(Mean));
@@ -259,10 +261,7 @@ impl ProcessFunction for Where {
 }
 
 /// The numbers that each subtask of a stage sees behind a partitioning.
-fn seen_behind(
-    hosts: &str,
-    partition: fn(DataStream<u64>) -> DataStream<u64>,
-) -> [Vec<u64>; 3] {
+fn seen_behind(hosts: &str, partition: fn(DataStream<u64>) -> DataStream<u64>) -> [Vec<u64>; 3] {
     let settings = [("parallelism.default", "3"), ("weir.local.task-hosts", hosts)];
     let lines = results(&settings, |env| {
         partition(env.sequence(0, NUMBERS - 1).start_new_chain()).process(Where::default())
@@ -283,17 +282,19 @@ fn partitionings_lead_records_where_they_say() {
     within_patience(|| {
         let all: Vec<u64> = (0..NUMBERS).collect();
         for hosts in ["1", "2", "3"] {
-            assert_eq!(seen_behind(hosts, DataStream::broadcast), [all.clone(), all.clone(), all.clone()]);
+            assert_eq!(
+                seen_behind(hosts, DataStream::broadcast),
+                [all.clone(), all.clone(), all.clone()]
+            );
             assert_eq!(seen_behind(hosts, DataStream::global), [all.clone(), vec![], vec![]]);
 
             // The sequence is dealt in ranges.
             let forward = seen_behind(hosts, DataStream::forward);
             assert_eq!(forward.concat(), all, "each range on its own subtask, in order");
 
-            for partition in [
-                DataStream::rebalance as fn(_) -> _,
-                |stream: DataStream<u64>| stream.key_by(|n| *n).into_stream(),
-            ] {
+            for partition in [DataStream::rebalance as fn(_) -> _, |stream: DataStream<u64>| {
+                stream.key_by(|n| *n).into_stream()
+            }] {
                 let seen = seen_behind(hosts, partition);
                 assert!(seen.iter().all(|numbers| numbers.len() > 500), "all subtasks work");
                 let mut together = seen.concat();
@@ -346,7 +347,7 @@ enum Event {
 fn event(n: u64) -> Event {
     match n % 4 {
         0 => Event::Opened,
-        1 => Event::Renamed(format!("n{n}"), (n % 3 == 0).then(|| "ü".repeat(n as usize % 50))),
+        1 => Event::Renamed(format!("n{n}"), (n.is_multiple_of(3)).then(|| "ü".repeat(n as usize % 50))),
         2 => Event::Moved { path: vec!["x".to_owned(); n as usize % 7], at: (-(n as i64), 0.5) },
         _ => Event::Nested(Box::new(event(n / 4))),
     }
@@ -370,9 +371,12 @@ fn large_records_cross_hosts() {
         let expected = sorted(sizes.map(|size: usize| (size, size as u64 * 120)));
         let found = results_everywhere("STREAMING", |env| {
             let texts = env.from_elements(sizes).map(|size| (size, "x".repeat(size))).seal();
-            texts.rebalance().map(|(size, text): (usize, String)| {
-                (size, text.bytes().map(u64::from).sum::<u64>())
-            }).seal()
+            texts
+                .rebalance()
+                .map(|(size, text): (usize, String)| {
+                    (size, text.bytes().map(u64::from).sum::<u64>())
+                })
+                .seal()
         });
         assert_same(&found, &expected, "sizes");
     });

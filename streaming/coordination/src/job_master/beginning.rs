@@ -70,6 +70,7 @@ impl JobMaster {
         self.set_status(now, JobStatus::Created, None, out);
         self.tasks = Tasks::planned(&self.graph, attempt, now.wall);
         let restore = self.checkpoints.last();
+        self.restoring = restore.is_some();
         for deployment in deployment::deployments(&self.graph, attempt, restore) {
             self.tasks.set(deployment.task, State::Deploying, now.wall);
             out.push(Effect::Deploy(Box::new(deployment)));
@@ -93,7 +94,7 @@ impl JobMaster {
             }
             Settled::Lost(failure) => {
                 self.failover.remember(now, &failure);
-                self.stop(now, Goal::GiveUpLog(failure), out);
+                self.stop(now, Goal::FailOffRecord(failure), out);
             }
             Settled::Open => {}
         }

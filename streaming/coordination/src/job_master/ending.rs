@@ -34,7 +34,7 @@ impl JobMaster {
     pub(super) fn stop(&mut self, now: Now, goal: Goal, out: &mut Vec<Effect>) {
         let (status, failure) = match &goal {
             Goal::Restart(_) => (JobStatus::Restarting, None),
-            Goal::Fail(failure) | Goal::GiveUpLog(failure) => {
+            Goal::Fail(failure) | Goal::FailOffRecord(failure) => {
                 (JobStatus::Failing, Some(failure.clone()))
             }
             Goal::Cancel => (JobStatus::Cancelling, None),
@@ -82,15 +82,24 @@ impl JobMaster {
                     self.stop_as(now, Goal::Restart(at), status, Some(failure), out);
                     self.confirm_leadership(out);
                 }
-                Verdict::GiveUp => self.stop(now, Goal::Fail(failure), out),
+                Verdict::GiveUp => self.stop(now, self.failed(failure), out),
             },
             // What came up while stopping is mostly a consequence; but this no retry mends.
             Phase::Stopping { goal: Goal::Restart(_), .. }
                 if failure.origin == FailureOrigin::Permanent =>
             {
-                self.stop(now, Goal::Fail(failure), out);
+                self.stop(now, self.failed(failure), out);
             }
             _ => {}
+        }
+    }
+
+    /// How the job ends by a failure.
+    fn failed(&self, failure: Failure) -> Goal {
+        if self.restoring && failure.origin == FailureOrigin::Permanent {
+            Goal::FailOffRecord(failure)
+        } else {
+            Goal::Fail(failure)
         }
     }
 
@@ -119,7 +128,9 @@ impl JobMaster {
             Goal::Suspend(failure) => {
                 self.terminate(now, JobStatus::Suspended, Some(failure), out);
             }
-            Goal::GiveUpLog(failure) => self.terminate(now, JobStatus::Failed, Some(failure), out),
+            Goal::FailOffRecord(failure) => {
+                self.terminate(now, JobStatus::Failed, Some(failure), out)
+            }
         }
     }
 

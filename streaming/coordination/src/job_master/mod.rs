@@ -18,6 +18,8 @@
 //!   record of a completed checkpoint is still under way, which a restore would miss.
 //! - Execution attempts are `epoch << 32 | deployment`, checkpoint ids are set aside in the log
 //!   before use; neither is ever used twice.
+//! - What fails while a checkpoint is restored, and no retry mends, ends the job off the record: the
+//!   checkpoint is still good for a next start, when people have mended what was in its way.
 //! - The job ends once: the last effect is [`Effect::Terminated`], and it is silent after it.
 //!
 //! **Two new masters.** Both may read the same log and write the same first record. Whoever meets
@@ -71,6 +73,8 @@ pub struct JobMaster {
     checkpoints: Checkpoints,
     failover: Failover,
     data_end: DataEnd,
+    /// The current deployment restores a checkpoint and has not run yet.
+    restoring: bool,
     cancel_requested: bool,
 }
 
@@ -106,8 +110,9 @@ enum Goal {
     Cancel,
     /// End without a record: the log belongs to another master.
     Suspend(Failure),
-    /// End without a record: the log cannot be written.
-    GiveUpLog(Failure),
+    /// End with this failure but without a record: the log cannot be written, or what it says
+    /// cannot be restored. Once that is mended, the job goes on from its log.
+    FailOffRecord(Failure),
 }
 
 /// How far the end of the data has been dealt with.
@@ -144,6 +149,7 @@ impl JobMaster {
             checkpoints,
             failover,
             data_end: DataEnd::Open,
+            restoring: false,
             cancel_requested: false,
         }
     }

@@ -109,6 +109,7 @@ impl JobMaster {
         }
         if self.status == JobStatus::Created {
             self.set_status(now, JobStatus::Running, None, out);
+            self.restoring = false;
             self.checkpoints.start(now.monotonic);
         }
         match self.data_end {

@@ -1,6 +1,7 @@
 //! The task core: everything a task does between two waits, as a machine stepped by hand.
 //!
-//! No thread, no clock, no socket: elements, commands and the time are handed in, outputs leave
+//! No thread, no socket, and no clock but the one that measures how long a call takes, to size the
+//! next: elements, commands and the time are handed in, outputs leave
 //! through the writers, and what the outside must know is gathered as [`TaskEvent`]s. The runner
 //! is the loop around it; tests and the simulator step it themselves.
 
@@ -155,7 +156,7 @@ impl TaskCore {
             Element::EndOfInput => {
                 let outcome = self.gate.on_end_of_input(channel);
                 self.apply(outcome, now)?;
-                if self.gate.all_input_ended() { self.end_input() } else { Ok(()) }
+                if self.gate.all_input_ended() { self.finish_input() } else { Ok(()) }
             }
         }
     }
@@ -218,10 +219,10 @@ impl TaskCore {
         }
     }
 
-    /// A task without inputs ends: nothing follows its data.
+    /// Nothing follows the data: the end of all inputs, or what a task without inputs is told.
     pub fn finish_input(&mut self) -> Result<()> {
         match self.phase {
-            Phase::Running => Err(Error::internal("told to finish before its data has ended")),
+            Phase::Running => Err(Error::internal("its input ends before its data has ended")),
             Phase::DataEnded => self.end_input(),
             Phase::InputEnded => Ok(()),
         }

@@ -97,6 +97,57 @@ fn a_permanent_failure_ends_the_job_even_while_it_restarts() {
     );
 }
 
+/// Recorded as failed, the job could not be resumed when the damage has been mended.
+#[test]
+fn a_checkpoint_that_cannot_be_restored_ends_the_job_off_the_record() {
+    let completed = "> at 1000
+         trigger c1 0/0#1.1
+         > ack c1 all
+         append 1: completed c1
+         > appended
+         complete c1 0/0#1.1
+         complete c1 1/0#1.1
+         > crash
+         > start
+         status Initializing
+         append 2: epoch 2 from c65
+         > appended
+         status Created
+         deploy 1/0#2.1 from c1-1-0
+         deploy 0/0#2.1 from c1-0-0";
+    check(&format!(
+        "{completed}
+         > running 0/0
+         > fails 1/0 permanent
+         status Failing (boom in sink (1/1))
+         cancel 0/0#2.1
+         > canceled 0/0
+         status Failed (boom in sink (1/1))
+         terminated Failed restarts 0 completed 0 last c1 (boom in sink (1/1))"
+    ));
+    check(&format!(
+        "{completed}
+         > fails 0/0
+         status Restarting (boom in source (1/1))
+         cancel 1/0#2.1
+         append 3: reserved below c129
+         > fails 1/0 permanent
+         status Failing (boom in sink (1/1))
+         status Failed (boom in sink (1/1))
+         terminated Failed restarts 1 completed 0 last c1 (boom in sink (1/1))"
+    ));
+    check(&format!(
+        "{completed}
+         > running all
+         status Running
+         > fails 1/0 permanent
+         status Failing (boom in sink (1/1))
+         cancel 0/0#2.1
+         > canceled 0/0
+         append 3: ended Failed restarts 0 completed 0 last c1 (boom in sink (1/1))"
+    ));
+}
+
 #[test]
 fn without_a_restart_strategy_the_first_failure_ends_the_job() {
     let mut settings = settings();

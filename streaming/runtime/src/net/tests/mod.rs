@@ -72,13 +72,24 @@ fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// The next thing in the inbox; its own waits may end early.
+fn take_queued(inbox: &Inbox) -> QueuedElement {
+    let (start, control) = (Instant::now(), TaskControl::new());
+    loop {
+        match inbox.wait(&control, Some(LIMIT)) {
+            Received::Element(0, queued) => return queued,
+            Received::Nothing if start.elapsed() < LIMIT => {}
+            other => panic!("expected an element, got {other:?}"),
+        }
+    }
+}
+
 fn take(inbox: &Inbox) -> Element {
-    match inbox.wait(&TaskControl::new(), Some(LIMIT)) {
-        Received::Element(0, QueuedElement::Element(element)) => element,
-        Received::Element(0, QueuedElement::Encoded(delivery)) => {
+    match take_queued(inbox) {
+        QueuedElement::Element(element) => element,
+        QueuedElement::Encoded(delivery) => {
             Element::Batch(delivery.decode(&TypedPayload::<u64>::new()).unwrap())
         }
-        other => panic!("expected an element, got {other:?}"),
     }
 }
 
