@@ -5,8 +5,8 @@
 //! | another protocol version, or no messages | | problem 0005, 01xx |
 //! | | ended by a signal | problem 0009 |
 //! | no hello | | problem 0003 |
-//! | a failed job | ended with an exit code | told: it has printed its error |
-//! | no failed job | ended with an exit code | problem 0008 |
+//! | a failed or cancelled job | ended with an exit code | told: it has printed its error |
+//! | no such job | ended with an exit code | problem 0008 |
 //! | no job | ended well | problem 0004 |
 //! | a job | ended well | success |
 
@@ -43,7 +43,11 @@ pub struct Plan<'a> {
 /// Judges a program in role local.
 pub fn of_run(executable: &Path, transcript: &Transcript) -> Verdict {
     let told = |wanted: fn(&JobMessage) -> bool| transcript.messages.iter().any(wanted);
-    let failed = told(|message| matches!(message, JobMessage::Failed { .. }));
+    let failed = told(|message| match message {
+        JobMessage::Failed { .. } => true,
+        JobMessage::Finished { status, .. } => status != "FINISHED",
+        _ => false,
+    });
     let had_a_job = failed || told(|message| matches!(message, JobMessage::Submitted { .. }));
     let verdict = sound(executable, transcript).and_then(|()| match transcript.status.code() {
         Some(0) if had_a_job => Ok(Verdict::Success),

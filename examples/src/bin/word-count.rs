@@ -29,20 +29,23 @@ struct Arguments {
 fn main() -> weir::Result<()> {
     let arguments = Arguments::parse();
     let env = StreamExecutionEnvironment::new()?;
-    let panics = arguments.panics_per_million.unwrap_or(0);
 
-    let counts = env
+    let words = env
         .read_text_file(arguments.input)
         .flat_map(|line: Text, out: &mut Collector<(Text, u64)>| {
             out.extend(line.words().map(|word| (word, 1)));
         })
-        .map(move |counted| {
-            fail_sometimes(panics);
-            counted
-        })
-        .key_by(|(word, _)| word.clone())
-        .sum(|(_, count)| count)
-        .uid("count");
+        .seal();
+    let words = match arguments.panics_per_million {
+        Some(rate) => words
+            .map(move |counted| {
+                fail_sometimes(rate);
+                counted
+            })
+            .seal(),
+        None => words,
+    };
+    let counts = words.key_by(|(word, _)| word.clone()).sum(|(_, count)| count).uid("count");
 
     match arguments.output {
         Some(path) => counts.write_as_text_with(path, line),
@@ -64,7 +67,7 @@ fn fail_sometimes(per_million: u64) {
         collections::hash_map::RandomState,
         hash::{BuildHasher, Hasher},
     };
-    if per_million > 0 && RandomState::new().build_hasher().finish() % 1_000_000 < per_million {
+    if RandomState::new().build_hasher().finish() % 1_000_000 < per_million {
         panic!("a defect that shows now and then");
     }
 }

@@ -20,6 +20,7 @@ use weir_config::{Config, keys};
 use weir_coordination::JobStatus;
 use weir_graph::{JobGraph, TaskId};
 use weir_job_master::Handle;
+use weir_operators::sink::screen;
 use weir_protocol::job_executable::{BackpressureLevel, JobMessage, OperatorProgress};
 use weir_runtime::{control::TimeSpent, metrics::backpressure_ratio};
 
@@ -65,7 +66,6 @@ impl Reporter {
             launched: launched.clone(),
             handle: handle.clone(),
             style,
-            drawn_lines: 0,
             last: BTreeMap::new(),
             last_counts: BTreeMap::new(),
             last_at: Instant::now(),
@@ -93,7 +93,6 @@ struct Watch {
     launched: Launched,
     handle: Handle,
     style: Style,
-    drawn_lines: usize,
     last: BTreeMap<TaskId, TimeSpent>,
     last_counts: BTreeMap<usize, u64>,
     last_at: Instant,
@@ -126,9 +125,9 @@ impl Watch {
     }
 
     /// A line that stays.
-    fn note(&mut self, line: &str) {
+    fn note(&self, line: &str) {
+        screen::redraw("");
         let _ = writeln!(std::io::stderr(), "{line}");
-        self.drawn_lines = 0;
     }
 
     fn sample(&mut self) -> Vec<OperatorProgress> {
@@ -169,13 +168,10 @@ impl Watch {
         worst
     }
 
-    fn show(&mut self, rows: &[OperatorProgress]) {
+    fn show(&self, rows: &[OperatorProgress]) {
         let mut text = String::new();
         match self.style {
             Style::Terminal => {
-                if self.drawn_lines > 0 {
-                    let _ = write!(text, "\x1b[{}A\x1b[J", self.drawn_lines);
-                }
                 let _ = writeln!(
                     text,
                     "{:<44} {:>4} {:>14} {:>14} {:>12}  BACKPRESSURE",
@@ -194,7 +190,7 @@ impl Watch {
                         row.backpressure_ratio
                     );
                 }
-                self.drawn_lines = rows.len() + 1;
+                screen::redraw(&text);
             }
             Style::Lines => {
                 for row in rows {
@@ -210,10 +206,10 @@ impl Watch {
                         row.backpressure_ratio
                     );
                 }
+                // Whoever closed standard error does not want to see this.
+                let _ = std::io::stderr().write_all(text.as_bytes());
             }
         }
-        // Whoever closed standard error does not want to see this.
-        let _ = std::io::stderr().write_all(text.as_bytes());
     }
 }
 
