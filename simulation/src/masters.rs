@@ -278,8 +278,14 @@ impl World {
         }
         self.masters.slots[master].machine = None;
         let code = outcome.failure.as_ref().map_or("", |failure| failure.code.as_str());
-        // Not the end of the job: superseded, refused because it had ended, or without its log.
-        let is_end = !matches!(code, "WEIR-JOB-0003" | "WEIR-JOB-0004" | "WEIR-JOB-0005");
+        // Not the end of the job: superseded, refused because it had ended, without its log, or
+        // stopped by something permanent while a checkpoint was restored, which is still good.
+        let refused = matches!(code, "WEIR-JOB-0003" | "WEIR-JOB-0004" | "WEIR-JOB-0005");
+        let origin = outcome.failure.as_ref().map(|failure| failure.origin);
+        let off_record = origin == Some(FailureOrigin::Permanent)
+            && outcome.last_checkpoint.is_some()
+            && !self.log.has_ended();
+        let is_end = !refused && !off_record;
         if is_end {
             if !self.log.has_ended() {
                 self.oracle.broken(format!("master {master} ended the job without a record"));

@@ -15,6 +15,9 @@ pub struct Seeds {
     /// The first seed; the others follow it by one
     #[arg(long, value_name = "S")]
     first_seed: Option<u64>,
+    /// Print every event: to replay a failing seed
+    #[arg(long)]
+    trace: bool,
 }
 
 /// Builds the simulator, runs it, and passes its exit code on.
@@ -28,7 +31,8 @@ pub fn run(seeds: &Seeds) -> Result<ExitCode> {
 fn arguments(seeds: &Seeds) -> Vec<String> {
     let count = seeds.seeds.map(|count| format!("--seeds={count}"));
     let first = seeds.first_seed.map(|seed| format!("--first-seed={seed}"));
-    count.into_iter().chain(first).collect()
+    let trace = seeds.trace.then(|| "--trace".to_owned());
+    count.into_iter().chain(first).chain(trace).collect()
 }
 
 #[cfg(test)]
@@ -37,9 +41,9 @@ mod tests {
 
     #[test]
     fn only_given_numbers_are_passed_on() {
-        let all = Seeds { seeds: Some(1000), first_seed: Some(7) };
-        assert_eq!(arguments(&all), ["--seeds=1000", "--first-seed=7"]);
-        let none = Seeds { seeds: None, first_seed: None };
+        let all = Seeds { seeds: Some(1000), first_seed: Some(7), trace: true };
+        assert_eq!(arguments(&all), ["--seeds=1000", "--first-seed=7", "--trace"]);
+        let none = Seeds { seeds: None, first_seed: None, trace: false };
         assert!(arguments(&none).is_empty());
     }
 }
