@@ -113,6 +113,19 @@ fn panics_do_not_show_in_the_output() {
 }
 
 #[test]
+fn panics_end_a_job_that_does_not_restart() {
+    let folder = Folder::new();
+    let input = folder.file("input", &documents(10));
+    let mut command = word_count(&input, &folder.path("out"), &[]);
+    let output = finish(command.args(["--panics-per-million", "1000000"]));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("a defect that shows now and then"), "{stderr}");
+    assert!(stderr.contains("[WEIR-TASK-0001]"), "{stderr}");
+    assert_eq!(folder.names(), ["input"]);
+}
+
+#[test]
 fn a_killed_word_count_goes_on_from_its_checkpoint() {
     let folder = Folder::new();
     let input = folder.file("input", &documents(150_000));

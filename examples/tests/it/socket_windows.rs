@@ -15,6 +15,7 @@ fn words_of_a_socket_are_counted_in_windows() {
     let mut command =
         command(env!("CARGO_BIN_EXE_socket-window-word-count"), &[("parallelism.default", "2")]);
     command.args(["--hostname", "127.0.0.1", "--port", &port]).stdout(Stdio::piped());
+    command.stderr(Stdio::null());
     let mut watched = Watched(Some(command.spawn().expect("it starts")));
     let stdout = watched.child().stdout.take().expect("piped");
     let mut lines = BufReader::new(stdout).lines().map(|line| line.expect("text"));

@@ -18,6 +18,7 @@ use std::{
     marker::PhantomData,
     ops::Range,
 };
+use weir_base::invariant;
 
 /// Records a batch holds before it is closed.
 pub const MAX_RECORDS: usize = 1024;
@@ -232,6 +233,13 @@ impl Batch {
         self
     }
 
+    /// Without the hashes: for whoever passes records on that were keyed for itself.
+    #[must_use]
+    pub fn without_key_hashes(mut self) -> Self {
+        self.key_hashes.take().into_iter().for_each(vec_pool::give);
+        self
+    }
+
     /// With each record's event time.
     #[must_use]
     pub fn with_timestamps(mut self, timestamps: Vec<Timestamp>) -> Self {
@@ -404,6 +412,12 @@ impl BatchBuilder {
         self.timestamps.extend(batch.timestamps.into_iter().flatten());
         self.key_hashes.extend(batch.key_hashes.into_iter().flatten());
         self.weights.extend(batch.weights.into_iter().flatten());
+        let len = self.len();
+        let fits = |column: usize| column == 0 || column == len;
+        invariant!(
+            fits(self.timestamps.len()) && fits(self.key_hashes.len()) && fits(self.weights.len()),
+            "batches with and without a column are joined"
+        );
     }
 
     /// Takes what has been gathered; `None` if there is nothing.

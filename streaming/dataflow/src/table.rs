@@ -185,9 +185,14 @@ impl<K: Key, V: Record> KeyedTable<K, V> {
         let last = self.entries.len() - 1;
         if position != last {
             // The last entry moves into the gap: the cursor may have passed the gap already.
-            self.touch_moved(last);
+            self.touch(last);
             let moved_slot = self.slot_of_position(last);
             self.slots[moved_slot] = (self.slots[moved_slot] >> 32 << 32) | (position as u64 + 1);
+        }
+        if let Some(snapshot) = &mut self.snapshot {
+            // Both entries are in the snapshot if they belong there; what was appended since the
+            // mark never does, so the end may come down with the table.
+            snapshot.end = snapshot.end.min(last);
         }
         Some(self.entries.swap_remove(position).value)
     }
@@ -333,16 +338,6 @@ impl<K: Key, V: Record> KeyedTable<K, V> {
             snapshot.encode(&self.entries[position]);
         }
         self.entries[position].epoch = self.epoch;
-    }
-
-    /// Prepares an entry for a move to another position.
-    fn touch_moved(&mut self, position: usize) {
-        self.touch(position);
-        if let Some(snapshot) = &mut self.snapshot {
-            // Entries at and behind the new end were marked but have moved; the ones appended
-            // since never belonged to the snapshot.
-            snapshot.end = snapshot.end.min(position);
-        }
     }
 }
 
@@ -502,6 +497,23 @@ mod tests {
                 }
             }
             assert_eq!(restored(&table.take_snapshot()), expected, "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn a_table_that_is_emptied_while_its_snapshot_is_encoded_keeps_the_snapshot_whole() {
+        for from_the_end in [false, true] {
+            let mut table = KeyedTable::new();
+            (0..100).for_each(|key| add(&mut table, key, key));
+            let expected = content(&table);
+            table.mark(ALL, 128);
+            table.encode_slice(10).unwrap();
+            for i in 0..100u64 {
+                let key = if from_the_end { 99 - i } else { i };
+                assert_eq!(table.remove(hash_key(&key).unwrap(), &key), Some(key));
+            }
+            while !table.encode_slice(10).unwrap() {}
+            assert_eq!(restored(&table.take_snapshot()), expected);
         }
     }
 

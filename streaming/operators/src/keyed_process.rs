@@ -1,6 +1,6 @@
 //! Keyed process functions: an author's own operator with keyed state and timers.
 //!
-//! State: the tables the function declares, and its processing-time timers (`timers`). At a
+//! State: the tables the function declares, and its processing-time timers (`weir.timers`). At a
 //! barrier tables are marked like any other; at the end of data timers that have not fired are
 //! dropped, as in Flink. Cost per record: the function, and one probe per state access.
 
@@ -17,7 +17,11 @@ use weir_dataflow::{
 };
 use weir_graph::{StateDeclaration, StateKind};
 
-const TIMERS: &str = "timers";
+/// Name of the timers' state; no name of an author's state may be the same.
+const TIMERS: &str = "weir.timers";
+
+/// Timers fired per call, so that a barrier or a cancel never waits for all that are due.
+const MAX_FIRED: usize = 1024;
 
 /// A function with keyed state. Each subtask works on a clone of the one that was handed over.
 pub trait KeyedProcessFunction: Clone + Send + 'static {
@@ -225,7 +229,7 @@ impl<K: Key> KeyedContext<'_, K> {
 
     /// Takes a timer back.
     pub fn delete_processing_time_timer(&mut self, timestamp: Timestamp) {
-        self.timers.delete(self.hash, self.key, timestamp);
+        self.timers.take_back(self.hash, self.key, timestamp);
     }
 }
 
@@ -233,6 +237,16 @@ impl<K: Key> KeyedContext<'_, K> {
 struct Timers<K> {
     by_key: KeyedTable<K, BTreeSet<Timestamp>>,
     due: BTreeMap<Timestamp, Vec<K>>,
+    /// Timers in the table.
+    live: usize,
+    /// Timers that were taken back but are still in the queue.
+    stale: usize,
+}
+
+impl<K: Key> Default for Timers<K> {
+    fn default() -> Self {
+        Self { by_key: KeyedTable::new(), due: BTreeMap::new(), live: 0, stale: 0 }
+    }
 }
 
 impl<K: Key> Timers<K> {
@@ -240,6 +254,7 @@ impl<K: Key> Timers<K> {
         let new =
             self.by_key.upsert(hash, key.clone(), BTreeSet::new, |timers| timers.insert(timestamp));
         if new {
+            self.live += 1;
             self.due.entry(timestamp).or_default().push(key.clone());
         }
     }
@@ -256,12 +271,30 @@ impl<K: Key> Timers<K> {
         if empty {
             self.by_key.remove(hash, key);
         }
+        self.live -= 1;
         true
     }
 
+    /// Takes a timer back. The queue is searched only when most of it is stale.
+    fn take_back(&mut self, hash: u64, key: &K, timestamp: Timestamp) {
+        if self.delete(hash, key, timestamp) {
+            self.stale += 1;
+            if self.stale > self.live + MAX_FIRED {
+                self.rebuild();
+            }
+        }
+    }
+
+    fn clear(&mut self) {
+        *self = Self::default();
+    }
+
     fn rebuild(&mut self) {
+        self.due.clear();
+        (self.live, self.stale) = (0, 0);
         for (key, timers) in self.by_key.iter() {
             for timestamp in timers {
+                self.live += 1;
                 self.due.entry(*timestamp).or_default().push(key.clone());
             }
         }
@@ -288,7 +321,7 @@ impl<P: KeyedProcessFunction, F: FnMut(&P::In) -> P::Key + Send> KeyedProcess<P,
             key_of,
             names: states.declarations.into_iter().map(|state| state.name).collect(),
             tables: states.tables,
-            timers: Timers { by_key: KeyedTable::new(), due: BTreeMap::new() },
+            timers: Timers::default(),
             out: Collector::new(),
         }
     }
@@ -335,15 +368,25 @@ impl<P: KeyedProcessFunction, F: FnMut(&P::In) -> P::Key + Send> Operator for Ke
     }
 
     fn on_timers(&mut self, ctx: &mut OperatorContext<'_>) -> Result<()> {
-        while let Some(entry) = self.timers.due.first_entry() {
+        let mut fired = 0;
+        while fired < MAX_FIRED
+            && let Some(mut entry) = self.timers.due.first_entry()
+        {
             let timestamp = *entry.key();
             if timestamp > ctx.processing_time() {
                 break;
             }
-            for key in entry.remove() {
+            let keys = entry.get_mut();
+            let batch = keys.split_off(keys.len().saturating_sub(MAX_FIRED));
+            if keys.is_empty() {
+                entry.remove();
+            }
+            fired += batch.len();
+            for key in batch {
                 let hash = hash_key(&key)?;
                 // A timer that was taken back is no longer in the table.
                 if !self.timers.delete(hash, &key, timestamp) {
+                    self.timers.stale = self.timers.stale.saturating_sub(1);
                     continue;
                 }
                 let mut context = KeyedContext {
@@ -359,6 +402,12 @@ impl<P: KeyedProcessFunction, F: FnMut(&P::In) -> P::Key + Send> Operator for Ke
             }
             self.emit(ctx)?;
         }
+        Ok(())
+    }
+
+    fn finish(&mut self, _: &mut OperatorContext<'_>) -> Result<()> {
+        // Dropped for good: a restore from the final checkpoint must not fire them after all.
+        self.timers.clear();
         Ok(())
     }
 
@@ -453,11 +502,35 @@ mod tests {
     }
 
     #[test]
+    fn timers_are_dropped_at_the_end_also_from_the_final_checkpoint() {
+        let mut operator = operator();
+        run_on::<u64, (u64, u64)>(&mut operator, vec![7u64]);
+        let mut gathered = Gathered::default();
+        operator.finish(&mut OperatorContext::new(&mut gathered, 0)).unwrap();
+        let mut restored = snapshot_of(&mut operator);
+        let mut second = KeyedProcess::new(CountThenReport::default(), |key: &u64| *key);
+        second.open(&info(0, 1), &mut restored).unwrap();
+        assert_eq!(second.next_timer(), None);
+    }
+
+    #[test]
+    fn timers_that_are_taken_back_do_not_pile_up() {
+        let mut timers = Timers::<u64>::default();
+        let hash = hash_key(&7u64).unwrap();
+        for timestamp in 0..100_000 {
+            timers.register(hash, &7, timestamp);
+            timers.take_back(hash, &7, timestamp);
+        }
+        assert!(timers.due.len() <= 2 * MAX_FIRED, "{}", timers.due.len());
+        assert!(timers.by_key.is_empty());
+    }
+
+    #[test]
     fn every_state_stands_in_the_declarations() {
         let names: Vec<String> = declarations_of(&mut CountThenReport::default())
             .into_iter()
             .map(|state| state.name)
             .collect();
-        assert_eq!(names, ["count", "timers"]);
+        assert_eq!(names, ["count", "weir.timers"]);
     }
 }

@@ -6,6 +6,7 @@
 //! State: none. At a watermark, barrier or end: nothing of its own. Cost: the closures, and one
 //! append per record that comes out.
 
+use crate::aggregate::emit_chunks;
 use std::marker::PhantomData;
 use weir_dataflow::{
     Batch, Collector, Error, Operator, OperatorContext, Record, Result, batch::MAX_RECORDS,
@@ -257,7 +258,10 @@ impl<R: Run> Operator for RunOperator<R> {
             }
             if self.out.len() >= MAX_RECORDS || records.len() == 0 {
                 emitted += self.out.len();
-                if !self.out.is_empty() {
+                if self.out.len() > 2 * MAX_RECORDS {
+                    // One record can give any number; what follows is made for usual batches.
+                    emit_chunks(self.out.take().into_iter(), ctx)?;
+                } else if !self.out.is_empty() {
                     ctx.emit_records(self.out.take())?;
                 }
             }

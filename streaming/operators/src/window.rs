@@ -41,6 +41,9 @@ impl TumblingSpec {
     }
 }
 
+/// Keys whose window is emitted per call.
+const MAX_FIRED: usize = 1024;
+
 /// Open windows of a key: start and accumulator, oldest first. Hardly ever more than two.
 type Windows<A> = Vec<(Timestamp, A)>;
 
@@ -116,8 +119,16 @@ impl<A: Aggregation, K: Key, F: FnMut(&A::In) -> K + Send> Operator for Tumbling
     }
 
     fn on_timers(&mut self, ctx: &mut OperatorContext<'_>) -> Result<()> {
-        while self.next_timer().is_some_and(|end| end <= ctx.processing_time()) {
-            let Some((start, keys)) = self.open.pop_first() else { return Ok(()) };
+        // A bounded number of keys per call: a barrier or a cancel never waits for all of them.
+        if self.next_timer().is_some_and(|end| end <= ctx.processing_time())
+            && let Some(mut entry) = self.open.first_entry()
+        {
+            let start = *entry.key();
+            let left = entry.get_mut();
+            let keys = left.split_off(left.len().saturating_sub(MAX_FIRED));
+            if left.is_empty() {
+                entry.remove();
+            }
             let mut results = Vec::with_capacity(keys.len());
             for key in &keys {
                 if let Some(accumulator) = self.close_window(key, start)? {
@@ -126,6 +137,13 @@ impl<A: Aggregation, K: Key, F: FnMut(&A::In) -> K + Send> Operator for Tumbling
             }
             crate::aggregate::emit_chunks(results.into_iter(), ctx)?;
         }
+        Ok(())
+    }
+
+    fn finish(&mut self, _: &mut OperatorContext<'_>) -> Result<()> {
+        // Dropped for good: a restore from the final checkpoint must not emit them after all.
+        self.table = KeyedTable::new();
+        self.open.clear();
         Ok(())
     }
 
@@ -156,7 +174,9 @@ mod tests {
 
     fn fire(window: &mut Window, time: Timestamp) -> Vec<(String, u64)> {
         let mut gathered = Gathered::default();
-        window.on_timers(&mut OperatorContext::new(&mut gathered, time)).unwrap();
+        while window.next_timer().is_some_and(|due| due <= time) {
+            window.on_timers(&mut OperatorContext::new(&mut gathered, time)).unwrap();
+        }
         gathered.take_records().unwrap()
     }
 

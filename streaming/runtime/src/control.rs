@@ -28,6 +28,16 @@ pub struct TaskControl {
     times: Times,
     /// Callbacks that wake the task wherever it is parked.
     wakers: Mutex<Vec<Box<dyn Fn() + Send>>>,
+    /// Consumers that were sent something without being woken.
+    unkicked: Mutex<Vec<Arc<dyn Kick>>>,
+    /// Number of kicks so far: a sender registers its consumer once between two.
+    kicks: AtomicU64,
+}
+
+/// A consumer that can be made to look at what was sent.
+pub trait Kick: Send + Sync {
+    /// Wakes the consumer if it waits and has something to take.
+    fn kick(&self);
 }
 
 #[derive(Default)]
@@ -57,6 +67,8 @@ impl Default for TaskControl {
             started: Instant::now(),
             times: Times::default(),
             wakers: Mutex::new(Vec::new()),
+            unkicked: Mutex::new(Vec::new()),
+            kicks: AtomicU64::new(1),
         }
     }
 }
@@ -93,12 +105,31 @@ impl TaskControl {
         wakers.push(Box::new(wake));
     }
 
+    /// Number of kicks so far; never 0.
+    pub fn kicks(&self) -> u64 {
+        self.kicks.load(Ordering::Relaxed)
+    }
+
+    /// Has a consumer kicked before the task next waits, and within about a millisecond.
+    pub fn kick_later(&self, consumer: Arc<dyn Kick>) {
+        self.unkicked.lock().unwrap_or_else(PoisonError::into_inner).push(consumer);
+    }
+
+    /// Makes every consumer look at what this task has sent.
+    pub fn kick(&self) {
+        self.kicks.fetch_add(1, Ordering::Relaxed);
+        let unkicked =
+            std::mem::take(&mut *self.unkicked.lock().unwrap_or_else(PoisonError::into_inner));
+        unkicked.iter().for_each(|consumer| consumer.kick());
+    }
+
     fn elapsed_ns(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// Runs a wait and counts its time.
+    /// Runs a wait and counts its time. Whoever this task has sent something is kicked before.
     pub fn waiting<R>(&self, wait: Wait, body: impl FnOnce() -> R) -> R {
+        self.kick();
         let start = self.elapsed_ns();
         let output = wait == Wait::Output;
         self.times.waiting_for_output.store(output, Ordering::Relaxed);
@@ -112,6 +143,11 @@ impl TaskControl {
 
     fn counter(&self, output: bool) -> &AtomicU64 {
         if output { &self.times.backpressured_ns } else { &self.times.idle_ns }
+    }
+
+    /// Time spent waiting for room downstream, without a wait that still runs.
+    pub fn backpressured(&self) -> Duration {
+        Duration::from_nanos(self.times.backpressured_ns.load(Ordering::Relaxed))
     }
 
     /// How its life was spent up to now, a running wait included.

@@ -4,6 +4,7 @@ use super::{
     Body, HasherFactory, Instance, Operation, OperationId, Plan, PlanRegistry, SourceBody, Upstream,
 };
 use crate::error::{Error, Result};
+use std::collections::BTreeSet;
 use weir_base::OperatorId;
 use weir_graph::{
     EdgeSpec, ExchangeKind, NodeId, Partitioning, RuntimeMode, StreamGraph, StreamNode,
@@ -71,8 +72,27 @@ impl Plan {
             let emitter = builder.add_operation(operation);
             builder.emitters.push(emitter);
         }
+        check_state_names(&builder.graph)?;
         Ok(Built { graph: builder.graph, registry: builder.registry })
     }
+}
+
+/// A state is found again by its name, so an operator's states have names of their own.
+fn check_state_names(graph: &StreamGraph) -> Result<()> {
+    for node in &graph.nodes {
+        let mut seen = BTreeSet::new();
+        if let Some(twice) = node.states.iter().find(|state| !seen.insert(&state.name)) {
+            return Err(Error::Operator {
+                code: "WEIR-RUN-0007",
+                message: format!(
+                    "operator {:?} declares the state {:?} twice: give each state a name of its \
+                     own (weir.timers is taken)",
+                    node.name, twice.name
+                ),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn resolve_mode(operations: &[Operation], wanted: RuntimeMode) -> Result<RuntimeMode> {

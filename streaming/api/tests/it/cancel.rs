@@ -73,7 +73,8 @@ fn a_function_that_never_returns_is_left_behind() {
         entries.recv().expect("the function is entered");
         client.cancel();
         assert!(matches!(client.wait(), Err(Error::JobCanceled)));
-        assert!(has_thread("left-behind"), "the test holds it");
+        // A listing may miss a thread while others come and go.
+        wait_until("the thread that the test holds", || has_thread("left-behind"));
 
         drop(held);
         wait_until("the thread ends by itself once it can", || !has_thread("left-behind"));

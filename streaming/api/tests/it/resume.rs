@@ -172,17 +172,33 @@ fn a_folder_belongs_to_one_job_and_to_one_run_of_it() {
     });
 }
 
-/// Files below a folder of the checkpoint folder, newest name last.
-fn files(folder: &Folder, kind: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder.path("checkpoints")).expect("it exists").flatten() {
-        if entry.file_name().to_string_lossy().starts_with(kind) {
-            let entries = fs::read_dir(entry.path()).expect("a folder");
-            found.extend(entries.flatten().map(|entry| entry.path()));
-        }
-    }
-    found.sort();
-    found
+/// The records of the job log, oldest first: file and content.
+fn log_records(folder: &Folder) -> Vec<(PathBuf, serde_json::Value)> {
+    let entries = fs::read_dir(folder.path("checkpoints/log")).expect("a log").flatten();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    paths.sort();
+    let read = |path: PathBuf| {
+        let bytes = fs::read(&path).expect("readable");
+        // One line, between the header and the checksum of its file.
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let json = text.find("{\"record\"").expect("a record");
+        let line = text[json..].lines().next().expect("a line");
+        let record = serde_json::from_str(line).expect("JSON");
+        (path, record)
+    };
+    paths.into_iter().map(read).collect()
+}
+
+/// A snapshot of the checkpoint that a resumed job restores.
+fn snapshot_to_restore(folder: &Folder) -> PathBuf {
+    let records = log_records(folder);
+    let is_completion = |record: &serde_json::Value| record["record"] == "checkpoint-completed";
+    let (_, last) =
+        records.iter().rfind(|(_, record)| is_completion(record)).expect("a checkpoint");
+    let snapshots = last["snapshots"].as_array().expect("snapshots").iter();
+    let mut paths = snapshots.filter_map(|snapshot| snapshot["path"].as_str());
+    let path = paths.rfind(|path| !path.is_empty()).expect("a snapshot with state");
+    folder.path("checkpoints").join(path)
 }
 
 #[test]
@@ -200,9 +216,9 @@ fn damage_is_found_and_what_is_mended_is_resumed() {
     };
     let remove: Damage = |path| fs::remove_file(path).expect("ours");
     let cases = [
-        ("chk-", flip, "WEIR-CKPT-0002"),
-        ("chk-", cut, "WEIR-CKPT-0002"),
-        ("chk-", remove, "WEIR-CKPT-0006"),
+        ("snapshot", flip, "WEIR-CKPT-0002"),
+        ("snapshot", cut, "WEIR-CKPT-0002"),
+        ("snapshot", remove, "WEIR-CKPT-0006"),
         ("log", flip, "WEIR-CKPT-0002"),
         ("log", remove, "WEIR-CKPT-0003"),
     ];
@@ -210,16 +226,18 @@ fn damage_is_found_and_what_is_mended_is_resumed() {
         let folder = Folder::new();
         run_and_kill(&folder, 1, 2);
         for (kind, damage, code) in cases {
-            let paths = files(&folder, kind);
-            // The newest snapshot is the one to restore; a record from the middle leaves a gap.
-            let path = if kind == "log" { &paths[1] } else { paths.last().expect("a snapshot") };
-            let copy = fs::read(path).expect("readable");
-            damage(path);
+            let path = match kind {
+                "snapshot" => snapshot_to_restore(&folder),
+                // From the middle: without it the log has a gap.
+                _ => log_records(&folder).swap_remove(1).0,
+            };
+            let copy = fs::read(&path).expect("readable");
+            damage(&path);
             let error = count_paced_lines(&folder.path(""), 1).expect_err("it is damaged");
             assert_eq!(error.code(), code, "{error}");
             let name = path.file_name().expect("a name").to_string_lossy();
             assert!(error.to_string().contains(&*name), "{name} is named: {error}");
-            fs::write(path, copy).expect("writable");
+            fs::write(&path, copy).expect("writable");
         }
         count_paced_lines(&folder.path(""), 1).expect("everything is whole again");
         assert_each_update_once(&folder.path("counts"), &count_words(lines()));

@@ -347,7 +347,10 @@ enum Event {
 fn event(n: u64) -> Event {
     match n % 4 {
         0 => Event::Opened,
-        1 => Event::Renamed(format!("n{n}"), (n.is_multiple_of(3)).then(|| "ü".repeat(n as usize % 50))),
+        1 => Event::Renamed(
+            format!("n{n}"),
+            n.is_multiple_of(3).then(|| "ü".repeat(n as usize % 50)),
+        ),
         2 => Event::Moved { path: vec!["x".to_owned(); n as usize % 7], at: (-(n as i64), 0.5) },
         _ => Event::Nested(Box::new(event(n / 4))),
     }

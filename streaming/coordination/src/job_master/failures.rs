@@ -22,7 +22,10 @@ pub(super) fn other_graph(mismatch: &FingerprintMismatch) -> Failure {
 }
 
 pub(super) fn already_ended(status: JobStatus) -> Failure {
-    let message = format!("the job has already ended: its log says {status:?}");
+    let message = format!(
+        "the job has already ended: its log says {status:?}; start a new one with a \
+         checkpoint folder of its own"
+    );
     failure("WEIR-JOB-0003", FailureOrigin::Permanent, message)
 }
 

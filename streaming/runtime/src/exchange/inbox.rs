@@ -6,11 +6,11 @@
 //! whose bounds then hold their producers back: that is all alignment needs.
 //!
 //! Waking a thread costs more than a batch does. So a batch by itself does not wake a parked
-//! consumer: a part of a channel's bounds does, a control element, a producer that parks, and
-//! [`Inbox::kick`], which every producer calls before it waits and about every millisecond.
+//! consumer: a part of a channel's bounds does, a control element, and a [`Kick`], which a producer
+//! gives to all its consumers before it waits for anything, and about every millisecond.
 
 use super::ElementSender;
-use crate::control::{Signal, TaskControl, Wait};
+use crate::control::{Kick, Signal, TaskControl, Wait};
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -104,6 +104,13 @@ struct State {
     waiting: bool,
 }
 
+impl Kick for Inbox {
+    fn kick(&self) {
+        let state = self.lock();
+        self.wake_if(state.waiting && state.ready > 0, state);
+    }
+}
+
 /// A task's inbox. See the module's documentation.
 pub struct Inbox {
     state: Mutex<State>,
@@ -173,12 +180,6 @@ impl Inbox {
         }
         self.append(state, channel, element, cost, urgent);
         Ok(())
-    }
-
-    /// Wakes a parked consumer that has something to take.
-    pub fn kick(&self) {
-        let state = self.lock();
-        self.wake_if(state.waiting && state.ready > 0, state);
     }
 
     fn wake_if(&self, wake: bool, state: MutexGuard<'_, State>) {
@@ -327,8 +328,8 @@ pub struct LocalSender {
     channel: usize,
     control: Arc<TaskControl>,
     parked: Arc<Signal>,
-    /// Whether something was sent since the last kick.
-    unkicked: bool,
+    /// The producer's number of kicks when its consumer was last registered for the next one.
+    registered: u64,
 }
 
 impl LocalSender {
@@ -339,14 +340,17 @@ impl LocalSender {
             let parked = Arc::clone(&parked);
             move || parked.raise()
         });
-        Self { inbox, channel, control, parked, unkicked: false }
+        Self { inbox, channel, control, parked, registered: 0 }
     }
 }
 
 impl ElementSender for LocalSender {
     fn send(&mut self, element: Element) -> Result<()> {
         let mut element = QueuedElement::Element(element);
-        self.unkicked = true;
+        if self.registered != self.control.kicks() {
+            self.registered = self.control.kicks();
+            self.control.kick_later(Arc::clone(&self.inbox) as Arc<dyn Kick>);
+        }
         loop {
             match self.inbox.offer(self.channel, element, &self.parked) {
                 Ok(()) => return Ok(()),
@@ -355,12 +359,6 @@ impl ElementSender for LocalSender {
             self.control.check()?;
             self.control.waiting(Wait::Output, || self.parked.wait(None));
             self.control.check()?;
-        }
-    }
-
-    fn kick(&mut self) {
-        if std::mem::take(&mut self.unkicked) {
-            self.inbox.kick();
         }
     }
 }
@@ -486,7 +484,8 @@ mod tests {
     #[test]
     fn a_kick_wakes_the_consumer_of_a_single_batch() {
         let inbox = Inbox::new(1, InboxLimits { batches: 100, bytes: 1 << 20 });
-        let mut sender = LocalSender::new(Arc::clone(&inbox), 0, TaskControl::new());
+        let control = TaskControl::new();
+        let mut sender = LocalSender::new(Arc::clone(&inbox), 0, Arc::clone(&control));
         let consumer = thread::spawn({
             let inbox = Arc::clone(&inbox);
             move || inbox.wait(&TaskControl::new(), None)
@@ -495,7 +494,7 @@ mod tests {
             thread::yield_now();
         }
         sender.send(batch(1)).unwrap();
-        sender.kick();
+        control.kick();
         assert_eq!(value(consumer.join().unwrap()), (0, 1));
     }
 

@@ -26,10 +26,6 @@ pub trait ElementSender: Send {
     /// [`weir_dataflow::Error::Cancelled`] when the producing task is told to stop meanwhile; an
     /// external error when the connection to the consumer is lost.
     fn send(&mut self, element: Element) -> Result<()>;
-
-    /// Makes sure that the consumer looks at what was sent; called before the producer waits for
-    /// something else, and about every millisecond.
-    fn kick(&mut self) {}
 }
 
 /// A channel between two subtasks, as both ends know it: with the attempts that fence it.

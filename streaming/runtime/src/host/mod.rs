@@ -153,8 +153,17 @@ impl Shared {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn inbox_channel(&self, consumer: Deployed, edge: u32, producer: Deployed) -> Option<usize> {
-        self.running().get(&consumer)?.channels.get(&(edge, producer)).copied()
+    /// The inbox of a task that is here, and its channel for a producer.
+    fn input_of(
+        &self,
+        consumer: Deployed,
+        edge: u32,
+        producer: Deployed,
+    ) -> Option<(Arc<Inbox>, Option<usize>)> {
+        let running = self.running();
+        let consumer = running.get(&consumer)?;
+        let channel = consumer.channels.get(&(edge, producer)).copied();
+        Some((Arc::clone(&consumer.inbox), channel))
     }
 
     fn report(&self, (task, attempt): Deployed, kind: HostReportKind) {

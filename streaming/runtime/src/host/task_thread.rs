@@ -73,10 +73,12 @@ impl TaskThread {
         if let Some(remote) = &self.shared.config.remote {
             remote.exchange.unregister(self.deployed());
         }
-        let present = self.shared.running().remove(&self.deployed()).is_some();
-        if present {
+        // Reported first: a producer that does not find this task any more must not be heard
+        // before the reason why. What was abandoned is not there, and is not heard at all.
+        if self.shared.running().contains_key(&self.deployed()) {
             let kind = self.report_kind(ended, lost.get());
             self.shared.report(self.deployed(), kind);
+            self.shared.running().remove(&self.deployed());
         }
     }
 
@@ -183,6 +185,7 @@ impl TaskThread {
             InputGate::new(inputs),
             self.deployment.key_groups(),
             self.deployment.max_parallelism,
+            Arc::clone(&self.control),
         );
         Ok(Runner {
             core,
@@ -264,25 +267,16 @@ impl TaskThread {
                 return remote.exchange.open_output(host, address, Arc::clone(&self.control));
             }
         }
-        let inbox = self
-            .shared
-            .running()
-            .get(&consumer)
-            .map(|running| Arc::clone(&running.inbox))
-            // The consumer has ended already: the whole attempt is coming down.
-            .ok_or(Error::Cancelled)?;
-        let producers = self.inbox_channel(edge, consumer)?;
-        Ok(Box::new(LocalSender::new(inbox, producers, Arc::clone(&self.control))))
-    }
-
-    /// The channel of the consumer's inbox that this task feeds over an edge.
-    fn inbox_channel(&self, edge: u32, consumer: Deployed) -> Result<usize> {
-        self.shared.inbox_channel(consumer, edge, self.deployed()).ok_or_else(|| {
+        // A consumer that is gone has said why: the whole attempt is coming down.
+        let (inbox, channel) =
+            self.shared.input_of(consumer, edge, self.deployed()).ok_or(Error::Cancelled)?;
+        let channel = channel.ok_or_else(|| {
             Error::internal(format!(
                 "task {} expects nothing from task {} over edge {edge}",
                 consumer.0, self.deployment.task
             ))
-        })
+        })?;
+        Ok(Box::new(LocalSender::new(inbox, channel, Arc::clone(&self.control))))
     }
 
     fn register_remote_inputs(&self, lost: &Arc<OnceLock<(String, String)>>) {

@@ -2,6 +2,7 @@
 
 use super::{HostReport, HostReportKind, ReportSink, TaskFailure};
 use std::{
+    collections::VecDeque,
     sync::{Arc, OnceLock, mpsc},
     thread,
     time::Instant,
@@ -97,6 +98,19 @@ impl Upload {
     }
 }
 
+/// Writes in order. A snapshot behind which a newer one of the same task waits belongs to a
+/// checkpoint that was given up: storage that is too slow then drops work instead of piling it up.
+fn write_all(uploads: &mpsc::Receiver<Upload>, storage: &CheckpointStorage, reports: &ReportSink) {
+    let mut waiting = VecDeque::new();
+    while let Some(upload) = waiting.pop_front().or_else(|| uploads.recv().ok()) {
+        waiting.extend(uploads.try_iter());
+        let of = |upload: &Upload| (upload.report.task, upload.report.attempt);
+        if !waiting.iter().any(|newer| of(newer) == of(&upload)) {
+            reports(upload.run(storage));
+        }
+    }
+}
+
 /// The thread that writes; it starts with the first snapshot and ends with this.
 pub struct Uploader {
     storage: CheckpointStorage,
@@ -117,7 +131,7 @@ impl Uploader {
             let (storage, reports) = (self.storage.clone(), Arc::clone(&self.reports));
             thread::Builder::new()
                 .name("snapshots".to_owned())
-                .spawn(move || uploads.iter().for_each(|upload| reports(upload.run(&storage))))
+                .spawn(move || write_all(&uploads, &storage, &reports))
                 .expect("the operating system starts a thread");
             queue
         });

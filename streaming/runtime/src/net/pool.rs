@@ -59,6 +59,9 @@ impl SegmentPool {
                 return None;
             }
         };
+        // Who was woken by something else no longer waits: it must not get a wake-up meant for the
+        // next.
+        state.parked.retain(|other| !Arc::ptr_eq(other, parked));
         Some(Segment { bytes, pool: Arc::clone(self) })
     }
 
@@ -118,6 +121,25 @@ mod tests {
         let again = pool.try_take(&first).unwrap();
         assert!(again.bytes.is_empty());
         assert!(pool.try_take(&second).is_none());
+    }
+
+    /// Its entry was left behind, and the next free buffer woke it instead of the one that waited.
+    #[test]
+    fn who_takes_a_buffer_out_of_turn_is_not_woken_for_the_next() {
+        let pool = SegmentPool::new(1, 10);
+        let [first, second] = [(); 2].map(|()| Arc::new(Signal::default()));
+        let held = pool.try_take(&first).unwrap();
+        assert!(pool.try_take(&second).is_none());
+        assert!(pool.try_take(&first).is_none());
+        drop(held);
+        assert!(is_raised(&second));
+        let out_of_turn = pool.try_take(&first).unwrap();
+        assert!(pool.try_take(&second).is_none());
+        drop(out_of_turn);
+        let state = pool.lock();
+        assert!(state.parked.is_empty(), "the one that waits was woken");
+        drop(state);
+        assert!(is_raised(&second));
     }
 
     #[test]

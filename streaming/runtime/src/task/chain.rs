@@ -273,11 +273,6 @@ impl Chain {
         self.writers.iter_mut().try_for_each(|writer| writer.flush_if_due(now))
     }
 
-    /// Makes sure that consumers look at what was sent.
-    pub fn kick(&mut self) {
-        self.writers.iter_mut().for_each(OutputWriter::kick);
-    }
-
     /// When something unsent must be sent.
     pub fn flush_deadline(&self) -> Option<Timestamp> {
         self.writers.iter().filter_map(OutputWriter::flush_deadline).min()

@@ -9,7 +9,11 @@ use super::{
     chain::Chain,
     gate::{GateOutcome, InputGate},
 };
-use std::time::{Duration, Instant};
+use crate::control::TaskControl;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use weir_base::{CheckpointId, OperatorId};
 use weir_dataflow::{
     Barrier, Batch, Element, Error, GrammarError, RestoredState, Result, SourcePoll, Timestamp,
@@ -56,6 +60,8 @@ pub struct TaskCore {
     /// The rest of a batch that was cut into slices.
     pending: Option<(usize, Batch)>,
     slice: SliceSize,
+    /// Knows how much of a call was spent waiting for room downstream.
+    control: Arc<TaskControl>,
     events: Vec<TaskEvent>,
 }
 
@@ -80,8 +86,10 @@ impl TaskCore {
         gate: InputGate,
         key_groups: KeyGroupRange,
         max_parallelism: u32,
+        control: Arc<TaskControl>,
     ) -> Self {
         Self {
+            control,
             chain,
             gate,
             key_groups,
@@ -169,9 +177,11 @@ impl TaskCore {
             self.pending = Some((input, rest));
         }
         let records = batch.len();
+        let parked = self.control.backpressured();
         let start = Instant::now();
         self.chain.on_batch(input, batch, now)?;
-        self.slice.learn(records, start.elapsed());
+        let parked = self.control.backpressured().saturating_sub(parked);
+        self.slice.learn(records, start.elapsed().saturating_sub(parked));
         Ok(())
     }
 
@@ -309,11 +319,6 @@ impl TaskCore {
             self.chain.on_timers(now)?;
         }
         self.chain.flush_if_due(now)
-    }
-
-    /// Makes sure that consumers look at what was sent.
-    pub fn kick(&mut self) {
-        self.chain.kick();
     }
 
     /// Closes the operators.

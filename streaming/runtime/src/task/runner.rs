@@ -92,7 +92,7 @@ impl Runner {
             self.control.check()?;
             let now = now_ms();
             if now != kicked {
-                self.core.kick();
+                self.control.kick();
                 kicked = now;
             }
             let progressed = self.step(now, burst.next(now))?;
@@ -185,7 +185,6 @@ impl Runner {
         if self.core.is_finished() {
             return Ok(());
         }
-        self.core.kick();
         let deadline = [until, self.core.next_deadline()].into_iter().flatten().min();
         let timeout = deadline
             .map(|deadline| Duration::from_millis(u64::try_from(deadline - now_ms()).unwrap_or(0)));

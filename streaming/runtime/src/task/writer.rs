@@ -155,11 +155,6 @@ impl OutputWriter {
         (0..self.builders.len()).try_for_each(|channel| self.send_built(channel))
     }
 
-    /// Makes sure that consumers look at what was sent.
-    pub fn kick(&mut self) {
-        self.senders.iter_mut().for_each(|sender| sender.kick());
-    }
-
     /// When something unsent must be sent.
     pub fn flush_deadline(&self) -> Option<Timestamp> {
         match self.timeout {

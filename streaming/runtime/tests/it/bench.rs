@@ -10,6 +10,7 @@ use weir_dataflow::{
     Barrier, Batch, Element, ElementGrammar, Operator, RestoredState, Result, SubtaskInfo,
 };
 use weir_graph::{KeyGroupRange, Partitioning};
+use weir_runtime::control::TaskControl;
 use weir_runtime::{
     OperatorMetrics,
     exchange::ElementSender,
@@ -99,7 +100,13 @@ pub fn chain_of(operators: Vec<Box<dyn Operator>>, output: &Output) -> Chain {
 pub fn core_of(channels: usize, operators: Vec<Box<dyn Operator>>, output: &Output) -> TaskCore {
     let chain = chain_of(operators, output);
     let key_groups = KeyGroupRange::of_subtask(MAX_PARALLELISM, 1, 0);
-    TaskCore::new(chain, InputGate::new(vec![0; channels]), key_groups, MAX_PARALLELISM)
+    TaskCore::new(
+        chain,
+        InputGate::new(vec![0; channels]),
+        key_groups,
+        MAX_PARALLELISM,
+        TaskControl::new(),
+    )
 }
 
 pub fn records(records: &[(u64, u64)]) -> Element {

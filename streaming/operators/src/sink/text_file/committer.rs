@@ -117,14 +117,13 @@ fn append(committable: &TextFileCommittable) -> Result<()> {
     sync_parent(&committable.segment)
 }
 
-/// Writes the segment's bytes to their place, in front of any cut: the file never gets shorter
-/// than it will be.
+/// Writes the segment's bytes to their place. The file never gets shorter: what an earlier try has
+/// written lies within, and what lies behind was committed after it by somebody else.
 fn copy_to(committable: &TextFileCommittable) -> io::Result<u64> {
     let mut segment = File::open(&committable.segment)?;
     let mut file = OpenOptions::new().write(true).open(&committable.file)?;
     file.seek(SeekFrom::Start(committable.offset))?;
     let copied = io::copy(&mut segment, &mut file)?;
-    file.set_len(committable.offset + copied)?;
     file.sync_data()?;
     Ok(copied)
 }

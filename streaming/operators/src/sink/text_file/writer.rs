@@ -8,7 +8,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{ErrorKind, Write},
     marker::PhantomData,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 use weir_base::CheckpointId;
@@ -51,14 +51,17 @@ impl<T, F> TextFileWriter<T, F> {
         check_layout(&place, &restored)?;
         let own = restored.iter().position(|state| state.subtask == place.subtask);
         let (file, length) = match own.map(|index| restored.remove(index)) {
-            Some(state) => (state.file, Some(state.length)),
+            Some(state) => {
+                cut_behind(&state.file, state.length)?;
+                (state.file, Some(state.length))
+            }
             None => (start_file(&place, context.restored)?, None),
         };
         place.make_work_folder()?;
         if !context.restored {
             // Nothing was restored anywhere, so no segment can be needed. Those of this very
             // attempt come from a job that ended without closing.
-            place.sweep(place.attempt.saturating_add(1))?;
+            place.sweep(u64::MAX)?;
         }
         Ok(Self {
             place,
@@ -127,6 +130,22 @@ fn check_layout(place: &Place, restored: &[TextFileState]) -> Result<()> {
             other.file.display()
         ),
     ))
+}
+
+/// Takes away what was committed after the checkpoint that is restored: it will be written again.
+/// Only older checkpoints than the last have something behind them.
+fn cut_behind(file: &Path, length: u64) -> Result<()> {
+    let failed = |error| file_error(CANNOT_WRITE, "cut", file, &error);
+    match OpenOptions::new().write(true).open(file) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(failed(error)),
+        Ok(opened) => {
+            if opened.metadata().map_err(failed)?.len() > length {
+                opened.set_len(length).map_err(failed)?;
+            }
+            Ok(())
+        }
+    }
 }
 
 /// The file of a writer without state; whatever it would overwrite is an error.
