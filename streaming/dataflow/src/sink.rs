@@ -61,6 +61,12 @@ pub trait Sink: Send + Sync + 'static {
     where
         Self: Sized;
 
+    /// Removes what was written and will never be committed: the job has failed or was cancelled
+    /// and cannot be resumed. Called once, after its last task has stopped.
+    fn abandon(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Makes the committer of one subtask.
     fn committer(
         &self,

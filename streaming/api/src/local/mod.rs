@@ -49,6 +49,7 @@ pub(crate) fn start(
     if launched.prints_lines() {
         println!("Job has been submitted with JobID {job}");
     }
+    let abandons = built.registry.abandons.clone();
     let hosts = Arc::new(Hosts::new(job, &graph, config, Arc::new(built.registry), &storage)?);
     let submitted = Instant::now();
     let handle = JobMasterShell::start(graph.clone(), settings, storage, {
@@ -59,7 +60,17 @@ pub(crate) fn start(
         signals::listen_for(&handle, folder.is_some());
     }
     let progress = progress::Reporter::start(&graph, &hosts, &handle, config, &launched);
-    Ok(JobClient::new(result::Running { job, graph, handle, hosts, launched, progress, submitted }))
+    Ok(JobClient::new(result::Running {
+        job,
+        graph,
+        handle,
+        hosts,
+        launched,
+        progress,
+        submitted,
+        abandons,
+        resumable: folder.is_some(),
+    }))
 }
 
 /// `file:///a/b` and plain paths are folders of this machine.

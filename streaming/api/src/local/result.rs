@@ -4,13 +4,14 @@ use super::{hosts::Hosts, millis, progress, shown, signals};
 use crate::{
     error::{Error, Result},
     launch::Launched,
+    plan::Abandon,
 };
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 use weir_base::JobId;
-use weir_coordination::{JobOutcome, JobView};
+use weir_coordination::{JobOutcome, JobStatus, JobView};
 use weir_graph::JobGraph;
 use weir_job_master::Handle;
 use weir_protocol::job_executable::JobMessage;
@@ -53,6 +54,9 @@ pub(crate) struct Running {
     pub launched: Launched,
     pub progress: progress::Reporter,
     pub submitted: Instant,
+    pub abandons: Vec<Abandon>,
+    /// Whether a later run may go on from its checkpoints.
+    pub resumable: bool,
 }
 
 /// A job that may still run.
@@ -90,10 +94,28 @@ impl JobClient {
     /// # Errors
     /// The job failed or was cancelled.
     pub fn wait(self) -> Result<JobExecutionResult> {
-        let Running { job, graph, handle, hosts, launched, progress, submitted } = self.running;
+        let Running {
+            job,
+            graph,
+            handle,
+            hosts,
+            launched,
+            progress,
+            submitted,
+            abandons,
+            resumable,
+        } = self.running;
         let outcome = handle.wait();
         progress.stop();
         signals::forget();
+        let goes_on = outcome.status == JobStatus::Failed && resumable;
+        if outcome.status != JobStatus::Finished && !goes_on {
+            for abandon in abandons {
+                if let Err(error) = abandon() {
+                    eprintln!("warning: output is left behind: {error}");
+                }
+            }
+        }
         let runtime = submitted.elapsed();
         let result = conclude(outcome, |outcome| JobExecutionResult {
             job_id: job,

@@ -187,7 +187,8 @@ impl Builder {
         uid: Option<String>,
     ) -> NodeId {
         let id = NodeId(self.graph.nodes.len() as u32);
-        let Instance { kind, factory, output, states, specification, commits } = instance;
+        let Instance { kind, factory, output, states, specification, commits, abandon } = instance;
+        self.registry.abandons.extend(abandon);
         // Without a uid an operator is known by its place, as in Flink: state is lost when the
         // operators before it change.
         let identity = match &uid {

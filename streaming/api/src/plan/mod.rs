@@ -27,6 +27,9 @@ pub(crate) struct OperationId(pub usize);
 pub(crate) type OperatorFactory =
     Arc<dyn Fn(&TaskDeployment) -> TaskResult<Box<dyn Operator>> + Send + Sync>;
 
+/// Cleans up after a job that has ended without finishing.
+pub(crate) type Abandon = Arc<dyn Fn() -> TaskResult<()> + Send + Sync>;
+
 /// Makes the key function of an edge.
 pub(crate) type HasherFactory = Arc<dyn Fn() -> Box<dyn KeyHasher> + Send + Sync>;
 
@@ -52,6 +55,7 @@ pub(crate) struct Instance {
     pub states: Vec<StateDeclaration>,
     pub specification: Vec<u8>,
     pub commits: bool,
+    pub abandon: Option<Abandon>,
 }
 
 impl Instance {
@@ -68,6 +72,7 @@ impl Instance {
             states: Vec::new(),
             specification: Vec::new(),
             commits: false,
+            abandon: None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! The table *node → factory* that a task host makes operators from.
 
-use super::{HasherFactory, OperatorFactory, OutputType};
+use super::{Abandon, HasherFactory, OperatorFactory, OutputType};
 use std::sync::Arc;
 use weir_dataflow::{Error, KeyHasher, Operator, PayloadType, Result};
 use weir_graph::{NodeId, TaskDeployment};
@@ -11,6 +11,7 @@ use weir_runtime::OperatorRegistry;
 pub(crate) struct PlanRegistry {
     pub operators: Vec<(OperatorFactory, Option<OutputType>)>,
     pub hashers: Vec<Option<HasherFactory>>,
+    pub abandons: Vec<Abandon>,
 }
 
 impl OperatorRegistry for PlanRegistry {

@@ -34,11 +34,13 @@ impl<T: Record, R: Run<Out = T>> DataStream<T, R> {
             list(WRITER_STATE, schema_of::<S::WriterState>()),
             list(COMMITTABLES_STATE, schema_of::<S::Committable>()),
         ];
+        let abandoned = Arc::clone(&sink);
         let mut instance =
             Instance::new("sink", None, move || SinkOperator::new(Arc::clone(&sink)))
                 .with_states(states);
         instance.specification = specification;
         instance.commits = commits;
+        instance.abandon = Some(Arc::new(move || abandoned.abandon()));
         self.into_sink(name, instance)
     }
 

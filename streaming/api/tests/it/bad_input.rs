@@ -8,21 +8,24 @@ use std::{fs, os::unix::fs::symlink, path::PathBuf};
 use weir::{Error, Result, StreamExecutionEnvironment, connectors::TextFileSource};
 
 /// Environments that must all end at once. Those with a restart strategy would wait for a day
-/// before they try again: what no retry mends is not tried again.
-///
-/// Checkpoints are off: what one has prepared, and nobody has committed, stays for a restore.
+/// before they try again: what no retry mends is not tried again. Those with checkpoints may have
+/// prepared output that nobody will commit.
 fn environments() -> Vec<StreamExecutionEnvironment> {
     let mut environments = Vec::new();
     for parallelism in ["1", "3"] {
         for restart in ["none", "fixed-delay"] {
             for hosts in ["1", "2"] {
-                environments.push(env([
-                    ("parallelism.default", parallelism),
-                    ("restart-strategy.type", restart),
-                    ("restart-strategy.fixed-delay.attempts", "5"),
-                    ("restart-strategy.fixed-delay.delay", "1 d"),
-                    ("weir.local.task-hosts", hosts),
-                ]));
+                // An empty value is the default: no checkpoints.
+                for checkpoints in ["", "10 ms"] {
+                    environments.push(env([
+                        ("parallelism.default", parallelism),
+                        ("restart-strategy.type", restart),
+                        ("restart-strategy.fixed-delay.attempts", "5"),
+                        ("restart-strategy.fixed-delay.delay", "1 d"),
+                        ("weir.local.task-hosts", hosts),
+                        ("execution.checkpointing.interval", checkpoints),
+                    ]));
+                }
             }
         }
     }

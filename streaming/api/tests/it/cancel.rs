@@ -158,5 +158,6 @@ fn a_cancelled_job_keeps_what_it_has_committed() {
         let expected: Vec<String> =
             (0..text.lines().count()).map(|n| (n * 100_000).to_string()).collect();
         assert_eq!(text.lines().collect::<Vec<_>>(), expected);
+        assert_eq!(folder.names(), ["numbers"], "what was prepared and not committed is gone");
     });
 }

@@ -60,7 +60,10 @@ impl Committer for TextFileCommitter {
     type Committable = TextFileCommittable;
 
     fn commit(&mut self, committables: Vec<TextFileCommittable>) -> Result<()> {
-        committables.iter().try_for_each(commit)?;
+        for committable in &committables {
+            commit(committable)?;
+            self.place.made.forget(&committable.segment);
+        }
         self.phase = match self.phase {
             Phase::Restoring => Phase::BeforeSweep,
             Phase::BeforeSweep => {

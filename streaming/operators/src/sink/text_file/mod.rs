@@ -36,7 +36,7 @@ mod writer;
 
 use crate::source::path_bytes;
 use committer::TextFileCommitter;
-use place::Place;
+use place::{MadeSegments, Place};
 use serde::{Deserialize, Serialize};
 use std::{marker::PhantomData, path::PathBuf, sync::Arc};
 use weir_dataflow::{Committer, Record, Result, Sink, SinkContext, SinkWriter, codec};
@@ -46,6 +46,7 @@ use writer::TextFileWriter;
 pub struct TextFileSink<T, F> {
     path: PathBuf,
     format: Arc<F>,
+    made: MadeSegments,
     item: PhantomData<fn(T)>,
 }
 
@@ -54,7 +55,8 @@ impl<T, F: Fn(&T, &mut String)> TextFileSink<T, F> {
     /// relative path starts at the working folder of the process that writes. `format` appends a
     /// record's text, without the line's end.
     pub fn new(path: impl Into<PathBuf>, format: F) -> Self {
-        Self { path: path.into(), format: Arc::new(format), item: PhantomData }
+        let made = MadeSegments::default();
+        Self { path: path.into(), format: Arc::new(format), made, item: PhantomData }
     }
 }
 
@@ -116,7 +118,7 @@ impl<T: Record, F: Fn(&T, &mut String) + Send + Sync + 'static> Sink for TextFil
             dyn SinkWriter<Item = T, Committable = TextFileCommittable, WriterState = TextFileState>,
         >,
     > {
-        let place = Place::of(&self.path, context.info)?;
+        let place = Place::of(&self.path, context.info, &self.made)?;
         let writer = TextFileWriter::open(place, Arc::clone(&self.format), context, restored)?;
         Ok(Box::new(writer))
     }
@@ -125,7 +127,11 @@ impl<T: Record, F: Fn(&T, &mut String) + Send + Sync + 'static> Sink for TextFil
         &self,
         context: &SinkContext<'_>,
     ) -> Result<Box<dyn Committer<Committable = TextFileCommittable>>> {
-        let place = Place::of(&self.path, context.info)?;
+        let place = Place::of(&self.path, context.info, &self.made)?;
         Ok(Box::new(TextFileCommitter::new(place, context.restored)))
+    }
+
+    fn abandon(&self) -> Result<()> {
+        self.made.remove_all()
     }
 }

@@ -1,10 +1,12 @@
 //! Names and folders of one subtask's output.
 
 use std::{
+    collections::BTreeSet,
     ffi::OsString,
     fs::{self, File},
     io::{self, ErrorKind},
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use weir_dataflow::{Error, Result, SubtaskInfo, error::file_error};
 
@@ -20,10 +22,40 @@ pub(super) struct Place {
     pub subtask: u32,
     pub parallelism: u32,
     pub attempt: u64,
+    pub made: MadeSegments,
+}
+
+/// Segments that this process has made for a sink and that are not committed yet.
+#[derive(Clone, Debug, Default)]
+pub(super) struct MadeSegments(Arc<Mutex<BTreeSet<PathBuf>>>);
+
+impl MadeSegments {
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn add(&self, segment: &Path) {
+        self.lock().insert(segment.to_owned());
+    }
+
+    pub fn forget(&self, segment: &Path) {
+        self.lock().remove(segment);
+    }
+
+    /// Removes them all, and their folder if nobody else has a segment in it.
+    pub fn remove_all(&self) -> Result<()> {
+        for segment in std::mem::take(&mut *self.lock()) {
+            remove_file(&segment)?;
+            if let Some(folder) = segment.parent() {
+                let _ = fs::remove_dir(folder);
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Place {
-    pub fn of(path: &Path, info: &SubtaskInfo) -> Result<Self> {
+    pub fn of(path: &Path, info: &SubtaskInfo, made: &MadeSegments) -> Result<Self> {
         let refused = |why: String| {
             Error::permanent(CANNOT_WRITE, format!("cannot write to output path {path:?}: {why}"))
         };
@@ -40,6 +72,7 @@ impl Place {
             subtask: info.subtask,
             parallelism: info.parallelism,
             attempt: info.attempt.0,
+            made: made.clone(),
         })
     }
 
@@ -151,7 +184,7 @@ mod tests {
     use super::*;
 
     fn place(path: &str, subtask: u32, parallelism: u32) -> Result<Place> {
-        Place::of(Path::new(path), &info(subtask, parallelism, 7))
+        Place::of(Path::new(path), &info(subtask, parallelism, 7), &MadeSegments::default())
     }
 
     #[test]

@@ -96,6 +96,7 @@ impl<T, F> TextFileWriter<T, F> {
             match OpenOptions::new().write(true).create_new(true).open(&path) {
                 Ok(file) => {
                     self.next_segment += 1;
+                    self.place.made.add(&path);
                     return Ok(Segment { path, file, length: 0 });
                 }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => self.next_segment += 1,
