@@ -51,7 +51,7 @@ pub static COMPARISONS: &[Comparison] = &[
         goals: &[Goal::RatioAtMost(1.03)],
         reads_text: true,
         ours: word_count::updates_checkpointed,
-        peer: Some(word_count::updates),
+        peer: Some(word_count::long_updates),
     },
     Comparison {
         name: "word-count-final",

@@ -43,6 +43,21 @@ pub fn prepare(settings: &Settings) -> Result<()> {
     Ok(())
 }
 
+/// A folder in which the text lies several times, as links to the one file.
+pub fn readings(settings: &Settings, count: usize) -> Result<PathBuf> {
+    let text = path(settings)?;
+    let folder = text.with_extension(format!("{count}-times"));
+    fs::create_dir_all(&folder)?;
+    for reading in 0..count {
+        let link = folder.join(format!("{reading}.txt"));
+        if !link.exists() {
+            fs::hard_link(&text, &link)
+                .with_context(|| format!("cannot link '{}'", link.display()))?;
+        }
+    }
+    Ok(folder)
+}
+
 /// The folder of generated data: `bench-data` beside the folder of the build profile this
 /// executable lies in.
 pub fn data_folder() -> Result<PathBuf> {

@@ -114,7 +114,6 @@ impl Text {
             .expect("a text is shorter than half the address space")
     }
 
-    #[cold]
     #[inline(never)]
     fn shared(bytes: &[u8]) -> Self {
         let layout = Self::layout(bytes.len());
@@ -130,10 +129,12 @@ impl Text {
         }
     }
 
-    #[cold]
     #[inline(never)]
     fn release(&mut self) {
-        if self.count().fetch_sub(1, MemoryOrder::Release) == 1 {
+        // A count of one is this text alone, and nobody can clone it meanwhile: most texts are
+        // never shared and go without a locked instruction.
+        let alone = self.count().load(MemoryOrder::Acquire) == 1;
+        if alone || self.count().fetch_sub(1, MemoryOrder::Release) == 1 {
             fence(MemoryOrder::Acquire);
             let len = (self.hi & LENGTH_MASK) as usize;
             // SAFETY: this was the last text that pointed to the block, made by `shared`.
