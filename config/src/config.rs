@@ -206,7 +206,6 @@ mod tests {
         assert_eq!(config.get(&STATE_BACKEND), StateBackend::Hashmap);
         assert_eq!(config.get(&MEMORY_SEGMENT_SIZE).bytes(), 32 << 10);
         assert_eq!(config.get(&EXCHANGE_BYTES_PER_CHANNEL).bytes(), 256 << 10);
-        assert_eq!(config.get(&BATCH_MAX_RECORDS), 1_024);
         assert_eq!(config.get(&PROGRESS), Progress::Auto);
     }
 

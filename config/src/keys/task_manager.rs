@@ -33,8 +33,4 @@ keys! {
         ConfigKey::new("weir.exchange.bytes-per-channel", "256 kb")
             .at_least("4 kb")
             .at_most("1 gb");
-
-    /// The number of records after which a batch is closed.
-    BATCH_MAX_RECORDS: ConfigKey<u32> =
-        ConfigKey::new("weir.batch.max-records", "1024").at_least("1").at_most("1048576");
 }

@@ -52,7 +52,7 @@ fn later_layers_win_whatever_the_order_of_calls() {
     assert_eq!(config.origin(&keys::PIPELINE_NAME), variable);
     assert_eq!(config.get(&keys::PROGRESS), keys::Progress::Never);
     assert_eq!(config.origin(&keys::PROGRESS), Origin::File { path: path.into(), line: 3 });
-    assert_eq!(config.origin(&keys::BATCH_MAX_RECORDS), Origin::Default);
+    assert_eq!(config.origin(&keys::EXCHANGE_BYTES_PER_CHANNEL), Origin::Default);
 }
 
 #[test]

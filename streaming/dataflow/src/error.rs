@@ -1,7 +1,5 @@
 //! What can go wrong while a task runs, and whose fault it is.
 
-use weir_base::HexId;
-
 /// Result of everything an operator does.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -88,9 +86,4 @@ pub fn file_error(
         );
     }
     Error::external(code, format!("cannot {action} {}: {error}", path.display()))
-}
-
-/// A stable id for a type's name, for places where a name is too long.
-pub fn type_id_of<T: ?Sized>() -> HexId {
-    HexId::of_text(std::any::type_name::<T>())
 }
