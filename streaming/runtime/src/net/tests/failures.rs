@@ -210,7 +210,8 @@ fn a_new_connection_replaces_a_lost_one() {
 fn nobody_there_and_nobody_answering_are_told_apart_from_a_loss() {
     let left =
         logging_host("left", |config| config.handshake_timeout = Duration::from_millis(50)).0;
-    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    // An address that no other test listens at: the port stays free when it is given up.
+    let silent = TcpListener::bind("127.0.0.77:0").unwrap();
     let peer = silent.local_addr().unwrap();
     let no_answer = left.open_output(peer, ends(0), TaskControl::new()).err().unwrap();
     drop(silent);
