@@ -176,17 +176,13 @@ impl StreamExecutionEnvironment {
         });
         let source = Arc::new(source);
         let assignments = OutputType::of::<SplitAssignment<S::Split>>();
-        let mut coordinator = Instance::new("coordinator", Some(assignments), || {
-            // Replaced below: how many readers there are shows only when it is deployed.
-            weir_operators::Union
-        });
-        coordinator.factory = {
+        let coordinator = Instance::deployed("coordinator", Some(assignments), {
             let source = Arc::clone(&source);
-            Arc::new(move |deployment| {
+            move |deployment| {
                 let readers = deployment.outputs.first().map_or(1, |out| out.consumers.len());
-                Ok(Box::new(SourceCoordinator::new(Arc::clone(&source), readers as u32)))
-            })
-        };
+                SourceCoordinator::new(Arc::clone(&source), readers as u32)
+            }
+        });
         let mut reader = Instance::new("source", Some(OutputType::of::<S::Item>()), move || {
             SourceReaderOperator::new(Arc::clone(&source))
         });

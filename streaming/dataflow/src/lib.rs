@@ -31,7 +31,7 @@ pub use operator::{
 };
 pub use record::{Key, Record};
 pub use selection::Selection;
-pub use sink::{Committer, Sink, SinkContext, SinkWriter};
+pub use sink::{BoxedWriter, Committer, Sink, SinkContext, SinkWriter};
 pub use source::{ReaderContext, Source, SourceReader};
 pub use table::{KeyedTable, SnapshotTable};
 pub use text::Text;

@@ -65,9 +65,18 @@ impl Instance {
         output: Option<OutputType>,
         make: impl Fn() -> O + Send + Sync + 'static,
     ) -> Self {
+        Self::deployed(kind, output, move |_| make())
+    }
+
+    /// An operator that depends on how it is deployed.
+    pub fn deployed<O: Operator + 'static>(
+        kind: &'static str,
+        output: Option<OutputType>,
+        make: impl Fn(&TaskDeployment) -> O + Send + Sync + 'static,
+    ) -> Self {
         Self {
             kind,
-            factory: Arc::new(move |_| Ok(Box::new(make()))),
+            factory: Arc::new(move |deployment| Ok(Box::new(make(deployment)))),
             output,
             states: Vec::new(),
             specification: Vec::new(),

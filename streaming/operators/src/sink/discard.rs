@@ -5,7 +5,9 @@
 use super::NothingToCommit;
 use std::marker::PhantomData;
 use weir_base::CheckpointId;
-use weir_dataflow::{Committer, Record, Result, Sink, SinkContext, SinkWriter, vec_pool};
+use weir_dataflow::{
+    BoxedWriter, Committer, Record, Result, Sink, SinkContext, SinkWriter, vec_pool,
+};
 
 /// Drops every record.
 pub struct DiscardSink<T>(PhantomData<fn(T)>);
@@ -40,11 +42,7 @@ impl<T: Record> Sink for DiscardSink<T> {
         false
     }
 
-    fn writer(
-        &self,
-        _context: &SinkContext<'_>,
-        _restored: Vec<()>,
-    ) -> Result<Box<dyn SinkWriter<Item = T, Committable = (), WriterState = ()>>> {
+    fn writer(&self, _context: &SinkContext<'_>, _restored: Vec<()>) -> Result<BoxedWriter<Self>> {
         Ok(Box::new(Self::new()))
     }
 

@@ -16,7 +16,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 use weir_base::CheckpointId;
-use weir_dataflow::{Committer, Record, Result, Sink, SinkContext, SinkWriter, error::file_error};
+use weir_dataflow::{
+    BoxedWriter, Committer, Record, Result, Sink, SinkContext, SinkWriter, error::file_error,
+};
 
 /// Where output may go instead of standard output.
 pub type SharedWriter = Arc<Mutex<dyn Write + Send>>;
@@ -65,11 +67,7 @@ impl<T: Record, F: Fn(&T, &mut String) + Send + Sync + 'static> Sink for PrintSi
         false
     }
 
-    fn writer(
-        &self,
-        context: &SinkContext<'_>,
-        _restored: Vec<()>,
-    ) -> Result<Box<dyn SinkWriter<Item = T, Committable = (), WriterState = ()>>> {
+    fn writer(&self, context: &SinkContext<'_>, _restored: Vec<()>) -> Result<BoxedWriter<Self>> {
         let prefix = match context.info.parallelism {
             1 => String::new(),
             _ => format!("{}> ", context.info.subtask + 1),

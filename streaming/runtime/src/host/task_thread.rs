@@ -10,7 +10,7 @@ use crate::{
         chain::{Chain, Link, Target},
         core::{TaskCore, TaskEvent},
         gate::InputGate,
-        runner::{Mailbox, Runner, is_cancellation},
+        runner::{Mailbox, Runner},
         writer::{OutputWriter, WriterParts},
     },
 };
@@ -140,12 +140,7 @@ impl TaskThread {
         self.control.check()?;
         runner.core.open(|operator| states.remove(&operator).unwrap_or_default())?;
         self.shared.report(self.deployed(), HostReportKind::Running);
-        let ran = runner.run(|event| self.on_event(event));
-        match ran {
-            // What looks like a stop may be the echo of a consumer that failed first.
-            Err(error) if is_cancellation(&error) => self.control.check().and(Err(error)),
-            other => other,
-        }
+        runner.run(|event| self.on_event(event))
     }
 
     fn on_event(&self, event: TaskEvent) {

@@ -14,7 +14,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use weir_base::CheckpointId;
-use weir_dataflow::{Element, Error, PayloadType, Result, SourcePoll, Timestamp};
+use weir_dataflow::{Element, PayloadType, Result, SourcePoll, Timestamp};
 
 /// What a task can be told besides its input.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -224,9 +224,4 @@ enum Progress {
     Made,
     /// Nothing to do before this time, or before something comes.
     Wait(Option<Timestamp>),
-}
-
-/// The error for a wait that was cut short is the same everywhere.
-pub fn is_cancellation(error: &Error) -> bool {
-    matches!(error, Error::Cancelled)
 }

@@ -39,7 +39,7 @@ use committer::TextFileCommitter;
 use place::{MadeSegments, Place};
 use serde::{Deserialize, Serialize};
 use std::{marker::PhantomData, path::PathBuf, sync::Arc};
-use weir_dataflow::{Committer, Record, Result, Sink, SinkContext, SinkWriter, codec};
+use weir_dataflow::{BoxedWriter, Committer, Record, Result, Sink, SinkContext, codec};
 use writer::TextFileWriter;
 
 /// Writes records as lines. See the module's documentation.
@@ -113,11 +113,7 @@ impl<T: Record, F: Fn(&T, &mut String) + Send + Sync + 'static> Sink for TextFil
         &self,
         context: &SinkContext<'_>,
         restored: Vec<TextFileState>,
-    ) -> Result<
-        Box<
-            dyn SinkWriter<Item = T, Committable = TextFileCommittable, WriterState = TextFileState>,
-        >,
-    > {
+    ) -> Result<BoxedWriter<Self>> {
         let place = Place::of(&self.path, context.info, &self.made)?;
         let writer = TextFileWriter::open(place, Arc::clone(&self.format), context, restored)?;
         Ok(Box::new(writer))
