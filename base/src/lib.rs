@@ -4,6 +4,7 @@
 //! It knows nothing of jobs, clusters, clocks, sockets or files. Everything here is plain data
 //! or pure arithmetic, so that every other crate may use it.
 
+pub mod cluster_id;
 pub mod id;
 mod invariant;
 pub mod machine;
@@ -11,6 +12,9 @@ pub mod resources;
 pub mod rng;
 pub mod units;
 
+pub use cluster_id::{
+    ApplicationId, ArtifactHash, AttemptId, ContainerId, NodeId, ParseClusterIdError,
+};
 pub use id::{
     CheckpointId, ExecutionAttempt, HexId, JobId, LeaderEpoch, LogIndex, OperatorId, VertexId,
 };

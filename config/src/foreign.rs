@@ -30,7 +30,6 @@ macro_rules! foreign {
 /// All of them.
 pub(crate) static KEYS: &[ForeignKey] = foreign! {
     LATER {
-        "taskmanager.numberOfTaskSlots"
         "taskmanager.load-balance.mode"
         "jobmanager.rpc.address"
         "jobmanager.rpc.port"
@@ -41,7 +40,6 @@ pub(crate) static KEYS: &[ForeignKey] = foreign! {
         "historyserver.archive.fs.dir"
         "historyserver.web.port"
         "heartbeat.interval"
-        "heartbeat.timeout"
         "high-availability"
         "high-availability.type"
         "high-availability.storageDir"
@@ -63,7 +61,6 @@ pub(crate) static KEYS: &[ForeignKey] = foreign! {
         "web.submit.enable"
         "web.cancel.enable"
         "web.rescale.enable"
-        "web.refresh-interval"
         "web.checkpoints.history"
         "web.exception-history-size"
         "web.history"
@@ -107,14 +104,10 @@ pub(crate) static KEYS: &[ForeignKey] = foreign! {
         "metrics.fetcher.update-interval"
         "table.*"
         "yarn.application.queue"
-        "yarn.application.name"
         "yarn.application.type"
         "yarn.application.id"
         "yarn.application.node-label"
         "yarn.application.priority"
-        "yarn.application-attempts"
-        "yarn.appmaster.vcores"
-        "yarn.containers.vcores"
         "yarn.ship-files"
         "yarn.tags"
     }
@@ -130,10 +123,8 @@ pub(crate) static KEYS: &[ForeignKey] = foreign! {
         "jobmanager.memory.jvm-overhead.*"
     }
     TASK_MEMORY {
-        "jobmanager.memory.process.size"
         "jobmanager.memory.flink.size"
         "jobmanager.memory.heap.size"
-        "taskmanager.memory.process.size"
         "taskmanager.memory.flink.size"
         "taskmanager.memory.framework.heap.size"
         "taskmanager.memory.framework.off-heap.size"

@@ -1,4 +1,17 @@
-//! weir-protocol
+//! Every message between processes, and every REST shape, with versions. Plain data: nothing here
+//! opens a socket, spawns or waits.
+//!
+//! ```text
+//! cluster          resource manager ⇄ node agents ⇄ app masters    HTTP, msgpack bodies
+//! control          job master ⇄ task managers and task hosts       TCP, msgpack frames
+//! data             task host ⇄ task host                           TCP, binary frames
+//! job_executable   weir ⇄ job executable                           pipes and variables
+//! rest             everybody else                                  HTTP, JSON as YARN and Flink have it
+//! ```
 
+pub mod challenge;
+pub mod cluster;
+pub mod control;
 pub mod data;
 pub mod job_executable;
+pub mod rest;

@@ -16,7 +16,8 @@ keys! {
     RUNTIME_MODE: ConfigKey<RuntimeMode> =
         ConfigKey::new("execution.runtime-mode", "STREAMING");
 
-    /// Where the job runs. `local` runs it inside the program itself.
+    /// Where the job runs: `local` inside the program itself, `per-job` on a cluster with an app master
+    /// and containers of its own.
     EXECUTION_TARGET: ConfigKey<ExecutionTarget> = ConfigKey::new("execution.target", "local");
 
     /// How long a record may wait in a batch that is not full before the batch is sent. `0` sends
@@ -48,12 +49,16 @@ config_enum! {
     pub enum ExecutionTarget {
         /// Inside the program itself.
         Local = "local",
+        /// On a cluster, with an app master and containers of its own.
+        PerJob = "per-job",
     }
     refused {
-        "remote" => "jobs run only locally so far",
-        "yarn-application" => "jobs run only locally so far",
-        "yarn-per-job" => "jobs run only locally so far",
-        "yarn-session" => "jobs run only locally so far",
+        "remote" => "there are no sessions yet; per-job runs on a cluster",
+        "session" => "there are no sessions yet; per-job runs on a cluster",
+        "application" => "main runs in the client so far; per-job runs on a cluster",
+        "yarn-application" => "main runs in the client so far; per-job runs on a cluster",
+        "yarn-per-job" => "with Weir's own resource manager it is called per-job",
+        "yarn-session" => "there are no sessions yet; per-job runs on a cluster",
         "kubernetes-application" => "there is no support for Kubernetes",
         "kubernetes-session" => "there is no support for Kubernetes",
     }
@@ -115,6 +120,6 @@ mod tests {
     #[test]
     fn targets_of_flink_are_refused_with_a_reason() {
         let problem = ExecutionTarget::parse("yarn-per-job").expect_err("refused");
-        assert_eq!(problem, "jobs run only locally so far");
+        assert_eq!(problem, "with Weir's own resource manager it is called per-job");
     }
 }

@@ -3,14 +3,18 @@
 //! A key is one entry of a `keys!` table; its doc comment is also its text in
 //! `docs/configuration.md`. Names are Flink's wherever Flink has one; ours begin with `weir.`.
 
+mod application;
 mod checkpointing;
+mod cluster;
 mod execution;
 mod local;
 mod parallelism;
 mod restart;
 mod task_manager;
 
+pub use application::*;
 pub use checkpointing::*;
+pub use cluster::*;
 pub use execution::*;
 pub use local::*;
 pub use parallelism::*;
@@ -54,6 +58,8 @@ pub(crate) static AREAS: &[&Area] = &[
     &restart::AREA,
     &task_manager::AREA,
     &local::AREA,
+    &application::AREA,
+    &cluster::AREA,
 ];
 
 /// The definitions of all keys.

@@ -121,7 +121,7 @@ fn former_spellings_are_accepted_with_a_warning() {
 #[test]
 fn flink_keys_without_meaning_are_ignored_with_a_warning() {
     let text =
-        "taskmanager:\n  numberOfTaskSlots: 4\nakka.ask.timeout: 10 s\npipeline.jars: [a, b]\n";
+        "heartbeat:\n  interval: 4 s\nakka.ask.timeout: 10 s\npipeline.jars: [a, b]\n";
     let (config, warnings) = build_file(text).expect("ignored");
     assert_eq!(config, Config::new());
     let names: Vec<&str> = warnings
@@ -131,7 +131,7 @@ fn flink_keys_without_meaning_are_ignored_with_a_warning() {
             Warning::Deprecated { .. } => panic!("{warning}"),
         })
         .collect();
-    assert_eq!(names, ["taskmanager.numberOfTaskSlots", "akka.ask.timeout", "pipeline.jars"]);
+    assert_eq!(names, ["heartbeat.interval", "akka.ask.timeout", "pipeline.jars"]);
 
     let (_, warnings) = build_env("WEIR_CONF_REST_PORT", "8081").expect("ignored");
     assert_eq!(

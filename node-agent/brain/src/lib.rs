@@ -1,0 +1,1 @@
+//! weir-node-agent-brain

@@ -1,0 +1,160 @@
+//! Task hosts: they run the tasks of the job.
+
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use weir_base::{CheckpointId, ExecutionAttempt};
+use weir_graph::{Fingerprint, SnapshotHandle, TaskDeployment, TaskId, TaskSnapshotMeta};
+
+/// What a task host offers: that its `main` has built the graph, and where its data port is.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct HostIntroduction {
+    /// Its process.
+    pub pid: u32,
+    /// Where other task hosts send records.
+    pub data_address: SocketAddr,
+    /// Of the graph that its `main` has built.
+    pub fingerprint: Fingerprint,
+}
+
+/// Where the tasks of the job run. Subtask `i` of every vertex runs in slot `i`.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Placement {
+    /// Data addresses of the task hosts.
+    pub hosts: Vec<SocketAddr>,
+    /// By slot: index of its host in `hosts`.
+    pub host_of_slot: Vec<u32>,
+    /// Index of the receiver in `hosts`.
+    pub own: u32,
+}
+
+/// What a task host is told.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum HostOrder {
+    /// Where tasks run from now on; comes before the deployments that it holds for.
+    Place(Placement),
+    /// Start a task.
+    Deploy(Box<TaskDeployment>),
+    /// Stop a task.
+    Cancel(TaskId, ExecutionAttempt),
+    /// Leave a task behind that has not stopped in time.
+    Abandon(TaskId, ExecutionAttempt),
+    /// Emit a barrier.
+    TriggerCheckpoint(TaskId, ExecutionAttempt, CheckpointId),
+    /// A checkpoint is recorded: commit.
+    NotifyComplete(TaskId, ExecutionAttempt, CheckpointId),
+    /// A checkpoint will not complete.
+    NotifyAborted(TaskId, ExecutionAttempt, CheckpointId),
+    /// End the output: nothing follows.
+    Finish(TaskId, ExecutionAttempt),
+    /// The job has ended for good without finishing: clear away what sinks have prepared. Sent to
+    /// one task host, and answered by [`HostReport::Abandoned`].
+    AbandonOutput,
+    /// End.
+    Shutdown,
+    /// Nothing; says that the job master lives.
+    KeepAlive,
+}
+
+/// Whose fault a failure is, and whether trying again can help.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum FailureOrigin {
+    /// User code panicked or returned an error.
+    User,
+    /// Something outside.
+    External,
+    /// A defect of ours.
+    Internal,
+    /// No retry mends it.
+    Permanent,
+}
+
+/// Why something failed.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Failure {
+    /// Stable code.
+    pub code: String,
+    /// What failed, where and why.
+    pub message: String,
+    /// Whose fault.
+    pub origin: FailureOrigin,
+    /// `Map (1/2)`.
+    pub task: String,
+    /// The operator, where known.
+    pub operator: Option<String>,
+}
+
+/// What a task reports; the job master's `ReportKind` on the wire.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[allow(missing_docs)] // as there
+pub enum ReportKind {
+    Running,
+    EndOfData,
+    SnapshotAcknowledged {
+        checkpoint: CheckpointId,
+        snapshot: SnapshotHandle,
+        meta: TaskSnapshotMeta,
+    },
+    SnapshotDeclined {
+        checkpoint: CheckpointId,
+        failure: Failure,
+    },
+    Committed(CheckpointId),
+    Finished,
+    Canceled,
+    Failed(Failure),
+}
+
+/// A report about one deployment of one subtask.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TaskReport {
+    /// Which subtask.
+    pub task: TaskId,
+    /// Which deployment.
+    pub attempt: ExecutionAttempt,
+    /// What happened.
+    pub kind: ReportKind,
+}
+
+/// Counters of one operator in one subtask, since its deployment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct OperatorCounters {
+    /// `numRecordsIn`.
+    pub records_in: u64,
+    /// `numRecordsOut`.
+    pub records_out: u64,
+}
+
+/// Counters of one subtask, since its deployment.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TaskCounters {
+    /// Which subtask.
+    pub task: TaskId,
+    /// Which deployment.
+    pub attempt: ExecutionAttempt,
+    /// One per operator of the chain, head first.
+    pub operators: Vec<OperatorCounters>,
+    /// Bytes of records received from other task hosts.
+    pub bytes_in: u64,
+    /// Bytes of records sent to other task hosts.
+    pub bytes_out: u64,
+    /// Time spent working, in microseconds.
+    pub busy_us: u64,
+    /// Time spent waiting for room downstream, in microseconds.
+    pub backpressured_us: u64,
+    /// Time spent waiting for input, in microseconds.
+    pub idle_us: u64,
+    /// The watermark of its input; `None` before the first.
+    pub watermark: Option<i64>,
+}
+
+/// What a task host reports.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum HostReport {
+    /// About a task.
+    Task(TaskReport),
+    /// Counters of every task whose counters have changed since the last time; sent every second or
+    /// so, also without any as a sign of life, and once more before a task's end is reported.
+    Counters(Vec<TaskCounters>),
+    /// Prepared output is cleared away, or why not.
+    Abandoned(Result<(), String>),
+}

@@ -1,0 +1,83 @@
+//! Task managers: they offer slots and start task hosts.
+
+use serde::{Deserialize, Serialize};
+
+/// What a task manager offers.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ManagerIntroduction {
+    /// Name or address of its node, for display and for the data plane.
+    pub host: String,
+    /// Its process.
+    pub pid: u32,
+    /// Number of slots.
+    pub slots: u32,
+    /// Memory of its container in MiB.
+    pub memory_mib: u64,
+}
+
+/// What a task manager is told.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum ManagerOrder {
+    /// Start a task host.
+    StartHost(Box<HostLaunch>),
+    /// End a task host: by its lifeline, then by force.
+    StopHost {
+        /// Which.
+        host: u32,
+    },
+    /// End all task hosts and then itself.
+    Shutdown,
+    /// Nothing; says that the job master lives.
+    KeepAlive,
+}
+
+/// How to start a task host.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct HostLaunch {
+    /// Its number, unique in the container.
+    pub host: u32,
+    /// The job executable, a file in the container's folder.
+    pub executable: String,
+    /// Arguments of `main`, as bytes.
+    pub arguments: Vec<Vec<u8>>,
+    /// The folder to work in, if it exists.
+    pub working_directory: String,
+    /// The effective configuration as JSON.
+    pub configuration: String,
+    /// Values for `env.once`, as `job_executable::write_once_values` writes them.
+    pub once_values: Vec<u8>,
+    /// Memory that its process tree may use, in MiB.
+    pub memory_limit_mib: u64,
+}
+
+/// How a task host ended.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct HostEnd {
+    /// Which.
+    pub host: u32,
+    /// In words: `ended with exit code 3`, `was ended by SIGKILL`, `used 1.2 gb of 1 gb`.
+    pub reason: String,
+    /// Stable code: `WEIR-TM-0001` could not be started, `-0002` ended, `-0003` used too much memory.
+    pub code: String,
+}
+
+/// What a task manager reports.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum ManagerReport {
+    /// A task host runs as this process.
+    HostStarted {
+        /// Which.
+        host: u32,
+        /// Its process.
+        pid: u32,
+    },
+    /// A task host has ended, or could not be started.
+    HostEnded(HostEnd),
+    /// How much memory is used; sent every second or so, also as a sign of life.
+    Memory {
+        /// By the task manager itself, in bytes.
+        own_bytes: u64,
+        /// By each task host and its children.
+        hosts: Vec<(u32, u64)>,
+    },
+}

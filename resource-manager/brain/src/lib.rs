@@ -1,0 +1,1 @@
+//! weir-resource-manager-brain
