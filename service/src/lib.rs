@@ -1,1 +1,28 @@
-//! weir-service
+//! What every daemon needs and none decides: the adapter around a brain, HTTP server and client, the
+//! cluster's secret and the tokens made of it, logs, readiness, processes.
+//!
+//! ```text
+//!  HTTP handler ─ask─▶ Handle ─▶ actor { Shell ⟷ brain } ─effects─▶ store, network, processes
+//!               ◀reply─┘   └─ snapshot, for whoever only reads
+//! ```
+//!
+//! It knows no daemon, no brain and nothing of the engine.
+
+pub mod actor;
+pub mod auth;
+mod error;
+pub mod http;
+pub mod logs;
+pub mod metrics;
+pub mod process;
+pub mod ready;
+pub mod signals;
+
+pub use actor::{Clock, Gone, Handle, Outlet, Shell, Ticket, start};
+pub use auth::{Secret, require_attempt, require_cluster};
+pub use error::Error;
+pub use http::client::{CallError, Client};
+pub use http::msgpack::Msgpack;
+pub use http::server::{ApiError, ErrorStyle, Server, ServerConfig, bind};
+pub use metrics::PrometheusText;
+pub use process::ProcessId;

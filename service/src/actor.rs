@@ -1,0 +1,388 @@
+//! The one adapter around a brain: an actix actor with a bounded mailbox and one timer.
+//!
+//! ```text
+//! Handle::ask  ─┐ waits for room, then for Outlet::reply
+//! Handle::tell ─┼─▶ mailbox ─▶ step ─▶ effects ─▶ Shell::perform, in order
+//! timer        ─┘                └─ next_deadline sets the timer anew
+//! ```
+//!
+//! What always holds: the brain is stepped by one thread; effects are performed in the order given,
+//! before the next step; an `ask` ends, at the latest with [`Gone`]; a snapshot is made only when one is
+//! read and the last is older than 100 ms.
+
+use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, SpawnHandle};
+use futures::channel::oneshot;
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+use weir_base::{Machine, Monotonic, Now, WallTime};
+
+/// How old a snapshot may be that somebody reads.
+const SNAPSHOT_AGE: Duration = Duration::from_millis(100);
+/// Inputs of callers that may wait at a time; a further caller waits for room.
+const MAILBOX_CAPACITY: usize = 1024;
+
+/// Does the effects of a brain.
+pub trait Shell: Sized + Unpin + 'static {
+    /// What decides.
+    type Brain: Machine<Input: Send, Effect: Unpin> + Unpin + 'static;
+    /// What callers get.
+    type Reply: Send + 'static;
+    /// What readers get.
+    type Snapshot: Send + Sync + 'static;
+
+    /// Does one effect; must not block. What takes time is handed to a thread or a task, and its result
+    /// comes back by [`Handle::tell`].
+    fn perform(
+        &mut self,
+        now: Now,
+        effect: <Self::Brain as Machine>::Effect,
+        outlet: &mut Outlet<Self>,
+    );
+
+    /// What there is to see.
+    fn snapshot(&self, brain: &Self::Brain, now: Now) -> Self::Snapshot;
+}
+
+type InputOf<S> = <<S as Shell>::Brain as Machine>::Input;
+
+/// Names a caller who waits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Ticket(pub u64);
+
+/// The brain's actor has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the daemon is shutting down")]
+pub struct Gone;
+
+/// Both clocks of a process.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    started: Instant,
+}
+
+impl Clock {
+    /// Monotonic time counts from here.
+    pub fn start() -> Self {
+        Self { started: Instant::now() }
+    }
+
+    /// The time.
+    pub fn now(&self) -> Now {
+        let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Now { monotonic: Monotonic(millis(self.started.elapsed())), wall: WallTime(millis(wall)) }
+    }
+}
+
+/// What the actor and its handles share.
+struct Shared<S: Shell> {
+    callers: Mutex<BTreeMap<Ticket, oneshot::Sender<S::Reply>>>,
+    next_ticket: AtomicU64,
+    snapshot: Mutex<(Instant, Arc<S::Snapshot>)>,
+    is_refreshing: AtomicBool,
+}
+
+/// What is guarded here is whole after every statement, so a panic elsewhere spoils nothing.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Where a shell answers its callers.
+pub struct Outlet<S: Shell> {
+    handle: Handle<S>,
+}
+
+impl<S: Shell> Outlet<S> {
+    /// Answers a caller. One that has gone away is no error; a second answer is dropped.
+    pub fn reply(&mut self, ticket: Ticket, reply: S::Reply) {
+        if let Some(caller) = lock(&self.handle.shared.callers).remove(&ticket) {
+            let _ = caller.send(reply);
+        }
+    }
+
+    /// For work that reports back.
+    pub fn handle(&self) -> Handle<S> {
+        self.handle.clone()
+    }
+}
+
+/// A way to a brain. Clones lead to the same one.
+pub struct Handle<S: Shell> {
+    address: Addr<BrainActor<S>>,
+    shared: Arc<Shared<S>>,
+}
+
+impl<S: Shell> Clone for Handle<S> {
+    fn clone(&self) -> Self {
+        Self { address: self.address.clone(), shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<S: Shell> fmt::Debug for Handle<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").finish_non_exhaustive()
+    }
+}
+
+/// Forgets a caller that stops waiting.
+struct Waiting<'a, S: Shell>(&'a Shared<S>, Ticket);
+
+impl<S: Shell> Drop for Waiting<'_, S> {
+    fn drop(&mut self) {
+        lock(&self.0.callers).remove(&self.1);
+    }
+}
+
+impl<S: Shell> Handle<S> {
+    /// Gives the brain an input that names a ticket, and waits for the shell to answer it.
+    ///
+    /// # Errors
+    /// The daemon is ending.
+    pub async fn ask(
+        &self,
+        make: impl FnOnce(Ticket) -> InputOf<S> + Send,
+    ) -> Result<S::Reply, Gone> {
+        let ticket = Ticket(self.shared.next_ticket.fetch_add(1, Ordering::Relaxed));
+        let (sender, receiver) = oneshot::channel();
+        lock(&self.shared.callers).insert(ticket, sender);
+        let _waiting = Waiting(&*self.shared, ticket);
+        self.address.send(Step::<S>(make(ticket))).await.map_err(|_| Gone)?;
+        receiver.await.map_err(|_| Gone)
+    }
+
+    /// Gives the brain an input. Never waits; dropped when the daemon is ending. For results of effects,
+    /// of which there are as many as effects; callers from outside use [`Handle::ask`].
+    pub fn tell(&self, input: InputOf<S>) {
+        self.address.do_send(Step::<S>(input));
+    }
+
+    /// What there is to see, as it was at most 100 ms ago or is about to be replaced.
+    pub fn snapshot(&self) -> Arc<S::Snapshot> {
+        let (made, snapshot) = {
+            let published = lock(&self.shared.snapshot);
+            (published.0, Arc::clone(&published.1))
+        };
+        let is_stale = made.elapsed() >= SNAPSHOT_AGE;
+        if is_stale && !self.shared.is_refreshing.swap(true, Ordering::SeqCst) {
+            self.address.do_send(Refresh);
+        }
+        snapshot
+    }
+
+    /// What there is to see now: every step whose reply the caller has seen is in it.
+    pub async fn fresh_snapshot(&self) -> Arc<S::Snapshot> {
+        // An actor that has ended leaves its last one.
+        let _ = self.address.send(Refresh).await;
+        Arc::clone(&lock(&self.shared.snapshot).1)
+    }
+
+    /// What there is to see, not older than 100 ms.
+    pub async fn recent_snapshot(&self) -> Arc<S::Snapshot> {
+        let made = lock(&self.shared.snapshot).0;
+        match made.elapsed() < SNAPSHOT_AGE {
+            true => self.snapshot(),
+            false => self.fresh_snapshot().await,
+        }
+    }
+}
+
+struct Step<S: Shell>(InputOf<S>);
+
+impl<S: Shell> Message for Step<S> {
+    type Result = ();
+}
+
+struct Refresh;
+
+impl Message for Refresh {
+    type Result = ();
+}
+
+/// Runs a brain in the current actix system, until the system ends.
+pub fn start<S: Shell>(brain: S::Brain, shell: S) -> Handle<S> {
+    let clock = Clock::start();
+    let first = shell.snapshot(&brain, clock.now());
+    let shared = Arc::new(Shared {
+        callers: Mutex::default(),
+        next_ticket: AtomicU64::new(1),
+        snapshot: Mutex::new((Instant::now(), Arc::new(first))),
+        is_refreshing: AtomicBool::new(false),
+    });
+    let address = BrainActor::create(|context| {
+        context.set_mailbox_capacity(MAILBOX_CAPACITY);
+        let outlet =
+            Outlet { handle: Handle { address: context.address(), shared: Arc::clone(&shared) } };
+        BrainActor { brain, shell, clock, outlet, timer: None, effects: Vec::new() }
+    });
+    Handle { address, shared }
+}
+
+struct BrainActor<S: Shell> {
+    brain: S::Brain,
+    shell: S,
+    clock: Clock,
+    outlet: Outlet<S>,
+    /// The timer that runs, and for which deadline.
+    timer: Option<(Monotonic, SpawnHandle)>,
+    effects: Vec<<S::Brain as Machine>::Effect>,
+}
+
+impl<S: Shell> BrainActor<S> {
+    fn stepped(&mut self, now: Now, context: &mut Context<Self>) {
+        if cfg!(debug_assertions) {
+            self.brain.check_invariants();
+        }
+        for effect in std::mem::take(&mut self.effects) {
+            self.shell.perform(now, effect, &mut self.outlet);
+        }
+        self.set_timer(context);
+    }
+
+    fn set_timer(&mut self, context: &mut Context<Self>) {
+        let deadline = self.brain.next_deadline();
+        if self.timer.map(|(at, _)| at) == deadline {
+            return;
+        }
+        if let Some((_, timer)) = self.timer.take() {
+            context.cancel_future(timer);
+        }
+        if let Some(deadline) = deadline {
+            let wait = deadline.millis_since(self.clock.now().monotonic);
+            let timer = context.run_later(Duration::from_millis(wait), |actor, context| {
+                actor.timer = None;
+                let now = actor.clock.now();
+                actor.brain.tick(now, &mut actor.effects);
+                actor.stepped(now, context);
+            });
+            self.timer = Some((deadline, timer));
+        }
+    }
+}
+
+impl<S: Shell> Actor for BrainActor<S> {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        self.set_timer(context);
+    }
+
+    fn stopped(&mut self, context: &mut Self::Context) {
+        context.terminate();
+        // Whoever waits gets `Gone`.
+        lock(&self.outlet.handle.shared.callers).clear();
+    }
+}
+
+impl<S: Shell> Handler<Step<S>> for BrainActor<S> {
+    type Result = ();
+
+    fn handle(&mut self, step: Step<S>, context: &mut Self::Context) {
+        let now = self.clock.now();
+        self.brain.step(now, step.0, &mut self.effects);
+        self.stepped(now, context);
+    }
+}
+
+impl<S: Shell> Handler<Refresh> for BrainActor<S> {
+    type Result = ();
+
+    fn handle(&mut self, _: Refresh, _: &mut Self::Context) {
+        let shared = &self.outlet.handle.shared;
+        shared.is_refreshing.store(false, Ordering::SeqCst);
+        let snapshot = self.shell.snapshot(&self.brain, self.clock.now());
+        *lock(&shared.snapshot) = (Instant::now(), Arc::new(snapshot));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Adds up what it is told, and answers when its deadline comes.
+    #[derive(Default)]
+    struct Adder {
+        sum: u64,
+        waiting: Vec<Ticket>,
+        due: Option<Monotonic>,
+    }
+
+    #[derive(Debug)]
+    enum Input {
+        Add(u64),
+        Later(Ticket),
+    }
+
+    #[derive(Debug)]
+    struct Answer(Ticket, u64);
+
+    impl Machine for Adder {
+        type Input = Input;
+        type Effect = Answer;
+
+        fn step(&mut self, now: Now, input: Input, _: &mut Vec<Answer>) {
+            match input {
+                Input::Add(number) => self.sum += number,
+                Input::Later(ticket) => {
+                    self.waiting.push(ticket);
+                    self.due = Some(now.monotonic.after(Duration::from_millis(5)));
+                }
+            }
+        }
+
+        fn tick(&mut self, _: Now, out: &mut Vec<Answer>) {
+            self.due = None;
+            out.extend(self.waiting.drain(..).map(|ticket| Answer(ticket, self.sum)));
+        }
+
+        fn next_deadline(&self) -> Option<Monotonic> {
+            self.due
+        }
+
+        fn check_invariants(&self) {}
+    }
+
+    struct AdderShell;
+
+    impl Shell for AdderShell {
+        type Brain = Adder;
+        type Reply = u64;
+        type Snapshot = u64;
+
+        fn perform(&mut self, _: Now, answer: Answer, outlet: &mut Outlet<Self>) {
+            outlet.reply(answer.0, answer.1);
+        }
+
+        fn snapshot(&self, brain: &Adder, _: Now) -> u64 {
+            brain.sum
+        }
+    }
+
+    #[test]
+    fn callers_are_answered_when_a_deadline_comes_and_readers_see_what_was_stepped() {
+        actix::System::new().block_on(async {
+            let handle = start(Adder::default(), AdderShell);
+            handle.tell(Input::Add(2));
+            handle.tell(Input::Add(3));
+            assert_eq!(handle.ask(Input::Later).await, Ok(5));
+            assert_eq!(*handle.fresh_snapshot().await, 5);
+            assert!(lock(&handle.shared.callers).is_empty());
+        });
+    }
+
+    #[test]
+    fn caller_that_stops_waiting_is_forgotten() {
+        actix::System::new().block_on(async {
+            let handle = start(Adder::default(), AdderShell);
+            let asked = tokio::time::timeout(Duration::ZERO, handle.ask(Input::Later)).await;
+            assert!(asked.is_err());
+            assert!(lock(&handle.shared.callers).is_empty());
+        });
+    }
+}

@@ -1,0 +1,137 @@
+//! Processes of this machine by number and start time: a number that was given away again is another
+//! process, and is never signalled.
+
+use serde::{Deserialize, Serialize};
+use std::{fs, io};
+
+/// A process, now and after it has ended.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct ProcessId {
+    /// Its number.
+    pub pid: u32,
+    /// When it began, in clock ticks since the system did.
+    pub start_time: u64,
+}
+
+/// What `/proc` says of a process.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ProcessStat {
+    /// Its name, at most 15 bytes.
+    pub name: String,
+    /// `R`, `S`, `D`, `Z` (ended, not waited for), ...
+    pub state: char,
+    /// Its parent.
+    pub parent: u32,
+    /// Its process group.
+    pub group: u32,
+    /// Its session.
+    pub session: u32,
+    /// When it began.
+    pub start_time: u64,
+    /// Resident memory in pages.
+    pub resident_pages: u64,
+}
+
+impl ProcessStat {
+    /// Reads it; `None` when there is no such process.
+    pub fn of(pid: u32) -> Option<Self> {
+        Self::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    /// `4711 (a name) S 1 4711 4711 …`: the name may hold anything, also brackets.
+    fn parse(text: &str) -> Option<Self> {
+        let (head, rest) = text.rsplit_once(')')?;
+        let name = head.split_once('(')?.1.to_owned();
+        let fields: Vec<&str> = rest.split_whitespace().collect();
+        // The state is field 3 of proc(5), so field n stands at n - 3.
+        let number = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
+        Some(Self {
+            name,
+            state: fields.first()?.chars().next()?,
+            parent: u32::try_from(number(4)?).ok()?,
+            group: u32::try_from(number(5)?).ok()?,
+            session: u32::try_from(number(6)?).ok()?,
+            start_time: number(22)?,
+            resident_pages: number(24)?,
+        })
+    }
+
+    /// Whether it has ended and only waits to be reaped.
+    pub fn is_zombie(&self) -> bool {
+        matches!(self.state, 'Z' | 'X')
+    }
+}
+
+impl ProcessId {
+    /// The process that has this number now.
+    pub fn of(pid: u32) -> Option<Self> {
+        ProcessStat::of(pid).map(|stat| Self { pid, start_time: stat.start_time })
+    }
+
+    /// This process.
+    pub fn own() -> Self {
+        let pid = std::process::id();
+        Self::of(pid).unwrap_or(Self { pid, start_time: 0 })
+    }
+
+    /// Whether it still runs; one that waits to be reaped does not.
+    pub fn is_alive(self) -> bool {
+        let stat = ProcessStat::of(self.pid);
+        stat.is_some_and(|stat| stat.start_time == self.start_time && !stat.is_zombie())
+    }
+
+    /// Sends a signal; whether there was somebody to get it.
+    ///
+    /// # Errors
+    /// It is another user's process.
+    pub fn signal(self, signal: i32) -> io::Result<bool> {
+        if !self.is_alive() {
+            return Ok(false);
+        }
+        let pid = i32::try_from(self.pid).map_err(io::Error::other)?;
+        // SAFETY: plain system call.
+        if unsafe { libc::kill(pid, signal) } == 0 {
+            return Ok(true);
+        }
+        match io::Error::last_os_error() {
+            error if error.raw_os_error() == Some(libc::ESRCH) => Ok(false),
+            error => Err(error),
+        }
+    }
+}
+
+/// Numbers of all processes.
+pub fn all_pids() -> Vec<u32> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn names_with_brackets_do_not_shift_the_fields() {
+        let text = "7 (a) S (b) R 3 4 5 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 99 1000 12 0";
+        let stat = ProcessStat::parse(text).expect("sound");
+        assert_eq!((stat.name.as_str(), stat.state, stat.parent), ("a) S (b", 'R', 3));
+        assert_eq!((stat.group, stat.session, stat.start_time), (4, 5, 99));
+        assert_eq!(stat.resident_pages, 12);
+        assert_eq!(ProcessStat::parse("nonsense"), None);
+    }
+
+    #[test]
+    fn process_that_has_ended_gets_no_signal() {
+        assert!(ProcessId::own().is_alive());
+        let mut child = Command::new("sleep").arg("60").spawn().expect("sleep");
+        let id = ProcessId::of(child.id()).expect("it runs");
+        let other = ProcessId { start_time: id.start_time + 1, ..id };
+        assert!(!other.signal(libc::SIGKILL).expect("nobody there"));
+        assert!(id.signal(libc::SIGKILL).expect("sent"));
+        child.wait().expect("ended");
+        assert!(!id.is_alive());
+        assert!(!id.signal(libc::SIGKILL).expect("nobody there"));
+    }
+}
