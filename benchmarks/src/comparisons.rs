@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::goal::{Goal, Unit};
 use crate::outcome::{Outcome, Settings, Side};
-use crate::{chain, peers, shuffle, word_count, work};
+use crate::{chain, cluster, peers, shuffle, word_count, work};
 
 /// Runs one side once and measures it.
 pub type Run = fn(&Settings) -> Result<Outcome>;
@@ -86,9 +86,51 @@ pub static COMPARISONS: &[Comparison] = &[
         ours: shuffle::tcp,
         peer: Some(peers::timely_shuffle::tcp),
     },
+    Comparison {
+        name: "submit-latency",
+        unit: Unit::Milliseconds,
+        goals: &[Goal::MillisecondsAtMost(300.0)],
+        reads_text: false,
+        ours: cluster::submit_latency,
+        peer: None,
+    },
+    Comparison {
+        name: "cluster-word-count",
+        unit: Unit::Seconds,
+        goals: &[Goal::RatioAtMost(1.25)],
+        reads_text: true,
+        ours: cluster::word_count,
+        peer: Some(cluster::word_count_locally),
+    },
+    idle_memory(
+        "idle-memory-resource-manager",
+        &[Goal::MegabytesAtMost(40.0)],
+        cluster::idle_resource_manager,
+    ),
+    idle_memory("idle-memory-node-agent", &[Goal::MegabytesAtMost(25.0)], cluster::idle_node_agent),
+    idle_memory("idle-memory-app-master", &[Goal::MegabytesAtMost(40.0)], cluster::idle_app_master),
+    idle_memory(
+        "idle-memory-task-manager",
+        &[Goal::MegabytesAtMost(20.0)],
+        cluster::idle_task_manager,
+    ),
 ];
+
+/// The resident memory of a daemon that has nothing to do.
+const fn idle_memory(name: &'static str, goals: &'static [Goal], ours: Run) -> Comparison {
+    Comparison { name, unit: Unit::Megabytes, goals, reads_text: false, ours, peer: None }
+}
 
 /// The comparison of this name.
 pub fn find(name: &str) -> Option<&'static Comparison> {
     COMPARISONS.iter().find(|comparison| comparison.name == name)
+}
+
+/// The comparison of this name, or all whose names begin with it: `idle-memory` is four.
+pub fn named(name: &str) -> Vec<&'static Comparison> {
+    let group = format!("{name}-");
+    match find(name) {
+        Some(comparison) => vec![comparison],
+        None => COMPARISONS.iter().filter(|c| c.name.starts_with(&group)).collect(),
+    }
 }

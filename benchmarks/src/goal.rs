@@ -9,14 +9,20 @@ pub enum Unit {
     Seconds,
     /// Millions of records a second, for this many records a run; more is better.
     MillionsPerSecond { record_count: u64 },
+    /// A short time; less is better.
+    Milliseconds,
+    /// Memory in millions of bytes; less is better.
+    Megabytes,
 }
 
 impl Unit {
-    /// Turns a measured time into the figure.
-    pub fn figure(self, elapsed_seconds: f64) -> f64 {
+    /// Turns what was measured, seconds or bytes, into the figure.
+    pub fn figure(self, measured: f64) -> f64 {
         match self {
-            Unit::Seconds => elapsed_seconds,
-            Unit::MillionsPerSecond { record_count } => record_count as f64 / 1e6 / elapsed_seconds,
+            Unit::Seconds => measured,
+            Unit::MillionsPerSecond { record_count } => record_count as f64 / 1e6 / measured,
+            Unit::Milliseconds => measured * 1e3,
+            Unit::Megabytes => measured / 1e6,
         }
     }
 
@@ -25,6 +31,8 @@ impl Unit {
         match self {
             Unit::Seconds => "s",
             Unit::MillionsPerSecond { .. } => "M/s",
+            Unit::Milliseconds => "ms",
+            Unit::Megabytes => "MB",
         }
     }
 
@@ -32,7 +40,10 @@ impl Unit {
     pub fn show(self, figure: f64) -> String {
         match self {
             Unit::Seconds => format!("{figure:.3} {}", self.name()),
-            Unit::MillionsPerSecond { .. } => format!("{figure:.1} {}", self.name()),
+            Unit::MillionsPerSecond { .. } | Unit::Megabytes => {
+                format!("{figure:.1} {}", self.name())
+            }
+            Unit::Milliseconds => format!("{figure:.0} {}", self.name()),
         }
     }
 }
@@ -46,6 +57,10 @@ pub enum Goal {
     RatioAtLeast(f64),
     /// At least this many millions of records a second.
     RateAtLeast(f64),
+    /// At most this many milliseconds.
+    MillisecondsAtMost(f64),
+    /// At most this many millions of bytes.
+    MegabytesAtMost(f64),
 }
 
 impl Goal {
@@ -55,6 +70,7 @@ impl Goal {
             Goal::RatioAtMost(bound) => ratio.is_some_and(|ratio| ratio <= bound),
             Goal::RatioAtLeast(bound) => ratio.is_some_and(|ratio| ratio >= bound),
             Goal::RateAtLeast(bound) => ours >= bound,
+            Goal::MillisecondsAtMost(bound) | Goal::MegabytesAtMost(bound) => ours <= bound,
         }
     }
 }
@@ -65,6 +81,8 @@ impl fmt::Display for Goal {
             Goal::RatioAtMost(bound) => write!(f, "<= {bound:.2}"),
             Goal::RatioAtLeast(bound) => write!(f, ">= {bound:.2}"),
             Goal::RateAtLeast(bound) => write!(f, ">= {bound:.0} M/s"),
+            Goal::MillisecondsAtMost(bound) => write!(f, "<= {bound:.0} ms"),
+            Goal::MegabytesAtMost(bound) => write!(f, "<= {bound:.0} MB"),
         }
     }
 }
@@ -89,6 +107,8 @@ mod tests {
             (Goal::RatioAtLeast(1.0), 1.0, Some(0.99), false),
             (Goal::RateAtLeast(30.0), 30.0, None, true),
             (Goal::RateAtLeast(30.0), 29.9, None, false),
+            (Goal::MillisecondsAtMost(300.0), 300.0, None, true),
+            (Goal::MegabytesAtMost(40.0), 40.1, None, false),
         ];
         for (goal, ours, ratio, expected) in cases {
             assert_eq!(goal.is_met(ours, ratio), expected, "{goal} {ours} {ratio:?}");

@@ -95,7 +95,7 @@ fn measure(comparison: &Comparison, plan: &Plan) -> Result<Figures> {
             let outcome = spawn(comparison, side, &plan.settings)
                 .with_context(|| format!("the side '{}'", side.flag()))?;
             agree(&mut answer, side, outcome.answer)?;
-            let figure = comparison.unit.figure(outcome.elapsed_seconds);
+            let figure = comparison.unit.figure(outcome.measured);
             match side {
                 Side::Ours => figures.ours.push(figure),
                 Side::Peer => figures.peer.push(figure),

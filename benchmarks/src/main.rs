@@ -4,12 +4,13 @@
 //! fails, or two sides that computed different results.
 //!
 //! ```text
-//! main ── harness ──┬─ child process: ours  (word_count, chain, shuffle)
+//! main ── harness ──┬─ child process: ours  (word_count, chain, shuffle, cluster)
 //!                   └─ child process: peer  (peers/*)
 //!          both share work.rs (what is computed) and text.rs (what is read)
 //! ```
 
 mod chain;
+mod cluster;
 mod comparisons;
 mod goal;
 mod harness;
@@ -38,7 +39,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[derive(Debug, Parser)]
 #[command(name = "weir-benchmarks")]
 struct Arguments {
-    /// Comparisons to run; all of them when none is named.
+    /// Comparisons to run, or the beginning of their names; all of them when none is named.
     names: Vec<String>,
     /// Print the names of the comparisons and stop.
     #[arg(long)]
@@ -89,10 +90,11 @@ fn execute(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     let mut selected: Vec<&Comparison> = Vec::new();
     for name in &arguments.names {
-        let Some(comparison) = comparisons::find(name) else {
+        let named = comparisons::named(name);
+        if named.is_empty() {
             return Ok(refuse(name));
-        };
-        selected.push(comparison);
+        }
+        selected.extend(named);
     }
     if selected.is_empty() {
         selected.extend(COMPARISONS);

@@ -41,8 +41,9 @@ pub struct Answer {
 /// One measurement.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Outcome {
-    /// Time from the call that starts the work to its end, without the start of the process.
-    pub elapsed_seconds: f64,
+    /// Seconds from the call that starts the work to its end, without the start of the process; or
+    /// bytes, where memory is measured.
+    pub measured: f64,
     /// What was computed.
     pub answer: Answer,
 }
@@ -72,10 +73,8 @@ mod tests {
 
     #[test]
     fn outcome_is_found_among_other_output() -> anyhow::Result<()> {
-        let outcome = Outcome {
-            elapsed_seconds: 1.25,
-            answer: Answer { record_count: 7, checksum: u64::MAX },
-        };
+        let outcome =
+            Outcome { measured: 1.25, answer: Answer { record_count: 7, checksum: u64::MAX } };
         let output = format!("job submitted\n{}\njob finished\n", outcome.to_line()?);
         assert_eq!(Outcome::from_output(&output)?.answer, outcome.answer);
         assert!(Outcome::from_output("job submitted\n").is_err());

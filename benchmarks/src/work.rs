@@ -168,7 +168,7 @@ impl Drop for SharedTally {
 pub fn time(run: impl FnOnce() -> anyhow::Result<Answer>) -> anyhow::Result<Outcome> {
     let start = Instant::now();
     let answer = run()?;
-    Ok(Outcome { elapsed_seconds: start.elapsed().as_secs_f64(), answer })
+    Ok(Outcome { measured: start.elapsed().as_secs_f64(), answer })
 }
 
 #[cfg(test)]

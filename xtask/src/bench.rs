@@ -21,6 +21,9 @@ pub fn run(names: &[String]) -> Result<ExitCode> {
 fn build() -> Result<PathBuf> {
     let output = cargo::cargo()
         .args(["build", "--profile", PROFILE, "--package", PACKAGE])
+        // The cluster's comparisons run the command and a job as their users do, from beside the
+        // benchmarks' own executable.
+        .args(["--package", "weir-cli", "--package", "weir-examples"])
         .args(["--message-format", "json-render-diagnostics"])
         .stderr(Stdio::inherit())
         .output()

@@ -58,7 +58,7 @@ pub fn tcp(_settings: &Settings) -> Result<Outcome> {
         let tally = member.join().map_err(|_| anyhow!("a cluster member panicked"))?;
         total.merge(tally?);
     }
-    Ok(Outcome { elapsed_seconds: start.elapsed().as_secs_f64(), answer: total.answer() })
+    Ok(Outcome { measured: start.elapsed().as_secs_f64(), answer: total.answer() })
 }
 
 fn cluster_member(process: usize, addresses: &[String]) -> timely::Config {
