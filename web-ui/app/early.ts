@@ -1,0 +1,5 @@
+/** Runs before the page is drawn. */
+
+import { apply, chosenTheme } from "./theme";
+
+apply(chosenTheme());

@@ -1,0 +1,55 @@
+/** States of applications, jobs, tasks, nodes and checkpoints: how each looks and whether it is final. */
+
+export type Tone = "good" | "done" | "wait" | "warn" | "bad" | "quiet";
+
+const TONES: Record<string, Tone> = {
+  RUNNING: "good",
+  HEALTHY: "good",
+  FINISHED: "done",
+  SUCCEEDED: "done",
+  COMPLETED: "done",
+  COMPLETE: "done",
+  NEW: "wait",
+  NEW_SAVING: "wait",
+  SUBMITTED: "wait",
+  ACCEPTED: "wait",
+  CREATED: "wait",
+  SCHEDULED: "wait",
+  DEPLOYING: "wait",
+  INITIALIZING: "wait",
+  RESTARTING: "wait",
+  RECONCILING: "wait",
+  IN_PROGRESS: "wait",
+  ALLOCATED: "wait",
+  ACQUIRED: "wait",
+  LOCALIZING: "wait",
+  LAUNCHED: "wait",
+  KILLING: "warn",
+  KILLED: "warn",
+  CANCELLING: "warn",
+  CANCELING: "warn",
+  CANCELED: "warn",
+  SUSPENDED: "warn",
+  FAILING: "bad",
+  FAILED: "bad",
+  LOST: "bad",
+  UNHEALTHY: "bad",
+};
+
+/** How a state looks. One that is not known looks like nothing in particular. */
+export function toneOf(state: string): Tone {
+  return TONES[state.toUpperCase()] ?? "quiet";
+}
+
+const ENDED_JOBS = ["FINISHED", "FAILED", "CANCELED"];
+const ENDED_APPLICATIONS = ["FINISHED", "FAILED", "KILLED"];
+
+/** Whether nothing about a job changes any more. */
+export function isJobEnded(state: string | undefined): boolean {
+  return state !== undefined && ENDED_JOBS.includes(state);
+}
+
+/** Whether an application has ended. */
+export function isApplicationEnded(state: string | undefined): boolean {
+  return state !== undefined && ENDED_APPLICATIONS.includes(state);
+}
