@@ -14,7 +14,7 @@ use crate::{
     frame::{self, Kind},
 };
 use bytes::Bytes;
-use futures::{TryStreamExt, executor::block_on};
+use futures::{TryStreamExt, executor};
 use object_store::{
     Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, PutPayload, local::LocalFileSystem,
     memory::InMemory, path::Path as ObjectPath,
@@ -26,6 +26,13 @@ use std::{
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
 };
+
+/// Waits for a call of the store. A caller may be on a thread of an async runtime: there the store
+/// hands its work to other threads, and tokio would make a task yield that has seen many of them done,
+/// to a scheduler that cannot run because this thread waits. Hence without tokio's budget.
+fn block_on<T>(call: impl Future<Output = T>) -> T {
+    executor::block_on(tokio::task::unconstrained(call))
+}
 
 const STAGING: &str = "staging";
 

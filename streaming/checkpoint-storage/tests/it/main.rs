@@ -67,3 +67,18 @@ fn calls_work_inside_an_async_runtime_too() {
         });
     });
 }
+
+/// A task of tokio may look at only so many finished calls before it has to yield: an app master that
+/// read a long log at its start waited for ever.
+#[test]
+fn long_log_is_read_inside_an_async_runtime() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let read_count = runtime.block_on(runtime.spawn(async {
+        let (_dir, storage) = local();
+        for index in 0..300 {
+            storage.log().append(weir_base::LogIndex(index), b"record").unwrap();
+        }
+        storage.log().load().unwrap().len()
+    }));
+    assert_eq!(read_count.unwrap(), 300);
+}
