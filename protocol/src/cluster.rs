@@ -77,6 +77,11 @@ pub mod variables {
     pub const LOG_DIRS: &str = "LOG_DIRS";
     /// Memory of the container in MiB.
     pub const CONTAINER_MEMORY_MIB: &str = "WEIR_CONTAINER_MEMORY_MIB";
+    /// Number of slots; for task managers, 1 where it is not given.
+    pub const TASK_SLOTS: &str = "WEIR_TASK_SLOTS";
+    /// How long the job master may be silent, in milliseconds; for task managers, 50000 where it is not
+    /// given.
+    pub const HEARTBEAT_TIMEOUT_MS: &str = "WEIR_HEARTBEAT_TIMEOUT_MS";
 }
 
 /// Bytes that are no message of the expected kind.

@@ -27,10 +27,12 @@
 //!
 //! Here is no socket and no clock: functions over byte slices.
 
+mod connector;
 mod frame;
 mod host;
 mod manager;
 
+pub use connector::Connector;
 pub use frame::{FrameReader, decode_body, encode_frame, encode_preamble};
 pub use host::{
     Failure, FailureOrigin, HostIntroduction, HostOrder, HostReport, OperatorCounters, Placement,
@@ -48,8 +50,9 @@ pub const MAGIC: [u8; 8] = *b"WEIRCTRL";
 pub const VERSION: u16 = 1;
 /// Bytes of a body at most.
 pub const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
-/// Bytes of a body before the handshake is through, at most.
-pub const MAX_HANDSHAKE_BYTES: usize = 16 * 1024;
+/// Bytes of a body before the handshake is through, at most: the fingerprint of a graph with thousands
+/// of operators.
+pub const MAX_HANDSHAKE_BYTES: usize = 1024 * 1024;
 /// Each side sends something at least so often, in milliseconds.
 pub const KEEP_ALIVE_MS: u64 = 5_000;
 

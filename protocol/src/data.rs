@@ -17,8 +17,8 @@
 //!
 //! | kind | frame | from | body |
 //! |---|---|---|---|
-//! | 1 | Hello | producers | msgpack [`Hello`] |
-//! | 2 | HelloReply | consumers | msgpack [`HelloReply`] |
+//! | 1 | Hello | producers | msgpack [`Hello`]: the job, a nonce |
+//! | 2 | Challenge | consumers | msgpack [`Challenge`]: a nonce, the proof that they hold the job's key |
 //! | 3 | OpenChannel | producers | msgpack [`ChannelEnds`]: both execution attempts, the fence |
 //! | 4 | ChannelOpened | consumers | msgpack [`Window`]: the credit to begin with |
 //! | 5 | Buffer | producers | a piece of a batch, at most 32 KiB |
@@ -26,6 +26,10 @@
 //! | 7 | Credit | consumers | none; `count` more batches may be sent |
 //! | 8 | CloseChannel | both | msgpack [`CloseReason`] |
 //! | 9 | Error | both | msgpack [`ErrorReport`]; the connection ends |
+//! | 10 | Proof | producers | msgpack [`Proof`](crate::challenge::Proof): that they hold it too |
+//!
+//! A connection begins with Hello, Challenge and Proof (see [`challenge`](crate::challenge)). A side
+//! that does not hold the key is answered with an Error, and nothing that it sends is looked at.
 //!
 //! A batch is its columns (those flagged, in the order key hashes, timestamps, weights; 8 bytes
 //! per record each) followed by its encoded records, cut into Buffers. The last one has
@@ -49,12 +53,12 @@ pub use assembly::{BatchAssembler, Columns, EncodedBatch, MAX_EMPTY_RECORDS};
 pub use decoder::{FrameDecoder, encode_preamble};
 pub use error::{Error, Result};
 pub use frame::{Buffer, Control, FLAG_LAST, Frame, HEADER_BYTES, encode_buffer};
-pub use message::{ChannelEnds, CloseReason, ErrorReport, Hello, HelloReply, Window};
+pub use message::{Challenge, ChannelEnds, CloseReason, ErrorReport, Hello, Window};
 
 /// What a connection begins with.
 pub const MAGIC: [u8; 8] = *b"WEIRDATA";
 /// The version spoken here.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 /// Bytes of a batch that one Buffer carries at most.
 pub const MAX_BUFFER_BYTES: usize = 32 * 1024;
 /// Bytes of a msgpack body at most.

@@ -3,12 +3,16 @@
 //! ```text
 //! weir run ──spawns with variables──▶ job executable
 //!    ▲                                     │
-//!    └───── JobMessage, one way ◀──────────┘   WEIR_PARENT_FD
+//!    └───── JobMessage ◀───────────────────┘   WEIR_PARENT_FD
+//!           JobAnswer ────────────────────▶    WEIR_ANSWER_FD: how a job goes that was handed over
 //!           held open while weir lives ──▶     WEIR_LIFELINE_FD: end of file means end yourself
+//!
+//! task manager ──spawns with variables──▶ job executable in role task; TaskLaunch says where its
+//!                                         job master listens
 //! ```
 //!
 //! The variables ([`Launch`]) serve a single start: the executable takes them, removes them and
-//! sets close-on-exec on the two descriptors, so that programs which it starts itself see neither.
+//! sets close-on-exec on the descriptors, so that programs which it starts itself see none.
 //!
 //! A message is its length (`u32`, little endian), then as many bytes of msgpack with field names.
 //! The first is [`JobMessage::Hello`], whose shape never changes, so that any two releases can at
@@ -17,15 +21,23 @@
 //! What always holds: no length read is believed before its bytes are there, so a damaged or hostile
 //! stream costs at most [`MAX_MESSAGE_BYTES`].
 
+mod answer;
 mod launch;
 mod message;
+mod task_launch;
 
+pub use answer::JobAnswer;
 pub use launch::{
-    CONFIGURATION_VARIABLE, EXPECTED_VARIABLE, LIFELINE_FD_VARIABLE, Launch, OUTPUT_VARIABLE,
-    PARENT_FD_VARIABLE, QUIET, ROLE_VARIABLE, Role, VARIABLES,
+    ANSWER_FD_VARIABLE, CONFIGURATION_VARIABLE, EXPECTED_VARIABLE, LIFELINE_FD_VARIABLE, Launch,
+    OUTPUT_VARIABLE, PARENT_FD_VARIABLE, QUIET, ROLE_VARIABLE, Role, VARIABLES,
 };
 pub use message::{BackpressureLevel, JobMessage, OperatorProgress};
+pub use task_launch::{
+    CONTAINER_VARIABLE, EARLIER_VARIABLE, EPOCH_VARIABLE, HOST_VARIABLE, JOB_KEY_VARIABLE,
+    JOB_MASTER_VARIABLE, JOB_VARIABLE, ORDINAL_VARIABLE, TaskLaunch,
+};
 
+use crate::cluster::RecordedResult;
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
     collections::BTreeMap,
@@ -92,6 +104,29 @@ pub fn write_message(out: &mut impl Write, message: &JobMessage) -> Result<(), E
 /// Reads one message; `None` at the end of the stream, if that is between two messages.
 pub fn read_message(input: &mut impl Read) -> Result<Option<JobMessage>, Error> {
     read_frame(input)
+}
+
+/// Writes one answer, as [`write_message`] does a message.
+pub fn write_answer(out: &mut impl Write, answer: &JobAnswer) -> Result<(), Error> {
+    write_frame(out, answer)
+}
+
+/// Reads one answer; `None` at the end of the stream, if that is between two answers.
+pub fn read_answer(input: &mut impl Read) -> Result<Option<JobAnswer>, Error> {
+    read_frame(input)
+}
+
+/// Writes the results of earlier jobs of the same `main`, as the file that [`EARLIER_VARIABLE`] names.
+pub fn write_earlier_results(
+    out: &mut impl Write,
+    results: &[RecordedResult],
+) -> Result<(), Error> {
+    write_frame(out, &results)
+}
+
+/// Reads what [`write_earlier_results`] wrote.
+pub fn read_earlier_results(input: &mut impl Read) -> Result<Vec<RecordedResult>, Error> {
+    read_frame(input)?.ok_or_else(|| damaged("it is empty"))
 }
 
 /// Writes the values of `env.once`, name → msgpack, as the file that [`EXPECTED_VARIABLE`] names.
@@ -205,6 +240,7 @@ mod tests {
             JobMessage::Progress { job, operators: vec![operator] },
             JobMessage::Finished { job, name: name(), runtime_ms: 7, status: "FINISHED".into() },
             JobMessage::Failed { job: None, code: "WEIR-X-1".into(), message: "a\nb".into() },
+            JobMessage::Cancel { job },
         ];
         let stream: Vec<u8> = messages.iter().flat_map(bytes_of).collect();
         let mut rest = stream.as_slice();
@@ -212,6 +248,39 @@ mod tests {
             assert_eq!(read_message(&mut rest).expect("whole"), Some(message));
         }
         assert_eq!(read_message(&mut rest).expect("at its end"), None);
+    }
+
+    #[test]
+    fn answers_come_out_as_they_went_in() {
+        let result = RecordedResult {
+            job: JobId::of_text("a"),
+            name: "count".to_owned(),
+            runtime_ms: 7,
+            operators: vec![("Map".to_owned(), 2, u64::MAX, 0)],
+            restarts: 1,
+            completed_checkpoints: 3,
+        };
+        let answers = [
+            JobAnswer::Accepted { job: result.job },
+            JobAnswer::Finished(result.clone()),
+            JobAnswer::Failed { code: "WEIR-X-1".into(), message: "boom".into() },
+            JobAnswer::Canceled,
+            JobAnswer::Detached,
+        ];
+        let mut stream = Vec::new();
+        for answer in &answers {
+            write_answer(&mut stream, answer).expect("fits");
+        }
+        let mut rest = stream.as_slice();
+        for answer in answers {
+            assert_eq!(read_answer(&mut rest).expect("whole"), Some(answer));
+        }
+        assert_eq!(read_answer(&mut rest).expect("at its end"), None);
+
+        let mut file = Vec::new();
+        write_earlier_results(&mut file, std::slice::from_ref(&result)).expect("fits");
+        assert_eq!(read_earlier_results(&mut file.as_slice()).expect("whole"), [result]);
+        assert!(read_earlier_results(&mut &[][..]).is_err());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Task managers: they offer slots and start task hosts.
 
+use crate::cluster::RecordedResult;
 use serde::{Deserialize, Serialize};
 
 /// What a task manager offers.
@@ -46,6 +47,10 @@ pub struct HostLaunch {
     pub configuration: String,
     /// Values for `env.once`, as `job_executable::write_once_values` writes them.
     pub once_values: Vec<u8>,
+    /// Which `execute()` of `main` is the job, from 0.
+    pub ordinal: u32,
+    /// Results of the earlier ones, as in the submission.
+    pub earlier: Vec<RecordedResult>,
     /// Memory that its process tree may use, in MiB.
     pub memory_limit_mib: u64,
 }

@@ -1,6 +1,8 @@
 //! What can go wrong between two task hosts. Each variant has a code with a page in
 //! `docs/errors/`, and a code crosses the wire in an Error frame.
 
+use weir_base::JobId;
+
 /// Results of the data plane.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -79,6 +81,16 @@ pub enum Error {
         /// What the operating system said.
         problem: String,
     },
+    /// The peer is none of the job's.
+    #[error(
+        "task host {peer} does not hold the key of job {job}: it is none of the job's, or the key is that of another attempt"
+    )]
+    WrongKey {
+        /// The other host.
+        peer: String,
+        /// The job.
+        job: JobId,
+    },
     /// The peer said it in an Error frame.
     #[error("{message}")]
     Reported {
@@ -90,7 +102,7 @@ pub enum Error {
 }
 
 /// Codes that may arrive in an Error frame.
-const CODES: [&str; 9] = [
+const CODES: [&str; 10] = [
     "WEIR-NET-0001",
     "WEIR-NET-0002",
     "WEIR-NET-0003",
@@ -100,6 +112,7 @@ const CODES: [&str; 9] = [
     "WEIR-NET-0007",
     "WEIR-NET-0008",
     "WEIR-NET-0009",
+    "WEIR-NET-0010",
 ];
 
 impl Error {
@@ -115,6 +128,7 @@ impl Error {
             Self::CannotConnect { .. } => CODES[6],
             Self::Malformed { .. } => CODES[7],
             Self::CannotListen { .. } => CODES[8],
+            Self::WrongKey { .. } => CODES[9],
             Self::Reported { code, .. } => code,
         }
     }

@@ -1,9 +1,10 @@
 //! Frames: the header with its bounds, and the body of each kind.
 
 use super::{
-    ChannelEnds, CloseReason, Columns, Error, ErrorReport, Hello, HelloReply, MAX_BUFFER_BYTES,
+    Challenge, ChannelEnds, CloseReason, Columns, Error, ErrorReport, Hello, MAX_BUFFER_BYTES,
     MAX_MESSAGE_BYTES, Result, Window, message,
 };
+use crate::challenge::Proof;
 use weir_base::CheckpointId;
 
 /// Bytes of a frame's header.
@@ -54,7 +55,7 @@ pub enum Control {
 #[allow(missing_docs)] // the table in the parent module is their documentation
 pub enum Frame<'a> {
     Hello(Hello),
-    HelloReply(HelloReply),
+    Challenge(Challenge),
     OpenChannel(u32, ChannelEnds),
     ChannelOpened(u32, Window),
     Buffer(Buffer<'a>),
@@ -62,6 +63,7 @@ pub enum Frame<'a> {
     Credit { channel: u32, batches: u32 },
     CloseChannel(u32, CloseReason),
     Error(ErrorReport),
+    Proof(Proof),
 }
 
 /// Appends a Buffer frame.
@@ -88,9 +90,10 @@ impl Frame<'_> {
                 return Ok(());
             }
             Self::Hello(hello) => (Kind::Hello, 0, 0, message::encode("hello", hello)?),
-            Self::HelloReply(reply) => {
-                (Kind::HelloReply, 0, 0, message::encode("hello reply", reply)?)
+            Self::Challenge(challenge) => {
+                (Kind::Challenge, 0, 0, message::encode("challenge", challenge)?)
             }
+            Self::Proof(proof) => (Kind::Proof, 0, 0, message::encode("proof", proof)?),
             Self::OpenChannel(channel, ends) => {
                 (Kind::OpenChannel, *channel, 0, message::encode("opening of a channel", ends)?)
             }
@@ -115,7 +118,7 @@ impl Frame<'_> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Kind {
     Hello = 1,
-    HelloReply = 2,
+    Challenge = 2,
     OpenChannel = 3,
     ChannelOpened = 4,
     Buffer = 5,
@@ -123,12 +126,13 @@ pub(super) enum Kind {
     Credit = 7,
     CloseChannel = 8,
     Error = 9,
+    Proof = 10,
 }
 
 impl Kind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Hello,
-        Self::HelloReply,
+        Self::Challenge,
         Self::OpenChannel,
         Self::ChannelOpened,
         Self::Buffer,
@@ -136,6 +140,7 @@ impl Kind {
         Self::Credit,
         Self::CloseChannel,
         Self::Error,
+        Self::Proof,
     ];
 
     /// Its name and the limit of its body.
@@ -213,7 +218,8 @@ impl Header {
             Kind::Control => Frame::Control(channel, Control::from_bytes(body)?),
             Kind::Credit => Frame::Credit { channel, batches: self.count },
             Kind::Hello => Frame::Hello(message::decode("hello", body)?),
-            Kind::HelloReply => Frame::HelloReply(message::decode("hello reply", body)?),
+            Kind::Challenge => Frame::Challenge(message::decode("challenge", body)?),
+            Kind::Proof => Frame::Proof(message::decode("proof", body)?),
             Kind::OpenChannel => {
                 Frame::OpenChannel(channel, message::decode("opening of a channel", body)?)
             }

@@ -1,6 +1,7 @@
 //! The msgpack bodies of frames, with field names, so that releases may add fields.
 
 use super::{Error, MAX_MESSAGE_BYTES, Result};
+use crate::challenge::{Nonce, Proof};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::fmt;
 use weir_base::{ExecutionAttempt, JobId};
@@ -13,13 +14,19 @@ pub struct Hello {
     pub job: JobId,
     /// Its name, for messages.
     pub from_host: String,
+    /// Its random number.
+    pub nonce: Nonce,
 }
 
 /// Introduces the host that accepted.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct HelloReply {
+pub struct Challenge {
     /// Its name, for messages.
     pub host: String,
+    /// Its random number.
+    pub nonce: Nonce,
+    /// That it holds the key of the job.
+    pub proof: Proof,
 }
 
 /// A channel by its two ends. Their execution attempts are the fence: a receiver refuses a

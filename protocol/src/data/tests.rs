@@ -1,6 +1,7 @@
 //! Round trips at every chunking, bounds, and seeded garbage.
 
 use super::*;
+use crate::challenge::{JobKey, Nonce, Proof, Side};
 use weir_base::{CheckpointId, ExecutionAttempt, JobId, SeededRng};
 use weir_graph::TaskId;
 
@@ -34,9 +35,12 @@ fn every_frame(piece: &[u8]) -> Vec<Frame<'_>> {
         CloseReason::ConsumerGone,
         CloseReason::refused("stale"),
     ];
+    let nonce = Nonce([0xc3; 32]);
+    let proof = JobKey::new([1; 32]).prove(&MAGIC, Side::Acceptor, nonce, nonce);
     let mut frames = vec![
-        Frame::Hello(Hello { job: JobId::of_text("job"), from_host: "a".to_owned() }),
-        Frame::HelloReply(HelloReply { host: "b".to_owned() }),
+        Frame::Hello(Hello { job: JobId::of_text("job"), from_host: "a".to_owned(), nonce }),
+        Frame::Challenge(Challenge { host: "b".to_owned(), nonce, proof }),
+        Frame::Proof(proof),
         Frame::OpenChannel(u32::MAX, ends()),
         Frame::ChannelOpened(1, Window { batches: 8, bytes: 1 << 40 }),
         buffer(piece, false),
@@ -105,7 +109,7 @@ fn every_frame_comes_back_at_every_chunking() {
 #[test]
 fn every_truncation_is_noticed() {
     let piece = [1u8; 20];
-    let bytes = encode(&every_frame(&piece)[2..6]);
+    let bytes = encode(&every_frame(&piece)[3..7]);
     let whole = |cut: usize| {
         let mut decoder = FrameDecoder::new();
         decoder.feed(&bytes[..cut]);
@@ -139,7 +143,8 @@ fn what_breaks_a_rule_gets_its_code() {
         (header(7, 0, 1), "WEIR-NET-0003"),
         (header(9, 0, u32::MAX), "WEIR-NET-0003"),
         (header(0, 0, 0), "WEIR-NET-0008"),
-        (header(10, 0, 0), "WEIR-NET-0008"),
+        (header(11, 0, 0), "WEIR-NET-0008"),
+        (header(10, 0, 64 * 1024 + 1), "WEIR-NET-0003"),
         (header(5, 0x80, 4), "WEIR-NET-0008"),
         (header(6, 0, 0), "WEIR-NET-0008"),
         (header(6, 0, 9), "WEIR-NET-0008"),
@@ -151,13 +156,14 @@ fn what_breaks_a_rule_gets_its_code() {
         assert_eq!(Error::reported(&report.code, report.message).code(), code);
     }
     let versions = Error::VersionMismatch { ours: VERSION, theirs: 77 }.to_string();
-    assert!(versions.contains("77") && versions.contains('1'), "{versions}");
+    assert!(versions.contains("77") && versions.contains('2'), "{versions}");
 }
 
 #[test]
 fn a_message_above_the_limit_is_not_sent() {
     let name = "x".repeat(MAX_MESSAGE_BYTES);
-    let frame = Frame::HelloReply(HelloReply { host: name });
+    let (nonce, proof) = (Nonce([0; 32]), Proof([0; 32]));
+    let frame = Frame::Challenge(Challenge { host: name, nonce, proof });
     assert_eq!(frame.encode_into(&mut Vec::new()).unwrap_err().code(), "WEIR-NET-0003");
 }
 

@@ -1,13 +1,19 @@
 //! The environment variables by which a job executable is told what to do. They name descriptors and
 //! a file; opening, removing and obeying is the executable's part.
 
-use super::Error;
-use std::{ffi::OsString, path::PathBuf};
+use super::{
+    CONTAINER_VARIABLE, EARLIER_VARIABLE, EPOCH_VARIABLE, Error, HOST_VARIABLE, JOB_KEY_VARIABLE,
+    JOB_MASTER_VARIABLE, JOB_VARIABLE, ORDINAL_VARIABLE, TaskLaunch,
+};
+use std::{ffi::OsString, path::PathBuf, str::FromStr};
 
 /// What `execute()` does: a [`Role`]. Absent means local.
 pub const ROLE_VARIABLE: &str = "WEIR_ROLE";
 /// Number of the inherited descriptor that takes [`JobMessage`](super::JobMessage)s: the write end of a pipe.
 pub const PARENT_FD_VARIABLE: &str = "WEIR_PARENT_FD";
+/// Number of the inherited descriptor that brings [`JobAnswer`](super::JobAnswer)s: the read end of a
+/// pipe. Where it is given, `execute()` in role client waits for its job.
+pub const ANSWER_FD_VARIABLE: &str = "WEIR_ANSWER_FD";
 /// Number of the inherited descriptor whose end of file says that the parent is gone: the read end
 /// of a pipe on which nothing is ever written.
 pub const LIFELINE_FD_VARIABLE: &str = "WEIR_LIFELINE_FD";
@@ -22,14 +28,23 @@ pub const OUTPUT_VARIABLE: &str = "WEIR_OUTPUT";
 /// The value of [`OUTPUT_VARIABLE`] that has a meaning.
 pub const QUIET: &str = "quiet";
 
-/// Every variable above: what the executable removes when it has read them.
-pub const VARIABLES: [&str; 6] = [
+/// Every variable of a launch: what the executable removes when it has read them.
+pub const VARIABLES: [&str; 15] = [
     ROLE_VARIABLE,
     PARENT_FD_VARIABLE,
+    ANSWER_FD_VARIABLE,
     LIFELINE_FD_VARIABLE,
     CONFIGURATION_VARIABLE,
     EXPECTED_VARIABLE,
     OUTPUT_VARIABLE,
+    JOB_MASTER_VARIABLE,
+    JOB_VARIABLE,
+    JOB_KEY_VARIABLE,
+    CONTAINER_VARIABLE,
+    HOST_VARIABLE,
+    EPOCH_VARIABLE,
+    ORDINAL_VARIABLE,
+    EARLIER_VARIABLE,
 ];
 
 /// What `execute()` of a job executable does.
@@ -38,9 +53,10 @@ pub enum Role {
     /// Runs the job in this process.
     #[default]
     Local,
-    /// Hands the job graph to the parent and ends the process.
+    /// Hands the job graph to the parent; then waits for the job where the parent answers, and ends the
+    /// process where it does not.
     Client,
-    /// Becomes a task host.
+    /// Becomes a task host: [`Launch::task`] says of which job.
     Task,
 }
 
@@ -53,9 +69,14 @@ impl Role {
             Self::Task => "task",
         }
     }
+}
 
-    fn parse(text: &str) -> Option<Self> {
-        [Self::Local, Self::Client, Self::Task].into_iter().find(|role| role.name() == text)
+impl FromStr for Role {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let mut roles = [Self::Local, Self::Client, Self::Task].into_iter();
+        roles.find(|role| role.name() == text).ok_or(())
     }
 }
 
@@ -76,6 +97,8 @@ pub struct Launch {
     pub role: Role,
     /// Where messages go; none in a program that was started by hand.
     pub parent_fd: Option<i32>,
+    /// Where answers come from; none where the parent only wants the graph.
+    pub answer_fd: Option<i32>,
     /// What ends when the parent does.
     pub lifeline_fd: Option<i32>,
     /// The effective configuration as JSON.
@@ -84,6 +107,8 @@ pub struct Launch {
     pub expected: Option<PathBuf>,
     /// Whether the lines about submission and end are left out.
     pub quiet: bool,
+    /// Which task host it becomes; there in role task, and only there.
+    pub task: Option<TaskLaunch>,
 }
 
 impl Launch {
@@ -93,46 +118,60 @@ impl Launch {
         let values = [
             (ROLE_VARIABLE, Some(self.role.name().into())),
             (PARENT_FD_VARIABLE, self.parent_fd.map(number)),
+            (ANSWER_FD_VARIABLE, self.answer_fd.map(number)),
             (LIFELINE_FD_VARIABLE, self.lifeline_fd.map(number)),
             (CONFIGURATION_VARIABLE, self.configuration.clone().map(Into::into)),
             (EXPECTED_VARIABLE, self.expected.clone().map(Into::into)),
             (OUTPUT_VARIABLE, self.quiet.then(|| QUIET.into())),
         ];
-        values.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+        let task = self.task.iter().flat_map(TaskLaunch::variables);
+        values.into_iter().chain(task).filter_map(|(name, value)| Some((name, value?))).collect()
     }
 
     /// Reads what [`Launch::variables`] gave, commonly with `|name| std::env::var_os(name)`.
     pub fn from_variables(get: impl Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
-        let text = |name: &'static str| match get(name).map(OsString::into_string) {
-            None => Ok(None),
-            Some(Ok(text)) => Ok(Some(text)),
-            Some(Err(value)) => Err(bad_variable(name, &value.to_string_lossy())),
-        };
-        let descriptor = |name| match text(name)? {
-            None => Ok(None),
-            Some(text) => match text.parse() {
-                Ok(fd) if fd > 2 => Ok(Some(fd)),
-                _ => Err(bad_variable(name, &text)),
-            },
-        };
-        let role = text(ROLE_VARIABLE)?;
+        let role = parsed(&get, ROLE_VARIABLE)?.unwrap_or_default();
         Ok(Self {
-            role: match role {
-                None => Role::default(),
-                Some(name) => {
-                    Role::parse(&name).ok_or_else(|| bad_variable(ROLE_VARIABLE, &name))?
-                }
-            },
-            parent_fd: descriptor(PARENT_FD_VARIABLE)?,
-            lifeline_fd: descriptor(LIFELINE_FD_VARIABLE)?,
-            configuration: text(CONFIGURATION_VARIABLE)?,
+            role,
+            parent_fd: descriptor(&get, PARENT_FD_VARIABLE)?,
+            answer_fd: descriptor(&get, ANSWER_FD_VARIABLE)?,
+            lifeline_fd: descriptor(&get, LIFELINE_FD_VARIABLE)?,
+            configuration: text(&get, CONFIGURATION_VARIABLE)?,
             expected: get(EXPECTED_VARIABLE).map(PathBuf::from),
-            quiet: text(OUTPUT_VARIABLE)?.as_deref() == Some(QUIET),
+            quiet: text(&get, OUTPUT_VARIABLE)?.as_deref() == Some(QUIET),
+            task: match role {
+                Role::Task => Some(TaskLaunch::from_variables(&get)?),
+                Role::Local | Role::Client => None,
+            },
         })
     }
 }
 
-fn bad_variable(name: &'static str, value: &str) -> Error {
+/// Looks a variable up.
+pub(super) type Get<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+pub(super) fn text(get: Get<'_>, name: &'static str) -> Result<Option<String>, Error> {
+    match get(name).map(OsString::into_string) {
+        None => Ok(None),
+        Some(Ok(text)) => Ok(Some(text)),
+        Some(Err(value)) => Err(bad_variable(name, &value.to_string_lossy())),
+    }
+}
+
+pub(super) fn parsed<T: FromStr>(get: Get<'_>, name: &'static str) -> Result<Option<T>, Error> {
+    let Some(text) = text(get, name)? else { return Ok(None) };
+    text.parse().map(Some).map_err(|_| bad_variable(name, &text))
+}
+
+/// The standard streams are nobody's pipe.
+fn descriptor(get: Get<'_>, name: &'static str) -> Result<Option<i32>, Error> {
+    match parsed::<i32>(get, name)? {
+        Some(fd) if fd <= 2 => Err(bad_variable(name, &fd.to_string())),
+        fd => Ok(fd),
+    }
+}
+
+pub(super) fn bad_variable(name: &'static str, value: &str) -> Error {
     let value = value.to_owned();
     Error::Variable { name, value }
 }
@@ -140,27 +179,68 @@ fn bad_variable(name: &'static str, value: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::challenge::JobKey;
     use std::collections::BTreeMap;
+    use weir_base::{ContainerId, JobId, LeaderEpoch};
 
     #[test]
     fn nothing_set_means_started_by_hand() {
         assert_eq!(Launch::from_variables(|_| None).expect("fine"), Launch::default());
     }
 
-    #[test]
-    fn launch_survives_its_variables() {
-        let launch = Launch {
+    fn every_setting() -> Launch {
+        Launch {
             role: Role::Task,
             parent_fd: Some(3),
+            answer_fd: Some(4),
             lifeline_fd: Some(11),
             configuration: Some("{}".to_owned()),
             expected: Some("/tmp/once".into()),
             quiet: true,
-        };
+            task: Some(TaskLaunch {
+                job_master: "127.0.0.1:4711".to_owned(),
+                job: JobId::of_text("job"),
+                key: JobKey::new([7; 32]),
+                container: ContainerId { sequence: 3, ..ContainerId::default() },
+                host: 2,
+                epoch: LeaderEpoch(1),
+                ordinal: 4,
+                earlier: Some("/tmp/earlier".into()),
+            }),
+        }
+    }
+
+    #[test]
+    fn launch_survives_its_variables() {
+        let launch = every_setting();
         let variables: BTreeMap<_, _> = launch.variables().into_iter().collect();
-        assert_eq!(variables.len(), VARIABLES.len());
+        assert_eq!(variables.keys().copied().collect::<Vec<_>>(), sorted(VARIABLES));
         let read = Launch::from_variables(|name| variables.get(name).cloned());
         assert_eq!(read.expect("as written"), launch);
+    }
+
+    fn sorted(mut names: [&'static str; 15]) -> Vec<&'static str> {
+        names.sort_unstable();
+        names.to_vec()
+    }
+
+    #[test]
+    fn task_host_without_a_job_master_is_refused_and_no_key_is_shown() {
+        for name in [JOB_MASTER_VARIABLE, JOB_VARIABLE, JOB_KEY_VARIABLE, EPOCH_VARIABLE] {
+            for damaged in [None, Some(OsString::from("c3c3 secret"))] {
+                if damaged.is_some() && name == JOB_MASTER_VARIABLE {
+                    continue;
+                }
+                let variables: BTreeMap<_, _> = every_setting().variables().into_iter().collect();
+                let get = |asked: &str| match asked == name {
+                    true => damaged.clone(),
+                    false => variables.get(asked).cloned(),
+                };
+                let error = Launch::from_variables(get).expect_err(name).to_string();
+                assert!(error.contains(name), "{error}");
+                assert_eq!(error.contains("secret"), damaged.is_some() && name != JOB_KEY_VARIABLE);
+            }
+        }
     }
 
     #[test]
@@ -170,6 +250,7 @@ mod tests {
             (PARENT_FD_VARIABLE, "1"),
             (PARENT_FD_VARIABLE, "-1"),
             (LIFELINE_FD_VARIABLE, "three"),
+            (ANSWER_FD_VARIABLE, "0"),
         ] {
             let get = |asked: &str| (asked == name).then(|| OsString::from(value));
             let error = Launch::from_variables(get).expect_err(value);

@@ -60,6 +60,11 @@ pub enum JobMessage {
         /// The error with its causes.
         message: String,
     },
+    /// Role client: a job that was handed over shall stop.
+    Cancel {
+        /// Which, as the parent has named it.
+        job: JobId,
+    },
 }
 
 /// One operator of a running job, summed over its subtasks.

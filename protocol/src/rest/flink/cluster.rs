@@ -1,0 +1,81 @@
+//! `/overview`, `/config` and what is said of the job manager.
+
+use serde::{Deserialize, Serialize};
+
+/// `/overview`
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)] // Flink's names say it
+pub struct Overview {
+    pub taskmanagers: u64,
+    pub slots_total: u64,
+    pub slots_available: u64,
+    pub jobs_running: u64,
+    pub jobs_finished: u64,
+    pub jobs_cancelled: u64,
+    pub jobs_failed: u64,
+    /// The release of Weir.
+    pub flink_version: String,
+    pub flink_commit: String,
+}
+
+/// `/config`
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct DashboardConfig {
+    /// How often a page asks for news, in milliseconds.
+    pub refresh_interval: u64,
+    /// Name of the server's time zone.
+    pub timezone_name: String,
+    /// Its distance from UTC in milliseconds.
+    pub timezone_offset: i64,
+    /// The release of Weir.
+    pub flink_version: String,
+    /// Commit and date.
+    pub flink_revision: String,
+    /// What a page may offer.
+    pub features: Features,
+}
+
+/// What a page may offer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Features {
+    /// Uploading and submitting jobs.
+    pub web_submit: bool,
+    /// Cancelling jobs.
+    pub web_cancel: bool,
+    /// Changing parallelism.
+    pub web_rescale: bool,
+    /// Whether this is a server of ended jobs only.
+    pub web_history: bool,
+}
+
+/// An entry of `/jobmanager/config`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ConfigEntry {
+    /// Name of the key.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// `/jobmanager/environment`
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Environment {
+    /// The executable; Flink's is a Java machine.
+    pub jvm: Machine,
+    /// Always empty.
+    pub classpath: Vec<String>,
+}
+
+/// What runs the job manager.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Machine {
+    /// `weir 0.1.0`
+    pub version: String,
+    /// Architecture of the processor.
+    pub arch: String,
+    /// Always empty.
+    pub options: Vec<String>,
+}

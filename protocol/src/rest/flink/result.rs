@@ -1,0 +1,180 @@
+//! How a job ended and how it stands: `/jobs/:id/execution-result`, and `/jobs/:id/progress`, which
+//! is ours.
+
+use super::state::JobState;
+use crate::job_executable::OperatorProgress;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use weir_base::JobId;
+
+/// Whether there is a result.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum QueueStatusId {
+    /// Not yet.
+    InProgress,
+    /// Yes.
+    Completed,
+}
+
+/// Whether there is a result, as an object.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct QueueStatus {
+    /// Whether.
+    pub id: QueueStatusId,
+}
+
+/// `/jobs/:id/execution-result`. Flink's parser refuses unknown fields inside
+/// `job-execution-result`, so what we add stands beside it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ExecutionResult {
+    /// Whether there is a result.
+    pub status: QueueStatus,
+    /// The result, as far as Flink has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_execution_result: Option<JobExecutionResult>,
+    /// The result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weir_result: Option<WeirResult>,
+}
+
+/// How a job ended, to its application.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum ApplicationStatus {
+    /// It finished.
+    Succeeded,
+    /// It failed.
+    Failed,
+    /// It was cancelled.
+    Canceled,
+    /// Another master goes on with it.
+    Unknown,
+}
+
+/// The result as Flink has it, without `failure-cause`, which would have to be a Java object.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct JobExecutionResult {
+    /// The job.
+    pub id: JobId,
+    /// Its name.
+    pub name: String,
+    /// How it ended.
+    pub application_status: ApplicationStatus,
+    /// Always empty.
+    pub accumulator_results: BTreeMap<String, String>,
+    /// From start to end.
+    pub net_runtime: i64,
+}
+
+/// How a job ended.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct WeirResult {
+    /// Its last state.
+    pub status: JobState,
+    /// Why, if it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<FailureReport>,
+    /// Restarts on the way.
+    pub restarts: u32,
+    /// Checkpoints completed under the last master.
+    pub completed_checkpoints: u64,
+    /// Its operators in graph order.
+    pub operators: Vec<OperatorTotals>,
+    /// From start to end.
+    pub runtime_ms: u64,
+}
+
+/// A failure and where it was.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct FailureReport {
+    /// Stable code.
+    pub code: String,
+    /// What failed and why.
+    pub message: String,
+    /// The operator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<String>,
+    /// `Map (1/2)`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
+    /// `host:port` of the task host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// The container.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+    /// The end of the container's log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_excerpt: Option<String>,
+}
+
+/// What an operator did in the last deployment of the job, over its subtasks.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct OperatorTotals {
+    /// Its name.
+    pub name: String,
+    /// Number of subtasks.
+    pub parallelism: u32,
+    /// Records taken in.
+    pub records_in: u64,
+    /// Records emitted.
+    pub records_out: u64,
+}
+
+/// `/jobs/:id/progress`: what a command line shows while a job runs.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct JobProgress {
+    /// Grows with every change of state; the `since` of the next question. Grows across app masters
+    /// too.
+    pub version: u64,
+    /// The job's state.
+    pub state: JobState,
+    /// Restarts so far.
+    pub restarts: u32,
+    /// The latest failure, also when a restart has mended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<FailureReport>,
+    /// Its operators in graph order.
+    pub operators: Vec<OperatorRow>,
+}
+
+/// How an operator stands, over its subtasks.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct OperatorRow {
+    /// Its name.
+    pub name: String,
+    /// Number of subtasks.
+    pub parallelism: u32,
+    /// Records taken in.
+    pub records_in: u64,
+    /// Records emitted.
+    pub records_out: u64,
+    /// Records per second: taken in, or emitted by a source.
+    pub rate_per_s: f64,
+    /// Part of the time spent waiting for room downstream, 0 to 1; that of the worst subtask.
+    pub backpressure_ratio: f64,
+    /// The same in a word.
+    pub backpressure_level: crate::job_executable::BackpressureLevel,
+}
+
+impl From<OperatorRow> for OperatorProgress {
+    fn from(row: OperatorRow) -> Self {
+        Self {
+            name: row.name,
+            parallelism: row.parallelism,
+            records_in: row.records_in,
+            records_out: row.records_out,
+            rate_per_s: row.rate_per_s,
+            backpressure_ratio: row.backpressure_ratio,
+            backpressure_level: row.backpressure_level,
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Losses that are not settled: a connection has ended and the reason is on its way, or the reason
+//! is here and the connection still holds last words.
+//!
+//! A lost connection says little; the task manager, or the resource manager in the agent's name,
+//! says how the process ended. Both come within moments, so a loss waits for them, but not longer
+//! than [`GRACE`].
+
+use crate::messages::Failure;
+use std::time::Duration;
+use weir_base::{ContainerId, Monotonic};
+
+/// How long a better reason, or the end of a connection, is waited for.
+pub(super) const GRACE: Duration = Duration::from_millis(500);
+
+/// Why, as far as it is known.
+#[derive(Clone, Debug)]
+pub(super) enum Cause {
+    /// What the end of its connection tells.
+    Vague(Failure),
+    /// What somebody knows who saw it end.
+    Known(Failure),
+}
+
+impl Cause {
+    pub(super) fn into_failure(self) -> Failure {
+        match self {
+            Self::Vague(failure) | Self::Known(failure) => failure,
+        }
+    }
+}
+
+/// A host that is gone, or a task manager that never had one.
+#[derive(Clone, Debug)]
+pub(super) struct Loss {
+    pub(super) container: ContainerId,
+    pub(super) host: Option<u32>,
+    /// Index of the place it served.
+    pub(super) place: usize,
+    /// Since when its host was ready; `None` when it never was.
+    pub(super) ready_since: Option<Monotonic>,
+    pub(super) cause: Cause,
+    /// Its connection still stands.
+    pub(super) is_connected: bool,
+    /// When it is settled with what is known.
+    pub(super) deadline: Monotonic,
+}
+
+impl Loss {
+    /// Whether nothing better will be heard.
+    pub(super) fn is_settled(&self, now: Monotonic) -> bool {
+        let is_known = matches!(self.cause, Cause::Known(_));
+        self.deadline <= now || (is_known && !self.is_connected)
+    }
+
+    /// Somebody knows more; the first who does is believed.
+    pub(super) fn explain(&mut self, why: &Failure) {
+        if matches!(self.cause, Cause::Vague(_)) {
+            self.cause = Cause::Known(why.clone());
+        }
+    }
+
+    pub(super) fn is_of(&self, container: ContainerId, host: u32) -> bool {
+        self.container == container && self.host == Some(host)
+    }
+}

@@ -1,0 +1,156 @@
+//! What the slot pool is told and what it asks for.
+
+use crate::messages::Failure;
+use std::time::Duration;
+use weir_base::ContainerId;
+
+/// What a job needs to run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SlotSettings {
+    /// Slots of the job: the largest parallelism of its vertices.
+    pub slots: u32,
+    /// Slots of one task manager, at least 1.
+    pub slots_per_manager: u32,
+    /// How long the job may be without all its slots before it fails (`slot.request.timeout`).
+    pub request_timeout: Duration,
+}
+
+/// What the slot pool is told.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SlotInput {
+    /// The resource manager knows the app master, at first or again after it was restarted: asks
+    /// count anew.
+    Registered,
+    /// Why the ask is not placed yet, in the resource manager's words; empty when nothing waits.
+    AskWaits {
+        /// Why.
+        reason: String,
+    },
+    /// The ask can never be placed.
+    AskRefused {
+        /// Why.
+        failure: Failure,
+    },
+    /// A container is ours.
+    Leased {
+        /// Which.
+        container: ContainerId,
+    },
+    /// A container has ended.
+    Completed {
+        /// Which.
+        container: ContainerId,
+        /// How.
+        failure: Failure,
+    },
+    /// The agent will not start a container.
+    StartRefused {
+        /// Which.
+        container: ContainerId,
+        /// Why.
+        failure: Failure,
+    },
+    /// The task manager of a container has introduced itself.
+    ManagerConnected {
+        /// Which.
+        container: ContainerId,
+    },
+    /// The connection of a task manager has ended.
+    ManagerLost {
+        /// Which.
+        container: ContainerId,
+        /// What is known of it.
+        failure: Failure,
+    },
+    /// A task host has introduced itself, with the right graph.
+    HostReady {
+        /// Its container.
+        container: ContainerId,
+        /// Its number.
+        host: u32,
+    },
+    /// The connection of a task host has ended. Why the host has, others know better.
+    HostDisconnected {
+        /// Its container.
+        container: ContainerId,
+        /// Its number.
+        host: u32,
+        /// What is known of it.
+        failure: Failure,
+    },
+    /// A task host has ended, could not be started, or is of no use. A failure that is permanent
+    /// fails the job.
+    HostEnded {
+        /// Its container.
+        container: ContainerId,
+        /// Its number.
+        host: u32,
+        /// How, or why not.
+        failure: Failure,
+    },
+    /// The job has ended: nothing is needed any more.
+    JobEnded,
+}
+
+/// What the shell has to do, in order.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SlotEffect {
+    /// Ask for so many containers, counted from the registration on.
+    Ask {
+        /// All that were ever asked for.
+        total: u64,
+    },
+    /// Start the task manager of a leased container, however many tries it takes.
+    StartContainer {
+        /// Which.
+        container: ContainerId,
+    },
+    /// Give a container back, and drop its connections.
+    ReleaseContainer {
+        /// Which.
+        container: ContainerId,
+    },
+    /// Tell a task manager to start a task host.
+    StartHost {
+        /// Its container.
+        container: ContainerId,
+        /// The number of the new host.
+        host: u32,
+    },
+    /// Tell a task manager to end a task host.
+    StopHost {
+        /// Its container.
+        container: ContainerId,
+        /// Its number.
+        host: u32,
+    },
+    /// Tell a task manager to end its hosts and itself.
+    StopManager {
+        /// Its container.
+        container: ContainerId,
+    },
+    /// Every slot has a ready host: publish this placement, then release the deployments that wait
+    /// and let the following ones pass.
+    Open {
+        /// By slot: container and number of its host.
+        placement: Vec<(ContainerId, u32)>,
+    },
+    /// A slot has lost its host: hold deployments back from now on.
+    Close,
+    /// Whatever was deployed to this host is lost.
+    TasksLost {
+        /// Its container.
+        container: ContainerId,
+        /// Its number.
+        host: u32,
+        /// Why.
+        failure: Failure,
+    },
+    /// The job will not get what it needs: every deployment fails with this, which is permanent.
+    Fail {
+        /// Why.
+        failure: Failure,
+        /// The container whose log may tell more.
+        container: Option<ContainerId>,
+    },
+}

@@ -1,0 +1,237 @@
+//! From the first ask to the first placement, and what stands in between.
+
+use super::script::check;
+
+/// Everything up to the first placement.
+const UP: &str = "
+    > registered
+    ask 2
+    > leased c1
+    start c1
+    > leased c2
+    start c2
+    > connected c2
+    start-host c2/1
+    > ready c2/1
+    > connected c1
+    start-host c1/1
+    > ready c1/1
+    open c1/1 c1/1 c2/1
+";
+
+#[test]
+fn slots_are_dealt_out_in_the_order_of_leases_and_open_when_all_hosts_are_ready() {
+    check(UP);
+}
+
+#[test]
+fn nothing_is_asked_for_before_the_registration_nor_twice() {
+    check(
+        "
+        > waits full
+        > registered
+        ask 2
+        > leased c1
+        start c1
+        > leased c1
+        > connected c1
+        start-host c1/1
+        > connected c1
+        > ready c1/7
+        > ready c1/1
+        > ready c1/1
+        ",
+    );
+}
+
+#[test]
+fn lease_that_nobody_needs_is_given_back() {
+    check(
+        "
+        > registered
+        ask 2
+        > leased c1
+        start c1
+        > leased c2
+        start c2
+        > leased c3
+        release c3
+        ask 3
+        ",
+    );
+}
+
+#[test]
+fn asks_count_anew_after_the_resource_manager_was_restarted() {
+    check(
+        "
+        > registered
+        ask 2
+        > leased c1
+        start c1
+        > registered
+        ask 1
+        > leased c2
+        start c2
+        > registered
+        ask 0
+        > completed c2 killed
+        ask 1
+        ",
+    );
+}
+
+#[test]
+fn refused_start_leads_to_another_container_and_the_third_in_a_row_fails_the_job() {
+    check(
+        "
+        > registered
+        ask 2
+        > leased c1
+        start c1
+        > start-refused c1 disk full
+        release c1
+        ask 3
+        > start-refused c1 disk full
+        > leased c2
+        start c2
+        > completed c2 exit code 1
+        ask 4
+        > leased c3
+        start c3
+        > start-refused c3 disk still full
+        release c3
+        fail c3 X: disk still full
+        ask 3
+        > leased c4
+        release c4
+        ask 4
+        ",
+    );
+}
+
+#[test]
+fn host_that_never_gets_ready_is_tried_again_later_and_then_fails_the_job() {
+    check(
+        "
+        > registered
+        ask 2
+        > leased c1
+        start c1
+        > connected c1
+        start-host c1/1
+        > ended c1/1 exit code 101
+        > at 199
+        > at 200
+        start-host c1/2
+        > ended c1/1 late words
+        > ended c1/2 exit code 101
+        > at 600
+        start-host c1/3
+        > ended c1/3 exit code 102
+        fail c1 X: exit code 102
+        ask 1
+        ",
+    );
+}
+
+#[test]
+fn ready_host_forgives_the_failures_before_it() {
+    check(
+        "
+        > registered
+        ask 2
+        > leased c1
+        start c1
+        > connected c1
+        start-host c1/1
+        > ended c1/1 one
+        > at 200
+        start-host c1/2
+        > ended c1/2 two
+        > at 600
+        start-host c1/3
+        > ready c1/3
+        > ended c1/3 three
+        > disconnected c1/3
+        tasks-lost c1/3: three
+        > at 1600
+        start-host c1/4
+        > ended c1/4 one again
+        > at 1800
+        start-host c1/5
+        ",
+    );
+}
+
+#[test]
+fn host_of_no_use_fails_the_job_at_once() {
+    check(
+        "
+        > registered
+        ask 2
+        > leased c1
+        start c1
+        > connected c1
+        start-host c1/1
+        > unfit c1/1 operator 2 differs
+        fail c1 X: operator 2 differs
+        ask 1
+        > at 60000
+        ",
+    );
+}
+
+#[test]
+fn job_that_waits_too_long_fails_and_says_for_what() {
+    check(
+        "
+        > registered
+        ask 2
+        > waits 1024 MiB are missing
+        > leased c1
+        start c1
+        > at 9999
+        > at 10000
+        fail WEIR-JOB-0011: the job did not get its slots, 3 of them, within 10s \
+         (slot.request.timeout): 1 of 2 containers are not leased (1024 MiB are missing), \
+         the task manager of container_0_0000_00_000001 has not connected
+        ask 1
+        > job-ended
+        release c1
+        ",
+    );
+}
+
+#[test]
+fn ask_that_no_node_can_meet_fails_the_job() {
+    check(
+        "
+        > registered
+        ask 2
+        > ask-refused the largest node has 4096 MiB
+        fail X: the largest node has 4096 MiB
+        ask 0
+        ",
+    );
+}
+
+#[test]
+fn end_of_the_job_ends_what_runs_and_takes_nothing_more() {
+    check(&format!(
+        "{UP}
+        > job-ended
+        stop-manager c1
+        stop-manager c2
+        close
+        > job-ended
+        > manager-lost c1
+        > disconnected c1/1
+        > completed c1 done
+        > leased c3
+        release c3
+        ask 3
+        > at 60000
+        "
+    ));
+}
