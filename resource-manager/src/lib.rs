@@ -1,1 +1,29 @@
-//! weir-resource-manager
+//! The resource manager: takes applications, leases containers on nodes, keeps on record what must
+//! outlive it, and is the one address at which a cluster is reached.
+//!
+//! ```text
+//!  clients, agents, app masters ──HTTP──▶ rest ──ask──▶ Handle ──▶ ResourceManagerShell ⟷ brain
+//!                                          │  ◀─View──┘                  │
+//!                                          ├─▶ Artifacts (files by hash) ├─▶ StoreThread (SQLite)
+//!                                          └─▶ app masters, agents (proxies)
+//! ```
+//!
+//! What decides is in `brain/`. This crate stores, answers, converts and passes on; it knows nothing of
+//! the engine.
+//!
+//! ```text
+//! <data dir>/state.db             the store
+//! <data dir>/artifacts/ab/abcd…   files by the hash of their content
+//! ```
+
+mod artifacts;
+mod convert;
+mod daemon;
+mod error;
+mod rest;
+mod shell;
+mod store;
+mod view;
+
+pub use daemon::{Daemon, Options, run, start};
+pub use error::Error;

@@ -1,0 +1,302 @@
+//! An application: its life cycle and what is remembered of it.
+//!
+//! ```text
+//!  NEW_SAVING ─▶ SUBMITTED ─▶ ACCEPTED ◀─attempt failed─▶ RUNNING ─finish─▶ FINISH_SAVING ─▶ FINISHING
+//!      │            │            │  │                        │                                  │
+//!      │            │            │  └───last attempt failed──┤                     app master ends
+//!      └────────────┴─kill───────┴────▶ KILLING ◀────────────┘                                  │
+//!                                          └──app master ends──▶ FINAL_SAVING ◀─────────────────┘
+//!                                                                   │
+//!                                                      FINISHED, FAILED, KILLED
+//! ```
+//!
+//! After YARN's, with two states where YARN has one FINAL_SAVING: FINISH_SAVING puts the words of the
+//! app master on record, FINAL_SAVING the end. Nobody is told of either before it is on record.
+
+use crate::{
+    attempt::Attempt,
+    messages::{ApplicationOutcome, FinalStatus, Submission},
+};
+use weir_base::{ApplicationId, Resources, invariant};
+
+/// Where an application is in its life.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum ApplicationState {
+    /// It is being put on record.
+    NewSaving,
+    /// It is on record.
+    Submitted,
+    /// It has an attempt whose app master has not registered yet.
+    Accepted,
+    /// Its app master has registered.
+    Running,
+    /// What its app master said at its end is being put on record.
+    FinishSaving,
+    /// Its app master may exit.
+    Finishing,
+    /// Its app master is being killed.
+    Killing,
+    /// Its end is being put on record.
+    FinalSaving,
+    /// Ended by its app master, well or not.
+    Finished,
+    /// Ended because its last attempt failed.
+    Failed,
+    /// Ended by a client.
+    Killed,
+}
+
+use ApplicationState::{
+    Accepted, Failed, FinalSaving, FinishSaving, Finished, Finishing, Killed, Killing, NewSaving,
+    Running, Submitted,
+};
+
+/// Every legal edge.
+const EDGES: &[(ApplicationState, ApplicationState)] = &[
+    (NewSaving, Submitted),
+    (NewSaving, Killing),
+    (Submitted, Accepted),
+    (Submitted, Killing),
+    (Accepted, Running),
+    // A recovered app master finishes without registering again.
+    (Accepted, FinishSaving),
+    (Accepted, FinalSaving),
+    (Accepted, Killing),
+    (Running, Accepted),
+    (Running, FinishSaving),
+    (Running, FinalSaving),
+    (Running, Killing),
+    (FinishSaving, Finishing),
+    (Finishing, FinalSaving),
+    (Killing, FinalSaving),
+    (FinalSaving, Finished),
+    (FinalSaving, Failed),
+    (FinalSaving, Killed),
+];
+
+/// An application's state as YARN shows it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum YarnApplicationState {
+    /// Being put on record.
+    NewSaving,
+    /// On record.
+    Submitted,
+    /// Waits for its app master.
+    Accepted,
+    /// Its app master runs.
+    Running,
+    /// Ended by its app master.
+    Finished,
+    /// Ended by failures.
+    Failed,
+    /// Ended by a client.
+    Killed,
+}
+
+impl YarnApplicationState {
+    /// As it is spelled.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NewSaving => "NEW_SAVING",
+            Self::Submitted => "SUBMITTED",
+            Self::Accepted => "ACCEPTED",
+            Self::Running => "RUNNING",
+            Self::Finished => "FINISHED",
+            Self::Failed => "FAILED",
+            Self::Killed => "KILLED",
+        }
+    }
+}
+
+impl ApplicationState {
+    /// Whether an application may go from one state to the other.
+    pub fn may_become(self, to: Self) -> bool {
+        EDGES.contains(&(self, to))
+    }
+
+    /// Whether nothing follows.
+    pub fn is_terminal(self) -> bool {
+        matches!(self, Finished | Failed | Killed)
+    }
+
+    /// The state as YARN shows it; `None` for those that it hides behind the one before.
+    fn shown(self) -> Option<YarnApplicationState> {
+        Some(match self {
+            NewSaving => YarnApplicationState::NewSaving,
+            Submitted => YarnApplicationState::Submitted,
+            Accepted => YarnApplicationState::Accepted,
+            Running => YarnApplicationState::Running,
+            Finishing | Finished => YarnApplicationState::Finished,
+            Failed => YarnApplicationState::Failed,
+            Killed => YarnApplicationState::Killed,
+            FinishSaving | Killing | FinalSaving => return None,
+        })
+    }
+}
+
+/// How an application ends or has ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct End {
+    pub(crate) outcome: ApplicationOutcome,
+    pub(crate) final_status: FinalStatus,
+    pub(crate) diagnostics: String,
+    pub(crate) wall_ms: u64,
+    pub(crate) usage: Usage,
+}
+
+/// Resources held over time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Usage {
+    memory_mib_ms: u64,
+    vcore_ms: u64,
+}
+
+impl Usage {
+    /// What a recorded end says.
+    pub(crate) fn of_seconds(memory_mib_seconds: u64, vcore_seconds: u64) -> Self {
+        Self {
+            memory_mib_ms: memory_mib_seconds.saturating_mul(1000),
+            vcore_ms: vcore_seconds.saturating_mul(1000),
+        }
+    }
+
+    /// Adds resources held for so long.
+    pub(crate) fn add(&mut self, resources: Resources, millis: u64) {
+        let memory = resources.memory_mib.saturating_mul(millis);
+        let vcores = u64::from(resources.vcores).saturating_mul(millis);
+        self.memory_mib_ms = self.memory_mib_ms.saturating_add(memory);
+        self.vcore_ms = self.vcore_ms.saturating_add(vcores);
+    }
+
+    /// YARN's `memorySeconds`.
+    pub(crate) fn memory_mib_seconds(self) -> u64 {
+        self.memory_mib_ms / 1000
+    }
+
+    /// YARN's `vcoreSeconds`.
+    pub(crate) fn vcore_seconds(self) -> u64 {
+        self.vcore_ms / 1000
+    }
+}
+
+/// An application as the brain remembers it.
+#[derive(Clone, Debug)]
+pub(crate) struct Application {
+    pub(crate) submission: Submission,
+    pub(crate) state: ApplicationState,
+    pub(crate) shown: YarnApplicationState,
+    pub(crate) submitted_wall_ms: u64,
+    /// Oldest first; the last one is current until it has ended.
+    pub(crate) attempts: Vec<Attempt>,
+    /// Why and by whom it is to be killed.
+    pub(crate) kill: Option<String>,
+    /// What its app master said at its end.
+    pub(crate) finish: Option<(FinalStatus, String)>,
+    /// Set from FINAL_SAVING on.
+    pub(crate) end: Option<End>,
+    /// Of containers that have ended.
+    pub(crate) usage: Usage,
+    /// Failed attempts that count against the limit.
+    pub(crate) counted_failures: u32,
+    /// Failed attempts that do not.
+    pub(crate) uncounted_failures: u32,
+}
+
+impl Application {
+    pub(crate) fn new(submission: Submission, submitted_wall_ms: u64) -> Self {
+        Self {
+            submission,
+            state: NewSaving,
+            shown: YarnApplicationState::NewSaving,
+            submitted_wall_ms,
+            attempts: Vec::new(),
+            kill: None,
+            finish: None,
+            end: None,
+            usage: Usage::default(),
+            counted_failures: 0,
+            uncounted_failures: 0,
+        }
+    }
+
+    pub(crate) fn id(&self) -> ApplicationId {
+        self.submission.application
+    }
+
+    /// Goes on to another state.
+    pub(crate) fn enter(&mut self, to: ApplicationState) {
+        let id = self.id();
+        invariant!(self.state.may_become(to), "{id}: {:?} to {to:?}", self.state);
+        self.state = to;
+        self.shown = to.shown().unwrap_or(self.shown);
+    }
+
+    /// Takes the state that is on record, at a start.
+    pub(crate) fn recover_as(&mut self, state: ApplicationState) {
+        self.state = state;
+        self.shown = state.shown().unwrap_or(self.shown);
+    }
+
+    /// The attempt that has not ended.
+    pub(crate) fn current(&self) -> Option<&Attempt> {
+        self.attempts.last().filter(|attempt| !attempt.state.is_terminal())
+    }
+
+    /// The attempt that has not ended.
+    pub(crate) fn current_mut(&mut self) -> Option<&mut Attempt> {
+        self.attempts.last_mut().filter(|attempt| !attempt.state.is_terminal())
+    }
+
+    /// Whether its containers may go on: it neither finishes nor is killed.
+    pub(crate) fn is_working(&self) -> bool {
+        matches!(self.state, Accepted | Running)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_leads_out_of_a_terminal_state() {
+        for &(from, to) in EDGES {
+            assert!(!from.is_terminal(), "{from:?} to {to:?}");
+            assert!(
+                from < to || (from, to) == (Running, Accepted),
+                "{from:?} to {to:?} leads back"
+            );
+        }
+    }
+
+    #[test]
+    fn what_yarn_hides_shows_the_state_before() {
+        let mut application = Application::new(Submission::default(), 0);
+        for (state, shown) in [
+            (Submitted, "SUBMITTED"),
+            (Accepted, "ACCEPTED"),
+            (Running, "RUNNING"),
+            (Killing, "RUNNING"),
+            (FinalSaving, "RUNNING"),
+            (Killed, "KILLED"),
+        ] {
+            application.enter(state);
+            assert_eq!(application.shown.name(), shown);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "Killed to Running")]
+    fn a_killed_application_does_not_run() {
+        let mut application = Application::new(Submission::default(), 0);
+        application.recover_as(Killed);
+        application.enter(Running);
+    }
+
+    #[test]
+    fn usage_is_counted_in_milliseconds_and_shown_in_seconds() {
+        let mut usage = Usage::default();
+        usage.add(Resources { memory_mib: 100, vcores: 2 }, 1_500);
+        usage.add(Resources { memory_mib: 100, vcores: 2 }, 600);
+        assert_eq!((usage.memory_mib_seconds(), usage.vcore_seconds()), (210, 4));
+    }
+}

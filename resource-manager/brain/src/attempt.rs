@@ -1,0 +1,313 @@
+//! An attempt at an application: its life cycle, its app master, its asks and leases.
+//!
+//! ```text
+//!  NEW ─▶ SCHEDULED ─▶ ALLOCATED_SAVING ─▶ ALLOCATED ─▶ LAUNCHED ─▶ RUNNING ─finish─▶ FINISH_SAVING
+//!                                              └──registered first────▲                     │
+//!                                                              FINISHED ◀─ends─ FINISHING ◀─┘
+//!  any of them ─▶ FAILED, KILLED
+//! ```
+//!
+//! ALLOCATED_SAVING: the app master's container is leased and is being put on record; only then is it
+//! launched. ALLOCATED: its node has not reported it yet.
+
+use crate::{
+    messages::{Ask, ContainerReport, Ticket},
+    scheduler::WaitReason,
+};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use weir_base::{AttemptId, ContainerId, NodeId, Resources, invariant};
+
+/// Where an attempt is in its life.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum AttemptState {
+    /// It waits a little, since the one before failed.
+    New,
+    /// It waits for the container of its app master.
+    Scheduled,
+    /// That container is leased and is being put on record.
+    AllocatedSaving,
+    /// Its node is to launch it.
+    Allocated,
+    /// Its node has reported it.
+    Launched,
+    /// Its app master has registered.
+    Running,
+    /// What its app master said at its end is being put on record.
+    FinishSaving,
+    /// Its app master may exit.
+    Finishing,
+    /// Ended by its app master.
+    Finished,
+    /// Ended otherwise.
+    Failed,
+    /// Ended by a client.
+    Killed,
+}
+
+use AttemptState::{
+    Allocated, AllocatedSaving, Failed, FinishSaving, Finished, Finishing, Killed, Launched, New,
+    Running, Scheduled,
+};
+
+/// Every legal edge.
+const EDGES: &[(AttemptState, AttemptState)] = &[
+    (New, Scheduled),
+    (New, Killed),
+    (Scheduled, AllocatedSaving),
+    (Scheduled, Killed),
+    (AllocatedSaving, Allocated),
+    (AllocatedSaving, Failed),
+    (AllocatedSaving, Killed),
+    (Allocated, Launched),
+    // The app master was faster than the report of its node.
+    (Allocated, Running),
+    // A recovered app master finishes without registering again.
+    (Allocated, FinishSaving),
+    (Allocated, Failed),
+    (Allocated, Killed),
+    (Launched, Running),
+    (Launched, FinishSaving),
+    (Launched, Failed),
+    (Launched, Killed),
+    (Running, FinishSaving),
+    (Running, Failed),
+    (Running, Killed),
+    (FinishSaving, Finishing),
+    (Finishing, Finished),
+];
+
+impl AttemptState {
+    /// Whether an attempt may go from one state to the other.
+    pub fn may_become(self, to: Self) -> bool {
+        EDGES.contains(&(self, to))
+    }
+
+    /// Whether nothing follows.
+    pub fn is_terminal(self) -> bool {
+        matches!(self, Finished | Failed | Killed)
+    }
+
+    /// As YARN spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            New => "NEW",
+            Scheduled => "SCHEDULED",
+            AllocatedSaving => "ALLOCATED_SAVING",
+            Allocated => "ALLOCATED",
+            Launched => "LAUNCHED",
+            Running => "RUNNING",
+            FinishSaving => "FINAL_SAVING",
+            Finishing => "FINISHING",
+            Finished => "FINISHED",
+            Failed => "FAILED",
+            Killed => "KILLED",
+        }
+    }
+}
+
+/// The container of an app master.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Master {
+    pub(crate) container: ContainerId,
+    pub(crate) node: NodeId,
+    pub(crate) resources: Resources,
+}
+
+/// A caller whose answer is held back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Held {
+    pub(crate) ticket: Ticket,
+    pub(crate) sequence: u64,
+}
+
+/// An ask and what was leased for it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct AskState {
+    pub(crate) priority: u32,
+    /// Of each container, rounded up.
+    pub(crate) resources: Resources,
+    /// Ever asked for.
+    pub(crate) total: u64,
+    /// Ever leased, without leases that ended before the app master knew of them.
+    pub(crate) leased: u64,
+    /// Why it waits, as of the last plan.
+    pub(crate) reason: Option<WaitReason>,
+}
+
+impl AskState {
+    /// Containers that are still to be leased.
+    pub(crate) fn missing(&self) -> u64 {
+        self.total.saturating_sub(self.leased)
+    }
+}
+
+/// How a container ended, for display.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct EndedContainer {
+    pub(crate) container: crate::container::Container,
+    pub(crate) exit_status: i32,
+    pub(crate) diagnostics: String,
+    pub(crate) ended_wall_ms: u64,
+}
+
+/// Ended containers kept for display.
+const ENDED_SHOWN: usize = 100;
+
+/// An attempt as the brain remembers it.
+#[derive(Clone, Debug)]
+pub(crate) struct Attempt {
+    pub(crate) id: AttemptId,
+    pub(crate) state: AttemptState,
+    pub(crate) master: Option<Master>,
+    /// Why the app master's container is not placed yet.
+    pub(crate) master_reason: Option<WaitReason>,
+    pub(crate) started_wall_ms: u64,
+    pub(crate) ended_wall_ms: Option<u64>,
+    pub(crate) exit_status: Option<i32>,
+    pub(crate) diagnostics: String,
+    /// Its end is on record: its app master's container may be forgotten.
+    pub(crate) end_saved: bool,
+    /// The number of its next container in this epoch.
+    pub(crate) next_container: u64,
+    /// Its containers that have not ended.
+    pub(crate) containers: BTreeSet<ContainerId>,
+    /// The last ones that have.
+    pub(crate) ended: VecDeque<EndedContainer>,
+    pub(crate) rest_port: Option<u16>,
+    /// Its app master has registered in this epoch.
+    pub(crate) registered: bool,
+    /// Its app master has said in this epoch what it holds.
+    pub(crate) synchronised: bool,
+    /// Of the last allocate in this epoch.
+    pub(crate) sequence: u64,
+    pub(crate) held: Option<Held>,
+    pub(crate) asks: BTreeMap<u32, AskState>,
+    /// Leases of this epoch that the app master has not named as held.
+    pub(crate) unheld: BTreeSet<ContainerId>,
+    /// Ended containers that the app master has not taken note of.
+    pub(crate) completed: BTreeMap<ContainerId, ContainerReport>,
+    /// Leases that ended before the app master knew of them, with their ask.
+    pub(crate) withdrawn: BTreeMap<ContainerId, u32>,
+    /// Containers of earlier epochs that have ended: they are never taken over.
+    pub(crate) gone: BTreeSet<ContainerId>,
+    pub(crate) progress: f32,
+}
+
+impl Attempt {
+    pub(crate) fn new(id: AttemptId) -> Self {
+        Self {
+            id,
+            state: New,
+            master: None,
+            master_reason: None,
+            started_wall_ms: 0,
+            ended_wall_ms: None,
+            exit_status: None,
+            diagnostics: String::new(),
+            end_saved: false,
+            next_container: 1,
+            containers: BTreeSet::new(),
+            ended: VecDeque::new(),
+            rest_port: None,
+            registered: false,
+            synchronised: false,
+            sequence: 0,
+            held: None,
+            asks: BTreeMap::new(),
+            unheld: BTreeSet::new(),
+            completed: BTreeMap::new(),
+            withdrawn: BTreeMap::new(),
+            gone: BTreeSet::new(),
+            progress: 0.0,
+        }
+    }
+
+    /// Goes on to another state.
+    pub(crate) fn enter(&mut self, to: AttemptState) {
+        invariant!(self.state.may_become(to), "{}: {:?} to {to:?}", self.id, self.state);
+        self.state = to;
+    }
+
+    /// Whether a container is the app master's.
+    pub(crate) fn is_master(&self, container: ContainerId) -> bool {
+        self.master.as_ref().is_some_and(|master| master.container == container)
+    }
+
+    /// Whether the answer to an allocate has something that cannot wait.
+    pub(crate) fn has_news(&self) -> bool {
+        !self.unheld.is_empty() || !self.completed.is_empty()
+    }
+
+    /// Takes what an app master asks for. Returns whether anything changed.
+    pub(crate) fn take_asks(
+        &mut self,
+        asks: &[Ask],
+        round: impl Fn(Resources) -> Resources,
+    ) -> bool {
+        let before: Vec<_> = self.asks.values().map(|ask| (ask.missing(), ask.priority)).collect();
+        for ask in self.asks.values_mut() {
+            ask.total = ask.leased;
+        }
+        for ask in asks {
+            let state = self.asks.entry(ask.id).or_insert_with(|| AskState {
+                priority: ask.priority,
+                resources: round(ask.resources),
+                total: 0,
+                leased: 0,
+                reason: None,
+            });
+            state.priority = ask.priority;
+            state.resources = round(ask.resources);
+            state.total = ask.total;
+        }
+        before != self.asks.values().map(|ask| (ask.missing(), ask.priority)).collect::<Vec<_>>()
+    }
+
+    /// Keeps an ended container for display.
+    pub(crate) fn remember(&mut self, ended: EndedContainer) {
+        self.ended.push_back(ended);
+        if self.ended.len() > ENDED_SHOWN {
+            self.ended.pop_front();
+        }
+    }
+
+    /// Drops what only a living attempt needs.
+    pub(crate) fn shrink(&mut self) {
+        self.asks.clear();
+        self.unheld.clear();
+        self.completed.clear();
+        self.withdrawn.clear();
+        self.gone.clear();
+        self.master_reason = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_leads_back_or_out_of_a_terminal_state() {
+        for &(from, to) in EDGES {
+            assert!(!from.is_terminal() && from < to, "{from:?} to {to:?}");
+        }
+    }
+
+    fn ask(id: u32, total: u64) -> Ask {
+        Ask { id, priority: 1, resources: Resources { memory_mib: 100, vcores: 1 }, total }
+    }
+
+    #[test]
+    fn asks_are_totals_and_one_that_is_not_named_is_withdrawn() {
+        let mut attempt = Attempt::new(AttemptId::default());
+        let same = |resources| resources;
+        assert!(attempt.take_asks(&[ask(1, 3), ask(2, 1)], same));
+        attempt.asks.get_mut(&1).unwrap().leased = 2;
+        assert_eq!(attempt.asks[&1].missing(), 1);
+        assert!(!attempt.take_asks(&[ask(1, 3), ask(2, 1)], same), "the same again");
+        assert!(attempt.take_asks(&[ask(1, 3)], same));
+        assert_eq!(attempt.asks[&2].missing(), 0);
+        attempt.take_asks(&[ask(1, 1)], same);
+        assert_eq!(attempt.asks[&1].missing(), 0, "less than leased is nothing missing");
+    }
+}

@@ -1,0 +1,308 @@
+//! What app masters say and are told.
+
+use super::ResourceManager;
+use crate::{
+    Error,
+    application::ApplicationState,
+    attempt::{Attempt, AttemptState, Held},
+    container::{Container, ContainerLife},
+    journal::After,
+    messages::{
+        Allocate, Allocated, AppMasterCommand, AppMasterRegistered, Ask, Fact, FinishAppMaster,
+        Lease, PendingAsk, RegisterAppMaster, Reply, Ticket,
+    },
+    timers::Purpose,
+};
+use std::{collections::BTreeSet, time::Duration};
+use weir_base::{AttemptId, ContainerId, Now, Resources};
+
+/// An app master has at most so many kinds of containers.
+const MAX_ASKS: usize = 1000;
+
+impl ResourceManager {
+    /// Asks begin anew only with the first registration in an epoch: a later one is a repetition.
+    pub(super) fn register_app_master(
+        &mut self,
+        now: Now,
+        ticket: Ticket,
+        register: RegisterAppMaster,
+    ) {
+        let RegisterAppMaster { attempt: id, rest_port, held } = register;
+        let Some(application) = self.applications.get_mut(&id.application) else {
+            return self.answer(ticket, Err(Error::AttemptOver { attempt: id }));
+        };
+        let is_working = application.is_working();
+        let may = |state| {
+            matches!(
+                state,
+                AttemptState::Allocated | AttemptState::Launched | AttemptState::Running
+            )
+        };
+        let current = application.current_mut();
+        let Some(attempt) = current.filter(|one| one.id == id && is_working && may(one.state))
+        else {
+            return self.answer(ticket, Err(Error::AttemptOver { attempt: id }));
+        };
+        if attempt.state != AttemptState::Running {
+            attempt.enter(AttemptState::Running);
+        }
+        attempt.registered = true;
+        attempt.rest_port = Some(rest_port);
+        let is_synchronised = attempt.synchronised;
+        if application.state == ApplicationState::Accepted {
+            application.enter(ApplicationState::Running);
+        }
+        self.hear_app_master(now, id);
+        if !is_synchronised {
+            for lease in held.into_iter().filter(|lease| lease.container.attempt == id) {
+                self.expect_lease(now, lease);
+            }
+        }
+        let reply = AppMasterRegistered {
+            weir_version: self.settings.weir_version.clone(),
+            epoch: self.current_epoch(),
+            largest_node: self.largest_node().map_or(Resources::default(), |(_, total)| total),
+            heartbeat_interval_ms: millis(self.settings.heartbeat_interval),
+            expiry_ms: millis(self.settings.app_master_expiry),
+        };
+        self.answer(ticket, Ok(Reply::AppMasterRegistered(reply)));
+    }
+
+    fn hear_app_master(&mut self, now: Now, id: AttemptId) {
+        let expiry = now.monotonic.after(self.settings.app_master_expiry);
+        self.timers.set(Purpose::AppMaster(id), expiry);
+    }
+
+    pub(super) fn allocate(&mut self, now: Now, ticket: Ticket, allocate: Allocate) {
+        let (id, sequence) = (allocate.attempt, allocate.sequence);
+        match self.judge_allocate(&allocate) {
+            Verdict::Stale(command) => {
+                let answer = bare(sequence, command);
+                return self.answer(ticket, Ok(Reply::Allocated(answer)));
+            }
+            Verdict::Refused(error) => return self.answer(ticket, Err(error)),
+            Verdict::Repeated | Verdict::Fresh => {}
+        }
+        self.answer_allocate(now, id);
+        self.hear_app_master(now, id);
+        let hold_ms = allocate.hold_ms.min(millis(self.settings.app_master_expiry) / 3);
+        let Some(attempt) = self.working_attempt_mut(id) else { return };
+        attempt.held = Some(Held { ticket, sequence });
+        let is_fresh = sequence > attempt.sequence;
+        attempt.sequence = sequence;
+        let hold = now.monotonic.after(Duration::from_millis(hold_ms));
+        self.timers.set(Purpose::AppMasterHold(id), hold);
+        let refused = is_fresh.then(|| self.take_allocate(now, &allocate).err()).flatten();
+        self.touched_attempts.insert(id);
+        // What it did may have ended the attempt, and so answered it.
+        let is_held = self.attempt_ref(id).is_some_and(|attempt| attempt.held.is_some());
+        match refused {
+            Some(error) if is_held => {
+                self.take_held_allocate(id);
+                self.answer(ticket, Err(error));
+            }
+            _ if hold_ms == 0 => self.touch_now(now, id),
+            _ => {}
+        }
+    }
+
+    fn judge_allocate(&self, allocate: &Allocate) -> Verdict {
+        let id = allocate.attempt;
+        let application = self.applications.get(&id.application);
+        let current = application.and_then(|one| one.current()).filter(|one| one.id == id);
+        let (Some(application), Some(attempt)) = (application, current) else {
+            return Verdict::Stale(AppMasterCommand::Shutdown);
+        };
+        match application.state {
+            ApplicationState::Accepted | ApplicationState::Running => {}
+            ApplicationState::FinishSaving | ApplicationState::Finishing => {
+                return Verdict::Stale(AppMasterCommand::Normal);
+            }
+            _ => return Verdict::Stale(AppMasterCommand::Shutdown),
+        }
+        if !attempt.registered || allocate.epoch != self.current_epoch() {
+            return Verdict::Stale(AppMasterCommand::Resync);
+        }
+        if allocate.asks.len() > MAX_ASKS {
+            let problem =
+                format!("it has {} asks, at most {MAX_ASKS} are allowed", allocate.asks.len());
+            return Verdict::Refused(Error::InvalidRequest { attempt: id, problem });
+        }
+        match allocate.sequence.cmp(&attempt.sequence) {
+            std::cmp::Ordering::Less => Verdict::Stale(AppMasterCommand::Normal),
+            std::cmp::Ordering::Equal => Verdict::Repeated,
+            std::cmp::Ordering::Greater => Verdict::Fresh,
+        }
+    }
+
+    fn take_allocate(&mut self, now: Now, allocate: &Allocate) -> Result<(), Error> {
+        let id = allocate.attempt;
+        if let Some(attempt) = self.working_attempt_mut(id) {
+            attempt.progress = allocate.progress;
+            for container in &allocate.seen {
+                attempt.completed.remove(container);
+            }
+        }
+        let own = |containers: &[ContainerId]| -> BTreeSet<ContainerId> {
+            containers.iter().copied().filter(|one| one.attempt == id).collect()
+        };
+        self.take_held(now, id, &own(&allocate.held));
+        for container in own(&allocate.release) {
+            self.release(now, container);
+        }
+        self.take_asks(id, &allocate.asks)
+    }
+
+    fn take_asks(&mut self, id: AttemptId, asks: &[Ask]) -> Result<(), Error> {
+        let mut refused = None;
+        let mut good = Vec::new();
+        for ask in asks {
+            let attempt = self.attempt_ref(id);
+            let leased =
+                attempt.and_then(|one| one.asks.get(&ask.id)).map_or(0, |known| known.leased);
+            match self.judge_size(&format!("a container of ask {}", ask.id), ask.resources) {
+                Err(error) if ask.total > leased => refused = Some(error),
+                _ => good.push(ask.clone()),
+            }
+        }
+        let minimum = self.settings.minimum_allocation_mib;
+        let Some(attempt) = self.working_attempt_mut(id) else { return Ok(()) };
+        if attempt.take_asks(&good, |asked| super::rounded(asked, minimum)) {
+            self.must_plan = true;
+        }
+        refused.map_or(Ok(()), Err)
+    }
+
+    /// Answers an allocate whose sender does not want to wait, when this step has placed what it can.
+    fn touch_now(&mut self, now: Now, id: AttemptId) {
+        self.plan_and_place(now);
+        self.answer_allocate(now, id);
+    }
+
+    fn take_held_allocate(&mut self, id: AttemptId) -> Option<Held> {
+        self.timers.clear(&Purpose::AppMasterHold(id));
+        self.attempt_mut(id)?.held.take()
+    }
+
+    /// Answers the allocate that is held back, if there is one.
+    pub(super) fn answer_allocate(&mut self, now: Now, id: AttemptId) {
+        let Some(Held { ticket, sequence }) = self.take_held_allocate(id) else { return };
+        let answer = match self.working_attempt(id) {
+            Some(_) => self.allocated(now, id, sequence),
+            None => {
+                let finishes = self.applications.get(&id.application).is_some_and(|one| {
+                    let state = one.state;
+                    let finishes = matches!(
+                        state,
+                        ApplicationState::FinishSaving | ApplicationState::Finishing
+                    );
+                    finishes && one.current().is_some_and(|current| current.id == id)
+                });
+                let command =
+                    if finishes { AppMasterCommand::Normal } else { AppMasterCommand::Shutdown };
+                bare(sequence, command)
+            }
+        };
+        self.answer(ticket, Ok(Reply::Allocated(answer)));
+    }
+
+    fn allocated(&mut self, now: Now, id: AttemptId, sequence: u64) -> Allocated {
+        let mut answer = bare(sequence, AppMasterCommand::Normal);
+        answer.headroom = self.headroom();
+        let Some(attempt) = self.attempt_ref(id) else { return answer };
+        answer.completed = attempt.completed.values().cloned().collect();
+        answer.pending = self.pending_asks(attempt);
+        for container in attempt.unheld.clone() {
+            answer.leases.extend(self.tell_lease(now, container));
+        }
+        answer
+    }
+
+    /// An app master is told of a lease.
+    fn tell_lease(&mut self, now: Now, id: ContainerId) -> Option<Lease> {
+        let container = self.containers.get_mut(&id)?;
+        if container.life == ContainerLife::Allocated {
+            container.enter(ContainerLife::Acquired);
+            let expiry = now.monotonic.after(self.settings.container_allocation_expiry);
+            self.timers.set(Purpose::Container(id), expiry);
+        }
+        let Container { node, resources, ask, .. } = container.clone();
+        Some(Lease { container: id, ask: ask?, node, resources })
+    }
+
+    pub(super) fn pending_asks(&self, attempt: &Attempt) -> Vec<PendingAsk> {
+        let waiting = attempt.asks.iter().filter(|(_, ask)| ask.missing() > 0);
+        let pending = waiting.map(|(&id, ask)| PendingAsk {
+            ask: id,
+            missing: ask.missing(),
+            reason: self.words_for(ask.reason.as_ref()),
+        });
+        pending.collect()
+    }
+
+    pub(super) fn finish_app_master(&mut self, ticket: Ticket, finish: FinishAppMaster) {
+        let FinishAppMaster { attempt: id, final_status, diagnostics, archive } = finish;
+        let Some(application) = self.applications.get_mut(&id.application) else {
+            return self.answer(ticket, Err(Error::AttemptOver { attempt: id }));
+        };
+        let state = application.state;
+        let is_last = application.attempts.last().is_some_and(|last| last.id == id);
+        let was_said = is_last && application.finish.is_some();
+        let current = application.current_mut().filter(|one| one.id == id);
+        match (state, current) {
+            (ApplicationState::Accepted | ApplicationState::Running, Some(attempt))
+                if attempt.state.may_become(AttemptState::FinishSaving) =>
+            {
+                attempt.enter(AttemptState::FinishSaving);
+                application.enter(ApplicationState::FinishSaving);
+                application.finish = Some((final_status, diagnostics.clone()));
+                self.journal.write(Fact::AttemptFinished {
+                    attempt: id,
+                    final_status,
+                    diagnostics,
+                });
+                self.archive(id, archive);
+                self.journal.then(After::FinishSaved(id));
+                self.timers.clear(&Purpose::AppMaster(id));
+                self.touched_attempts.insert(id);
+            }
+            // It is killed anyway, but what it knows is kept.
+            (ApplicationState::Killing, Some(_)) => self.archive(id, archive),
+            // Said before.
+            _ if was_said => {}
+            _ => return self.answer(ticket, Err(Error::AttemptOver { attempt: id })),
+        }
+        self.journal.then(After::Reply(ticket, Reply::AppMasterFinished));
+    }
+
+    fn archive(&mut self, id: AttemptId, answers: Vec<crate::messages::ArchivedAnswer>) {
+        self.journal.write(Fact::Archived { application: id.application, answers });
+    }
+}
+
+/// What becomes of an allocate.
+enum Verdict {
+    /// News.
+    Fresh,
+    /// The last one again.
+    Repeated,
+    /// It is answered with this and changes nothing.
+    Stale(AppMasterCommand),
+    Refused(Error),
+}
+
+fn bare(sequence: u64, command: AppMasterCommand) -> Allocated {
+    Allocated {
+        sequence,
+        command,
+        leases: Vec::new(),
+        completed: Vec::new(),
+        pending: Vec::new(),
+        headroom: Resources::default(),
+    }
+}
+
+/// Whole milliseconds.
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

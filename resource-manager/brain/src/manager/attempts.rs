@@ -1,0 +1,314 @@
+//! Attempts: begin, launch, failure, and what follows.
+
+use super::ResourceManager;
+use crate::{
+    application::ApplicationState,
+    attempt::{Attempt, AttemptState, Master},
+    container::{ContainerLife, Stop},
+    journal::After,
+    messages::{ApplicationOutcome, Fact, FinalStatus, exit_status},
+    timers::Purpose,
+};
+use std::time::Duration;
+use weir_base::{ApplicationId, AttemptId, Now};
+
+/// Wait before the attempt behind a second failure that does not count, doubled by each further one.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+/// The longest such wait.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// How an attempt failed.
+pub(super) struct AttemptFailure {
+    pub(super) exit_status: i32,
+    /// Whether it counts against the application's attempts.
+    pub(super) counted: bool,
+    pub(super) diagnostics: String,
+}
+
+impl AttemptFailure {
+    /// The end of an app master's container: it counts unless it was not the application's fault.
+    fn of_container(exit_status: i32, diagnostics: String) -> Self {
+        let counted = !matches!(
+            exit_status,
+            exit_status::ABORTED
+                | exit_status::PREEMPTED
+                | exit_status::DISKS_FAILED
+                | exit_status::KILLED_BY_RESOURCE_MANAGER
+        );
+        Self { exit_status, counted, diagnostics }
+    }
+}
+
+impl ResourceManager {
+    /// Adds an attempt, at once or after a wait when those before failed without fault.
+    pub(super) fn begin_attempt(&mut self, now: Now, id: ApplicationId) {
+        let Some(application) = self.applications.get_mut(&id) else { return };
+        let number = application.attempts.last().map_or(1, |last| last.id.number + 1);
+        application.attempts.push(Attempt::new(AttemptId { application: id, number }));
+        let failures = application.uncounted_failures;
+        if failures < 2 {
+            return self.schedule_attempt(id);
+        }
+        let wait = FIRST_WAIT.saturating_mul(1 << (failures - 2).min(10)).min(LONGEST_WAIT);
+        self.timers.set(Purpose::NextAttempt(id), now.monotonic.after(wait));
+    }
+
+    pub(super) fn schedule_attempt(&mut self, id: ApplicationId) {
+        let Some(application) = self.applications.get_mut(&id) else { return };
+        if let Some(attempt) = application.current_mut()
+            && attempt.state == AttemptState::New
+        {
+            attempt.enter(AttemptState::Scheduled);
+            self.must_plan = true;
+        }
+    }
+
+    /// The container of an app master is leased: it goes on record.
+    pub(super) fn master_is_leased(&mut self, now: Now, master: Master) {
+        let id = master.container.attempt;
+        let Some(attempt) = self.attempt_mut(id) else { return };
+        attempt.enter(AttemptState::AllocatedSaving);
+        attempt.started_wall_ms = now.wall.0;
+        attempt.master = Some(master.clone());
+        attempt.master_reason = None;
+        self.journal.write(Fact::AttemptStarted {
+            attempt: id,
+            container: master.container,
+            node: master.node,
+            resources: master.resources,
+            started_wall_ms: now.wall.0,
+        });
+        self.journal.then(After::AttemptSaved(id));
+    }
+
+    /// The container of an app master is on record: its node may launch it.
+    pub(super) fn attempt_saved(&mut self, now: Now, id: AttemptId) {
+        let expiry = now.monotonic.after(self.settings.container_allocation_expiry);
+        let Some(attempt) = self.working_attempt_mut(id) else { return };
+        let Some(master) = attempt.master.clone() else { return };
+        attempt.enter(AttemptState::Allocated);
+        if let Some(container) = self.containers.get_mut(&master.container) {
+            container.enter(ContainerLife::Acquired);
+            container.is_held = true;
+            self.timers.set(Purpose::Container(master.container), expiry);
+            self.touched_nodes.insert(master.node);
+        }
+    }
+
+    /// A node has reported the container of an app master, which runs or is about to.
+    pub(super) fn master_is_reported(&mut self, now: Now, id: AttemptId) {
+        let expiry = now.monotonic.after(self.settings.app_master_expiry);
+        let Some(attempt) = self.working_attempt_mut(id) else { return };
+        if attempt.state == AttemptState::Allocated {
+            attempt.enter(AttemptState::Launched);
+        }
+        let Some(master) = attempt.master.as_ref().map(|master| master.container) else { return };
+        let container = self.containers.get(&master);
+        let runs = container.is_some_and(|one| one.started_wall_ms.is_some());
+        let purpose = Purpose::AppMaster(id);
+        // Its files may take long to fetch, and the node tells how that goes.
+        if runs && !self.timers.has(&purpose) {
+            self.timers.set(purpose, expiry);
+        }
+    }
+
+    /// The container of an app master has ended.
+    pub(super) fn master_has_ended(
+        &mut self,
+        now: Now,
+        id: AttemptId,
+        exit_status: i32,
+        diagnostics: String,
+    ) {
+        let Some(application) = self.applications.get_mut(&id.application) else { return };
+        let state = application.state;
+        let Some(attempt) = application.current_mut().filter(|one| one.id == id) else { return };
+        match state {
+            ApplicationState::FinishSaving => {
+                attempt.exit_status = Some(exit_status);
+            }
+            ApplicationState::Finishing => {
+                attempt.exit_status = Some(exit_status);
+                self.finished(now, id);
+            }
+            _ => {
+                let diagnostics = describe_exit(exit_status, &diagnostics);
+                let failure = AttemptFailure::of_container(exit_status, diagnostics);
+                self.attempt_failed(now, id, failure);
+            }
+        }
+    }
+
+    /// An attempt ends without having finished: its containers are taken back, and the next one
+    /// begins or the application ends.
+    pub(super) fn attempt_failed(&mut self, now: Now, id: AttemptId, failure: AttemptFailure) {
+        let into = self.attempt_end_of(id.application);
+        let Some(application) = self.applications.get_mut(&id.application) else { return };
+        let Some(attempt) = application.current_mut().filter(|one| one.id == id) else { return };
+        attempt.enter(into);
+        attempt.ended_wall_ms = Some(now.wall.0);
+        attempt.exit_status = Some(failure.exit_status);
+        attempt.diagnostics.clone_from(&failure.diagnostics);
+        attempt.shrink();
+        self.journal.write(Fact::AttemptEnded {
+            attempt: id,
+            exit_status: failure.exit_status,
+            counted: failure.counted,
+            diagnostics: failure.diagnostics.clone(),
+            ended_wall_ms: now.wall.0,
+        });
+        self.journal.then(After::AttemptEndSaved(id));
+        self.close_attempt(now, id);
+        match into {
+            AttemptState::Killed => self.killed(now, id.application),
+            _ => self.retry_or_fail(now, id, &failure),
+        }
+    }
+
+    fn retry_or_fail(&mut self, now: Now, id: AttemptId, failure: &AttemptFailure) {
+        let allowed = self.settings.max_app_attempts.max(1);
+        let Some(application) = self.applications.get_mut(&id.application) else { return };
+        let allowed = application.submission.max_attempts.unwrap_or(allowed).clamp(1, allowed);
+        if failure.counted {
+            application.counted_failures += 1;
+        } else {
+            application.uncounted_failures += 1;
+        }
+        let failures = application.counted_failures;
+        if failures < allowed && allowed > 1 {
+            if application.state == ApplicationState::Running {
+                application.enter(ApplicationState::Accepted);
+            }
+            return self.begin_attempt(now, id.application);
+        }
+        let diagnostics = format!(
+            "attempt {} failed and no other follows ({failures} of at most {allowed} failures): {}",
+            id.number, failure.diagnostics
+        );
+        let end = (ApplicationOutcome::Failed, FinalStatus::Failed, diagnostics);
+        self.end_application(now, id.application, end);
+    }
+
+    /// Takes everything back that an attempt which is over still has.
+    pub(super) fn close_attempt(&mut self, now: Now, id: AttemptId) {
+        self.timers.clear(&Purpose::AppMaster(id));
+        self.answer_allocate(now, id);
+        self.awaited.retain(|container, _| container.attempt != id);
+        self.stop_containers(now, id, Keep::None);
+    }
+
+    fn stop_containers(&mut self, now: Now, id: AttemptId, keep: Keep) {
+        let Some(attempt) = self.attempt_ref(id) else { return };
+        let master = attempt.master.as_ref().map(|master| master.container);
+        for container in attempt.containers.clone() {
+            if keep == Keep::Master && Some(container) == master {
+                continue;
+            }
+            let exit_status = if Some(container) == master {
+                exit_status::KILLED_BY_RESOURCE_MANAGER
+            } else {
+                exit_status::KILLED_AFTER_APPLICATION
+            };
+            let diagnostics = "its application or attempt is over".to_owned();
+            let stop = Stop { into: ContainerLife::Killed, exit_status, diagnostics };
+            self.stop_container(now, container, stop);
+        }
+    }
+
+    /// Ends the current attempt of an application that is killed, or that takes too long to exit. It
+    /// is over when the container of its app master has ended.
+    pub(super) fn stop_attempt(&mut self, now: Now, id: ApplicationId) {
+        let current = self.applications.get(&id).and_then(|one| one.current());
+        let Some(attempt) = current.map(|attempt| attempt.id) else {
+            return self.killed(now, id);
+        };
+        self.close_attempt(now, attempt);
+        self.end_attempt_without_master(now, attempt);
+    }
+
+    /// Nothing is left to wait for: the app master has no container, or none that still runs.
+    fn end_attempt_without_master(&mut self, now: Now, id: AttemptId) {
+        let Some(attempt) = self.applications.get(&id.application).and_then(|one| one.current())
+        else {
+            return;
+        };
+        let has_master = attempt.containers.iter().any(|&one| attempt.is_master(one));
+        if attempt.id == id && !has_master {
+            let exit = exit_status::KILLED_BY_RESOURCE_MANAGER;
+            self.master_has_ended(now, id, exit, String::new());
+        }
+    }
+
+    pub(super) fn app_master_is_late(&mut self, now: Now, id: AttemptId) {
+        let Some(application) = self.applications.get(&id.application) else { return };
+        match application.state {
+            ApplicationState::Finishing => self.stop_attempt(now, id.application),
+            ApplicationState::Accepted | ApplicationState::Running => {
+                let silent = self.settings.app_master_expiry.as_millis();
+                let diagnostics = format!("the app master was silent for more than {silent} ms");
+                let exit_status = exit_status::KILLED_BY_RESOURCE_MANAGER;
+                let failure = AttemptFailure { exit_status, counted: true, diagnostics };
+                self.attempt_failed(now, id, failure);
+            }
+            _ => {}
+        }
+    }
+
+    /// What an app master said at its end is on record.
+    pub(super) fn finish_saved(&mut self, now: Now, id: AttemptId) {
+        let expiry = now.monotonic.after(self.settings.app_master_expiry);
+        let Some(application) = self.applications.get_mut(&id.application) else { return };
+        if application.state != ApplicationState::FinishSaving {
+            return;
+        }
+        application.enter(ApplicationState::Finishing);
+        let is_killed = application.kill.is_some();
+        let Some(attempt) = application.current_mut() else { return };
+        attempt.enter(AttemptState::Finishing);
+        let has_ended = attempt.exit_status.is_some();
+        self.stop_containers(now, id, Keep::Master);
+        if has_ended {
+            self.finished(now, id);
+        } else if is_killed {
+            self.stop_attempt(now, id.application);
+        } else {
+            self.timers.set(Purpose::AppMaster(id), expiry);
+        }
+    }
+
+    /// An app master that said that it ends has ended.
+    fn finished(&mut self, now: Now, id: AttemptId) {
+        let Some(application) = self.applications.get_mut(&id.application) else { return };
+        let Some(attempt) = application.current_mut() else { return };
+        attempt.enter(AttemptState::Finished);
+        attempt.ended_wall_ms = Some(now.wall.0);
+        attempt.shrink();
+        let (final_status, diagnostics) = application.finish.clone().unwrap_or_default();
+        self.close_attempt(now, id);
+        let end = (ApplicationOutcome::Finished, final_status, diagnostics);
+        self.end_application(now, id.application, end);
+    }
+}
+
+/// Which containers of an attempt go on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    /// None.
+    None,
+    /// That of its app master.
+    Master,
+}
+
+/// The end of an app master in words.
+fn describe_exit(exit_status: i32, diagnostics: &str) -> String {
+    let how = match exit_status {
+        0 => "exited with code 0 before it had said that it ends".to_owned(),
+        1..=128 => format!("exited with code {exit_status}"),
+        129..=192 => format!("was ended by signal {}", exit_status - 128),
+        _ => format!("ended with status {exit_status}"),
+    };
+    match diagnostics {
+        "" => format!("the app master's container {how}"),
+        words => format!("the app master's container {how}: {words}"),
+    }
+}

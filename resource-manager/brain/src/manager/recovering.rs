@@ -1,0 +1,213 @@
+//! The start: from facts to applications, and what is waited for.
+//!
+//! Nodes and leases are not on record: nodes register again with what they have, app masters with what
+//! they hold. Until that has had time to happen nothing is leased, and what has not come back when it
+//! has is lost.
+
+use super::ResourceManager;
+use crate::{
+    application::{Application, ApplicationState, End, Usage},
+    attempt::{Attempt, AttemptState, Master},
+    messages::{ApplicationOutcome, Fact, HeldLease},
+    timers::Purpose,
+};
+use std::collections::BTreeMap;
+use weir_base::{ApplicationId, AttemptId, Now, invariant};
+
+impl ResourceManager {
+    pub(super) fn start(&mut self, now: Now, epoch: u32, facts: Vec<Fact>) {
+        invariant!(self.epoch.is_none(), "started twice");
+        self.epoch = Some(epoch);
+        self.started_wall_ms = now.wall.0;
+        let mut recovered = Recovered::default();
+        for fact in facts {
+            recovered.fold(fact);
+        }
+        self.ids.recover(recovered.ids_below, recovered.highest_forgotten);
+        self.ended = recovered.ended.into();
+        let mut live = Vec::new();
+        for (id, application) in recovered.applications {
+            if application.state.is_terminal() {
+                self.applications.insert(id, application);
+            } else {
+                self.add_application(application);
+                live.push(id);
+            }
+        }
+        if !live.is_empty() && epoch > 0 {
+            self.wait_for_return(now);
+        }
+        for id in live {
+            self.resume(now, id);
+        }
+        self.forget_applications();
+    }
+
+    fn wait_for_return(&mut self, now: Now) {
+        self.is_recovering = true;
+        self.is_leasing_held = true;
+        let wait = self.settings.recovery_wait;
+        self.timers.set(Purpose::LeasingBegins, now.monotonic.after(wait));
+        let expiry = self.settings.node_expiry.max(wait);
+        self.timers.set(Purpose::RecoveryEnds, now.monotonic.after(expiry));
+    }
+
+    /// Goes on with an application where its facts end.
+    fn resume(&mut self, now: Now, id: ApplicationId) {
+        let Some(application) = self.applications.get_mut(&id) else { return };
+        let current = application.current().and_then(|attempt| attempt.master.clone());
+        if let Some(Master { container, node, resources }) = current {
+            self.awaited.insert(container, HeldLease { container, node, resources });
+        } else if application.kill.is_none() {
+            return self.resume_without_attempt(now, id);
+        }
+        if application.state == ApplicationState::Finishing
+            && let Some(attempt) = application.current()
+        {
+            // Time for its node to come back, and to exit.
+            let expiry = self.settings.app_master_expiry + self.settings.node_expiry;
+            self.timers.set(Purpose::AppMaster(attempt.id), now.monotonic.after(expiry));
+        }
+        if application.kill.is_some() && application.state == ApplicationState::Accepted {
+            application.enter(ApplicationState::Killing);
+            if application.current().is_none() {
+                self.killed(now, id);
+            }
+        }
+    }
+
+    fn resume_without_attempt(&mut self, now: Now, id: ApplicationId) {
+        let allowed = self.settings.max_app_attempts.max(1);
+        let Some(application) = self.applications.get_mut(&id) else { return };
+        let allowed = application.submission.max_attempts.unwrap_or(allowed).clamp(1, allowed);
+        let failures = application.counted_failures;
+        let last = application.attempts.last().map(|last| last.diagnostics.clone());
+        match last {
+            Some(diagnostics) if failures >= allowed || allowed == 1 => {
+                let diagnostics = format!(
+                    "no attempt is left ({failures} of at most {allowed} failures): {diagnostics}"
+                );
+                let end =
+                    (ApplicationOutcome::Failed, crate::messages::FinalStatus::Failed, diagnostics);
+                self.end_application(now, id, end);
+            }
+            _ => self.begin_attempt(now, id),
+        }
+    }
+
+    /// What has not come back by now is lost.
+    pub(super) fn recovery_ends(&mut self, now: Now) {
+        self.is_recovering = false;
+        for lease in self.awaited.values().cloned().collect::<Vec<_>>() {
+            self.lease_is_lost(now, &lease, "its node did not come back");
+        }
+    }
+}
+
+/// What facts amount to.
+#[derive(Default)]
+struct Recovered {
+    ids_below: u32,
+    highest_forgotten: u32,
+    applications: BTreeMap<ApplicationId, Application>,
+    ended: Vec<ApplicationId>,
+}
+
+impl Recovered {
+    fn fold(&mut self, fact: Fact) {
+        match fact {
+            Fact::ApplicationIdsReserved { below } => self.ids_below = self.ids_below.max(below),
+            Fact::ApplicationForgotten { application, highest } => {
+                self.highest_forgotten = self.highest_forgotten.max(highest);
+                self.applications.remove(&application);
+                self.ended.retain(|one| *one != application);
+            }
+            Fact::ApplicationSubmitted { submission, submitted_wall_ms } => {
+                let mut application = Application::new(submission, submitted_wall_ms);
+                application.recover_as(ApplicationState::Accepted);
+                self.ids_below = self.ids_below.max(application.id().sequence.saturating_add(1));
+                self.applications.entry(application.id()).or_insert(application);
+            }
+            Fact::KillRequested { application, diagnostics } => {
+                self.change(application, |one| one.kill = Some(diagnostics));
+            }
+            Fact::AttemptStarted { attempt, container, node, resources, started_wall_ms } => {
+                self.change_attempt(attempt, |one| {
+                    one.state = AttemptState::Allocated;
+                    one.started_wall_ms = started_wall_ms;
+                    one.master = Some(Master { container, node, resources });
+                });
+            }
+            Fact::AttemptFinished { attempt, final_status, diagnostics } => {
+                self.change(attempt.application, |application| {
+                    application.recover_as(ApplicationState::Finishing);
+                    application.finish = Some((final_status, diagnostics));
+                });
+                self.change_attempt(attempt, |one| one.state = AttemptState::Finishing);
+            }
+            Fact::AttemptEnded { attempt, exit_status, counted, diagnostics, ended_wall_ms } => {
+                self.change_attempt(attempt, |one| {
+                    one.state = AttemptState::Failed;
+                    one.exit_status = Some(exit_status);
+                    one.diagnostics = diagnostics;
+                    one.ended_wall_ms = Some(ended_wall_ms);
+                    one.end_saved = true;
+                });
+                self.change(attempt.application, |application| match counted {
+                    true => application.counted_failures += 1,
+                    false => application.uncounted_failures += 1,
+                });
+            }
+            Fact::ApplicationEnded {
+                application,
+                outcome,
+                final_status,
+                diagnostics,
+                ended_wall_ms,
+                memory_mib_seconds,
+                vcore_seconds,
+            } => {
+                let usage = Usage::of_seconds(memory_mib_seconds, vcore_seconds);
+                let wall_ms = ended_wall_ms;
+                let end = End { outcome, final_status, diagnostics, wall_ms, usage };
+                self.change(application, |one| recover_end(one, end));
+                self.ended.push(application);
+            }
+            Fact::Archived { .. } => {}
+        }
+    }
+
+    fn change(&mut self, id: ApplicationId, change: impl FnOnce(&mut Application)) {
+        if let Some(application) = self.applications.get_mut(&id) {
+            change(application);
+        }
+    }
+
+    fn change_attempt(&mut self, id: AttemptId, change: impl FnOnce(&mut Attempt)) {
+        self.change(id.application, |application| {
+            let known = application.attempts.iter().position(|one| one.id == id);
+            let index = known.unwrap_or_else(|| {
+                application.attempts.push(Attempt::new(id));
+                application.attempts.len() - 1
+            });
+            change(&mut application.attempts[index]);
+        });
+    }
+}
+
+fn recover_end(application: &mut Application, end: End) {
+    let (state, of_attempt) = match end.outcome {
+        ApplicationOutcome::Finished => (ApplicationState::Finished, AttemptState::Finished),
+        ApplicationOutcome::Failed => (ApplicationState::Failed, AttemptState::Failed),
+        ApplicationOutcome::Killed => (ApplicationState::Killed, AttemptState::Killed),
+    };
+    application.recover_as(state);
+    if let Some(last) = application.attempts.last_mut() {
+        last.state = of_attempt;
+        last.ended_wall_ms.get_or_insert(end.wall_ms);
+    }
+    for attempt in &mut application.attempts {
+        attempt.end_saved = true;
+    }
+    application.end = Some(end);
+}

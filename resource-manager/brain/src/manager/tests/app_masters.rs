@@ -1,0 +1,162 @@
+//! Asks and leases.
+
+use super::script::check_running;
+
+#[test]
+fn leases_are_repeated_until_they_are_held_and_ends_until_they_are_seen() {
+    check_running(
+        "> allocate 1.1 ask=1:p1:250:x2
+         1.1#1: Normal lease 1.1.2@b:1 lease 1.1.3@a:1
+         > allocate 1.1 ask=1:p1:250:x2 held=1.1.2
+         1.1#2: Normal lease 1.1.3@a:1
+         > allocate 1.1 ask=1:p1:250:x2 held=1.1.2,1.1.3
+         1.1#3: Normal
+         > beat b 1.1.2=running
+         b#2: Normal
+         > beat b 1.1.2=complete:3
+         b#3: Normal
+         > allocate 1.1 ask=1:p1:250:x2 held=1.1.2,1.1.3
+         1.1#4: Normal completed 1.1.2:3
+         > allocate 1.1 ask=1:p1:250:x3 held=1.1.3 hold=1000
+         1.1#5: Normal lease 1.1.4@b:1 completed 1.1.2:3
+         > allocate 1.1 ask=1:p1:250:x3 held=1.1.3,1.1.4 seen=1.1.2
+         1.1#6: Normal
+         > beat b 1.1.2=complete:3
+         b#4: Normal forget 1.1.2",
+    );
+}
+
+#[test]
+fn an_allocate_is_held_until_there_is_something_to_say() {
+    check_running(
+        "> allocate 1.1 ask=1:p1:900:x2 hold=1000
+         1.1#1: Normal lease 1.1.2@b:1 pending 1 x1 (needs <memory:900 MiB, vCores:1>: 2 nodes \
+         up, 2 lack memory (largest free 800 MiB); 1st in queue default)
+         > allocate 1.1 ask=1:p1:900:x2 held=1.1.2 hold=500
+         > at 500
+         1.1#2: Normal pending 1 x1 (needs <memory:900 MiB, vCores:1>: 2 nodes up, 2 lack memory \
+         (largest free 800 MiB); 1st in queue default)
+         > allocate 1.1 ask=1:p1:900:x2 held=1.1.2 hold=500
+         > allocate 1.1 ask=1:p1:900:x2 held=1.1.2 seq=3 hold=500
+         1.1#3: Normal pending 1 x1 (needs <memory:900 MiB, vCores:1>: 2 nodes up, 2 lack memory \
+         (largest free 800 MiB); 1st in queue default)
+         > allocate 1.1 seq=2
+         1.1#2: Normal
+         > node c
+         c: registered epoch 0
+         c#1: Normal
+         1.1#3: Normal lease 1.1.3@c:1",
+    );
+}
+
+#[test]
+fn a_released_container_holds_its_room_until_its_node_says_it_is_gone() {
+    check_running(
+        "> allocate 1.1 ask=1:p1:900:x1
+         1.1#1: Normal lease 1.1.2@b:1
+         > beat b 1.1.2=running
+         b#2: Normal
+         > allocate 1.1 ask=1:p1:900:x2 held=1.1.2 release=1.1.2 hold=1000
+         > beat b 1.1.2=running
+         b#3: Normal kill 1.1.2:-100
+         > beat b 1.1.2=killing
+         b#4: Normal
+         > beat b 1.1.2=complete:-100
+         b#5: Normal
+         1.1#2: Normal lease 1.1.3@b:1 completed 1.1.2:-100
+         > allocate 1.1 ask=1:p1:900:x2 held=1.1.3 seen=1.1.2
+         1.1#3: Normal",
+    );
+}
+
+#[test]
+fn a_lease_that_was_never_heard_of_is_replaced_when_it_ends() {
+    check_running(
+        "> allocate 1.1 ask=1:p1:900:x1
+         1.1#1: Normal lease 1.1.2@b:1
+         > node c
+         c: registered epoch 0
+         c#1: Normal
+         > leave b
+         b: left
+         > allocate 1.1 ask=1:p1:900:x1
+         1.1#2: Normal lease 1.1.3@c:1
+         > allocate 1.1 ask=1:p1:900:x1 held=1.1.2,1.1.3
+         1.1#3: Normal completed 1.1.2:-100
+         > allocate 1.1 ask=1:p1:900:x2 held=1.1.3 seen=1.1.2
+         1.1#4: Normal",
+    );
+}
+
+#[test]
+fn a_lease_that_nobody_starts_expires() {
+    check_running(
+        "> allocate 1.1 ask=1:p1:900:x1
+         1.1#1: Normal lease 1.1.2@b:1
+         > allocate 1.1 ask=1:p1:900:x1 held=1.1.2
+         1.1#2: Normal
+         > at 2000
+         > beat b
+         b#2: Normal kill 1.1.2:-100
+         > beat b 1.1.2=complete:-100
+         b#3: Normal
+         > allocate 1.1 ask=1:p1:900:x1 held=1.1.2
+         1.1#3: Normal completed 1.1.2:-100",
+    );
+}
+
+#[test]
+fn an_ask_larger_than_any_node_is_refused_and_the_others_are_not() {
+    check_running(
+        "> allocate 1.1 ask=1:p1:100:x1,2:p1:1001:x1
+         1.1#1: WEIR-RM-0006 a container of ask 2 of <memory:1001 MiB, vCores:1> is larger than any \
+         node: the largest is b:1 with <memory:1000 MiB, vCores:4>; ask for less or add a larger node
+         > allocate 1.1 ask=1:p1:100:x1
+         1.1#2: Normal lease 1.1.2@b:1",
+    );
+}
+
+#[test]
+fn who_has_not_registered_in_this_epoch_must() {
+    check_running(
+        "> allocate 1.1 epoch=7
+         1.1#1: Resync
+         > allocate 1.2
+         1.2#1: Shutdown
+         > register 1.2
+         1.2: WEIR-RM-0008 attempt appattempt_1_0001_000002 is not the current one of its \
+         application, or has ended: end this app master",
+    );
+}
+
+#[test]
+fn a_repeated_registration_does_not_begin_the_asks_anew() {
+    check_running(
+        "> allocate 1.1 ask=1:p1:100:x1
+         1.1#1: Normal lease 1.1.2@b:1
+         > register 1.1
+         1.1: registered epoch 0 largest 1000
+         > allocate 1.1 ask=1:p1:100:x1 held=1.1.2 seq=2
+         1.1#2: Normal",
+    );
+}
+
+#[test]
+fn the_containers_of_a_finished_application_are_taken_back() {
+    check_running(
+        "> allocate 1.1 ask=1:p1:100:x1
+         1.1#1: Normal lease 1.1.2@b:1
+         > beat b 1.1.2=running hold=1000
+         > finish 1.1
+         store finished 1.1 Succeeded, archive 1 x1
+         1.1: may-exit
+         b#2: Normal kill 1.1.2:-107
+         > beat a 1.1.1=complete:0
+         a#4: Normal
+         store ended 1 Finished Succeeded
+         > beat b 1.1.2=killing hold=1000
+         b#3: Normal ended 1
+         > beat b 1.1.2=complete:-107
+         b#4: Normal forget 1.1.2 ended 1",
+    );
+}

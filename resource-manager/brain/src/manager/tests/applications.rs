@@ -1,0 +1,198 @@
+//! Ids, submission, kill, being forgotten, a store that fails.
+
+use super::script::{Script, application, check, check_running, settings};
+
+#[test]
+fn ids_are_set_aside_on_record_before_they_are_handed_out() {
+    check(
+        "> slow-store
+         > start
+         > new
+         store ids-below 10
+         > new
+         > stored
+         client: id 1 largest 0
+         client: id 2 largest 0
+         > crash
+         > start
+         > new
+         store ids-below 19
+         > stored
+         client: id 10 largest 0",
+    );
+}
+
+#[test]
+fn nobody_is_heard_before_the_store_was_read() {
+    check(
+        "> new
+         client: WEIR-RM-0001 the resource manager is starting: it has not read its store yet; try \
+         again",
+    );
+}
+
+#[test]
+fn a_submission_is_answered_when_it_is_on_record_and_once_is_as_good_as_twice() {
+    check(
+        "> start
+         > new
+         store ids-below 10
+         client: id 1 largest 0
+         > slow-store
+         > submit 1
+         store submitted 1
+         > submit 1
+         > submit 1 name=other
+         client: WEIR-RM-0004 application id application_1_0001 was submitted before with other \
+         content; ask for a new id
+         > stored
+         client: submitted 1
+         client: submitted 1
+         > submit 1
+         client: submitted 1",
+    );
+}
+
+#[test]
+fn unusable_submissions_are_refused() {
+    check(
+        "> start
+         > submit 1
+         client: WEIR-RM-0003 application id application_1_0001 was not handed out by this \
+         cluster, or too long ago; ask for one with POST /ws/v1/cluster/apps/new-application
+         > new
+         store ids-below 10
+         client: id 1 largest 0
+         > submit 1 queue=fast
+         client: WEIR-RM-0005 the submission of application_1_0001 is not usable: there is no \
+         queue \"fast\"; use \"default\"
+         > node a
+         a: registered epoch 0
+         a#1: Normal
+         > submit 1 memory=1001
+         client: WEIR-RM-0006 the app master's container of <memory:1001 MiB, vCores:1> is larger \
+         than any node: the largest is a:1 with <memory:1000 MiB, vCores:4>; ask for less or add \
+         a larger node",
+    );
+}
+
+#[test]
+fn an_application_without_nodes_waits_and_says_why() {
+    let script = Script::new().check(
+        "> start
+         > new
+         store ids-below 10
+         client: id 1 largest 0
+         > submit 1 memory=9000
+         store submitted 1
+         client: submitted 1",
+    );
+    let view = script.brain.view(script.now());
+    assert_eq!(
+        view.applications[0].diagnostics,
+        "its app master needs <memory:9000 MiB, vCores:1>: no node is up; 1st in queue default"
+    );
+    assert_eq!(view.metrics.apps_pending, 1);
+}
+
+#[test]
+fn when_the_store_fails_callers_are_told_and_it_is_tried_again() {
+    check(
+        "> start
+         > new
+         store ids-below 10
+         client: id 1 largest 0
+         > slow-store
+         > submit 1
+         store submitted 1
+         > store-fails
+         client: WEIR-RM-0007 the resource manager could not write its store and goes on trying: \
+         disk full; repeat the request, which is safe
+         > submit 1
+         > at 999
+         > at 1000
+         store submitted 1
+         > stored
+         client: submitted 1",
+    );
+}
+
+#[test]
+fn a_kill_is_on_record_first_and_over_when_the_app_master_is_gone() {
+    check_running(
+        "> kill 1
+         store kill 1
+         client: kill had-ended=false
+         > kill 1
+         client: kill had-ended=false
+         > allocate 1.1
+         1.1#1: Shutdown
+         > beat a 1.1.1=running
+         a#4: Normal kill 1.1.1:-106
+         > beat a 1.1.1=killing
+         a#5: Normal
+         > slow-store
+         > beat a 1.1.1=complete:-106
+         a#6: Normal
+         store attempt-ended 1.1 -106 does-not-count, ended 1 Killed Killed
+         > beat a 1.1.1=complete:-106
+         a#7: Normal
+         > stored
+         > beat a 1.1.1=complete:-106
+         a#8: Normal forget 1.1.1 ended 1
+         > kill 1
+         client: kill had-ended=true",
+    );
+}
+
+#[test]
+fn a_kill_before_anything_is_leased_ends_at_once() {
+    check(
+        "> start
+         > new
+         store ids-below 10
+         client: id 1 largest 0
+         > submit 1
+         store submitted 1
+         client: submitted 1
+         > kill 1
+         store kill 1, attempt-ended 1.1 -106 does-not-count, ended 1 Killed Killed
+         client: kill had-ended=false
+         > kill 2
+         client: WEIR-RM-0002 application application_1_0002 is not known here; `weir application \
+         list` shows all",
+    );
+}
+
+#[test]
+fn the_oldest_ended_application_is_forgotten_and_its_id_is_dead() {
+    let mut settings = settings();
+    settings.max_completed_applications = 1;
+    let script = Script::with(settings).check(
+        "> start
+         > new
+         store ids-below 10
+         client: id 1 largest 0
+         > new
+         client: id 2 largest 0
+         > submit 1
+         store submitted 1
+         client: submitted 1
+         > kill 1
+         store kill 1, attempt-ended 1.1 -106 does-not-count, ended 1 Killed Killed
+         client: kill had-ended=false
+         > submit 2
+         store submitted 2
+         client: submitted 2
+         > kill 2
+         store kill 2, attempt-ended 2.1 -106 does-not-count, ended 2 Killed Killed
+         client: kill had-ended=false
+         store forgotten 1 highest 1
+         > crash
+         > start
+         > submit 1
+         client: WEIR-RM-0003 application id application_1_0001 was not handed out by this \
+         cluster, or too long ago; ask for one with POST /ws/v1/cluster/apps/new-application",
+    );
+    assert!(!script.brain.applications.contains_key(&application("1")));
+}

@@ -1,0 +1,204 @@
+//! A restarted resource manager.
+
+use super::script::check_running;
+
+/// A second container on node `b`, then a restart.
+#[track_caller]
+fn check_restarted(script: &str) {
+    check_running(&format!(
+        "> allocate 1.1 ask=1:p1:200:x1
+         1.1#1: Normal lease 1.1.2@b:1
+         > allocate 1.1 ask=1:p1:200:x1 held=1.1.2
+         1.1#2: Normal
+         > beat b 1.1.2=running
+         b#2: Normal
+         > crash
+         > start
+         {script}"
+    ));
+}
+
+#[test]
+fn everything_is_taken_back_and_nothing_is_killed() {
+    check_restarted(
+        "> beat a
+         a#4: Resync
+         > node a 1.1.1=running
+         a: registered epoch 1
+         a#5: Normal
+         > allocate 1.1 epoch=0
+         1.1#3: Resync
+         > register 1.1 held=1.1.2@b:200
+         1.1: registered epoch 1 largest 1000
+         > allocate 1.1 held=1.1.2 ask=1:p1:200:x1
+         1.1#1: Normal pending 1 x1 (the resource manager was restarted and waits for nodes and \
+         app masters to come back before it leases anything)
+         > node b 1.1.2=running
+         b: registered epoch 1
+         b#3: Normal
+         > allocate 1.1 held=1.1.2 ask=1:p1:200:x1 hold=1000
+         > at 1000
+         1.1#2: Normal lease e1/1.1.1@a:1
+         > beat a 1.1.1=running e1/1.1.1=running
+         a#6: Normal
+         > beat b 1.1.2=running
+         b#4: Normal",
+    );
+}
+
+#[test]
+fn what_does_not_come_back_in_time_is_lost() {
+    check_restarted(
+        "> node a 1.1.1=running
+         a: registered epoch 1
+         a#4: Normal
+         > register 1.1 held=1.1.2@b:200
+         1.1: registered epoch 1 largest 1000
+         > at 2500
+         > beat a 1.1.1=running
+         a#5: Normal
+         > allocate 1.1 held=1.1.2 hold=1000
+         > at 3000
+         1.1#1: Normal completed 1.1.2:-100
+         > node b 1.1.2=running
+         b: registered epoch 1
+         b#3: Normal kill 1.1.2:-106
+         > beat b 1.1.2=running
+         b#4: Normal kill 1.1.2:-106",
+    );
+}
+
+#[test]
+fn an_app_master_whose_node_does_not_come_back_is_replaced() {
+    check_restarted(
+        "> node b 1.1.2=running
+         b: registered epoch 1
+         b#3: Normal
+         > at 2900
+         > beat b 1.1.2=running
+         b#4: Normal
+         > at 3000
+         store attempt-ended 1.1 -100 does-not-count, attempt e1/1.2.1 on b
+         > beat b 1.1.2=running
+         b#5: Normal launch e1/1.2.1 kill 1.1.2:-107",
+    );
+}
+
+#[test]
+fn what_ended_meanwhile_is_told() {
+    check_restarted(
+        "> node b 1.1.2=complete:5
+         b: registered epoch 1
+         b#3: Normal
+         > register 1.1 held=1.1.2@b:200
+         1.1: registered epoch 1 largest 1000
+         > allocate 1.1 held=1.1.2
+         1.1#1: Normal completed 1.1.2:5
+         > beat b 1.1.2=complete:5
+         b#4: Normal
+         > allocate 1.1 seen=1.1.2
+         1.1#2: Normal
+         > beat b 1.1.2=complete:5
+         b#5: Normal forget 1.1.2
+         > node a 1.1.1=complete:9
+         a: registered epoch 1
+         store attempt-ended 1.1 9 counts
+         a#4: Normal forget 1.1.1",
+    );
+}
+
+#[test]
+fn what_its_app_master_does_not_hold_is_taken_back() {
+    check_restarted(
+        "> node b 1.1.2=running
+         b: registered epoch 1
+         b#3: Normal
+         > register 1.1
+         1.1: registered epoch 1 largest 1000
+         > allocate 1.1
+         1.1#1: Normal
+         > beat b 1.1.2=running
+         b#4: Normal kill 1.1.2:-100",
+    );
+}
+
+#[test]
+fn a_lease_that_was_not_started_yet_stays_one() {
+    check_restarted(
+        "> node b
+         b: registered epoch 1
+         b#3: Normal
+         > register 1.1 held=1.1.2@b:200
+         1.1: registered epoch 1 largest 1000
+         > allocate 1.1 held=1.1.2
+         1.1#1: Normal
+         > beat b 1.1.2=running
+         b#4: Normal
+         > at 2500
+         > beat b 1.1.2=running
+         b#5: Normal",
+    );
+}
+
+#[test]
+fn a_kill_that_is_on_record_is_carried_out() {
+    check_running(
+        "> kill 1
+         store kill 1
+         client: kill had-ended=false
+         > crash
+         > start
+         > register 1.1
+         1.1: WEIR-RM-0008 attempt appattempt_1_0001_000001 is not the current one of its \
+         application, or has ended: end this app master
+         > node a 1.1.1=running
+         a: registered epoch 1
+         a#4: Normal kill 1.1.1:-106
+         > beat a 1.1.1=running
+         a#5: Normal kill 1.1.1:-106
+         > beat a 1.1.1=complete:-106
+         a#6: Normal
+         store attempt-ended 1.1 -106 does-not-count, ended 1 Killed Killed",
+    );
+}
+
+#[test]
+fn a_finish_that_is_on_record_stands() {
+    check_running(
+        "> finish 1.1
+         store finished 1.1 Succeeded, archive 1 x1
+         1.1: may-exit
+         > crash
+         > start
+         > finish 1.1
+         1.1: may-exit
+         > node a 1.1.1=complete:0
+         a: registered epoch 1
+         store ended 1 Finished Succeeded
+         a#4: Normal forget 1.1.1
+         > crash
+         > start
+         > node a 1.1.1=complete:0
+         a: registered epoch 2
+         a#5: Normal forget 1.1.1 ended 1
+         > beat a 1.1.1=complete:0
+         a#6: Normal forget 1.1.1 ended 1",
+    );
+}
+
+#[test]
+fn what_was_not_on_record_never_was() {
+    check_running(
+        "> new
+         client: id 2 largest 1000
+         > slow-store
+         > submit 2
+         store submitted 2
+         > crash
+         > start
+         > submit 2
+         store submitted 2
+         > stored
+         client: submitted 2",
+    );
+}

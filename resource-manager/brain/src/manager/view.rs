@@ -1,0 +1,395 @@
+//! An immutable snapshot of the cluster for whoever shows it. Wall times are milliseconds since 1970.
+
+use super::{ResourceManager, nodes::host_of, placing::add};
+use crate::{
+    application::{Application, ApplicationState, YarnApplicationState},
+    attempt::{Attempt, AttemptState},
+    container::{Container, ContainerLife},
+    messages::{FinalStatus, Submission},
+    node::{Node, NodeState},
+};
+use weir_base::{ApplicationId, AttemptId, ContainerId, NodeId, Now, Resources};
+
+/// The cluster at one moment.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ClusterView {
+    /// Starts before this one.
+    pub epoch: u32,
+    /// Part of every id.
+    pub cluster_timestamp: u64,
+    /// When this resource manager started.
+    pub started_wall_ms: u64,
+    /// Its numbers.
+    pub metrics: ClusterMetrics,
+    /// Its nodes, by id.
+    pub nodes: Vec<NodeView>,
+    /// Its applications, by id.
+    pub applications: Vec<ApplicationView>,
+}
+
+/// YARN's cluster metrics, as far as there is something to count.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ClusterMetrics {
+    /// Known applications.
+    pub apps_submitted: u64,
+    /// Ended by their app master.
+    pub apps_completed: u64,
+    /// Without a running app master yet.
+    pub apps_pending: u64,
+    /// With a running app master.
+    pub apps_running: u64,
+    /// Ended by failures.
+    pub apps_failed: u64,
+    /// Ended by clients.
+    pub apps_killed: u64,
+    /// Of nodes that are up.
+    pub total: Resources,
+    /// Leased.
+    pub allocated: Resources,
+    /// Left for new leases.
+    pub available: Resources,
+    /// Leases.
+    pub containers_allocated: u64,
+    /// Containers that are asked for.
+    pub containers_pending: u64,
+    /// Nodes of all states.
+    pub total_nodes: u64,
+    /// Nodes that take containers.
+    pub active_nodes: u64,
+    /// Nodes that are up and take none.
+    pub unhealthy_nodes: u64,
+    /// Nodes that fell silent.
+    pub lost_nodes: u64,
+    /// Nodes that have left.
+    pub shutdown_nodes: u64,
+}
+
+/// A node.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NodeView {
+    /// Its id: where its agent listens.
+    pub node: NodeId,
+    /// Its state.
+    pub state: NodeState,
+    /// What it offers.
+    pub total: Resources,
+    /// What is leased of it.
+    pub used: Resources,
+    /// What is left for new leases.
+    pub available: Resources,
+    /// Its leases.
+    pub containers: Vec<ContainerId>,
+    /// When it was heard of last.
+    pub heard_wall_ms: u64,
+    /// Release of its agent.
+    pub weir_version: String,
+    /// Why it takes no containers; empty when it does.
+    pub health_report: String,
+    /// Memory used on it in MiB, as it says.
+    pub used_memory_mib: u64,
+}
+
+/// An application.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ApplicationView {
+    /// Its id.
+    pub application: ApplicationId,
+    /// As it was submitted.
+    pub submission: Submission,
+    /// Its state.
+    pub state: ApplicationState,
+    /// Its state as YARN shows it.
+    pub yarn_state: YarnApplicationState,
+    /// How it ended.
+    pub final_status: FinalStatus,
+    /// Why it waits, or why it ended.
+    pub diagnostics: String,
+    /// 0 to 1.
+    pub progress: f32,
+    /// When it was submitted.
+    pub submitted_wall_ms: u64,
+    /// When the container of its current or last app master was leased.
+    pub launched_wall_ms: Option<u64>,
+    /// When it ended.
+    pub ended_wall_ms: Option<u64>,
+    /// Leased now.
+    pub allocated: Resources,
+    /// Leases now.
+    pub running_containers: u64,
+    /// Memory held over time, in MiB seconds.
+    pub memory_mib_seconds: u64,
+    /// Virtual cores held over time.
+    pub vcore_seconds: u64,
+    /// Asks that wait.
+    pub pending: Vec<PendingView>,
+    /// Attempts, oldest first.
+    pub attempts: Vec<AttemptView>,
+}
+
+impl ApplicationView {
+    /// The attempt that runs, or the last one.
+    pub fn last_attempt(&self) -> Option<&AttemptView> {
+        self.attempts.last()
+    }
+}
+
+/// An ask that waits.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PendingView {
+    /// Its id; `None` for the container of an app master.
+    pub ask: Option<u32>,
+    /// Its priority.
+    pub priority: u32,
+    /// Of each container.
+    pub resources: Resources,
+    /// Containers missing.
+    pub missing: u64,
+    /// Why, for people.
+    pub reason: String,
+}
+
+/// An attempt.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AttemptView {
+    /// Its id.
+    pub attempt: AttemptId,
+    /// Its state.
+    pub state: AttemptState,
+    /// When the container of its app master was leased, 0 before.
+    pub started_wall_ms: u64,
+    /// When it ended.
+    pub ended_wall_ms: Option<u64>,
+    /// The container of its app master.
+    pub container: Option<ContainerId>,
+    /// Where that is.
+    pub node: Option<NodeId>,
+    /// `host:port` of its app master's REST interface, while that has registered.
+    pub rest_address: Option<String>,
+    /// Exit status of its app master's container.
+    pub exit_status: Option<i32>,
+    /// Why it ended.
+    pub diagnostics: String,
+    /// Its containers: those that live, and the last ones that ended.
+    pub containers: Vec<ContainerView>,
+}
+
+/// A container.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ContainerView {
+    /// Its id.
+    pub container: ContainerId,
+    /// Where.
+    pub node: NodeId,
+    /// How much.
+    pub resources: Resources,
+    /// Lower numbers first.
+    pub priority: u32,
+    /// Its state.
+    pub state: ContainerLife,
+    /// When it was leased.
+    pub allocated_wall_ms: u64,
+    /// When its process was first seen to run.
+    pub started_wall_ms: Option<u64>,
+    /// When it ended.
+    pub ended_wall_ms: Option<u64>,
+    /// Its exit status, when it has ended.
+    pub exit_status: Option<i32>,
+    /// Why it ended.
+    pub diagnostics: String,
+    /// Memory of its processes in MiB, as its node said last.
+    pub used_memory_mib: u64,
+}
+
+impl ResourceManager {
+    /// What there is to show.
+    pub fn view(&self, now: Now) -> ClusterView {
+        ClusterView {
+            epoch: self.current_epoch(),
+            cluster_timestamp: self.settings.cluster_timestamp,
+            started_wall_ms: self.started_wall_ms,
+            metrics: self.metrics(),
+            nodes: self.nodes.values().map(node_view).collect(),
+            applications: self
+                .applications
+                .values()
+                .map(|application| self.application_view(now, application))
+                .collect(),
+        }
+    }
+
+    fn metrics(&self) -> ClusterMetrics {
+        let mut metrics = ClusterMetrics {
+            apps_submitted: self.applications.len() as u64,
+            containers_allocated: self.containers.len() as u64,
+            total_nodes: self.nodes.len() as u64,
+            available: self.headroom(),
+            ..ClusterMetrics::default()
+        };
+        for application in self.applications.values() {
+            *match application.shown {
+                YarnApplicationState::Finished => &mut metrics.apps_completed,
+                YarnApplicationState::Failed => &mut metrics.apps_failed,
+                YarnApplicationState::Killed => &mut metrics.apps_killed,
+                YarnApplicationState::Running => &mut metrics.apps_running,
+                _ => &mut metrics.apps_pending,
+            } += 1;
+            let missing = self.demands(application).into_iter().map(|demand| demand.missing);
+            metrics.containers_pending =
+                missing.fold(metrics.containers_pending, u64::saturating_add);
+        }
+        for node in self.nodes.values() {
+            *match node.state {
+                NodeState::Running => &mut metrics.active_nodes,
+                NodeState::Unhealthy => &mut metrics.unhealthy_nodes,
+                NodeState::Lost => &mut metrics.lost_nodes,
+                NodeState::Shutdown => &mut metrics.shutdown_nodes,
+            } += 1;
+            metrics.allocated = add(metrics.allocated, node.leased);
+            if node.state.is_up() {
+                metrics.total = add(metrics.total, node.total);
+            }
+        }
+        metrics
+    }
+
+    fn application_view(&self, now: Now, application: &Application) -> ApplicationView {
+        let id = application.id();
+        let usage = self.usage_of(now.monotonic, id);
+        let leases = || self.containers_of(id);
+        let attempts = &application.attempts;
+        let launched = attempts.last().map(|last| last.started_wall_ms).filter(|at| *at > 0);
+        let final_status = match (&application.end, &application.finish) {
+            (Some(end), _) => end.final_status,
+            (None, Some((said, _))) => *said,
+            (None, None) => FinalStatus::Undefined,
+        };
+        ApplicationView {
+            application: id,
+            submission: application.submission.clone(),
+            state: application.state,
+            yarn_state: application.shown,
+            final_status,
+            diagnostics: self.diagnostics(application),
+            progress: match application.end {
+                Some(_) => 1.0,
+                None => application.current().map_or(0.0, |attempt| attempt.progress),
+            },
+            submitted_wall_ms: application.submitted_wall_ms,
+            launched_wall_ms: launched,
+            ended_wall_ms: application.end.as_ref().map(|end| end.wall_ms),
+            allocated: leases().fold(Resources::default(), |sum, one| add(sum, one.resources)),
+            running_containers: leases().count() as u64,
+            memory_mib_seconds: usage.memory_mib_seconds(),
+            vcore_seconds: usage.vcore_seconds(),
+            pending: self.pending(application),
+            attempts: attempts.iter().map(|attempt| self.attempt_view(attempt)).collect(),
+        }
+    }
+
+    /// Why an application ended, or why its app master is not there.
+    fn diagnostics(&self, application: &Application) -> String {
+        if let Some(end) = &application.end {
+            return end.diagnostics.clone();
+        }
+        if let Some((_, words)) = &application.finish {
+            return words.clone();
+        }
+        let Some(attempt) = application.current() else { return String::new() };
+        let waits = match attempt.state {
+            AttemptState::New => "waits before its next attempt".to_owned(),
+            AttemptState::Scheduled => {
+                format!("its app master {}", self.words_for(attempt.master_reason.as_ref()))
+            }
+            AttemptState::AllocatedSaving | AttemptState::Allocated => {
+                "its app master is being launched".to_owned()
+            }
+            AttemptState::Launched => "its app master has not registered yet".to_owned(),
+            _ => String::new(),
+        };
+        let before = application.attempts.iter().rev().nth(1).map(|last| &last.diagnostics);
+        match before {
+            Some(failure) if !waits.is_empty() => format!("{waits}; before that: {failure}"),
+            _ => waits,
+        }
+    }
+
+    fn pending(&self, application: &Application) -> Vec<PendingView> {
+        let Some(attempt) = application.current() else { return Vec::new() };
+        let view = |demand: crate::scheduler::Demand| {
+            let (ask, reason) = match demand.key {
+                crate::scheduler::DemandKey::AppMaster => (None, attempt.master_reason.as_ref()),
+                crate::scheduler::DemandKey::Ask(id) => {
+                    (Some(id), attempt.asks.get(&id).and_then(|ask| ask.reason.as_ref()))
+                }
+            };
+            PendingView {
+                ask,
+                priority: demand.priority,
+                resources: demand.resources,
+                missing: demand.missing,
+                reason: self.words_for(reason),
+            }
+        };
+        self.demands(application).into_iter().map(view).collect()
+    }
+
+    fn attempt_view(&self, attempt: &Attempt) -> AttemptView {
+        let node = attempt.master.as_ref().map(|master| master.node.clone());
+        let address = |node: &NodeId, port: u16| format!("{}:{port}", host_of(node));
+        let is_there = attempt.registered && !attempt.state.is_terminal();
+        let ended = attempt.ended.iter().map(|ended| ContainerView {
+            ended_wall_ms: Some(ended.ended_wall_ms),
+            exit_status: Some(ended.exit_status),
+            diagnostics: ended.diagnostics.clone(),
+            ..container_view(&ended.container)
+        });
+        let live = attempt.containers.iter().filter_map(|id| self.containers.get(id));
+        AttemptView {
+            attempt: attempt.id,
+            state: attempt.state,
+            started_wall_ms: attempt.started_wall_ms,
+            ended_wall_ms: attempt.ended_wall_ms,
+            container: attempt.master.as_ref().map(|master| master.container),
+            rest_address: node
+                .as_ref()
+                .zip(attempt.rest_port)
+                .filter(|_| is_there)
+                .map(|(node, port)| address(node, port)),
+            node,
+            exit_status: attempt.exit_status,
+            diagnostics: attempt.diagnostics.clone(),
+            containers: ended.chain(live.map(container_view)).collect(),
+        }
+    }
+}
+
+fn node_view(node: &Node) -> NodeView {
+    NodeView {
+        node: node.id.clone(),
+        state: node.state,
+        total: node.total,
+        used: node.leased,
+        available: if node.is_open() { node.free() } else { Resources::default() },
+        containers: node.containers.iter().copied().collect(),
+        heard_wall_ms: node.heard_wall_ms,
+        weir_version: node.weir_version.clone(),
+        health_report: node.unhealthy.clone().unwrap_or_default(),
+        used_memory_mib: node.used_memory_mib,
+    }
+}
+
+fn container_view(container: &Container) -> ContainerView {
+    ContainerView {
+        container: container.id,
+        node: container.node.clone(),
+        resources: container.resources,
+        priority: container.priority,
+        state: container.life,
+        allocated_wall_ms: container.allocated_wall_ms,
+        started_wall_ms: container.started_wall_ms,
+        ended_wall_ms: None,
+        exit_status: None,
+        diagnostics: container.stop.as_ref().map_or(String::new(), |stop| stop.diagnostics.clone()),
+        used_memory_mib: container.used_memory_mib,
+    }
+}

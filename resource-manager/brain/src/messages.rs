@@ -1,0 +1,178 @@
+//! What the brain is told and what it wants done.
+//!
+//! The structs that travel have the names and fields of those in `weir_protocol::cluster`, so that a
+//! shell converts them field by field. Whoever waits for an answer is named by a [`Ticket`], which is
+//! answered exactly once by [`Effect::Reply`], at once or later.
+
+mod app_master;
+mod fact;
+mod node;
+mod submission;
+
+pub use app_master::{
+    Allocate, Allocated, AppMasterCommand, AppMasterRegistered, ArchivedAnswer, Ask, FinalStatus,
+    FinishAppMaster, HeldLease, Lease, PendingAsk, RegisterAppMaster,
+};
+pub use fact::{ApplicationOutcome, Fact};
+pub use node::{
+    ArtifactUse, ContainerReport, ContainerState, LaunchContainer, LaunchContext, NodeAction,
+    NodeHeartbeat, NodeOrders, NodeRegistered, RegisterNode, exit_status,
+};
+pub use submission::Submission;
+
+use crate::Error;
+use weir_base::{ApplicationId, ArtifactHash, NodeId, Resources};
+
+/// Names one waiting caller.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Ticket(pub u64);
+
+/// Names one [`Effect::Persist`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Token(pub u64);
+
+/// What happened. Late and repeated ones are legal.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Input {
+    /// The store was read: the first input, and the only one of its kind. Callers that come before
+    /// are refused with [`Error::NotReady`].
+    Start {
+        /// Starts before this one, 0 for the first; the shell has it on record already.
+        epoch: u32,
+        /// Every fact kept, in the order in which they were persisted. Of [`Fact::Archived`] none
+        /// is needed.
+        facts: Vec<Fact>,
+    },
+    /// The facts of an [`Effect::Persist`] are durable.
+    Persisted(Token),
+    /// They are not, or it is not known.
+    PersistFailed {
+        /// Which.
+        token: Token,
+        /// Why, for people.
+        problem: String,
+    },
+    /// A node joins. Answered by [`Reply::NodeRegistered`].
+    RegisterNode {
+        /// Who waits.
+        ticket: Ticket,
+        /// Its words.
+        register: RegisterNode,
+    },
+    /// A node says what it has. Answered by [`Reply::NodeOrders`], perhaps after `hold_ms`.
+    NodeHeartbeat {
+        /// Who waits.
+        ticket: Ticket,
+        /// Its words.
+        heartbeat: NodeHeartbeat,
+    },
+    /// A node leaves for good, its containers have ended. Answered by [`Reply::NodeLeft`].
+    NodeLeaves {
+        /// Who waits.
+        ticket: Ticket,
+        /// Which node.
+        node: NodeId,
+        /// As registered.
+        incarnation: u64,
+    },
+    /// A client wants an id. Answered by [`Reply::NewApplication`].
+    NewApplication {
+        /// Who waits.
+        ticket: Ticket,
+    },
+    /// A client submits; the shell has seen that its artefacts are there. Repeating it changes
+    /// nothing. Answered by [`Reply::Submitted`] when it is on record.
+    Submit {
+        /// Who waits.
+        ticket: Ticket,
+        /// What.
+        submission: Submission,
+    },
+    /// A client wants an application dead. Answered by [`Reply::Kill`].
+    Kill {
+        /// Who waits.
+        ticket: Ticket,
+        /// Which.
+        application: ApplicationId,
+        /// Why and by whom, for people.
+        diagnostics: String,
+    },
+    /// An app master begins. Answered by [`Reply::AppMasterRegistered`].
+    RegisterAppMaster {
+        /// Who waits.
+        ticket: Ticket,
+        /// Its words; the shell has seen the token of the attempt.
+        register: RegisterAppMaster,
+    },
+    /// An app master says what it has and wants. Answered by [`Reply::Allocated`], perhaps after
+    /// `hold_ms`.
+    Allocate {
+        /// Who waits.
+        ticket: Ticket,
+        /// Its words; the shell has seen the token of the attempt.
+        allocate: Allocate,
+    },
+    /// An app master ends. Answered by [`Reply::AppMasterFinished`] when it is on record.
+    FinishAppMaster {
+        /// Who waits.
+        ticket: Ticket,
+        /// Its words; the shell has seen the token of the attempt.
+        finish: FinishAppMaster,
+    },
+}
+
+/// What the shell has to do, in order.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Effect {
+    /// Make these facts durable, all or none, then say [`Input::Persisted`] or
+    /// [`Input::PersistFailed`]. One is under way at a time. See [`Fact`] for how they are kept.
+    Persist {
+        /// Names it.
+        token: Token,
+        /// What, in order.
+        facts: Vec<Fact>,
+    },
+    /// Answer a waiting caller.
+    Reply {
+        /// Who waits.
+        ticket: Ticket,
+        /// The answer.
+        reply: Result<Reply, Error>,
+    },
+    /// No application that has not ended uses these any more: they may be deleted, at once or
+    /// later. Before deleting one later ask [`ResourceManager::uses_artifact`] again.
+    ///
+    /// [`ResourceManager::uses_artifact`]: crate::ResourceManager::uses_artifact
+    ArtifactsUnused(Vec<ArtifactHash>),
+}
+
+/// What a waiting caller gets.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Reply {
+    /// The node is in.
+    NodeRegistered(NodeRegistered),
+    /// What the node has to do.
+    NodeOrders(NodeOrders),
+    /// The node is out.
+    NodeLeft,
+    /// An id, good for one submission.
+    NewApplication {
+        /// The id.
+        application: ApplicationId,
+        /// The largest node; nothing when there is none.
+        largest_node: Resources,
+    },
+    /// The application is on record.
+    Submitted(ApplicationId),
+    /// The application is being killed, or had ended.
+    Kill {
+        /// Nothing was left to do.
+        had_ended: bool,
+    },
+    /// The app master is in.
+    AppMasterRegistered(AppMasterRegistered),
+    /// What the app master gets.
+    Allocated(Allocated),
+    /// The end is on record: the app master may exit.
+    AppMasterFinished,
+}

@@ -1,0 +1,169 @@
+//! What is on record, and comes back at the next start.
+//!
+//! A store keeps facts in the order in which they were persisted. A fact replaces an earlier one of
+//! the same [`Fact::key`], and one that [`Fact::forgets`] an application takes all others of it away:
+//! those whose key begins with the application's id and a slash.
+
+use super::{
+    app_master::{ArchivedAnswer, FinalStatus},
+    submission::Submission,
+};
+use serde::{Deserialize, Serialize};
+use weir_base::{ApplicationId, AttemptId, ContainerId, NodeId, Resources};
+
+/// How an application ended: YARN's terminal states.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum ApplicationOutcome {
+    /// Its app master said how it went.
+    Finished,
+    /// Its last attempt failed.
+    Failed,
+    /// A client killed it.
+    Killed,
+}
+
+/// Something on record.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "kebab-case")]
+pub enum Fact {
+    /// Ids of applications below this number may have been handed out.
+    ApplicationIdsReserved {
+        /// The first number that is free.
+        below: u32,
+    },
+    /// An application was submitted.
+    ApplicationSubmitted {
+        /// What.
+        submission: Submission,
+        /// When, for display.
+        submitted_wall_ms: u64,
+    },
+    /// A client wants it dead.
+    KillRequested {
+        /// Which.
+        application: ApplicationId,
+        /// Why and by whom.
+        diagnostics: String,
+    },
+    /// The container of an app master is leased; its launch follows.
+    AttemptStarted {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// The app master's container.
+        container: ContainerId,
+        /// Where.
+        node: NodeId,
+        /// How much.
+        resources: Resources,
+        /// When, for display.
+        started_wall_ms: u64,
+    },
+    /// An app master said that it ends.
+    AttemptFinished {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// How.
+        final_status: FinalStatus,
+        /// Why.
+        diagnostics: String,
+    },
+    /// An attempt is over without having finished.
+    AttemptEnded {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// Exit status of its app master's container.
+        exit_status: i32,
+        /// Whether it counts against the application's attempts.
+        counted: bool,
+        /// Why.
+        diagnostics: String,
+        /// When, for display.
+        ended_wall_ms: u64,
+    },
+    /// An application has ended.
+    ApplicationEnded {
+        /// Which.
+        application: ApplicationId,
+        /// How.
+        outcome: ApplicationOutcome,
+        /// As its app master said, or `Failed`, `Killed`.
+        final_status: FinalStatus,
+        /// Why.
+        diagnostics: String,
+        /// When, for display.
+        ended_wall_ms: u64,
+        /// Memory held over time.
+        memory_mib_seconds: u64,
+        /// Virtual cores held over time.
+        vcore_seconds: u64,
+    },
+    /// What an application's REST interface answers from its end on. Need not be read at a start.
+    Archived {
+        /// Which.
+        application: ApplicationId,
+        /// Path and body.
+        answers: Vec<ArchivedAnswer>,
+    },
+    /// An ended application makes room for newer ones.
+    ApplicationForgotten {
+        /// Which.
+        application: ApplicationId,
+        /// The highest number forgotten so far: ids up to it are not taken any more.
+        highest: u32,
+    },
+}
+
+impl Fact {
+    /// A later fact of the same key takes the place of this one.
+    pub fn key(&self) -> String {
+        match self {
+            Self::ApplicationIdsReserved { .. } => "ids-reserved".to_owned(),
+            Self::ApplicationForgotten { .. } => "forgotten".to_owned(),
+            Self::ApplicationSubmitted { submission, .. } => {
+                format!("{}/submitted", submission.application)
+            }
+            Self::KillRequested { application, .. } => format!("{application}/kill-requested"),
+            Self::ApplicationEnded { application, .. } => format!("{application}/ended"),
+            Self::Archived { application, .. } => format!("{application}/archived"),
+            Self::AttemptStarted { attempt, .. } => of_attempt(*attempt, "started"),
+            Self::AttemptFinished { attempt, .. } => of_attempt(*attempt, "finished"),
+            Self::AttemptEnded { attempt, .. } => of_attempt(*attempt, "ended"),
+        }
+    }
+
+    /// The application of which everything else on record is to go.
+    pub fn forgets(&self) -> Option<ApplicationId> {
+        match self {
+            Self::ApplicationForgotten { application, .. } => Some(*application),
+            _ => None,
+        }
+    }
+}
+
+fn of_attempt(attempt: AttemptId, what: &str) -> String {
+    format!("{}/{}/{what}", attempt.application, attempt.number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facts_of_an_application_begin_with_its_id() {
+        let application = ApplicationId { cluster_timestamp: 7, sequence: 1 };
+        let attempt = AttemptId { application, number: 2 };
+        let ended = Fact::AttemptEnded {
+            attempt,
+            exit_status: 1,
+            counted: true,
+            diagnostics: String::new(),
+            ended_wall_ms: 0,
+        };
+        assert_eq!(ended.key(), "application_7_0001/2/ended");
+        let forgotten = Fact::ApplicationForgotten { application, highest: 1 };
+        assert_eq!(
+            (forgotten.key().as_str(), forgotten.forgets()),
+            ("forgotten", Some(application))
+        );
+    }
+}

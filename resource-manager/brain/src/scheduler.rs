@@ -1,0 +1,98 @@
+//! Who gets what: a snapshot goes in, a plan comes out.
+//!
+//! A scheduler decides on plain data and changes nothing. The resource manager carries its plan out
+//! and leaves what has become stale meanwhile. Everything that stays unplaced comes with a reason.
+
+mod fifo;
+mod reason;
+
+pub use fifo::Fifo;
+pub use reason::{Shortage, WaitReason};
+
+use std::fmt::Debug;
+use weir_base::{AttemptId, NodeId, Resources};
+
+/// Decides who gets what.
+pub trait Scheduler: Debug + Send {
+    /// What to lease now, and why not more.
+    fn plan(&self, snapshot: &Snapshot) -> Plan;
+}
+
+/// What there is and what is wanted.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Snapshot {
+    /// Nodes that take containers.
+    pub nodes: Vec<NodeRoom>,
+    /// Nodes that are heard of but take no containers.
+    pub unhealthy_nodes: usize,
+    /// What is wanted, by attempt, priority and key.
+    pub demands: Vec<Demand>,
+}
+
+/// A node that takes containers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NodeRoom {
+    /// Which.
+    pub node: NodeId,
+    /// What it offers.
+    pub total: Resources,
+    /// What is left of it.
+    pub free: Resources,
+}
+
+/// Names a demand within its attempt.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum DemandKey {
+    /// The container of the app master.
+    AppMaster,
+    /// An ask of the app master.
+    Ask(u32),
+}
+
+/// Containers of one kind that are wanted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Demand {
+    /// For which attempt.
+    pub attempt: AttemptId,
+    /// Lower numbers first.
+    pub priority: u32,
+    /// Which demand of the attempt.
+    pub key: DemandKey,
+    /// Of each container.
+    pub resources: Resources,
+    /// How many.
+    pub missing: u64,
+}
+
+/// What to lease, and what waits.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Plan {
+    /// Leases to give, in order.
+    pub placements: Vec<Placement>,
+    /// Demands that are not wholly placed.
+    pub waiting: Vec<Waiting>,
+}
+
+/// One lease to give.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Placement {
+    /// To which attempt.
+    pub attempt: AttemptId,
+    /// For which demand.
+    pub key: DemandKey,
+    /// Where.
+    pub node: NodeId,
+    /// How much.
+    pub resources: Resources,
+}
+
+/// A demand that is not wholly placed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Waiting {
+    /// Of which attempt.
+    pub attempt: AttemptId,
+    /// Which.
+    pub key: DemandKey,
+    /// Why.
+    pub reason: WaitReason,
+}

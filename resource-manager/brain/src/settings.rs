@@ -1,0 +1,31 @@
+//! What the resource manager is set to.
+
+use std::time::Duration;
+
+/// What the resource manager is set to. The keys of the configuration are named where there is one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// Release, told to nodes and app masters.
+    pub weir_version: String,
+    /// When the cluster was first started, in milliseconds since 1970: part of every id.
+    pub cluster_timestamp: u64,
+    /// `yarn.resourcemanager.nodemanagers.heartbeat-interval-ms`.
+    pub heartbeat_interval: Duration,
+    /// `yarn.nm.liveness-monitor.expiry-interval-ms`.
+    pub node_expiry: Duration,
+    /// `yarn.am.liveness-monitor.expiry-interval-ms`. Also how long an app master's process may take
+    /// to register, and how long it may take to exit when it has finished.
+    pub app_master_expiry: Duration,
+    /// `yarn.resourcemanager.rm.container-allocation.expiry-interval-ms`.
+    pub container_allocation_expiry: Duration,
+    /// `yarn.resourcemanager.work-preserving-recovery.scheduling-wait-ms`.
+    pub recovery_wait: Duration,
+    /// `yarn.resourcemanager.am.max-attempts`; at least 1.
+    pub max_app_attempts: u32,
+    /// `yarn.resourcemanager.max-completed-applications`.
+    pub max_completed_applications: usize,
+    /// `yarn.scheduler.minimum-allocation-mb`; at least 1.
+    pub minimum_allocation_mib: u64,
+    /// How long a node that is lost or has left is still shown.
+    pub lost_node_retention: Duration,
+}

@@ -1,0 +1,90 @@
+//! Deadlines by what they are for: each purpose has at most one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use weir_base::{ApplicationId, AttemptId, ContainerId, Monotonic, NodeId};
+
+/// What a deadline is for.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Purpose {
+    /// The store is tried again.
+    Store,
+    /// Nodes and app masters had time to come back: leasing begins.
+    LeasingBegins,
+    /// What has not come back by now is lost.
+    RecoveryEnds,
+    /// A node is lost, or a lost one is no longer shown.
+    Node(NodeId),
+    /// A held heartbeat is answered.
+    NodeHold(NodeId),
+    /// A lease was not started in time.
+    Container(ContainerId),
+    /// An app master is silent.
+    AppMaster(AttemptId),
+    /// A held allocate is answered.
+    AppMasterHold(AttemptId),
+    /// The next attempt begins.
+    NextAttempt(ApplicationId),
+}
+
+/// All deadlines.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Timers {
+    by_purpose: BTreeMap<Purpose, Monotonic>,
+    by_time: BTreeSet<(Monotonic, Purpose)>,
+}
+
+impl Timers {
+    /// Sets the deadline of a purpose, in place of an earlier one.
+    pub(crate) fn set(&mut self, purpose: Purpose, at: Monotonic) {
+        self.clear(&purpose);
+        self.by_purpose.insert(purpose.clone(), at);
+        self.by_time.insert((at, purpose));
+    }
+
+    /// Takes back the deadline of a purpose.
+    pub(crate) fn clear(&mut self, purpose: &Purpose) {
+        if let Some((purpose, at)) = self.by_purpose.remove_entry(purpose) {
+            self.by_time.remove(&(at, purpose));
+        }
+    }
+
+    /// Takes the next purpose whose time has come.
+    pub(crate) fn pop_due(&mut self, now: Monotonic) -> Option<Purpose> {
+        let (at, _) = self.by_time.first()?;
+        if *at > now {
+            return None;
+        }
+        let (_, purpose) = self.by_time.pop_first()?;
+        self.by_purpose.remove(&purpose);
+        Some(purpose)
+    }
+
+    /// When the next one is due.
+    pub(crate) fn next(&self) -> Option<Monotonic> {
+        self.by_time.first().map(|(at, _)| *at)
+    }
+
+    /// Whether a purpose has a deadline.
+    pub(crate) fn has(&self, purpose: &Purpose) -> bool {
+        self.by_purpose.contains_key(purpose)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn purposes_come_in_order_of_time_and_only_once() {
+        let mut timers = Timers::default();
+        timers.set(Purpose::Store, Monotonic(5));
+        timers.set(Purpose::RecoveryEnds, Monotonic(3));
+        timers.set(Purpose::Store, Monotonic(2));
+        assert_eq!(timers.next(), Some(Monotonic(2)));
+        assert_eq!(timers.pop_due(Monotonic(1)), None);
+        assert_eq!(timers.pop_due(Monotonic(9)), Some(Purpose::Store));
+        timers.clear(&Purpose::RecoveryEnds);
+        assert_eq!(timers.pop_due(Monotonic(9)), None);
+        assert_eq!(timers.next(), None);
+    }
+}

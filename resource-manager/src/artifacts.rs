@@ -1,0 +1,251 @@
+//! The files that applications run, kept by the hash of their content.
+//!
+//! ```text
+//! artifacts/ab/abcd…            a whole file; its name is the SHA-256 of its bytes
+//! artifacts/staging/<n>         an upload under way; swept at start
+//!
+//!            PUT, HEAD                 application submitted
+//! (absent) ───────────▶ fresh ───────────────────────────────▶ used by applications
+//!                         │ grace passed                          │ the last of them ended
+//!                         └──────────────▶ cached ◀───────────────┘
+//!                                            └─ the cache is over its size: removed, oldest first
+//! ```
+//!
+//! A file that appears under its hash is whole and on disk: it is written and synced elsewhere on the
+//! same file system, compared with its hash and renamed. A file that an application uses is never
+//! removed. Which those are the brain knows; [`Artifacts::evict`] is told. Between the look at a file
+//! and the submission that makes it used it is fresh.
+
+mod upload;
+
+pub use upload::{Upload, UploadError};
+
+use crate::error::Error;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant, SystemTime},
+};
+use weir_base::ArtifactHash;
+
+const STAGING: &str = "staging";
+
+/// What may be kept, and for how long.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// The largest file.
+    pub max_size_bytes: u64,
+    /// Files that nobody uses are kept up to this size in sum, so that a client need not upload again
+    /// what it ran before.
+    pub cache_bytes: u64,
+    /// A file that was just uploaded or asked for is kept in any case for so long: its application is
+    /// about to come.
+    pub grace: Duration,
+}
+
+/// The kept files.
+#[derive(Debug)]
+pub struct Artifacts {
+    folder: PathBuf,
+    limits: Limits,
+    index: Mutex<Index>,
+}
+
+#[derive(Debug, Default)]
+struct Index {
+    kept: BTreeMap<ArtifactHash, Kept>,
+    /// Orders uses by age.
+    uses: u64,
+    uploads: u64,
+}
+
+#[derive(Debug)]
+struct Kept {
+    size_bytes: u64,
+    last_use: u64,
+    fresh_until: Instant,
+}
+
+impl Index {
+    fn touch(&mut self, hash: ArtifactHash, grace: Duration) -> Option<&mut Kept> {
+        let kept = self.kept.get_mut(&hash)?;
+        self.uses += 1;
+        kept.last_use = self.uses;
+        kept.fresh_until = Instant::now() + grace;
+        Some(kept)
+    }
+
+    /// What is over the size of the cache and not fresh, the oldest first.
+    fn surplus(&self, cache_bytes: u64, used: &BTreeSet<ArtifactHash>) -> Vec<ArtifactHash> {
+        let unused = self.kept.iter().filter(|(hash, _)| !used.contains(hash));
+        let mut unused: Vec<_> = unused.map(|(hash, kept)| (kept.last_use, *hash, kept)).collect();
+        unused.sort_unstable_by_key(|(last_use, ..)| *last_use);
+        let mut cached_bytes: u64 = unused.iter().map(|(.., kept)| kept.size_bytes).sum();
+        let now = Instant::now();
+        let goes = |(_, hash, kept): (u64, ArtifactHash, &Kept)| {
+            let goes = cached_bytes > cache_bytes && kept.fresh_until <= now;
+            cached_bytes -= if goes { kept.size_bytes } else { 0 };
+            goes.then_some(hash)
+        };
+        unused.into_iter().filter_map(goes).collect()
+    }
+}
+
+impl Artifacts {
+    /// Opens the folder, making it if it is missing, and sweeps uploads that were cut off by the end of
+    /// an earlier process.
+    ///
+    /// # Errors
+    /// The folder cannot be made, read or swept.
+    pub fn open(folder: &Path, limits: Limits) -> Result<Self, Error> {
+        let failed = |source| Error::Folder { path: folder.to_owned(), source };
+        let staging = folder.join(STAGING);
+        if staging.exists() {
+            fs::remove_dir_all(&staging).map_err(failed)?;
+        }
+        fs::create_dir_all(&staging).map_err(failed)?;
+        let mut found = find(folder).map_err(failed)?;
+        found.sort_by_key(|(_, _, modified)| *modified);
+        let mut index = Index { uses: found.len() as u64, ..Index::default() };
+        for (last_use, (hash, size_bytes, _)) in found.into_iter().enumerate() {
+            let kept = Kept {
+                size_bytes,
+                last_use: last_use as u64,
+                fresh_until: Instant::now() + limits.grace,
+            };
+            index.kept.insert(hash, kept);
+        }
+        Ok(Self { folder: folder.to_owned(), limits, index: Mutex::new(index) })
+    }
+
+    /// What may be kept.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Where the file with this hash is or would be.
+    pub fn path(&self, hash: ArtifactHash) -> PathBuf {
+        let name = hash.to_string();
+        self.folder.join(&name[..2]).join(name)
+    }
+
+    /// The size of a file, if it is kept. The asker is taken to be about to use it.
+    pub fn look_up(&self, hash: ArtifactHash) -> Option<u64> {
+        let size_bytes = self.index().touch(hash, self.limits.grace)?.size_bytes;
+        // The order of uses outlives this process by the times of the files; losing one is no harm.
+        let _ =
+            fs::File::open(self.path(hash)).and_then(|file| file.set_modified(SystemTime::now()));
+        Some(size_bytes)
+    }
+
+    /// Removes what is over the size of the cache and not used. Blocks on the file system.
+    pub fn evict(&self, used: &BTreeSet<ArtifactHash>) {
+        // Held over the removals, so that no upload puts a file in place in between.
+        let mut index = self.index();
+        for hash in index.surplus(self.limits.cache_bytes, used) {
+            match fs::remove_file(self.path(hash)) {
+                Ok(()) => tracing::info!("artefact {hash} removed: nobody uses it"),
+                Err(error) => tracing::warn!("artefact {hash} cannot be removed: {error}"),
+            }
+            index.kept.remove(&hash);
+        }
+    }
+
+    /// The hashes of all files.
+    pub fn hashes(&self) -> Vec<ArtifactHash> {
+        self.index().kept.keys().copied().collect()
+    }
+
+    /// How many files there are, and their bytes.
+    pub fn totals(&self) -> (usize, u64) {
+        let index = self.index();
+        (index.kept.len(), index.kept.values().map(|kept| kept.size_bytes).sum())
+    }
+
+    fn index(&self) -> MutexGuard<'_, Index> {
+        // The index is whole after every statement, so a panic elsewhere spoils nothing.
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Every file that lies where its name says; what else is there is left alone.
+fn find(folder: &Path) -> io::Result<Vec<(ArtifactHash, u64, SystemTime)>> {
+    let mut found = Vec::new();
+    for shelf in fs::read_dir(folder)? {
+        let shelf = shelf?;
+        if shelf.file_name() == STAGING || !shelf.file_type()?.is_dir() {
+            continue;
+        }
+        for file in fs::read_dir(shelf.path())? {
+            let file = file?;
+            let name = file.file_name();
+            let hash = name.to_str().and_then(|name| name.parse::<ArtifactHash>().ok());
+            let about = file.metadata()?;
+            if let (Some(hash), true) = (hash, about.is_file()) {
+                found.push((hash, about.len(), about.modified()?));
+            }
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sha2::{Digest, Sha256};
+
+    fn limits(cache_bytes: u64) -> Limits {
+        Limits { max_size_bytes: 100, cache_bytes, grace: Duration::ZERO }
+    }
+
+    fn put(artifacts: &Artifacts, content: &[u8]) -> ArtifactHash {
+        let hash = ArtifactHash(Sha256::digest(content).into());
+        let mut upload = Upload::begin(artifacts, hash).expect("begun");
+        upload.write(content).expect("written");
+        upload.finish(artifacts).expect("finished");
+        hash
+    }
+
+    #[test]
+    fn what_an_application_uses_stays_and_the_rest_goes_oldest_first() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let artifacts = Artifacts::open(folder.path(), limits(10)).expect("opened");
+        let [used, old, new] =
+            [b"used456789", b"old3456789", b"new3456789"].map(|content| put(&artifacts, content));
+        artifacts.evict(&BTreeSet::from([used]));
+        assert!(artifacts.path(used).exists() && artifacts.path(new).exists());
+        assert!(!artifacts.path(old).exists() && artifacts.look_up(old).is_none());
+        artifacts.look_up(new);
+        artifacts.evict(&BTreeSet::new());
+        assert!(!artifacts.path(used).exists() && artifacts.path(new).exists());
+        assert_eq!(artifacts.totals(), (1, 10));
+    }
+
+    #[test]
+    fn fresh_file_outlives_a_full_cache() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let long = Limits { grace: Duration::from_secs(600), ..limits(0) };
+        let artifacts = Artifacts::open(folder.path(), long).expect("opened");
+        let fresh = put(&artifacts, b"fresh");
+        artifacts.evict(&BTreeSet::new());
+        assert_eq!(artifacts.look_up(fresh), Some(5));
+    }
+
+    #[test]
+    fn reopened_folder_has_the_whole_files_and_no_uploads() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let artifacts = Artifacts::open(folder.path(), limits(0)).expect("opened");
+        let whole = put(&artifacts, b"whole");
+        let mut cut_off = Upload::begin(&artifacts, whole).expect("begun");
+        cut_off.write(b"wh").expect("written");
+        std::mem::forget(cut_off);
+        fs::write(folder.path().join("ab"), "no folder").expect("written");
+        let reopened = Artifacts::open(folder.path(), limits(0)).expect("opened");
+        assert_eq!(reopened.look_up(whole), Some(5));
+        assert_eq!(reopened.totals(), (1, 5));
+        let staged = fs::read_dir(folder.path().join(STAGING)).expect("a folder");
+        assert_eq!(staged.count(), 0);
+    }
+}

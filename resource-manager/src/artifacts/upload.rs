@@ -1,0 +1,189 @@
+//! One upload: bytes into a file aside, compared with their hash, put in place whole or not at all.
+
+use super::{Artifacts, Index, Kept, STAGING};
+use sha2::{Digest, Sha256};
+use std::{
+    fs, io,
+    io::Write,
+    path::{Path, PathBuf},
+};
+use weir_base::ArtifactHash;
+
+/// Why an upload was refused; nothing of it is left.
+#[derive(Debug, thiserror::Error)]
+pub enum UploadError {
+    /// More bytes than allowed.
+    #[error(
+        "the file has more than the {max_size_bytes} bytes that may be uploaded \
+         (weir.resource-manager.max-artifact-size)"
+    )]
+    TooLarge {
+        /// The limit.
+        max_size_bytes: u64,
+    },
+    /// The bytes are not those that were announced.
+    #[error(
+        "the {size_bytes} bytes that came have the SHA-256 {actual}, not {expected}; the file was \
+         changed or damaged on the way"
+    )]
+    Mismatch {
+        /// What the path said.
+        expected: ArtifactHash,
+        /// What came.
+        actual: ArtifactHash,
+        /// How many bytes came.
+        size_bytes: u64,
+    },
+    /// The resource manager's disk is full or broken.
+    #[error("the file cannot be stored")]
+    Storage(#[from] io::Error),
+}
+
+/// A file that is coming in. Dropped before [`Upload::finish`], it leaves nothing behind. Every step
+/// blocks on the file system.
+#[derive(Debug)]
+pub struct Upload {
+    expected: ArtifactHash,
+    staged: Staged,
+    file: fs::File,
+    hasher: Sha256,
+    size_bytes: u64,
+    max_size_bytes: u64,
+}
+
+/// Removes the file aside unless it was put in place.
+#[derive(Debug)]
+struct Staged(PathBuf);
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        // It is gone already when it was put in place.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+impl Upload {
+    /// Begins an upload of the file with this hash.
+    ///
+    /// # Errors
+    /// No file can be made.
+    pub fn begin(artifacts: &Artifacts, expected: ArtifactHash) -> Result<Self, UploadError> {
+        let number = {
+            let mut index = artifacts.index();
+            index.uploads += 1;
+            index.uploads
+        };
+        let path = artifacts.folder.join(STAGING).join(number.to_string());
+        let file = fs::OpenOptions::new().write(true).create_new(true).open(&path)?;
+        Ok(Self {
+            expected,
+            staged: Staged(path),
+            file,
+            hasher: Sha256::new(),
+            size_bytes: 0,
+            max_size_bytes: artifacts.limits.max_size_bytes,
+        })
+    }
+
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    /// They are too many, or cannot be written.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), UploadError> {
+        let size_bytes = self.size_bytes + bytes.len() as u64;
+        if size_bytes > self.max_size_bytes {
+            return Err(UploadError::TooLarge { max_size_bytes: self.max_size_bytes });
+        }
+        self.hasher.update(bytes);
+        self.file.write_all(bytes)?;
+        self.size_bytes = size_bytes;
+        Ok(())
+    }
+
+    /// Puts the file in place; whether it was not there before.
+    ///
+    /// # Errors
+    /// The bytes are not those of the hash, or cannot be put in place.
+    pub fn finish(self, artifacts: &Artifacts) -> Result<bool, UploadError> {
+        let Self { expected, staged, file, hasher, size_bytes, .. } = self;
+        let actual = ArtifactHash(hasher.finalize().into());
+        if actual != expected {
+            return Err(UploadError::Mismatch { expected, actual, size_bytes });
+        }
+        file.sync_all()?;
+        let path = artifacts.path(expected);
+        let shelf = path.parent().unwrap_or(&artifacts.folder);
+        fs::create_dir_all(shelf)?;
+        // The index is held over the rename, so that no eviction takes the file in between.
+        let mut index = artifacts.index();
+        fs::rename(&staged.0, &path)?;
+        sync_folder(shelf)?;
+        sync_folder(&artifacts.folder)?;
+        Ok(index.add(expected, size_bytes, artifacts.limits.grace))
+    }
+}
+
+impl Index {
+    /// Whether it is new.
+    fn add(&mut self, hash: ArtifactHash, size_bytes: u64, grace: std::time::Duration) -> bool {
+        let is_new = !self.kept.contains_key(&hash);
+        self.kept.entry(hash).or_insert_with(|| Kept {
+            size_bytes,
+            last_use: 0,
+            fresh_until: std::time::Instant::now(),
+        });
+        self.touch(hash, grace);
+        is_new
+    }
+}
+
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    fs::File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::artifacts::Limits;
+    use std::time::Duration;
+
+    fn artifacts(folder: &Path) -> Artifacts {
+        let limits = Limits { max_size_bytes: 4, cache_bytes: 0, grace: Duration::ZERO };
+        Artifacts::open(folder, limits).expect("opened")
+    }
+
+    fn is_empty(folder: &Path) -> bool {
+        fs::read_dir(folder.join(STAGING)).expect("a folder").next().is_none()
+    }
+
+    #[test]
+    fn wrong_or_large_bytes_leave_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let artifacts = artifacts(folder.path());
+        let expected = ArtifactHash(Sha256::digest(b"abcd").into());
+        let mut wrong = Upload::begin(&artifacts, expected).expect("begun");
+        wrong.write(b"abce").expect("written");
+        let error = wrong.finish(&artifacts).expect_err("another content").to_string();
+        let actual = ArtifactHash(Sha256::digest(b"abce").into());
+        assert!(error.contains(&expected.to_string()) && error.contains(&actual.to_string()));
+        let mut large = Upload::begin(&artifacts, expected).expect("begun");
+        large.write(b"abcd").expect("written");
+        assert!(matches!(large.write(b"e"), Err(UploadError::TooLarge { max_size_bytes: 4 })));
+        drop(large);
+        assert!(is_empty(folder.path()) && artifacts.look_up(expected).is_none());
+    }
+
+    #[test]
+    fn uploads_of_the_same_file_at_once_all_succeed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let artifacts = artifacts(folder.path());
+        let hash = ArtifactHash(Sha256::digest(b"abcd").into());
+        let mut uploads: Vec<_> =
+            (0..3).map(|_| Upload::begin(&artifacts, hash).expect("begun")).collect();
+        uploads.iter_mut().for_each(|upload| upload.write(b"abcd").expect("written"));
+        let new = uploads.into_iter().map(|upload| upload.finish(&artifacts).expect("finished"));
+        assert_eq!(new.collect::<Vec<_>>(), [true, false, false]);
+        assert_eq!(fs::read(artifacts.path(hash)).expect("read"), b"abcd");
+        assert!(is_empty(folder.path()));
+    }
+}

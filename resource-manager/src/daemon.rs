@@ -1,0 +1,173 @@
+//! The process: puts store, files, brain and server together, and ends in order.
+
+use crate::{
+    artifacts::{Artifacts, Limits},
+    error::Error,
+    rest,
+    shell::{self, ResourceManagerShell},
+    store::{Recovered, SqliteStore, StoreThread},
+};
+use actix_web::web::Data;
+use std::{fs, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use weir_config::{Config, keys};
+use weir_resource_manager_brain::{Input, ResourceManager, Settings};
+use weir_service::{
+    Client, Clock, ErrorStyle, Handle, Secret, Server, ServerConfig, logs, ready, signals,
+};
+
+/// Files that nobody uses are kept up to this size in sum.
+const CACHE_BYTES: u64 = 4 * 1024 * 1024 * 1024;
+/// How long a file is kept in any case after it was uploaded or asked for.
+const GRACE: Duration = Duration::from_secs(600);
+/// How often files are looked through.
+const EVICTION_INTERVAL: Duration = Duration::from_secs(60);
+/// How long a node that is lost is still shown.
+const LOST_NODE_RETENTION: Duration = Duration::from_secs(600);
+
+/// What a resource manager is started with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Settings of the cluster.
+    pub config: Config,
+    /// Where to listen; port 0 takes a free one.
+    pub bind: SocketAddr,
+    /// The folder that is its own; made if it is missing.
+    pub data_dir: PathBuf,
+    /// The file with the cluster's secret.
+    pub secret_file: PathBuf,
+}
+
+/// A resource manager that runs in the current actix system.
+pub struct Daemon {
+    server: Server,
+}
+
+impl Daemon {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// Takes no more requests and ends.
+    pub async fn stop(self) {
+        self.server.stop().await;
+    }
+}
+
+/// Runs a resource manager until SIGTERM or SIGINT, and tells whoever started the process when it is
+/// ready, or why it is not.
+///
+/// # Errors
+/// It cannot begin.
+pub fn run(options: Options) -> Result<(), Error> {
+    logs::init_logging("resource manager");
+    let ended = actix_web::rt::System::new().block_on(async {
+        let daemon = start(&options).await?;
+        ready::ready(daemon.address());
+        signals::terminated().await?;
+        tracing::info!("the resource manager ends");
+        daemon.stop().await;
+        Ok(())
+    });
+    if let Err(error) = &ended {
+        let error: &Error = error;
+        tracing::error!("[{}] {}", error.code(), error.report());
+        ready::failed(error.code(), &error.report());
+    }
+    ended
+}
+
+/// Starts a resource manager in the current actix system; [`run`] does it for a process of its own.
+///
+/// # Errors
+/// The secret, the store, the folder or the address cannot be had.
+pub async fn start(options: &Options) -> Result<Daemon, Error> {
+    let Options { config, bind, data_dir, secret_file } = options;
+    let secret = Secret::load(secret_file)?;
+    let in_folder = |source| Error::Folder { path: data_dir.clone(), source };
+    fs::create_dir_all(data_dir).map_err(in_folder)?;
+    let started_ms = Clock::start().now().wall.0;
+    let store = SqliteStore::open(&data_dir.join("state.db"))?;
+    let (store, recovered) = StoreThread::start(store, started_ms)?;
+    let artifacts = Arc::new(Artifacts::open(&data_dir.join("artifacts"), limits(config))?);
+    let Recovered { cluster_timestamp, epoch, facts } = recovered;
+    tracing::info!(
+        "cluster {cluster_timestamp}, epoch {epoch}: {} facts read from the store",
+        facts.len()
+    );
+    let brain = ResourceManager::new(settings(config, cluster_timestamp));
+    let shell = ResourceManagerShell::new(store.clone(), Arc::clone(&artifacts));
+    let handle = weir_service::start(brain, shell);
+    handle.tell(Input::Start { epoch, facts });
+    // Nobody is to see the cluster as it was before the start.
+    handle.fresh_snapshot().await;
+    let about = rest::About {
+        cluster_timestamp,
+        epoch,
+        started_ms,
+        storage_dir: config.get_optional(&keys::CLUSTER_STORAGE_DIR),
+        minimum_allocation_mib: config.get(&keys::MINIMUM_ALLOCATION_MB),
+    };
+    actix_web::rt::spawn(evict_now_and_then(handle.clone(), Arc::clone(&artifacts)));
+    let forwarder = Client::new().raw().clone();
+    let state = Data::new(rest::State { handle, secret, artifacts, store, forwarder, about });
+    let server = serve(config, *bind, state)?;
+    tracing::info!("the resource manager listens at http://{}", server.address());
+    Ok(Daemon { server })
+}
+
+fn serve(config: &Config, bind: SocketAddr, state: Data<rest::State>) -> Result<Server, Error> {
+    if !bind.ip().is_loopback() {
+        tracing::warn!(
+            "{bind} is not a loopback address: whoever reaches it reads what runs here, and whoever \
+             has the cluster's token runs any command on its nodes; connections are not encrypted"
+        );
+    }
+    let configured = config.get(&keys::RESOURCE_MANAGER_ADDRESS);
+    let name = configured.rsplit_once(':').map_or(configured.as_str(), |(name, _)| name);
+    let server = ServerConfig {
+        name: "the resource manager",
+        bind,
+        error_style: ErrorStyle::Yarn,
+        allowed_hosts: vec![name.to_owned()],
+        workers: 1,
+    };
+    let configure = move |services: &mut actix_web::web::ServiceConfig| {
+        services.app_data(state.clone());
+        rest::configure(services);
+    };
+    Ok(weir_service::bind(server, configure)?)
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        max_size_bytes: config.get(&keys::MAX_ARTIFACT_SIZE).bytes(),
+        cache_bytes: CACHE_BYTES,
+        grace: GRACE,
+    }
+}
+
+fn settings(config: &Config, cluster_timestamp: u64) -> Settings {
+    let max_completed = config.get(&keys::MAX_COMPLETED_APPLICATIONS);
+    Settings {
+        weir_version: env!("CARGO_PKG_VERSION").to_owned(),
+        cluster_timestamp,
+        heartbeat_interval: config.get(&keys::NODE_HEARTBEAT_INTERVAL),
+        node_expiry: config.get(&keys::NODE_EXPIRY),
+        app_master_expiry: config.get(&keys::APP_MASTER_EXPIRY),
+        container_allocation_expiry: config.get(&keys::CONTAINER_ALLOCATION_EXPIRY),
+        recovery_wait: config.get(&keys::RECOVERY_WAIT),
+        max_app_attempts: config.get(&keys::MAX_APP_ATTEMPTS),
+        max_completed_applications: usize::try_from(max_completed).unwrap_or(usize::MAX),
+        minimum_allocation_mib: config.get(&keys::MINIMUM_ALLOCATION_MB),
+        lost_node_retention: LOST_NODE_RETENTION,
+    }
+}
+
+async fn evict_now_and_then(handle: Handle<ResourceManagerShell>, artifacts: Arc<Artifacts>) {
+    let mut interval = actix_web::rt::time::interval(EVICTION_INTERVAL);
+    loop {
+        interval.tick().await;
+        shell::evict(handle.clone(), Arc::clone(&artifacts)).await;
+    }
+}

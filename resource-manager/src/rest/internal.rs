@@ -1,0 +1,155 @@
+//! What daemons ask, in msgpack: node agents with the cluster's token, app masters with their
+//! attempt's.
+
+use super::State;
+use crate::{convert, error::codes};
+use actix_web::{
+    HttpRequest,
+    body::MessageBody,
+    dev::{ServiceRequest, ServiceResponse},
+    http::header::HOST,
+    middleware::{Next, from_fn},
+    web::{self, Data, ServiceConfig},
+};
+use weir_base::AttemptId;
+use weir_protocol::cluster::{
+    Allocate, Allocated, AppMasterFinished, AppMasterRegistered, FinishAppMaster, NodeHeartbeat,
+    NodeOrders, NodeRegistered, RegisterAppMaster, RegisterNode,
+};
+use weir_resource_manager_brain::{Input, Reply};
+use weir_service::{ApiError, Msgpack, require_attempt, require_cluster};
+
+pub fn configure(config: &mut ServiceConfig) {
+    config
+        .service(
+            web::scope("/internal/v1/nodes")
+                .wrap(from_fn(cluster_token))
+                .route("/register", web::post().to(register_node))
+                .route("/heartbeat", web::post().to(heartbeat)),
+        )
+        .service(
+            web::scope("/internal/v1/app-masters")
+                .wrap(from_fn(attempt_token))
+                .route("/register", web::post().to(register_app_master))
+                .route("/allocate", web::post().to(allocate))
+                .route("/finish", web::post().to(finish)),
+        );
+}
+
+/// Looks at the token before the body is read.
+async fn cluster_token(
+    state: Data<State>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    require_cluster(request.request(), &state.secret)?;
+    next.call(request).await
+}
+
+/// Looks at the token before the body is read.
+async fn attempt_token(
+    state: Data<State>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    require_attempt(request.request(), &state.secret)?;
+    next.call(request).await
+}
+
+async fn register_node(
+    state: Data<State>,
+    message: Msgpack<RegisterNode>,
+) -> Result<Msgpack<NodeRegistered>, ApiError> {
+    let register = convert::register_node(message.0);
+    match state.ask(|ticket| Input::RegisterNode { ticket, register }).await? {
+        Reply::NodeRegistered(registered) => {
+            state.publish().await;
+            Ok(Msgpack(convert::node_registered(registered)))
+        }
+        other => Err(unexpected(&other)),
+    }
+}
+
+async fn heartbeat(
+    request: HttpRequest,
+    state: Data<State>,
+    message: Msgpack<NodeHeartbeat>,
+) -> Result<Msgpack<NodeOrders>, ApiError> {
+    // The address by which this node reaches us is the one by which its app masters do.
+    let called_by = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    let variables = convert::AppMasterVariables {
+        resource_manager: called_by.unwrap_or_default(),
+        storage_dir: state.about.storage_dir.as_deref(),
+        secret: &state.secret,
+    };
+    let heartbeat = convert::heartbeat(message.0);
+    match state.ask(|ticket| Input::NodeHeartbeat { ticket, heartbeat }).await? {
+        Reply::NodeOrders(orders) => Ok(Msgpack(convert::orders(orders, variables))),
+        other => Err(unexpected(&other)),
+    }
+}
+
+async fn register_app_master(
+    request: HttpRequest,
+    state: Data<State>,
+    message: Msgpack<RegisterAppMaster>,
+) -> Result<Msgpack<AppMasterRegistered>, ApiError> {
+    check_attempt(&request, &state, message.0.attempt)?;
+    let register = convert::register_app_master(message.0);
+    match state.ask(|ticket| Input::RegisterAppMaster { ticket, register }).await? {
+        Reply::AppMasterRegistered(registered) => {
+            state.publish().await;
+            Ok(Msgpack(convert::app_master_registered(registered)))
+        }
+        other => Err(unexpected(&other)),
+    }
+}
+
+async fn allocate(
+    request: HttpRequest,
+    state: Data<State>,
+    message: Msgpack<Allocate>,
+) -> Result<Msgpack<Allocated>, ApiError> {
+    check_attempt(&request, &state, message.0.attempt)?;
+    let allocate = convert::allocate(message.0);
+    match state.ask(|ticket| Input::Allocate { ticket, allocate }).await? {
+        Reply::Allocated(allocated) => Ok(Msgpack(convert::allocated(allocated, &state.secret))),
+        other => Err(unexpected(&other)),
+    }
+}
+
+async fn finish(
+    request: HttpRequest,
+    state: Data<State>,
+    message: Msgpack<FinishAppMaster>,
+) -> Result<Msgpack<AppMasterFinished>, ApiError> {
+    check_attempt(&request, &state, message.0.attempt)?;
+    let finish = convert::finish_app_master(message.0);
+    match state.ask(|ticket| Input::FinishAppMaster { ticket, finish }).await? {
+        Reply::AppMasterFinished => {
+            state.publish().await;
+            Ok(Msgpack(AppMasterFinished {}))
+        }
+        other => Err(unexpected(&other)),
+    }
+}
+
+/// Refuses a message of one attempt under the token of another.
+fn check_attempt(request: &HttpRequest, state: &State, said: AttemptId) -> Result<(), ApiError> {
+    let shown = require_attempt(request, &state.secret)?;
+    match shown == said {
+        true => Ok(()),
+        false => Err(ApiError::forbidden(
+            codes::OTHER_ATTEMPT,
+            format!("the token is of {shown}, the message of {said}"),
+        )),
+    }
+}
+
+/// The brain answers each input with the reply that belongs to it.
+pub(super) fn unexpected(reply: &Reply) -> ApiError {
+    ApiError::internal(
+        codes::CONTRADICTION,
+        format!("the brain answered something else: {reply:?}"),
+    )
+}

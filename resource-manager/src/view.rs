@@ -1,0 +1,95 @@
+//! What readers see: the brain's view of one moment, with the words that YARN has for it.
+
+use std::collections::BTreeSet;
+use weir_base::{ApplicationId, ArtifactHash, AttemptId, NodeId, Now};
+use weir_protocol::rest::yarn;
+use weir_resource_manager_brain::{
+    ApplicationView, ClusterView, ContainerLife, NodeState, NodeView, ResourceManager,
+    YarnApplicationState,
+};
+
+/// The cluster at one moment.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// When, in milliseconds since 1970.
+    pub taken_ms: u64,
+    /// What there is.
+    pub cluster: ClusterView,
+    /// Kept files that applications use which have not ended.
+    pub used_artifacts: BTreeSet<ArtifactHash>,
+}
+
+impl View {
+    /// Of the brain, now; `kept` are the files that there are.
+    pub fn of(brain: &ResourceManager, now: Now, kept: Vec<ArtifactHash>) -> Self {
+        let is_used = |hash: &ArtifactHash| brain.uses_artifact(*hash);
+        Self {
+            taken_ms: now.wall.0,
+            cluster: brain.view(now),
+            used_artifacts: kept.into_iter().filter(is_used).collect(),
+        }
+    }
+
+    /// An application.
+    pub fn application(&self, id: ApplicationId) -> Option<&ApplicationView> {
+        let all = &self.cluster.applications;
+        let place = all.binary_search_by_key(&id, |application| application.application);
+        place.ok().map(|place| &all[place])
+    }
+
+    /// A node.
+    pub fn node(&self, id: &NodeId) -> Option<&NodeView> {
+        self.cluster.nodes.iter().find(|node| node.node == *id)
+    }
+}
+
+/// An application's state, as YARN tells the world.
+pub fn state_of(application: &ApplicationView) -> yarn::ApplicationState {
+    match application.yarn_state {
+        YarnApplicationState::NewSaving => yarn::ApplicationState::NewSaving,
+        YarnApplicationState::Submitted => yarn::ApplicationState::Submitted,
+        YarnApplicationState::Accepted => yarn::ApplicationState::Accepted,
+        YarnApplicationState::Running => yarn::ApplicationState::Running,
+        YarnApplicationState::Finished => yarn::ApplicationState::Finished,
+        YarnApplicationState::Failed => yarn::ApplicationState::Failed,
+        YarnApplicationState::Killed => yarn::ApplicationState::Killed,
+    }
+}
+
+/// Whether an application has ended, as the world is told.
+pub fn has_ended(application: &ApplicationView) -> bool {
+    state_of(application).has_ended()
+}
+
+/// The app master that is registered, and where its REST interface is.
+pub fn app_master_of(application: &ApplicationView) -> Option<(AttemptId, &str)> {
+    let attempt = application.last_attempt()?;
+    Some((attempt.attempt, attempt.rest_address.as_deref()?))
+}
+
+/// A node's state, as YARN tells the world.
+pub fn node_state(node: &NodeView) -> yarn::NodeState {
+    match node.state {
+        NodeState::Running => yarn::NodeState::Running,
+        NodeState::Unhealthy => yarn::NodeState::Unhealthy,
+        NodeState::Lost => yarn::NodeState::Lost,
+        NodeState::Shutdown => yarn::NodeState::Shutdown,
+    }
+}
+
+/// A container's state, as YARN tells the world.
+pub fn container_state(life: ContainerLife) -> &'static str {
+    match life {
+        ContainerLife::New | ContainerLife::Allocated | ContainerLife::Acquired => "NEW",
+        ContainerLife::Running | ContainerLife::Stopping => "RUNNING",
+        ContainerLife::Completed
+        | ContainerLife::Expired
+        | ContainerLife::Released
+        | ContainerLife::Killed => "COMPLETE",
+    }
+}
+
+/// The host of an agent's address, with the brackets of an IPv6 address.
+pub fn host_of(node: &NodeId) -> &str {
+    node.0.rsplit_once(':').map_or(node.0.as_str(), |(host, _)| host)
+}
