@@ -1,1 +1,32 @@
-//! weir-node-agent
+//! The node agent: runs containers on one host and answers for them.
+//!
+//! ```text
+//!  resource manager ◀──heartbeats── ┌─────────────────────┐ ──launch file──▶ shim ──▶ command
+//!  app masters ──start, stop──────▶ │ AgentShell ⟷ brain  │ ◀─pidfd, exit file─┘
+//!  everybody ──/ws/v1/node────────▶ └─────────────────────┘
+//! ```
+//!
+//! What always holds: a container is a process tree under a shim of its own, which outlives the agent;
+//! an agent that starts again takes back what runs and tells what has ended. Containers see nothing of
+//! the agent's environment but `PATH`, `HOME`, `USER` and `LANG`, and never the cluster's secret.
+
+mod adopt;
+mod convert;
+mod error;
+mod fetch;
+mod launch;
+mod layout;
+mod monitor;
+mod record;
+mod registry;
+mod rest;
+mod run;
+mod shell;
+pub mod shim;
+mod stop;
+mod tree;
+mod watch;
+
+pub use error::Error;
+pub use run::{Options, run};
+pub use stop::{KilledSummary, kill_all};

@@ -1,1 +1,35 @@
-//! weir-node-agent-brain
+//! The node agent's brain: what happens to the containers of one node, decided without a clock, a
+//! socket, a process or a file.
+//!
+//! ```text
+//!  resource manager ──orders──▶ ┌───────────┐ ──SendHeartbeat──▶ resource manager
+//!  app masters ──Start, Stop──▶ │ NodeAgent │ ──Reply──────────▶ app masters
+//!  shell ──Exited, Measured───▶ └───────────┘ ──Launch, Signal─▶ shell (crate node-agent)
+//! ```
+//!
+//! What always holds: a container is launched at most once, whoever asks how often; it is reported
+//! until the resource manager says to forget it; nothing of it is deleted while it runs; a cached
+//! file that a container uses stays.
+
+mod agent;
+mod backoff;
+mod cache;
+mod container;
+mod heart;
+mod messages;
+mod mirror;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use agent::{ContainerView, NodeAgent, NodeView, Settings};
+pub use container::{LifeCycle, is_legal};
+pub use messages::{
+    CachedFile, ContainerMemory, DownloadFailure, DownloadProblem, Effect, Exit, Input,
+    LargestProcess, LaunchFailure, Recovered, RecoveredContainer, RecoveredState, Refusal, Reply,
+    Signal, Ticket,
+};
+pub use mirror::{
+    ArtifactUse, ContainerReport, ContainerState, LaunchContainer, LaunchContext, NodeAction,
+    NodeHeartbeat, NodeOrders, NodeRegistered, RegisterNode, exit_status,
+};

@@ -1,0 +1,17 @@
+//! Waits between tries.
+
+use std::time::Duration;
+
+/// Waits that double from one length up to another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Backoff {
+    pub min: Duration,
+    pub max: Duration,
+}
+
+impl Backoff {
+    /// The wait after so many earlier failures.
+    pub fn wait(self, failures: u32) -> Duration {
+        self.min.saturating_mul(1 << failures.min(20)).min(self.max)
+    }
+}

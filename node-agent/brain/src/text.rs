@@ -1,0 +1,67 @@
+//! Words for people: sizes, and why a container was killed.
+
+use crate::messages::ContainerMemory;
+use weir_base::Resources;
+
+/// A size as people say it: `96 mb`, `1.25 gb`.
+fn size(bytes: u64) -> String {
+    const MIB: u64 = 1 << 20;
+    let mib = bytes.div_ceil(MIB);
+    if mib < 1024 {
+        return format!("{mib} mb");
+    }
+    // Rounded up, so that what is above a limit never reads as equal to it when it is not by much.
+    let hundredths = (mib * 100).div_ceil(1024);
+    let text = format!("{}.{:02}", hundredths / 100, hundredths % 100);
+    format!("{} gb", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
+/// Why a container was killed for its memory.
+pub(crate) fn over_limit(memory: &ContainerMemory, lease: Resources) -> String {
+    let used = size(memory.used_bytes);
+    let leased = size(lease.memory_mib << 20);
+    let id = memory.container;
+    let largest = memory.largest.as_ref().map(|process| {
+        let own = size(process.used_bytes);
+        format!("; the largest is {} (pid {}) with {own}", process.name, process.pid)
+    });
+    let largest = largest.unwrap_or_default();
+    format!(
+        "container {id} was killed: its processes used {used} of {leased} leased{largest} \
+         [WEIR-NM-0010]"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::messages::LargestProcess;
+    use weir_base::ContainerId;
+
+    #[test]
+    fn sizes_are_rounded_up_and_short() {
+        for (mib, text) in
+            [(0, "0 mb"), (96, "96 mb"), (1023, "1023 mb"), (1024, "1 gb"), (1025, "1.01 gb")]
+        {
+            assert_eq!(size(mib << 20), text);
+        }
+        assert_eq!(size((1 << 30) + (1 << 29)), "1.5 gb");
+        assert_eq!(size(1), "1 mb");
+    }
+
+    #[test]
+    fn message_names_the_number_and_the_largest_process() {
+        let largest = LargestProcess { pid: 4711, name: "word-count".into(), used_bytes: 6 << 28 };
+        let memory = ContainerMemory {
+            container: ContainerId::default(),
+            used_bytes: 7 << 28,
+            largest: Some(largest),
+        };
+        let text = over_limit(&memory, Resources { memory_mib: 1024, vcores: 1 });
+        assert_eq!(
+            text,
+            "container container_0_0000_00_000000 was killed: its processes used 1.75 gb of 1 gb \
+             leased; the largest is word-count (pid 4711) with 1.5 gb [WEIR-NM-0010]"
+        );
+    }
+}

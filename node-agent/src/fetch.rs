@@ -1,0 +1,157 @@
+//! Files from the resource manager into the cache, each checked against the hash by which it is named.
+
+use crate::{error::is_disk_full, error::says_disk_full, layout::DataDir};
+use sha2::{Digest, Sha256};
+use std::{
+    fs::{self, File},
+    io::{self, Read},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    time::{Duration, SystemTime},
+};
+use weir_base::ArtifactHash;
+use weir_node_agent_brain::{CachedFile, DownloadFailure, DownloadProblem};
+use weir_service::{CallError, Client};
+
+/// A download that takes longer has got stuck.
+const TIMEOUT: Duration = Duration::from_secs(600);
+const CHUNK_BYTES: usize = 256 * 1024;
+/// Nobody writes to a file of the cache. Some are run, and a hard link has the mode of its file.
+const MODE: u32 = 0o555;
+
+/// Fetches a file into the cache; gives its size.
+pub(crate) async fn fetch(
+    client: &Client,
+    address: &str,
+    data: &DataDir,
+    file: CachedFile,
+) -> Result<u64, DownloadFailure> {
+    let CachedFile { hash, size_bytes } = file;
+    let path = format!("/ws/v1/cluster/artifacts/{hash}");
+    let partial = data.partial(hash);
+    let downloaded = client.download(address, &path, &partial, size_bytes);
+    let result = match tokio::time::timeout(TIMEOUT, downloaded).await {
+        Ok(Ok(_)) => accept_in_background(data, file).await,
+        Ok(Err(error)) => Err(failure(hash, &error)),
+        Err(_) => Err(transient(format!("file {hash} did not come in time"))),
+    };
+    if result.is_err() {
+        // It may never have been made.
+        let _ = fs::remove_file(&partial);
+    }
+    result
+}
+
+async fn accept_in_background(data: &DataDir, file: CachedFile) -> Result<u64, DownloadFailure> {
+    let (partial, complete) = (data.partial(file.hash), data.cached(file.hash));
+    let accepted = tokio::task::spawn_blocking(move || accept(&partial, &complete, file));
+    accepted.await.unwrap_or_else(|_| Err(transient("the download was cut short".to_owned())))
+}
+
+/// Takes a downloaded file into the cache if it is what it should be.
+fn accept(partial: &Path, complete: &Path, file: CachedFile) -> Result<u64, DownloadFailure> {
+    let CachedFile { hash, size_bytes } = file;
+    let (found, found_bytes) = hash_file(partial).map_err(|error| on_disk(hash, &error))?;
+    if found != hash || found_bytes != size_bytes {
+        let message = format!(
+            "what the resource manager gave for file {hash} ({size_bytes} bytes) is {found} \
+             ({found_bytes} bytes) [WEIR-NM-0012]"
+        );
+        return Err(DownloadFailure { problem: DownloadProblem::Fatal, message });
+    }
+    let place = || {
+        fs::set_permissions(partial, fs::Permissions::from_mode(MODE))?;
+        fs::rename(partial, complete)
+    };
+    place().map_err(|error| on_disk(hash, &error))?;
+    Ok(found_bytes)
+}
+
+fn hash_file(path: &Path) -> io::Result<(ArtifactHash, u64)> {
+    let mut file = File::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut chunk = vec![0; CHUNK_BYTES];
+    let mut size_bytes = 0;
+    loop {
+        let read_bytes = file.read(&mut chunk)?;
+        if read_bytes == 0 {
+            return Ok((ArtifactHash(hasher.finalize().into()), size_bytes));
+        }
+        size_bytes += read_bytes as u64;
+        hasher.update(&chunk[..read_bytes]);
+    }
+}
+
+fn transient(message: String) -> DownloadFailure {
+    let message = format!("{message} [WEIR-NM-0011]");
+    DownloadFailure { problem: DownloadProblem::Transient, message }
+}
+
+fn on_disk(hash: ArtifactHash, error: &io::Error) -> DownloadFailure {
+    match is_disk_full(error) {
+        true => disk_full(hash),
+        false => {
+            let message = format!("file {hash} cannot be kept: {error} [WEIR-NM-0011]");
+            DownloadFailure { problem: DownloadProblem::Fatal, message }
+        }
+    }
+}
+
+fn disk_full(hash: ArtifactHash) -> DownloadFailure {
+    let message = format!(
+        "the disk of the node is full: file {hash} cannot be kept; make room on the node \
+         [WEIR-NM-0013]"
+    );
+    DownloadFailure { problem: DownloadProblem::DiskFull, message }
+}
+
+fn failure(hash: ArtifactHash, error: &CallError) -> DownloadFailure {
+    let fatal = |message: String| DownloadFailure { problem: DownloadProblem::Fatal, message };
+    match error {
+        CallError::File { problem } if says_disk_full(problem) => disk_full(hash),
+        // More came than was announced, which does not get better.
+        CallError::Damaged { .. } => {
+            fatal(format!("file {hash} is not what was announced: {error} [WEIR-NM-0012]"))
+        }
+        _ if error.is_passing() => transient(format!("file {hash} cannot be fetched: {error}")),
+        _ => fatal(format!("file {hash} cannot be fetched: {error} [WEIR-NM-0011]")),
+    }
+}
+
+/// The complete files of the cache, the one fetched last at the end. What a fetch that was cut off has
+/// left is deleted.
+pub(crate) fn cached_files(data: &DataDir) -> io::Result<Vec<CachedFile>> {
+    let mut files: Vec<(SystemTime, CachedFile)> = Vec::new();
+    for entry in fs::read_dir(data.cache())? {
+        let entry = entry?;
+        let name = entry.file_name();
+        match name.to_str().and_then(|name| name.parse().ok()) {
+            Some(hash) => {
+                let metadata = entry.metadata()?;
+                let file = CachedFile { hash, size_bytes: metadata.len() };
+                files.push((metadata.modified()?, file));
+            }
+            None => fs::remove_file(entry.path())?,
+        }
+    }
+    files.sort_unstable_by_key(|(modified, file)| (*modified, file.hash));
+    Ok(files.into_iter().map(|(_, file)| file).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn full_disk_is_told_from_other_failures() {
+        let hash = ArtifactHash([1; 32]);
+        let problem = format!("x: {}", io::Error::from_raw_os_error(libc::ENOSPC));
+        let full = failure(hash, &CallError::File { problem });
+        assert_eq!(full.problem, DownloadProblem::DiskFull);
+        let away =
+            CallError::Unreachable { address: "a:1".to_owned(), problem: "refused".to_owned() };
+        assert_eq!(failure(hash, &away).problem, DownloadProblem::Transient);
+        let gone = CallError::Refused { status: 404, code: String::new(), message: String::new() };
+        assert_eq!(failure(hash, &gone).problem, DownloadProblem::Fatal);
+    }
+}

@@ -1,0 +1,276 @@
+//! Makes a container: its folder, its files, its environment, and the shim that runs it.
+
+use crate::{
+    error::{is_disk_full, says_disk_full},
+    layout::{ContainerFolder, DataDir, PRIVATE_FOLDER},
+    record::{self, LaunchRecord},
+    shim::STARTED,
+    tree::MARK,
+    watch,
+};
+use std::{
+    collections::BTreeSet,
+    fs::{self, DirBuilder},
+    io::{self, BufRead, BufReader, Read},
+    os::{
+        fd::OwnedFd,
+        unix::{fs::DirBuilderExt, process::CommandExt},
+    },
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+use weir_base::{NodeId, Resources};
+use weir_node_agent_brain::{
+    ArtifactUse, LaunchContainer, LaunchContext, LaunchFailure, exit_status,
+};
+use weir_protocol::cluster::variables;
+use weir_service::ProcessId;
+
+/// What the shim says when it cannot begin is not longer.
+const MAX_COMPLAINT_BYTES: u64 = 64 * 1024;
+const MAX_NAME_BYTES: usize = 255;
+/// Variables of the agent that containers see, too. Nothing else of its environment reaches them.
+const PASSED_ON: [&str; 4] = ["PATH", "HOME", "USER", "LANG"];
+const USUAL_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// What all launches of an agent have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Launcher {
+    pub data: DataDir,
+    /// `weir`, for the shim.
+    pub executable: PathBuf,
+    pub node: NodeId,
+    pub log_max_bytes: u64,
+    pub log_max_files: u32,
+}
+
+/// A container in the hands of its shim.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub shim: ProcessId,
+    /// Readable when the shim has ended.
+    pub ended: OwnedFd,
+    /// The shim as a child that has to be waited for; `None` for one of an earlier agent.
+    pub child: Option<Child>,
+}
+
+/// What is wrong with a launch that somebody asks for.
+pub(crate) fn check(launch: &LaunchContext) -> Result<(), String> {
+    if launch.command.first().is_none_or(String::is_empty) {
+        return Err("the command is empty".to_owned());
+    }
+    if launch.command.iter().any(|word| word.contains('\0')) {
+        return Err("a word of the command has a zero byte".to_owned());
+    }
+    for (name, value) in &launch.environment {
+        if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
+            return Err(format!("{name:?} cannot be a variable"));
+        }
+    }
+    let mut names = BTreeSet::new();
+    for ArtifactUse { name, .. } in &launch.artifacts {
+        let is_component = !matches!(name.as_str(), "" | "." | "..") && !name.contains(['/', '\0']);
+        if !is_component || name == PRIVATE_FOLDER || name.len() > MAX_NAME_BYTES {
+            return Err(format!("{name:?} cannot be the name of a file in a container's folder"));
+        }
+        if !names.insert(name) {
+            return Err(format!("two files are to be called {name:?}"));
+        }
+    }
+    Ok(())
+}
+
+impl Launcher {
+    /// Starts a container whose files are in the cache. Blocks until its shim has it.
+    pub fn launch(&self, container: &LaunchContainer) -> Result<Running, LaunchFailure> {
+        check(&container.launch).map_err(|problem| failed(&problem, "WEIR-NM-0007"))?;
+        let folder = self.data.container(container.container);
+        self.prepare(&folder, container).map_err(|error| {
+            // What is there of it takes room that may be what is missing.
+            let _ = fs::remove_dir_all(folder.root());
+            on_disk(
+                &format!("the container's folder cannot be made: {error}"),
+                is_disk_full(&error),
+            )
+        })?;
+        self.spawn(&folder)
+    }
+
+    fn prepare(&self, folder: &ContainerFolder, container: &LaunchContainer) -> io::Result<()> {
+        let mut private = DirBuilder::new();
+        private.mode(0o700);
+        private.create(folder.root())?;
+        private.create(folder.private())?;
+        let log_folder = self.data.container_logs(container.container);
+        private.recursive(true).create(&log_folder)?;
+        for artifact in &container.launch.artifacts {
+            self.place(artifact, &folder.root().join(&artifact.name))?;
+        }
+        let record = LaunchRecord {
+            container: container.container,
+            resources: container.resources,
+            command: container.launch.command.clone(),
+            environment: self.environment(folder, container, &log_folder),
+            log_folder,
+            log_max_bytes: self.log_max_bytes,
+            log_max_files: self.log_max_files,
+        };
+        record::write(&folder.launch(), &record)
+    }
+
+    /// Puts a file of the cache into the folder: the same file where the disk can, else a copy.
+    fn place(&self, artifact: &ArtifactUse, path: &Path) -> io::Result<()> {
+        let cached = self.data.cached(artifact.hash);
+        match fs::hard_link(&cached, path) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(error),
+            Err(_) => fs::copy(&cached, path).map(drop),
+        }
+    }
+
+    fn environment(
+        &self,
+        folder: &ContainerFolder,
+        container: &LaunchContainer,
+        logs: &Path,
+    ) -> Vec<(String, String)> {
+        let (host, port) = self.node.0.rsplit_once(':').unwrap_or((&self.node.0, ""));
+        let Resources { memory_mib, .. } = container.resources;
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        let own = |name: &str| std::env::var(name).ok().map(|value| (name.to_owned(), value));
+        let mut variables = vec![("PATH".to_owned(), USUAL_PATH.to_owned())];
+        variables.extend(PASSED_ON.iter().copied().filter_map(own));
+        let ours = [
+            (variables::CONTAINER_ID, container.container.to_string()),
+            (variables::NODE_HOST, host.to_owned()),
+            (variables::NODE_PORT, port.to_owned()),
+            (variables::LOG_DIRS, text(logs)),
+            (variables::CONTAINER_MEMORY_MIB, memory_mib.to_string()),
+            ("PWD", text(folder.root())),
+        ];
+        variables.extend(ours.map(|(name, value)| (name.to_owned(), value)));
+        variables.extend(container.launch.environment.iter().cloned());
+        // Last, so that nobody gets rid of it: by it the processes are found when the shim is gone.
+        variables.push((MARK.to_owned(), text(folder.root())));
+        variables
+    }
+
+    fn spawn(&self, folder: &ContainerFolder) -> Result<Running, LaunchFailure> {
+        let started = self.start_shim(folder);
+        let mut child = started.map_err(|error| {
+            let shim = self.executable.display();
+            on_disk(&format!("{shim} cannot be started: {error}"), is_disk_full(&error))
+        })?;
+        let complaint = match await_start(&mut child) {
+            Ok(()) => {
+                // The number is the child's until it was waited for, which nobody has done yet.
+                let ended = watch::open(child.id());
+                let shim = ProcessId::of(child.id());
+                match (ended, shim) {
+                    (Ok(ended), Some(shim)) => {
+                        return Ok(Running { shim, ended, child: Some(child) });
+                    }
+                    (Err(error), _) => error.to_string(),
+                    (_, None) => "it has vanished".to_owned(),
+                }
+            }
+            Err(complaint) => complaint,
+        };
+        // It ends by itself; should it not, it must not stay.
+        let _ = child.kill();
+        let _ = child.wait();
+        let text = format!("the container's shim could not begin: {complaint}");
+        Err(on_disk(&text, says_disk_full(&complaint)))
+    }
+
+    fn start_shim(&self, folder: &ContainerFolder) -> io::Result<Child> {
+        let log = record::create_private(&folder.shim_log())?;
+        let mut command = Command::new(&self.executable);
+        command
+            .arg("container-shim")
+            .arg(folder.root())
+            .env_clear()
+            .env(MARK, folder.root())
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log);
+        // SAFETY: between fork and exec only a system call that is safe there. It takes the shim out of
+        // reach of whatever ends the agent's session or process group.
+        unsafe {
+            command.pre_exec(|| {
+                libc::setsid();
+                Ok(())
+            });
+        }
+        command.spawn()
+    }
+}
+
+/// Waits for the shim's first line.
+fn await_start(child: &mut Child) -> Result<(), String> {
+    let Some(out) = child.stdout.take() else { return Err("it has no output".to_owned()) };
+    let mut line = String::new();
+    let read = BufReader::new(out.take(MAX_COMPLAINT_BYTES)).read_line(&mut line);
+    match (read, line.trim()) {
+        (Err(error), _) => Err(error.to_string()),
+        (Ok(_), STARTED) => Ok(()),
+        (Ok(_), "") => Err("it ended at once".to_owned()),
+        (Ok(_), complaint) => Err(complaint.to_owned()),
+    }
+}
+
+fn failed(problem: &str, code: &str) -> LaunchFailure {
+    LaunchFailure { exit_status: exit_status::INVALID, message: format!("{problem} [{code}]") }
+}
+
+fn on_disk(problem: &str, is_full: bool) -> LaunchFailure {
+    if !is_full {
+        return failed(problem, "WEIR-NM-0016");
+    }
+    let message =
+        format!("the disk of the node is full: {problem}; make room on the node [WEIR-NM-0013]");
+    LaunchFailure { exit_status: exit_status::DISKS_FAILED, message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use weir_base::ArtifactHash;
+
+    fn with_file(name: &str) -> LaunchContext {
+        let artifact = ArtifactUse {
+            name: name.to_owned(),
+            hash: ArtifactHash([0; 32]),
+            size_bytes: 1,
+            executable: false,
+        };
+        LaunchContext {
+            command: vec!["run".to_owned()],
+            environment: vec![],
+            artifacts: vec![artifact],
+        }
+    }
+
+    #[test]
+    fn names_that_lead_out_of_the_folder_are_refused() {
+        assert_eq!(check(&with_file("job.msgpack")), Ok(()));
+        for name in ["", ".", "..", ".weir", "a/b", "/etc/passwd", "../x", "a\0b", &"x".repeat(256)]
+        {
+            assert!(check(&with_file(name)).is_err(), "{name:?}");
+        }
+        let mut twice = with_file("a");
+        twice.artifacts.extend(with_file("a").artifacts);
+        assert!(check(&twice).is_err());
+    }
+
+    #[test]
+    fn commands_and_variables_that_cannot_be_are_refused() {
+        let empty = LaunchContext::default();
+        assert!(check(&empty).is_err());
+        for (name, value) in [("", "x"), ("a=b", "x"), ("a\0", "x"), ("a", "\0")] {
+            let environment = vec![(name.to_owned(), value.to_owned())];
+            assert!(check(&LaunchContext { environment, ..with_file("a") }).is_err(), "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The files by which agent and shim talk, over restarts of the agent: JSON, each written once.
+
+use crate::layout::ContainerFolder;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+use weir_base::{ContainerId, Resources};
+use weir_service::ProcessId;
+
+/// A file of ours is never larger, or it is not ours.
+const MAX_RECORD_BYTES: u64 = 128 * 1024 * 1024;
+
+/// What a shim is to run.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct LaunchRecord {
+    pub container: ContainerId,
+    pub resources: Resources,
+    /// The words of the command.
+    pub command: Vec<String>,
+    /// All of the environment.
+    pub environment: Vec<(String, String)>,
+    pub log_folder: PathBuf,
+    /// A log file is rotated at this size.
+    pub log_max_bytes: u64,
+    /// Rotated files kept beside the current one.
+    pub log_max_files: u32,
+}
+
+/// Who runs a container.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct PidRecord {
+    /// The shim; `None`: the container was given up before it was started.
+    pub shim: Option<ProcessId>,
+    /// Tells starts of the machine apart, which begin to count processes anew.
+    pub boot: String,
+}
+
+/// How a container ended.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct ExitRecord {
+    pub exit_status: i32,
+    /// Why, for people; may be empty.
+    pub diagnostics: String,
+}
+
+/// Names this start of the machine.
+pub(crate) fn boot_id() -> String {
+    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    text.trim().to_owned()
+}
+
+/// Reads a record; `None` when there is none.
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let bytes = io::read_to_string(io::Read::take(file, MAX_RECORD_BYTES))?;
+    let record = serde_json::from_str(&bytes).map_err(io::Error::other)?;
+    Ok(Some(record))
+}
+
+/// Opens a new file that only its owner may read: records hold tokens.
+pub(crate) fn create_private(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+}
+
+/// Writes a record that is there whole or not at all. It need not survive the machine: nothing that it
+/// speaks of does.
+pub(crate) fn write<T: Serialize>(path: &Path, record: &T) -> io::Result<()> {
+    let draft = path.with_extension("draft");
+    create_private(&draft)?.write_all(&serde_json::to_vec(record)?)?;
+    fs::rename(&draft, path)
+}
+
+/// Writes the record of who runs a container, unless there is one: whether this one is it now.
+pub(crate) fn claim(folder: &ContainerFolder, shim: Option<ProcessId>) -> io::Result<bool> {
+    let path = folder.pid();
+    // Shim and agent may try at the same time.
+    let draft = path.with_extension(format!("{}.draft", std::process::id()));
+    let record = PidRecord { shim, boot: boot_id() };
+    create_private(&draft)?.write_all(&serde_json::to_vec(&record)?)?;
+    let linked = fs::hard_link(&draft, &path);
+    fs::remove_file(&draft)?;
+    match linked {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// An exit record that has its room on the disk already, so that a disk that has filled up meanwhile
+/// does not swallow how a container ended.
+#[derive(Debug)]
+pub(crate) struct ReservedExit {
+    path: PathBuf,
+    draft: PathBuf,
+    file: File,
+}
+
+impl ReservedExit {
+    const ROOM_BYTES: usize = 4096;
+
+    pub fn new(path: PathBuf) -> io::Result<Self> {
+        let draft = path.with_extension("reserved");
+        let mut file = create_private(&draft)?;
+        file.write_all(&vec![b' '; Self::ROOM_BYTES])?;
+        Ok(Self { path, draft, file })
+    }
+
+    /// Puts the record in its place.
+    pub fn fill(self, exit_status: i32, diagnostics: &str) -> io::Result<()> {
+        let diagnostics: String = diagnostics.chars().take(Self::ROOM_BYTES / 8).collect();
+        let mut text = serde_json::to_vec(&ExitRecord { exit_status, diagnostics })?;
+        // JSON may be followed by spaces.
+        text.resize(text.len().max(Self::ROOM_BYTES), b' ');
+        std::os::unix::fs::FileExt::write_all_at(&self.file, &text, 0)?;
+        fs::rename(&self.draft, &self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> (tempfile::TempDir, ContainerFolder) {
+        let temporary = tempfile::tempdir().expect("a folder");
+        let folder = ContainerFolder::new(temporary.path().to_owned());
+        fs::create_dir(folder.private()).expect("made");
+        (temporary, folder)
+    }
+
+    #[test]
+    fn only_the_first_claim_holds() {
+        let (_guard, folder) = folder();
+        assert!(claim(&folder, Some(ProcessId::own())).expect("written"));
+        assert!(!claim(&folder, None).expect("refused"));
+        let record: PidRecord = read(&folder.pid()).expect("read").expect("there");
+        assert_eq!((record.shim, record.boot), (Some(ProcessId::own()), boot_id()));
+    }
+
+    #[test]
+    fn reserved_exit_is_seen_only_when_filled() {
+        let (_guard, folder) = folder();
+        let reserved = ReservedExit::new(folder.exit()).expect("room");
+        assert_eq!(read::<ExitRecord>(&folder.exit()).expect("readable"), None);
+        reserved.fill(3, &"\u{1}".repeat(10_000)).expect("filled");
+        let record: ExitRecord = read(&folder.exit()).expect("readable").expect("there");
+        assert_eq!((record.exit_status, record.diagnostics.len()), (3, 512));
+    }
+
+    #[test]
+    fn damaged_record_is_an_error_not_an_absence() {
+        let (_guard, folder) = folder();
+        fs::write(folder.launch(), b"{\"command\": 3").expect("written");
+        assert!(read::<LaunchRecord>(&folder.launch()).is_err());
+    }
+}

@@ -1,0 +1,68 @@
+//! What shell and monitor share: the shims that run, and what was last logged of the resource manager.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+use weir_base::ContainerId;
+use weir_node_agent_brain::Signal;
+use weir_service::{CallError, ProcessId};
+
+/// A container that runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Watched {
+    pub shim: ProcessId,
+    pub leased_bytes: u64,
+    /// How often it has been sent SIGKILL.
+    pub kills: u32,
+}
+
+/// The containers that run.
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    running: Mutex<BTreeMap<ContainerId, Watched>>,
+    /// What keeps the resource manager away, as last logged.
+    problem: Mutex<Option<String>>,
+}
+
+/// What is guarded here is whole after every statement, so a panic elsewhere spoils nothing.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Registry {
+    pub fn insert(&self, id: ContainerId, watched: Watched) {
+        lock(&self.running).insert(id, watched);
+    }
+
+    pub fn remove(&self, id: ContainerId) {
+        lock(&self.running).remove(&id);
+    }
+
+    /// Every container that runs.
+    pub fn all(&self) -> Vec<(ContainerId, Watched)> {
+        lock(&self.running).iter().map(|(&id, &watched)| (id, watched)).collect()
+    }
+
+    /// Counts a signal; `None` when the container does not run.
+    pub fn note_signal(&self, id: ContainerId, signal: Signal) -> Option<Watched> {
+        let mut running = lock(&self.running);
+        let watched = running.get_mut(&id)?;
+        watched.kills += u32::from(signal == Signal::Kill);
+        Some(*watched)
+    }
+
+    /// Logs how a call to the resource manager went, when it went otherwise than the last.
+    pub fn note_call(&self, address: &str, error: Option<&CallError>) {
+        let problem = error.map(|error| format!("{error} [{}]", error.code()));
+        let mut last = lock(&self.problem);
+        if *last == problem {
+            return;
+        }
+        match &problem {
+            Some(problem) => tracing::warn!("no answer of the resource manager: {problem}"),
+            None => tracing::info!("the resource manager at {address} answers again"),
+        }
+        *last = problem;
+    }
+}

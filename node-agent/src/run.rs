@@ -1,0 +1,228 @@
+//! The agent as a process: from its options to its end.
+
+use crate::{
+    Error,
+    adopt::{self, Adopted},
+    launch::{Launcher, Running},
+    layout::DataDir,
+    monitor::{LastLook, Monitor, millis_now},
+    registry::{Registry, Watched},
+    rest::{self, Api},
+    shell::{self, ANSWER_TIMEOUT, AgentShell},
+};
+use std::{
+    fs::{DirBuilder, File},
+    io,
+    net::SocketAddr,
+    os::{fd::AsRawFd, unix::fs::DirBuilderExt},
+    path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+use tokio::sync::mpsc;
+use weir_base::{NodeId, Resources};
+use weir_config::{Config, keys};
+use weir_node_agent_brain::{Input, NodeAgent, Recovered, Settings};
+use weir_service::{
+    Client, ErrorStyle, Handle, Secret, Server, ServerConfig, logs, ready, signals,
+};
+
+/// What an agent is told.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Its configuration.
+    pub config: Config,
+    /// Where it listens; also its node's name, so port 0 gives the node a new one each time.
+    pub bind: SocketAddr,
+    /// Where it keeps containers, logs and files; its alone.
+    pub data_dir: PathBuf,
+    /// The cluster's secret.
+    pub secret_file: PathBuf,
+    /// `host:port` of the resource manager.
+    pub resource_manager: String,
+    /// `weir`, which it starts as shim of each container.
+    pub weir_executable: PathBuf,
+}
+
+/// Runs an agent until SIGTERM or SIGINT, or until the resource manager tells it to end. Its containers
+/// run on in the first case, under their shims.
+///
+/// # Errors
+/// It cannot begin, or was told to end.
+pub fn run(options: Options) -> Result<(), Error> {
+    logs::init_logging("node agent");
+    let ended = actix::System::new().block_on(serve(options));
+    if let Err(error) = &ended {
+        tracing::error!("{error} [{}]", error.code());
+        ready::failed(error.code(), &error.to_string());
+    }
+    ended
+}
+
+async fn serve(options: Options) -> Result<(), Error> {
+    let in_folder = |source| Error::DataDir { path: options.data_dir.clone(), source };
+    let data = prepare(&options.data_dir).map_err(in_folder)?;
+    let _lock = lock(&data)?;
+    let secret = Secret::load(&options.secret_file)?;
+    let last_look = Arc::new(LastLook::default());
+    let api = Arc::new(Api {
+        handle: OnceLock::new(),
+        node: OnceLock::new(),
+        secret: secret.clone(),
+        data: data.clone(),
+        last_look: Arc::clone(&last_look),
+        started_ms: millis_now(),
+    });
+    let (server, node) = listen(&options, &api)?;
+    let (recovered, adopted) = look(&data).await.map_err(in_folder)?;
+    tracing::info!(
+        "node {node}: {} containers of before, {} of them run",
+        recovered.containers.len(),
+        adopted.len()
+    );
+    let launcher = Arc::new(launcher(&options, data, node.clone()));
+    let registry = Arc::new(Registry::default());
+    let (end, mut told_to_end) = mpsc::unbounded_channel();
+    let brain = NodeAgent::new(settings(&options.config, node));
+    let shell = AgentShell {
+        client: Client::with_bearer(&secret.bearer()),
+        resource_manager: options.resource_manager.clone(),
+        launcher: Arc::clone(&launcher),
+        registry: Arc::clone(&registry),
+        end,
+    };
+    let handle = weir_service::start(brain, shell);
+    handle.tell(Input::Recovered(recovered));
+    readopt(adopted, &launcher, &registry, &handle);
+    let monitor = Monitor {
+        interval: options.config.get(&keys::CONTAINER_MONITOR_INTERVAL),
+        data_dir: launcher.data.root().to_owned(),
+        registry,
+        last_look,
+    };
+    actix::spawn(monitor.run(handle.clone()));
+    // Set once, here.
+    let _ = api.handle.set(handle);
+    ready::ready(server.address());
+    let ended = tokio::select! {
+        terminated = signals::terminated() => terminated.map_err(Error::from),
+        reason = told_to_end.recv() => {
+            Err(Error::ToldToEnd { reason: reason.unwrap_or_default() })
+        }
+    };
+    tracing::info!("the node agent ends");
+    server.stop().await;
+    ended
+}
+
+fn prepare(root: &Path) -> io::Result<DataDir> {
+    let mut private = DirBuilder::new();
+    private.mode(0o700).recursive(true).create(root)?;
+    let data = DataDir::new(root)?;
+    for folder in [data.cache(), data.containers(), data.logs()] {
+        private.create(folder)?;
+    }
+    Ok(data)
+}
+
+/// Keeps other agents out for as long as the file lives.
+fn lock(data: &DataDir) -> Result<File, Error> {
+    let in_folder = |source| Error::DataDir { path: data.root().to_owned(), source };
+    let file = File::options().create(true).append(true).open(data.lock()).map_err(in_folder)?;
+    // SAFETY: plain system call on an open descriptor. It is closed on exec, so no container holds it.
+    if unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0 {
+        return Ok(file);
+    }
+    match io::Error::last_os_error() {
+        error if error.kind() == io::ErrorKind::WouldBlock => {
+            Err(Error::DataDirInUse { path: data.root().to_owned() })
+        }
+        error => Err(in_folder(error)),
+    }
+}
+
+/// Where the agent listens, and by which name others reach it.
+fn listen(options: &Options, api: &Arc<Api>) -> Result<(Server, NodeId), Error> {
+    let bind = options.bind;
+    if !bind.ip().is_loopback() {
+        tracing::warn!(
+            "the node agent listens at {bind}, which other machines reach: whoever has the cluster's \
+             secret, or reads it on the network, runs programs here"
+        );
+    }
+    let host = if bind.ip().is_unspecified() { Some(host_name()) } else { None };
+    let config = ServerConfig {
+        name: "the node agent",
+        bind,
+        error_style: ErrorStyle::Yarn,
+        allowed_hosts: host.clone().into_iter().collect(),
+        workers: 1,
+    };
+    let api = Arc::clone(api);
+    let shared = Arc::clone(&api);
+    let server = weir_service::bind(config, move |service| rest::configure(service, &shared))?;
+    let address = server.address();
+    let node = match host {
+        Some(host) => NodeId(format!("{host}:{}", address.port())),
+        None => NodeId(address.to_string()),
+    };
+    // Set once, here.
+    let _ = api.node.set(node.clone());
+    Ok((server, node))
+}
+
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "localhost".to_owned() } else { name.to_owned() }
+}
+
+async fn look(data: &DataDir) -> io::Result<(Recovered, Vec<Adopted>)> {
+    let data = data.clone();
+    let looked = tokio::task::spawn_blocking(move || adopt::look(&data));
+    looked.await.map_err(io::Error::other)?
+}
+
+fn launcher(options: &Options, data: DataDir, node: NodeId) -> Launcher {
+    Launcher {
+        data,
+        executable: options.weir_executable.clone(),
+        node,
+        log_max_bytes: options.config.get(&keys::CONTAINER_LOG_MAX_SIZE).bytes(),
+        log_max_files: options.config.get(&keys::CONTAINER_LOG_MAX_FILES),
+    }
+}
+
+fn settings(config: &Config, node: NodeId) -> Settings {
+    let total = Resources {
+        memory_mib: config.get(&keys::NODE_MEMORY_MB),
+        vcores: config.get(&keys::NODE_VCORES),
+    };
+    // Two starts of an agent are never in the same millisecond: the lock is between them.
+    let incarnation = millis_now();
+    Settings {
+        kill_delay: config.get(&keys::KILL_DELAY),
+        cache_target_bytes: config.get(&keys::CACHE_TARGET_SIZE_MB) << 20,
+        log_retention: Duration::from_secs(config.get(&keys::LOG_RETAIN_SECONDS)),
+        answer_timeout: ANSWER_TIMEOUT + Duration::from_secs(1),
+        ..Settings::new(node, total, incarnation)
+    }
+}
+
+fn readopt(
+    adopted: Vec<Adopted>,
+    launcher: &Arc<Launcher>,
+    registry: &Arc<Registry>,
+    handle: &Handle<AgentShell>,
+) {
+    for Adopted { container, resources, shim, ended } in adopted {
+        let leased_bytes = resources.memory_mib.saturating_mul(1 << 20);
+        registry.insert(container, Watched { shim, leased_bytes, kills: 0 });
+        let running = Running { shim, ended, child: None };
+        let (launcher, registry, handle) =
+            (Arc::clone(launcher), Arc::clone(registry), handle.clone());
+        actix::spawn(async move {
+            shell::watch_over(container, running, &launcher, &registry, &handle).await;
+        });
+    }
+}

@@ -1,0 +1,211 @@
+//! Does what the brain decides: requests to the resource manager, downloads, processes, files.
+
+use crate::{
+    convert, fetch,
+    launch::{Launcher, Running},
+    registry::{Registry, Watched},
+    tree, watch,
+};
+use std::{fs, io, path::PathBuf, sync::Arc, time::Duration};
+use tokio::sync::mpsc::UnboundedSender;
+use weir_base::{ContainerId, Now};
+use weir_node_agent_brain::{
+    CachedFile, ContainerView, Effect, Exit, Input, LaunchContainer, LaunchFailure, NodeAgent,
+    NodeHeartbeat, NodeView, RegisterNode, Reply, Signal, exit_status,
+};
+use weir_protocol::cluster::{NodeOrders, NodeRegistered};
+use weir_service::{CallError, Client, Handle, Outlet, Shell, Ticket};
+
+/// How much later than its hold an answer may be.
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What readers see of an agent.
+#[derive(Debug)]
+pub(crate) struct AgentView {
+    pub node: NodeView,
+    pub containers: Vec<ContainerView>,
+}
+
+/// The hands of an agent.
+pub(crate) struct AgentShell {
+    pub client: Client,
+    pub resource_manager: String,
+    pub launcher: Arc<Launcher>,
+    pub registry: Arc<Registry>,
+    /// Where the reason goes for which the agent is to end.
+    pub end: UnboundedSender<String>,
+}
+
+/// A brain's ticket for a caller's.
+pub(crate) fn ticket(ticket: Ticket) -> weir_node_agent_brain::Ticket {
+    weir_node_agent_brain::Ticket(ticket.0)
+}
+
+impl Shell for AgentShell {
+    type Brain = NodeAgent;
+    type Reply = Reply;
+    type Snapshot = AgentView;
+
+    fn perform(&mut self, _: Now, effect: Effect, outlet: &mut Outlet<Self>) {
+        let handle = outlet.handle();
+        match effect {
+            Effect::SendRegister { registration, register } => {
+                self.register(registration, register, handle);
+            }
+            Effect::SendHeartbeat(heartbeat) => self.heartbeat(heartbeat, handle),
+            Effect::Download { hash, size_bytes } => {
+                self.download(CachedFile { hash, size_bytes }, handle);
+            }
+            Effect::Launch(container) => self.launch(container, handle),
+            Effect::Signal { container, signal } => self.signal(container, signal),
+            Effect::RemoveFolder(id) => {
+                self.registry.remove(id);
+                remove_folder(self.launcher.data.container(id).root().to_owned());
+            }
+            Effect::RemoveLogs(id) => remove_folder(self.launcher.data.application_logs(id)),
+            Effect::DeleteCached(hash) => {
+                // At once, so that a download of the same file that follows is not deleted instead.
+                if let Err(error) = fs::remove_file(self.launcher.data.cached(hash)) {
+                    tracing::warn!("file {hash} cannot be deleted from the cache: {error}");
+                }
+            }
+            Effect::Reply { ticket, reply } => outlet.reply(Ticket(ticket.0), reply),
+            Effect::End { reason } => {
+                // Whoever listens has the process end anyway when it does not listen any more.
+                let _ = self.end.send(reason);
+            }
+        }
+    }
+
+    fn snapshot(&self, brain: &NodeAgent, _: Now) -> AgentView {
+        AgentView { node: brain.node(), containers: brain.containers().collect() }
+    }
+}
+
+impl AgentShell {
+    fn register(&self, registration: u64, register: RegisterNode, handle: Handle<Self>) {
+        let (client, address) = (self.client.clone(), self.resource_manager.clone());
+        let registry = Arc::clone(&self.registry);
+        actix::spawn(async move {
+            let register = convert::register_out(register);
+            let path = "/internal/v1/nodes/register";
+            let answer: Result<NodeRegistered, CallError> =
+                client.call(&address, path, &register, ANSWER_TIMEOUT).await;
+            registry.note_call(&address, answer.as_ref().err());
+            let result = answer.map(convert::registered_in).map_err(|error| error.to_string());
+            handle.tell(Input::Registered { registration, result });
+        });
+    }
+
+    fn heartbeat(&self, heartbeat: NodeHeartbeat, handle: Handle<Self>) {
+        let (client, address) = (self.client.clone(), self.resource_manager.clone());
+        let registry = Arc::clone(&self.registry);
+        actix::spawn(async move {
+            let sequence = heartbeat.sequence;
+            let timeout = ANSWER_TIMEOUT + Duration::from_millis(heartbeat.hold_ms);
+            let heartbeat = convert::heartbeat_out(heartbeat);
+            let path = "/internal/v1/nodes/heartbeat";
+            let answer: Result<NodeOrders, CallError> =
+                client.call(&address, path, &heartbeat, timeout).await;
+            registry.note_call(&address, answer.as_ref().err());
+            let result = answer.map(convert::orders_in).map_err(|error| error.to_string());
+            handle.tell(Input::Answered { sequence, result });
+        });
+    }
+
+    fn download(&self, file: CachedFile, handle: Handle<Self>) {
+        let (client, address) = (self.client.clone(), self.resource_manager.clone());
+        let data = self.launcher.data.clone();
+        actix::spawn(async move {
+            let result = fetch::fetch(&client, &address, &data, file).await;
+            if let Err(failure) = &result {
+                tracing::warn!("{}", failure.message);
+            }
+            handle.tell(Input::Downloaded { hash: file.hash, result });
+        });
+    }
+
+    fn launch(&self, container: LaunchContainer, handle: Handle<Self>) {
+        let (launcher, registry) = (Arc::clone(&self.launcher), Arc::clone(&self.registry));
+        let id = container.container;
+        let leased_bytes = container.resources.memory_mib.saturating_mul(1 << 20);
+        actix::spawn(async move {
+            let maker = Arc::clone(&launcher);
+            let launched = tokio::task::spawn_blocking(move || maker.launch(&container)).await;
+            let running = match launched.unwrap_or_else(|_| Err(cut_short())) {
+                Ok(running) => running,
+                Err(failure) => {
+                    tracing::warn!("container {id} was not started: {}", failure.message);
+                    return handle.tell(Input::Launched { container: id, result: Err(failure) });
+                }
+            };
+            tracing::info!("container {id} runs under process {}", running.shim.pid);
+            registry.insert(id, Watched { shim: running.shim, leased_bytes, kills: 0 });
+            handle.tell(Input::Launched { container: id, result: Ok(()) });
+            watch_over(id, running, &launcher, &registry, &handle).await;
+        });
+    }
+
+    fn signal(&self, id: ContainerId, signal: Signal) {
+        let Some(watched) = self.registry.note_signal(id, signal) else { return };
+        match signal {
+            // The shim hands it to the command. Should there be nobody to get it, its end is on the way.
+            Signal::Term => drop(watched.shim.signal(libc::SIGTERM)),
+            Signal::Kill => {
+                actix::spawn(tokio::task::spawn_blocking(move || kill(watched)));
+            }
+        }
+    }
+}
+
+/// Kills a container. At first without its shim, which then writes down what happened; a shim that does
+/// not get to it is killed, too. Blocks.
+fn kill(watched: Watched) {
+    if watched.kills > 1 {
+        let _ = watched.shim.signal(libc::SIGKILL);
+    }
+    tree::kill_each(&tree::Processes::scan().of_shim(watched.shim));
+}
+
+/// Waits for the end of a container and tells it.
+pub(crate) async fn watch_over(
+    id: ContainerId,
+    running: Running,
+    launcher: &Launcher,
+    registry: &Registry,
+    handle: &Handle<AgentShell>,
+) {
+    let Running { shim, ended, child } = running;
+    if let Err(error) = watch::ended(ended).await {
+        tracing::error!("the end of container {id} cannot be waited for: {error}");
+        // Rather no container than one that nobody watches.
+        let _ = shim.signal(libc::SIGKILL);
+    }
+    let folder = launcher.data.container(id);
+    let verdict = tokio::task::spawn_blocking(move || {
+        // So that it does not stay as a zombie. It has ended: this does not wait.
+        let _: Option<io::Result<_>> = child.map(|mut child| child.wait());
+        watch::verdict(&folder, Some(shim))
+    });
+    let exit = verdict.await.unwrap_or_else(|_| Exit {
+        exit_status: exit_status::INVALID,
+        diagnostics: "the agent is ending".to_owned(),
+    });
+    registry.remove(id);
+    tracing::info!("container {id} has ended with status {}", exit.exit_status);
+    handle.tell(Input::Exited { container: id, exit });
+}
+
+fn cut_short() -> LaunchFailure {
+    let message = "the agent is ending [WEIR-NM-0016]".to_owned();
+    LaunchFailure { exit_status: exit_status::INVALID, message }
+}
+
+fn remove_folder(path: PathBuf) {
+    actix::spawn(tokio::task::spawn_blocking(move || match fs::remove_dir_all(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            tracing::warn!("{} cannot be removed: {error}", path.display());
+        }
+        _ => {}
+    }));
+}

@@ -1,0 +1,83 @@
+//! Ends every container of a data folder, also when no agent lives that could.
+
+use crate::{
+    layout::DataDir,
+    record::{self, ExitRecord, PidRecord},
+    tree::{self, Processes},
+};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+use weir_service::ProcessId;
+
+/// How often it is looked whether anything is left.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+/// A process that has not gone so long after SIGKILL hangs in the kernel.
+const GIVE_UP: Duration = Duration::from_secs(30);
+
+/// What [`kill_all`] has done.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct KilledSummary {
+    /// Containers that were running.
+    pub containers: usize,
+    /// Of these, the ones that did not end on SIGTERM in time.
+    pub forced: usize,
+    /// Processes that are left although they were killed: they hang in the kernel.
+    pub left: Vec<u32>,
+}
+
+/// Ends every container that an agent with this data folder has started: SIGTERM, `delay`, SIGKILL,
+/// until no process is left. Processes are told by number and start time, so none of anybody else's is
+/// met. To be called when no agent works there any more, or it would start others meanwhile.
+pub fn kill_all(data_dir: &Path, delay: Duration) -> KilledSummary {
+    let Ok(data) = DataDir::new(data_dir) else { return KilledSummary::default() };
+    let shims = running_shims(&data);
+    for shim in &shims {
+        // The shim hands it down, and sees to the rest when its command has ended.
+        let _ = shim.signal(libc::SIGTERM);
+    }
+    wait_until(delay, || !shims.iter().any(|shim| shim.is_alive()));
+    let forced = shims.iter().filter(|shim| shim.is_alive()).count();
+    wait_until(GIVE_UP, || !kill_what_is_left(&data, &shims));
+    let left = what_is_left(&data, &shims).iter().map(|process| process.pid).collect();
+    KilledSummary { containers: shims.len(), forced, left }
+}
+
+/// Shims that live.
+fn running_shims(data: &DataDir) -> Vec<ProcessId> {
+    let boot = record::boot_id();
+    let containers = data.container_ids().unwrap_or_default();
+    let shims = containers.into_iter().filter_map(|id| {
+        let folder = data.container(id);
+        let has_ended = matches!(record::read::<ExitRecord>(&folder.exit()), Ok(Some(_)));
+        let record = record::read::<PidRecord>(&folder.pid()).ok().flatten();
+        let record = record.filter(|record| !has_ended && record.boot == boot)?;
+        record.shim.filter(|shim| shim.is_alive())
+    });
+    shims.collect()
+}
+
+fn what_is_left(data: &DataDir, shims: &[ProcessId]) -> Vec<ProcessId> {
+    let processes = Processes::scan();
+    // By their mark also the processes of shims that were killed earlier, and shims just started.
+    let mut left = processes.marked(data.containers().as_path());
+    for shim in shims {
+        left.extend(processes.of_shim(*shim));
+        left.extend(shim.is_alive().then_some(*shim));
+    }
+    left.sort_unstable_by_key(|process| process.pid);
+    left.dedup();
+    left
+}
+
+fn kill_what_is_left(data: &DataDir, shims: &[ProcessId]) -> bool {
+    tree::kill_each(&what_is_left(data, shims))
+}
+
+fn wait_until(limit: Duration, done: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !done() && started.elapsed() < limit {
+        std::thread::sleep(LOOK_AGAIN);
+    }
+}

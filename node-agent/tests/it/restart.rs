@@ -1,0 +1,101 @@
+//! Agents that die: containers live on, and the next agent takes them back.
+
+use crate::support::{Node, container, shell, wait_for};
+use std::{fs, time::Duration};
+use weir_node_agent::kill_all;
+use weir_protocol::cluster::{ContainerReport, ContainerState};
+
+const UNTIL_GO: &str = "echo up; while ! [ -e go ]; do sleep 0.01; done; echo gone; exit 7";
+
+fn go(node: &Node, sequence: u64) {
+    fs::write(node.container_folder(container(sequence)).join("go"), b"").expect("written");
+}
+
+fn last_registration(node: &Node, count: usize) -> Vec<ContainerReport> {
+    wait_for("it registers", || {
+        let state = node.resource_manager.state();
+        (state.registrations.len() == count)
+            .then(|| state.registrations[count - 1].containers.clone())
+    })
+}
+
+#[test]
+fn restarted_agent_takes_back_what_runs_and_tells_what_has_ended() {
+    let mut node = Node::start();
+    for sequence in 1..=3 {
+        node.run(container(sequence), shell(UNTIL_GO));
+        node.running(container(sequence));
+    }
+    go(&node, 1);
+    node.ended(container(1));
+    let address = node.kill_agent();
+    go(&node, 2);
+    let exit = node.container_folder(container(2)).join(".weir/exit");
+    wait_for("it ends without an agent", || exit.exists().then_some(()));
+    node.restart_agent(&address);
+
+    let found = last_registration(&node, 2);
+    let states: Vec<_> = found.iter().map(|report| (report.state, report.exit_status)).collect();
+    let ended = (ContainerState::Complete, Some(7));
+    assert_eq!(states, [ended, ended, (ContainerState::Running, None)]);
+    let started_again = node.run(container(3), shell(UNTIL_GO));
+    assert_eq!(started_again.state, ContainerState::Running);
+    go(&node, 3);
+    assert_eq!(node.ended(container(3)).exit_status, Some(7));
+    for sequence in 1..=3 {
+        assert_eq!(node.log(container(sequence), "stdout"), "up\ngone\n");
+    }
+    node.nothing_is_left();
+}
+
+#[test]
+fn taken_back_container_is_killed_as_any_other() {
+    let mut node = Node::start();
+    let id = container(1);
+    node.run(id, shell("trap '' TERM; while :; do sleep 1; done"));
+    node.running(id);
+    let address = node.kill_agent();
+    node.restart_agent(&address);
+    last_registration(&node, 2);
+    node.stop(id);
+    node.ended(id);
+    node.nothing_is_left();
+}
+
+#[test]
+fn shim_killed_while_no_agent_lived_is_found_and_its_rest_cleared() {
+    let mut node = Node::start();
+    let id = container(1);
+    node.run(id, shell("setsid sleep 600 & touch begun; sleep 600"));
+    wait_for("it begins", || node.container_folder(id).join("begun").exists().then_some(()));
+    let shim = node.pid(id, "/shim/pid");
+    let address = node.kill_agent();
+    // SAFETY: plain system call.
+    unsafe { libc::kill(shim, libc::SIGKILL) };
+    wait_for("the shim ends", || {
+        (!weir_service::process::all_pids().contains(&shim.unsigned_abs())).then_some(())
+    });
+    node.restart_agent(&address);
+    assert_eq!(last_registration(&node, 2)[0].exit_status, Some(137));
+    node.nothing_is_left();
+}
+
+#[test]
+fn all_is_killed_also_without_an_agent() {
+    let mut node = Node::start();
+    for sequence in 1..=2 {
+        node.run(
+            container(sequence),
+            shell("setsid sleep 600 & trap '' TERM; while :; do sleep 1; done"),
+        );
+        node.running(container(sequence));
+    }
+    node.run(container(3), shell("exec sleep 600"));
+    node.running(container(3));
+    node.kill_agent();
+    let summary = kill_all(&node.data_dir(), Duration::from_millis(250));
+    assert_eq!((summary.containers, summary.left), (3, vec![]));
+    assert!(summary.forced >= 2, "two do not listen to SIGTERM: {}", summary.forced);
+    assert_eq!(node.processes(), Vec::<u32>::new());
+    assert_eq!(kill_all(&node.data_dir(), Duration::ZERO).containers, 0);
+}
