@@ -1,1 +1,51 @@
-//! weir-app-master
+//! The app master of a job: leases containers, starts task managers in them, runs the job master and
+//! carries its orders to the task hosts, and shows the job by REST.
+//!
+//! ```text
+//!  resource manager ◀─asks, leases─▶ ResourceManager ─┐
+//!  agents           ◀─starts───────                   ├─▶ Director { SlotPool } ─opens, closes─┐
+//!  task managers    ◀─orders, reports─▶ Control ──────┘                                        ▼
+//!  task hosts       ◀─orders, reports─▶    │ └──reports──▶ Reports ─▶ job master ─orders─▶ Switchboard
+//!  browsers, weir   ◀─REST─▶ Observed ◀────┘                                                   │
+//!        ▲                                                                                     │
+//!        └─────────────────────────────── connections ◀──────────────────────────────────────┘
+//! ```
+//!
+//! It runs no user code and sees no record. What always holds:
+//! - Whoever connects proves to hold the job's key, which only task managers of this app master get.
+//! - Every order carries the attempt's number as leader epoch.
+//! - When it ends, however it ends, its connections end, and with them task managers and hosts.
+//! - What the job's end is, is on record in the job's log before the resource manager is told; an attempt
+//!   that finds it there tells it and runs nothing.
+
+mod assignment;
+mod attempt;
+mod conclusion;
+mod control;
+mod director;
+mod error;
+mod excerpts;
+mod failures;
+mod gateway;
+mod job;
+mod leases;
+pub mod observed;
+mod reports;
+mod resource_manager;
+pub mod rest;
+mod switchboard;
+mod web;
+mod wire;
+
+pub use assignment::Options;
+pub use error::{Error, Result};
+
+/// Runs the app master until its job has ended and the resource manager knows.
+///
+/// # Errors
+/// It cannot begin, or was told to end before the job had; [`Error::in_full`] says why. A job that
+/// fails is no error here.
+pub fn run(options: &Options) -> Result<()> {
+    weir_service::logs::init_logging("app master");
+    actix_web::rt::System::new().block_on(attempt::run(options))
+}

@@ -1,0 +1,175 @@
+//! The end: output that nobody will commit cleared away, what there is to see archived, the resource
+//! manager told, everybody sent home.
+
+use crate::{
+    assignment::Assignment,
+    director::Director,
+    error::{Error, Result},
+    excerpts::Excerpts,
+    observed::Observed,
+    reports::Reports,
+    resource_manager::{ResourceManager, Terms},
+    rest,
+    switchboard::Switchboard,
+};
+use std::{sync::Arc, time::Duration};
+use tokio::time::{sleep, timeout};
+use weir_base::Resources;
+use weir_coordination::{Failure, JobOutcome, JobStatus, slots::SlotInput};
+use weir_protocol::{
+    cluster::{ArchivedAnswer, FinalStatus, FinishAppMaster, LaunchContext},
+    control::HostOrder,
+};
+use weir_service::Handle;
+
+/// For a task host to clear away what sinks have prepared.
+const ABANDON_PATIENCE: Duration = Duration::from_secs(5);
+const HOST_POLL: Duration = Duration::from_millis(20);
+/// For the logs of what has failed.
+const EXCERPT_PATIENCE: Duration = Duration::from_secs(1);
+/// For last orders to leave, when nobody else ends task managers.
+const FAREWELL: Duration = Duration::from_millis(100);
+
+/// What the end has to do with.
+pub struct Conclusion<'a> {
+    /// Where the app master runs.
+    pub assignment: &'a Assignment,
+    /// Who is to be told.
+    pub manager: Arc<ResourceManager>,
+    /// Who has task managers.
+    pub pool: Handle<Director>,
+    /// Who is connected.
+    pub switchboard: Arc<Switchboard>,
+    /// Where a host answers that output is cleared away.
+    pub reports: Arc<Reports>,
+    /// Logs under way.
+    pub excerpts: Arc<Excerpts>,
+    /// What there is to see.
+    pub observed: Observed,
+}
+
+impl Conclusion<'_> {
+    /// Ends the application with the job, or leaves it to others.
+    ///
+    /// # Errors
+    /// As given, or the job belongs to another app master.
+    pub async fn conclude(&self, ended: Result<JobOutcome>) -> Result<()> {
+        let outcome = match ended {
+            Ok(outcome) if outcome.status != JobStatus::Suspended => outcome,
+            Ok(outcome) => return self.leave(superseded(&outcome)).await,
+            Err(error) => return self.leave(error).await,
+        };
+        tracing::info!("the job has ended: {:?}", outcome.status);
+        let is_first = self.assignment.attempt.number == 1;
+        let may_have_output = !is_first || self.switchboard.has_deployed();
+        if outcome.status != JobStatus::Finished && may_have_output {
+            self.abandon_output().await;
+        }
+        let _ = timeout(EXCERPT_PATIENCE, self.excerpts.settled()).await;
+        let archive = rest::archive(&self.observed);
+        self.pool.tell(SlotInput::JobEnded);
+        self.manager.finish(&finish(self.assignment, &outcome, archive)).await;
+        Ok(())
+    }
+
+    /// Ends what this app master has started, and nothing else: the log stays open for the next one.
+    async fn leave(&self, why: Error) -> Result<()> {
+        tracing::warn!("{}", why.in_full());
+        self.reports.mute();
+        self.pool.tell(SlotInput::JobEnded);
+        sleep(FAREWELL).await;
+        Err(why)
+    }
+
+    /// One task host clears away what sinks have prepared. When none comes in time it is left behind.
+    async fn abandon_output(&self) {
+        let told = async {
+            while !self.switchboard.tell_any_host(HostOrder::AbandonOutput) {
+                if self.switchboard.is_doomed() {
+                    return Err("there is no task host".to_owned());
+                }
+                sleep(HOST_POLL).await;
+            }
+            self.reports.abandoned().await
+        };
+        let done = timeout(ABANDON_PATIENCE, told).await;
+        if let Err(why) =
+            done.unwrap_or_else(|_| Err("no task host has done it in time".to_owned()))
+        {
+            tracing::warn!("output that was prepared may be left behind: {why}");
+        }
+    }
+}
+
+fn superseded(outcome: &JobOutcome) -> Error {
+    let why = outcome.failure.as_ref().map(|failure| failure.message.clone());
+    Error::Superseded { why: why.unwrap_or_else(|| "another one has it".to_owned()) }
+}
+
+/// Tells the end that an earlier attempt has put on record.
+///
+/// # Errors
+/// The resource manager does not want this app master.
+pub async fn tell_recorded(assignment: &Assignment, outcome: &JobOutcome) -> Result<()> {
+    let manager = reporter(assignment);
+    manager.register().await?;
+    manager.finish(&finish(assignment, outcome, Vec::new())).await;
+    Ok(())
+}
+
+/// The job cannot be run by this attempt nor by another: the application fails with this.
+pub async fn cannot_begin(assignment: &Assignment, error: &Error) {
+    let manager = reporter(assignment);
+    if let Err(refused) = manager.register().await {
+        tracing::error!("{}", refused.in_full());
+        return;
+    }
+    let request = FinishAppMaster {
+        attempt: assignment.attempt,
+        final_status: FinalStatus::Failed,
+        diagnostics: error.in_full(),
+        archive: Vec::new(),
+    };
+    manager.finish(&request).await;
+}
+
+/// A way to the resource manager for whoever wants nothing but to end.
+fn reporter(assignment: &Assignment) -> Arc<ResourceManager> {
+    let terms = Terms {
+        address: assignment.resource_manager.clone(),
+        attempt: assignment.attempt,
+        token: assignment.token.clone(),
+        rest_port: 0,
+        resources: Resources::default(),
+        launch: LaunchContext::default(),
+    };
+    ResourceManager::new(terms).0
+}
+
+fn finish(
+    assignment: &Assignment,
+    outcome: &JobOutcome,
+    archive: Vec<ArchivedAnswer>,
+) -> FinishAppMaster {
+    FinishAppMaster {
+        attempt: assignment.attempt,
+        final_status: match outcome.status {
+            JobStatus::Finished => FinalStatus::Succeeded,
+            JobStatus::Canceled => FinalStatus::Killed,
+            _ => FinalStatus::Failed,
+        },
+        diagnostics: outcome.failure.as_ref().map(describe).unwrap_or_default(),
+        archive,
+    }
+}
+
+/// `task Map (1/2), operator Map: message [CODE]`
+fn describe(failure: &Failure) -> String {
+    let Failure { code, message, task, operator, .. } = failure;
+    let place = match (task, operator) {
+        (Some(task), Some(operator)) => format!("task {task}, operator {operator}: "),
+        (Some(task), None) => format!("task {task}: "),
+        _ => String::new(),
+    };
+    format!("{place}{message} [{code}]")
+}

@@ -1,0 +1,133 @@
+//! Does what the slot pool decides: asks, starts, orders, opens and closes the gate.
+
+use crate::{
+    leases::{Held, LeaseEvent, Leases},
+    observed::Observed,
+    reports::Reports,
+    switchboard::Switchboard,
+};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::{mpsc::UnboundedReceiver, oneshot};
+use weir_base::{ContainerId, Now};
+use weir_coordination::slots::{SlotEffect, SlotInput, SlotPool};
+use weir_protocol::control::{HostLaunch, ManagerOrder};
+use weir_service::{Handle, Outlet, Shell};
+
+/// Memory of a container that is the task manager's own; its task host gets the rest.
+const MANAGER_MEMORY_MIB: u64 = 32;
+/// The connections of a container that has ended carry their last words for so long.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// The shell of the slot pool.
+pub struct Director {
+    /// Where containers come from.
+    pub leases: Arc<dyn Leases>,
+    /// Who is connected.
+    pub switchboard: Arc<Switchboard>,
+    /// Who tells the job master of lost tasks.
+    pub reports: Arc<Reports>,
+    /// Who shows what is going on.
+    pub observed: Observed,
+    /// A task host, but for its number and its memory.
+    pub launch: HostLaunch,
+    /// Goes with the director: whoever waits for it learns that nobody decides any more.
+    #[expect(dead_code, reason = "what counts is when it is dropped")]
+    pub alive: oneshot::Sender<()>,
+}
+
+impl Director {
+    fn start_host(&self, container: ContainerId, host: u32) {
+        let memory_mib =
+            self.leases.of(container).map_or(0, |held: Held| held.resources.memory_mib);
+        let launch = HostLaunch {
+            host,
+            memory_limit_mib: memory_mib.saturating_sub(MANAGER_MEMORY_MIB).max(1),
+            ..self.launch.clone()
+        };
+        self.switchboard.expect_host((container, host));
+        self.switchboard.tell_manager(container, ManagerOrder::StartHost(Box::new(launch)));
+    }
+
+    fn open(&self, placement: Vec<(ContainerId, u32)>) {
+        tracing::info!("every slot has a task host: {} slots", placement.len());
+        let containers = placement.iter().map(|(container, _)| *container);
+        self.observed.placed((0u32..).zip(containers).collect());
+        self.switchboard.open(placement);
+    }
+}
+
+impl Shell for Director {
+    type Brain = SlotPool;
+    type Reply = ();
+    type Snapshot = ();
+
+    fn perform(&mut self, _: Now, effect: SlotEffect, _: &mut Outlet<Self>) {
+        match effect {
+            SlotEffect::Ask { total } => self.leases.ask(total),
+            SlotEffect::StartContainer { container } => {
+                self.switchboard.expect_manager(container);
+                self.leases.start(container);
+            }
+            SlotEffect::ReleaseContainer { container } => {
+                self.switchboard.drop_container(container);
+                self.leases.release(container);
+            }
+            SlotEffect::StartHost { container, host } => self.start_host(container, host),
+            SlotEffect::StopHost { container, host } => {
+                self.switchboard.drop_host((container, host));
+                self.switchboard.tell_manager(container, ManagerOrder::StopHost { host });
+            }
+            SlotEffect::StopManager { container } => {
+                self.switchboard.tell_manager(container, ManagerOrder::Shutdown);
+            }
+            SlotEffect::Open { placement } => self.open(placement),
+            SlotEffect::Close => self.switchboard.close(),
+            SlotEffect::TasksLost { container, host, failure } => {
+                self.switchboard.drop_host((container, host));
+                self.reports.host_lost((container, host), failure);
+            }
+            SlotEffect::Fail { failure, container } => {
+                tracing::error!("{} [{}]", failure.message, failure.code);
+                self.reports.doomed(failure, container);
+            }
+        }
+    }
+
+    fn snapshot(&self, _: &SlotPool, _: Now) {}
+}
+
+/// Tells the pool what whoever leases has to say, until it wants this app master to end; says why.
+pub async fn follow(
+    events: &mut UnboundedReceiver<LeaseEvent>,
+    pool: Handle<Director>,
+    switchboard: Arc<Switchboard>,
+) -> String {
+    while let Some(event) = events.recv().await {
+        tracing::info!("{event}");
+        let input = match event {
+            LeaseEvent::Registered => SlotInput::Registered,
+            LeaseEvent::Leased(container) => SlotInput::Leased { container },
+            LeaseEvent::Completed(container, failure) => {
+                drop_later(Arc::clone(&switchboard), container);
+                SlotInput::Completed { container, failure }
+            }
+            LeaseEvent::StartRefused(container, failure) => {
+                SlotInput::StartRefused { container, failure }
+            }
+            LeaseEvent::AskWaits(reason) => SlotInput::AskWaits { reason },
+            LeaseEvent::AskRefused(failure) => SlotInput::AskRefused { failure },
+            LeaseEvent::Shutdown(why) => return why,
+        };
+        pool.tell(input);
+    }
+    "nobody leases containers any more".to_owned()
+}
+
+/// A container that has ended for the resource manager may live on with a node that was lost: it must
+/// not go on unheard.
+fn drop_later(switchboard: Arc<Switchboard>, container: ContainerId) {
+    tokio::spawn(async move {
+        tokio::time::sleep(LAST_WORDS).await;
+        switchboard.drop_container(container);
+    });
+}

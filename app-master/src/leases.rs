@@ -1,0 +1,65 @@
+//! Where containers come from: the border to a resource manager, ours or another.
+
+use std::fmt;
+use weir_base::{ContainerId, NodeId, Resources};
+use weir_coordination::Failure;
+
+/// A container that is, or was, leased.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Held {
+    /// Its node.
+    pub node: NodeId,
+    /// Its size.
+    pub resources: Resources,
+}
+
+/// Leases containers for task managers, all of one size. No call waits; what comes of it is told by
+/// [`LeaseEvent`]s.
+pub trait Leases: Send + Sync {
+    /// So many containers are wanted, counted from the last [`LeaseEvent::Registered`] on.
+    fn ask(&self, total: u64);
+
+    /// Start the task manager of a leased container, however many tries it takes.
+    fn start(&self, container: ContainerId);
+
+    /// Give a container back.
+    fn release(&self, container: ContainerId);
+
+    /// A container that is or was leased.
+    fn of(&self, container: ContainerId) -> Option<Held>;
+}
+
+/// What whoever leases has to say.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum LeaseEvent {
+    /// It knows us, at first or again; asks count anew.
+    Registered,
+    /// A container is ours.
+    Leased(ContainerId),
+    /// A container has ended.
+    Completed(ContainerId, Failure),
+    /// A container cannot be started.
+    StartRefused(ContainerId, Failure),
+    /// Why the ask waits; empty when it does not.
+    AskWaits(String),
+    /// The ask can never be met.
+    AskRefused(Failure),
+    /// This app master is to end.
+    Shutdown(String),
+}
+
+impl fmt::Display for LeaseEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Registered => f.write_str("the resource manager knows this app master"),
+            Self::Leased(container) => write!(f, "leased {container}"),
+            Self::Completed(_, failure) => f.write_str(&failure.message),
+            Self::StartRefused(_, failure) | Self::AskRefused(failure) => {
+                write!(f, "{} [{}]", failure.message, failure.code)
+            }
+            Self::AskWaits(reason) if reason.is_empty() => f.write_str("no ask waits"),
+            Self::AskWaits(reason) => write!(f, "an ask waits: {reason}"),
+            Self::Shutdown(why) => f.write_str(why),
+        }
+    }
+}

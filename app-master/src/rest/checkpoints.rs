@@ -1,0 +1,228 @@
+//! `/jobs/:id/checkpoints` with `/config` and `/details/:cid`.
+//!
+//! The job master remembers the latest ten checkpoints, each as a whole: what a single vertex or
+//! subtask contributed is not kept. Hidden tasks take part in checkpoints and are left out of their
+//! counts.
+
+use super::{
+    Paths,
+    extract::{Answer, Job, UNKNOWN, parameter},
+    statistics::Sorted,
+    times::millis,
+};
+use crate::observed::Reading;
+use actix_web::HttpRequest;
+use std::time::Duration;
+use weir_config::keys;
+use weir_coordination::job_master::{CheckpointRecord, CheckpointStatus as Status};
+use weir_protocol::rest::flink::{
+    UNKNOWN_MS,
+    checkpoints::{
+        Checkpoint, CheckpointConfig, CheckpointCounts, CheckpointStatus, CheckpointSummary,
+        Checkpoints, Externalization, LatestCheckpoints, RestoredCheckpoint,
+    },
+    state::JobState,
+};
+use weir_service::ApiError;
+
+pub(super) fn configure(paths: &mut Paths) {
+    paths.get("/jobs/{jobid}/checkpoints", checkpoints);
+    paths.get("/jobs/{jobid}/checkpoints/config", config);
+    paths.get("/jobs/{jobid}/checkpoints/details/{checkpointid}", details);
+}
+
+async fn checkpoints(job: Job) -> Result<Answer<Checkpoints>, ApiError> {
+    enabled(&job.0)?;
+    Ok(Answer(checkpoints_of(&job.0)))
+}
+
+async fn config(job: Job) -> Result<Answer<CheckpointConfig>, ApiError> {
+    enabled(&job.0)?;
+    Ok(Answer(config_of(&job.0)))
+}
+
+async fn details(request: HttpRequest, job: Job) -> Result<Answer<Checkpoint>, ApiError> {
+    enabled(&job.0)?;
+    let id: u64 = parameter(&request, "checkpointid")?;
+    let record = job.0.checkpoints.history.iter().find(|record| record.id.0 == id);
+    let text = || format!("Could not find checkpoint statistics for checkpoint {id}.");
+    let record = record.ok_or_else(|| ApiError::not_found(UNKNOWN, text()))?;
+    Ok(Answer(checkpoint_of(&job.0, record)))
+}
+
+/// In Flink's words.
+fn enabled(reading: &Reading) -> Result<(), ApiError> {
+    match is_enabled(reading) {
+        true => Ok(()),
+        false => Err(ApiError::not_found("", "Checkpointing has not been enabled.")),
+    }
+}
+
+/// Also a job without periodic checkpoints takes one at the end of its data, if a sink commits.
+pub(super) fn is_enabled(reading: &Reading) -> bool {
+    reading.facts.config.is_checkpointing_enabled() || reading.checkpoints.counts.total > 0
+}
+
+pub(super) fn checkpoints_of(reading: &Reading) -> Checkpoints {
+    let view = &reading.checkpoints;
+    let latest = |status| {
+        let record = view.history.iter().find(|record| record.status == status);
+        record.map(|record| checkpoint_of(reading, record))
+    };
+    Checkpoints {
+        counts: CheckpointCounts {
+            restored: view.counts.restored,
+            total: view.counts.total,
+            in_progress: view.counts.in_progress,
+            completed: view.counts.completed,
+            failed: view.counts.failed,
+        },
+        summary: summary(&view.history),
+        latest: LatestCheckpoints {
+            completed: latest(Status::Completed),
+            savepoint: None,
+            failed: latest(Status::Failed),
+            restored: restored(reading),
+        },
+        history: view.history.iter().map(|record| checkpoint_of(reading, record)).collect(),
+    }
+}
+
+fn summary(history: &[CheckpointRecord]) -> CheckpointSummary {
+    let completed = || history.iter().filter(|record| record.status == Status::Completed);
+    let sizes = Sorted::new(completed().map(|record| record.size_bytes)).stats();
+    let durations = Sorted::new(completed().filter_map(|record| record.duration_ms)).stats();
+    CheckpointSummary {
+        checkpointed_size: sizes,
+        state_size: sizes,
+        end_to_end_duration: durations,
+        ..CheckpointSummary::default()
+    }
+}
+
+/// A checkpoint is restored when tasks are deployed, which the job's state `CREATED` stands for.
+fn restored(reading: &Reading) -> Option<RestoredCheckpoint> {
+    let id = reading.checkpoints.last_restored?;
+    let deployed = reading.state_times.iter().find(|(state, _)| *state == JobState::Created);
+    Some(RestoredCheckpoint {
+        id: id.0,
+        restore_timestamp: deployed.map_or(UNKNOWN_MS, |(_, entered_ms)| millis(*entered_ms)),
+        is_savepoint: false,
+        external_path: path_of(reading, id.0),
+    })
+}
+
+pub(super) fn checkpoint_of(reading: &Reading, record: &CheckpointRecord) -> Checkpoint {
+    let (class_name, status) = match record.status {
+        Status::InProgress => ("in_progress", CheckpointStatus::InProgress),
+        Status::Completed => ("completed", CheckpointStatus::Completed),
+        Status::Failed => ("failed", CheckpointStatus::Failed),
+    };
+    let ended_ms = record.duration_ms.map(|duration_ms| record.triggered_wall_ms + duration_ms);
+    let so_far_ms = reading.now_ms.saturating_sub(record.triggered_wall_ms);
+    let shown_tasks = record.tasks.saturating_sub(reading.hidden_tasks);
+    let (completed, failed) = (record.status == Status::Completed, record.status == Status::Failed);
+    Checkpoint {
+        class_name: class_name.to_owned(),
+        id: record.id.0,
+        status,
+        is_savepoint: false,
+        savepoint_format: None,
+        trigger_timestamp: millis(record.triggered_wall_ms),
+        latest_ack_timestamp: ended_ms.map_or(UNKNOWN_MS, millis),
+        checkpointed_size: record.size_bytes,
+        state_size: record.size_bytes,
+        end_to_end_duration: millis(record.duration_ms.unwrap_or(so_far_ms)),
+        alignment_buffered: 0,
+        processed_data: 0,
+        persisted_data: 0,
+        num_subtasks: shown_tasks as u64,
+        num_acknowledged_subtasks: record.acknowledged_tasks.min(shown_tasks) as u64,
+        checkpoint_type: "CHECKPOINT".to_owned(),
+        tasks: Default::default(),
+        external_path: path_of(reading, record.id.0).filter(|_| completed),
+        discarded: completed.then(|| is_discarded(reading, record)),
+        failure_timestamp: ended_ms.filter(|_| failed).map(millis),
+        failure_message: record
+            .failure
+            .as_ref()
+            .map(|why| format!("{}: {}", why.code, why.message)),
+    }
+}
+
+/// Only so many completed checkpoints are kept.
+fn is_discarded(reading: &Reading, record: &CheckpointRecord) -> bool {
+    let retained = reading.facts.config.get(&keys::CHECKPOINTING_NUM_RETAINED) as usize;
+    let history = reading.checkpoints.history.iter();
+    let newer = history.filter(|other| other.status == Status::Completed && other.id > record.id);
+    newer.count() >= retained
+}
+
+/// The folder of a checkpoint, where the job was told where to keep them.
+fn path_of(reading: &Reading, id: u64) -> Option<String> {
+    let folder = reading.facts.config.get_optional(&keys::CHECKPOINTING_DIR)?;
+    Some(format!("{}/chk-{id}", folder.trim_end_matches('/')))
+}
+
+pub(super) fn config_of(reading: &Reading) -> CheckpointConfig {
+    let config = &reading.facts.config;
+    let interval = config.get_optional(&keys::CHECKPOINTING_INTERVAL);
+    let folder = config.get_optional(&keys::CHECKPOINTING_DIR);
+    CheckpointConfig {
+        mode: "exactly_once".to_owned(),
+        interval: interval.map_or(i64::MAX, duration_ms),
+        timeout: duration_ms(config.get(&keys::CHECKPOINTING_TIMEOUT)),
+        min_pause: duration_ms(config.get(&keys::CHECKPOINTING_MIN_PAUSE)),
+        max_concurrent: 1,
+        externalization: Externalization {
+            enabled: folder.is_some(),
+            delete_on_cancellation: false,
+        },
+        state_backend: config.get(&keys::STATE_BACKEND).to_string(),
+        checkpoint_storage: folder.unwrap_or_else(|| "weir.cluster.storage-dir".to_owned()),
+        unaligned_checkpoints: false,
+        tolerable_failed_checkpoints: config.get(&keys::CHECKPOINTING_TOLERABLE_FAILED),
+        aligned_checkpoint_timeout: 0,
+        checkpoints_after_tasks_finish: true,
+        state_changelog_enabled: false,
+        changelog_periodic_materialization_interval: 0,
+        changelog_storage: String::new(),
+    }
+}
+
+fn duration_ms(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::fixture, *};
+
+    #[test]
+    fn hidden_tasks_take_part_and_are_not_counted() {
+        let reading = fixture::reading();
+        let all = checkpoints_of(&reading);
+        assert_eq!(all.counts.completed, 2);
+        let ids: Vec<_> = all.history.iter().map(|one| (one.id, &*one.class_name)).collect();
+        assert_eq!(ids, [(4, "in_progress"), (3, "failed"), (2, "completed"), (1, "completed")]);
+        let newest = &all.history[0];
+        assert_eq!((newest.num_subtasks, newest.num_acknowledged_subtasks), (4, 2));
+        assert_eq!((newest.end_to_end_duration, newest.latest_ack_timestamp), (500, -1));
+        let completed = all.latest.completed.expect("one has");
+        assert_eq!((completed.id, completed.discarded), (2, Some(false)));
+        assert_eq!((completed.num_subtasks, completed.num_acknowledged_subtasks), (4, 4));
+        assert_eq!(completed.external_path.as_deref(), Some("file:///checkpoints/chk-2"));
+        assert_eq!(all.history[3].discarded, Some(true));
+        let failed = all.latest.failed.expect("one has");
+        assert_eq!(failed.failure_timestamp, Some(7_100));
+        assert_eq!(failed.failure_message.as_deref(), Some("WEIR-JOB-0007: too late"));
+    }
+
+    #[test]
+    fn only_completed_checkpoints_are_summed_up() {
+        let summary = checkpoints_of(&fixture::reading()).summary;
+        assert_eq!((summary.state_size.min, summary.state_size.max), (100, 300));
+        assert_eq!(summary.end_to_end_duration.avg, 40);
+        assert_eq!(summary.persisted_data.max, 0);
+    }
+}

@@ -1,0 +1,220 @@
+//! How the job ended, and how it stands: `/jobs/:id/execution-result` and `/jobs/:id/progress`. Both
+//! can be waited for.
+
+use super::{
+    Paths, backpressure, exceptions,
+    extract::{Answer, JobOfPath, MAX_WAIT_MS},
+    times::millis,
+};
+use crate::observed::{Flow, Reading, VertexReading};
+use actix_web::web::Query;
+use serde::Deserialize;
+use std::time::Duration;
+use weir_protocol::{
+    job_executable::BackpressureLevel,
+    rest::flink::{
+        result::{
+            ApplicationStatus, ExecutionResult, JobExecutionResult, JobProgress, OperatorRow,
+            OperatorTotals, QueueStatus, QueueStatusId, WeirResult,
+        },
+        state::JobState,
+    },
+};
+
+pub(super) fn configure(paths: &mut Paths) {
+    paths.get("/jobs/{jobid}/execution-result", execution_result);
+    paths.get("/jobs/{jobid}/progress", progress);
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Waiting {
+    /// Wait for so long at most.
+    #[serde(default)]
+    wait_ms: u64,
+    /// The version that the caller has.
+    since: Option<u64>,
+}
+
+impl Waiting {
+    fn longest(&self) -> Duration {
+        Duration::from_millis(self.wait_ms.min(MAX_WAIT_MS))
+    }
+}
+
+/// With `wait-ms` it answers when the job has ended, or that time is over.
+async fn execution_result(job: JobOfPath, waiting: Query<Waiting>) -> Answer<ExecutionResult> {
+    job.0.wait_for_end(waiting.longest()).await;
+    Answer(execution_result_of(&job.0.read()))
+}
+
+/// With `wait-ms` and `since` it answers when the state is another than that of the version `since`,
+/// or that time is over.
+async fn progress(job: JobOfPath, waiting: Query<Waiting>) -> Answer<JobProgress> {
+    if let Some(since) = waiting.since {
+        job.0.wait_for_change(since, waiting.longest()).await;
+    }
+    Answer(progress_of(&job.0.read()))
+}
+
+pub(super) fn execution_result_of(reading: &Reading) -> ExecutionResult {
+    if !reading.state.is_terminal() {
+        return ExecutionResult {
+            status: QueueStatus { id: QueueStatusId::InProgress },
+            job_execution_result: None,
+            weir_result: None,
+        };
+    }
+    let failure = reading.end_failure.as_ref().or(reading.failures.first());
+    ExecutionResult {
+        status: QueueStatus { id: QueueStatusId::Completed },
+        job_execution_result: Some(JobExecutionResult {
+            id: reading.facts.submission.job,
+            name: reading.facts.graph.name.clone(),
+            application_status: application_status(reading.state),
+            accumulator_results: Default::default(),
+            net_runtime: millis(reading.duration_ms()),
+        }),
+        weir_result: Some(WeirResult {
+            status: reading.state,
+            failure: failure.filter(|_| has_failed(reading.state)).map(exceptions::report),
+            restarts: reading.restarts,
+            completed_checkpoints: reading.checkpoints.counts.completed,
+            operators: operators(reading).map(|operator| operator.totals()).collect(),
+            runtime_ms: reading.duration_ms(),
+        }),
+    }
+}
+
+fn has_failed(state: JobState) -> bool {
+    matches!(state, JobState::Failed | JobState::Suspended)
+}
+
+fn application_status(state: JobState) -> ApplicationStatus {
+    match state {
+        JobState::Finished => ApplicationStatus::Succeeded,
+        JobState::Failed => ApplicationStatus::Failed,
+        JobState::Canceled => ApplicationStatus::Canceled,
+        _ => ApplicationStatus::Unknown,
+    }
+}
+
+pub(super) fn progress_of(reading: &Reading) -> JobProgress {
+    let failure = reading.end_failure.as_ref().or(reading.failures.first());
+    JobProgress {
+        version: reading.version,
+        state: reading.state,
+        restarts: reading.restarts,
+        failure: failure.map(exceptions::report),
+        operators: operators(reading).map(|operator| operator.row()).collect(),
+    }
+}
+
+/// An operator, summed over its subtasks.
+struct Operator<'a> {
+    name: &'a str,
+    vertex: &'a VertexReading,
+    is_source: bool,
+    flow: Flow,
+}
+
+impl Operator<'_> {
+    fn totals(&self) -> OperatorTotals {
+        OperatorTotals {
+            name: self.name.to_owned(),
+            parallelism: self.vertex.parallelism,
+            records_in: self.flow.records_in,
+            records_out: self.flow.records_out,
+        }
+    }
+
+    fn row(&self) -> OperatorRow {
+        let ratio = backpressure::worst_ratio(self.vertex);
+        let flow = &self.flow;
+        OperatorRow {
+            name: self.name.to_owned(),
+            parallelism: self.vertex.parallelism,
+            records_in: flow.records_in,
+            records_out: flow.records_out,
+            rate_per_s: if self.is_source { flow.records_out_per_s } else { flow.records_in_per_s },
+            backpressure_ratio: ratio,
+            backpressure_level: BackpressureLevel::of_ratio(ratio),
+        }
+    }
+}
+
+/// Every operator that users are shown, in graph order.
+fn operators(reading: &Reading) -> impl Iterator<Item = Operator<'_>> {
+    reading.vertices.iter().flat_map(|vertex| {
+        vertex.operators.iter().enumerate().map(move |(place, name)| Operator {
+            name,
+            vertex,
+            is_source: vertex.is_source && place == 0,
+            flow: summed(vertex, place),
+        })
+    })
+}
+
+fn summed(vertex: &VertexReading, place: usize) -> Flow {
+    let mut sum = Flow::default();
+    for counts in vertex.subtasks.iter().filter_map(|subtask| subtask.counts.as_ref()) {
+        if let Some(flow) = counts.operators.get(place) {
+            sum.records_in += flow.records_in;
+            sum.records_out += flow.records_out;
+            sum.records_in_per_s += flow.records_in_per_s;
+            sum.records_out_per_s += flow.records_out_per_s;
+        }
+    }
+    sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::fixture, *};
+
+    #[test]
+    fn a_result_is_there_when_the_job_has_ended() {
+        let mut reading = fixture::reading();
+        let running = execution_result_of(&reading);
+        assert_eq!(running.status.id, QueueStatusId::InProgress);
+        assert!(running.job_execution_result.is_none() && running.weir_result.is_none());
+        for (state, application, has_failure) in [
+            (JobState::Finished, ApplicationStatus::Succeeded, false),
+            (JobState::Failed, ApplicationStatus::Failed, true),
+            (JobState::Canceled, ApplicationStatus::Canceled, false),
+            (JobState::Suspended, ApplicationStatus::Unknown, true),
+        ] {
+            reading.state = state;
+            reading.failures = vec![fixture::failure("it broke", 7)];
+            let ended = execution_result_of(&reading);
+            assert_eq!(ended.status.id, QueueStatusId::Completed);
+            let result = ended.job_execution_result.expect("it has ended");
+            assert_eq!(result.application_status, application);
+            let failure = ended.weir_result.expect("it has ended").failure;
+            assert_eq!(failure.is_some(), has_failure, "{state}");
+        }
+    }
+
+    #[test]
+    fn operators_are_summed_over_subtasks() {
+        let progress = progress_of(&fixture::reading());
+        let rows: Vec<_> = progress
+            .operators
+            .iter()
+            .map(|row| (&*row.name, row.parallelism, row.records_in, row.records_out))
+            .collect();
+        assert_eq!(
+            rows,
+            [
+                ("read <lines>", 2, 0, 200),
+                ("split", 2, 200, 2000),
+                ("count", 2, 2000, 1800),
+                ("print", 2, 1800, 0),
+            ]
+        );
+        let rates: Vec<_> = progress.operators.iter().map(|row| row.rate_per_s).collect();
+        assert_eq!(rates, [20.0, 20.0, 200.0, 180.0]);
+        assert_eq!(progress.operators[0].backpressure_level, BackpressureLevel::Low);
+        assert_eq!(progress.operators[3].backpressure_level, BackpressureLevel::Ok);
+    }
+}

@@ -1,0 +1,181 @@
+//! A job that runs: what is asked for, started, placed, deployed and told in the end.
+
+use crate::{
+    cluster::Cluster,
+    peer::{Manager, two},
+    submission::{submission, with},
+};
+use weir_base::LeaderEpoch;
+use weir_protocol::{
+    cluster::{AppMasterCommand, FinalStatus},
+    control::{HostOrder, ManagerOrder, ReportKind},
+};
+
+#[test]
+fn job_gets_containers_managers_hosts_and_deployments_and_its_end_is_told() {
+    let mut cluster = Cluster::run(&with(&[
+        ("taskmanager.memory.process.size", "512 mb"),
+        ("heartbeat.timeout", "7 s"),
+    ]));
+    let (_, launch) = cluster.started(0);
+    assert_eq!(launch.command, ["./weir", "task-manager"]);
+    let artifacts: Vec<_> = launch.artifacts.iter().map(|used| used.name.as_str()).collect();
+    assert_eq!(artifacts, ["weir", "count"]);
+    let variable = |name: &str| launch.environment.iter().find(|(of, _)| of == name).cloned();
+    assert_eq!(variable("WEIR_HEARTBEAT_TIMEOUT_MS").expect("given").1, "7000");
+    assert_eq!(variable("WEIR_TASK_SLOTS").expect("given").1, "1");
+
+    let mut managers = [Manager::of(&cluster, 0), Manager::of(&cluster, 1)];
+    let launch = managers[1].host_launch();
+    assert_eq!((launch.host, launch.executable.as_str()), (1, "count"));
+    assert_eq!(launch.arguments, submission().arguments);
+    assert_eq!(launch.memory_limit_mib, 480);
+    let (line, _) = managers[1].inside.connect(
+        weir_protocol::control::Peer::TaskHost(1),
+        managers[1].inside.host_introduction(1),
+    );
+    let mut second =
+        crate::peer::Host { number: 1, line, placement: Default::default(), deployed: Vec::new() };
+    let mut first = managers[0].host();
+
+    assert_eq!(first.run(), second.run());
+    assert_eq!(first.placement.hosts, second.placement.hosts);
+    assert_eq!(first.placement.hosts.len(), 2);
+    for (own, (host, manager)) in [&first, &second].into_iter().zip(&managers).enumerate() {
+        let subtasks: Vec<_> = host.deployed.iter().map(|d| d.task.subtask as usize).collect();
+        assert_eq!(subtasks, [own, own]);
+        assert_eq!(host.placement.host_of_slot[own], host.placement.own);
+        let address = manager.inside.host_introduction(1).data_address;
+        assert_eq!(host.placement.hosts[host.placement.own as usize], address);
+    }
+    let (status, overview) = cluster.rest("GET", "/jobs/overview", None);
+    assert_eq!(status, 200, "{overview}");
+    first.report_all(&ReportKind::EndOfData);
+    second.report_all(&ReportKind::EndOfData);
+    first.obey_finish();
+    second.obey_finish();
+
+    let end = cluster.finished();
+    assert_eq!((end.final_status, end.diagnostics.as_str()), (FinalStatus::Succeeded, ""));
+    let paths: Vec<_> = end.archive.iter().map(|answer| answer.path.as_str()).collect();
+    assert!(paths.contains(&"/jobs/overview"), "{paths:?}");
+    cluster.returned().expect("a good end");
+    for manager in &mut managers {
+        assert_eq!(manager.order(), Some(ManagerOrder::Shutdown));
+        manager.line.wait_for_end();
+    }
+    let state = cluster.state();
+    assert_eq!(state.tokens.iter().collect::<Vec<_>>(), ["appattempt_5_0001_000001.token"]);
+    assert_eq!(state.started.len(), 2);
+    let asks = state.allocates.iter().filter_map(|allocate| allocate.asks.first());
+    assert!(asks.clone().all(|ask| ask.total == 2 && ask.resources.memory_mib == 512));
+}
+
+#[test]
+fn one_manager_with_two_slots_runs_all_of_it() {
+    let mut cluster = Cluster::run(&with(&[("taskmanager.numberOfTaskSlots", "2")]));
+    let mut manager = Manager::of(&cluster, 0);
+    let mut host = manager.host();
+    while host.deployed.len() < 4 {
+        match host.order() {
+            Some(HostOrder::Place(placement)) => {
+                assert_eq!(placement.host_of_slot, [0, 0]);
+            }
+            Some(HostOrder::Deploy(deployment)) => host.deployed.push(*deployment),
+            other => panic!("{other:?}"),
+        }
+    }
+    host.report_all(&ReportKind::Running);
+    host.report_all(&ReportKind::EndOfData);
+    for _ in 0..2 {
+        assert!(matches!(host.order(), Some(HostOrder::Finish(..))));
+    }
+    host.report_all(&ReportKind::Finished);
+    assert_eq!(cluster.finished().final_status, FinalStatus::Succeeded);
+    cluster.returned().expect("a good end");
+    assert_eq!(cluster.state().started.len(), 1);
+}
+
+#[test]
+fn restarted_resource_manager_is_told_all_again_and_the_job_runs_on() {
+    let mut cluster = Cluster::run(&submission());
+    let [(_manager, mut first), (lost, mut second)] = two(&cluster);
+    assert_eq!(first.run(), second.run());
+
+    cluster.command(AppMasterCommand::Resync);
+    let again = cluster.wait("a second registration", |state| state.registered.get(1).cloned());
+    let mut held: Vec<_> = again.held.iter().map(|held| held.container).collect();
+    held.sort_unstable();
+    assert_eq!(held, [cluster.started(0).0, cluster.started(1).0]);
+    let anew = cluster.wait("an ask under the new epoch", |state| {
+        let of_epoch = |allocate: &&weir_protocol::cluster::Allocate| allocate.epoch == 1;
+        state.allocates.iter().filter(of_epoch).find_map(|allocate| allocate.asks.first().cloned())
+    });
+    assert_eq!(anew.total, 0);
+    drop((lost, second));
+    first.cancel();
+    first.abandon_output();
+
+    // Of the container that was lost since, one more is asked for, not three.
+    let ask = cluster.wait("another ask", |state| {
+        let later = state.allocates.iter().filter(|allocate| allocate.epoch == 1);
+        later.filter_map(|allocate| allocate.asks.first().cloned()).find(|ask| ask.total > 0)
+    });
+    assert_eq!(ask.total, 1);
+    assert_eq!(cluster.finished().final_status, FinalStatus::Failed);
+    cluster.returned().expect("told");
+}
+
+#[test]
+fn silent_resource_manager_does_not_hold_the_job_up() {
+    let mut cluster = Cluster::run(&submission());
+    let [(_a, mut first), (_b, mut second)] = two(&cluster);
+    first.run();
+    second.run();
+    cluster.state().refusal = Some((503, "WEIR-RM-0001", "not now"));
+    first.report_all(&ReportKind::EndOfData);
+    second.report_all(&ReportKind::EndOfData);
+    first.obey_finish();
+    second.obey_finish();
+    assert_eq!(cluster.finished().final_status, FinalStatus::Succeeded);
+    cluster.returned().expect("a good end");
+}
+
+#[test]
+fn next_attempt_goes_on_from_the_log_under_its_own_epoch() {
+    let storage = tempfile::tempdir().expect("a folder");
+    let mut before = Cluster::idle(1);
+    crate::submission::write(&submission(), before.folder.path());
+    before.start(Some(storage.path()));
+    let [(manager, mut first), (_b, mut second)] = two(&before);
+    assert_eq!(manager.epoch, LeaderEpoch(1));
+    let attempt = first.run();
+    second.run();
+    before.command(AppMasterCommand::Shutdown);
+    let error = before.returned().expect_err("lost its job");
+    assert_eq!(error.code(), "WEIR-AM-0007");
+    first.line.wait_for_end();
+    assert!(before.state().finished.is_none(), "the application goes on");
+
+    let mut cluster = Cluster::idle(2);
+    crate::submission::write(&submission(), cluster.folder.path());
+    cluster.start(Some(storage.path()));
+    let [(manager, mut first), (_b, mut second)] = two(&cluster);
+    assert_eq!(manager.epoch, LeaderEpoch(2));
+    assert!(first.run() > attempt);
+    second.run();
+    first.report_all(&ReportKind::EndOfData);
+    second.report_all(&ReportKind::EndOfData);
+    first.obey_finish();
+    second.obey_finish();
+    assert_eq!(cluster.finished().final_status, FinalStatus::Succeeded);
+    cluster.returned().expect("a good end");
+
+    // And one after the end only tells it.
+    let mut late = Cluster::idle(3);
+    crate::submission::write(&submission(), late.folder.path());
+    late.start(Some(storage.path()));
+    assert_eq!(late.finished().final_status, FinalStatus::Succeeded);
+    late.returned().expect("told");
+    assert!(late.state().started.is_empty() && late.state().allocates.is_empty());
+}
