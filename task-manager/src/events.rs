@@ -1,0 +1,25 @@
+//! What happens to a task manager. Threads bring it, one loop handles it.
+
+use weir_protocol::control::{self, ManagerOrder, Order};
+
+/// One thing that happened.
+#[derive(Debug)]
+pub enum Event {
+    /// The job master wants something.
+    Order(Order<ManagerOrder>),
+    /// The job master is gone, or makes no sense.
+    Disconnected(Ending),
+    /// A task host has ended; it is not reaped yet.
+    HostExited(u32),
+    /// Somebody wants the task manager to end.
+    Terminated,
+}
+
+/// How a connection ended.
+#[derive(Debug)]
+pub enum Ending {
+    /// Closed, broken or silent.
+    Lost(String),
+    /// It carried nonsense.
+    Damaged(control::Error),
+}
