@@ -26,6 +26,9 @@ async function getJson(base, path) {
   return response.json();
 }
 
+/** How long a job that was just submitted may take to run. */
+const SUBMIT_PATIENCE_MS = 30_000;
+
 /**
  * The newest running job of a cluster.
  *
@@ -33,6 +36,23 @@ async function getJson(base, path) {
  * @returns {Promise<LiveJob>}
  */
 export async function liveJob(base) {
+  for (const start = Date.now(); Date.now() - start < SUBMIT_PATIENCE_MS; await pause(100)) {
+    const job = await runningJob(base);
+    if (job !== undefined) return job;
+  }
+  throw new Error(`no job runs on ${base}: start one, then try again`);
+}
+
+/** @param {number} ms */
+function pause(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/**
+ * @param {string} base
+ * @returns {Promise<LiveJob | undefined>}
+ */
+async function runningJob(base) {
   const answer = await getJson(base, "ws/v1/cluster/apps?states=RUNNING");
   for (const application of answer.apps.app ?? []) {
     if (application.state !== "RUNNING") continue;
@@ -40,7 +60,7 @@ export async function liveJob(base) {
     const running = overview.jobs.find((/** @type {{ state: string }} */ job) => job.state === "RUNNING");
     if (running !== undefined) return { application: application.id, id: running.jid, name: running.name };
   }
-  throw new Error(`no job runs on ${base}: start one, then try again`);
+  return undefined;
 }
 
 /**

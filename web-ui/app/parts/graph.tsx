@@ -150,7 +150,7 @@ function Vertex({ place, node, vertex, load, isSelected, isEntry, select, enter 
   const name = vertex?.name ?? plainText(node?.description ?? node?.operator ?? place.id);
   const colour = vertexColour(load.busy, load.backpressured);
   const parallelism = vertex?.parallelism ?? node?.parallelism ?? 0;
-  const lines = wrap(name, 36, 2);
+  const lines = wrap(name, 29, 2);
   const right = CARD.width - PAD;
   return (
     <g
