@@ -1,17 +1,16 @@
 //! The app master's HTTP port: REST in Flink's shapes, and the page.
 
 use crate::{
-    error::{Error, Result},
+    error::Result,
     observed::Observed,
     rest::{self, JobControl},
 };
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::CONTENT_TYPE,
     web::{self, Path},
 };
 use std::{
-    net::{IpAddr, SocketAddr, TcpListener},
+    net::{IpAddr, SocketAddr},
     sync::Arc,
 };
 use weir_job_master::Handle;
@@ -51,20 +50,8 @@ impl JobControl for Control {
     }
 }
 
-/// Ports that are tried when others are quicker.
-const TRIES: usize = 16;
-
-/// A port that was free just now. What the interface tells of itself must be known before it is open.
-///
-/// # Errors
-/// The address is not ours.
-pub fn free_port(host: IpAddr) -> Result<u16> {
-    let refused = |source| Error::Listen { host: host.to_string(), source };
-    let listener = TcpListener::bind((host, 0)).map_err(refused)?;
-    Ok(listener.local_addr().map_err(refused)?.port())
-}
-
-/// Opens the port. `observe` is told the port that is tried.
+/// Opens the port. `observe` is told which it is: what the interface tells of itself must be known before
+/// it answers.
 ///
 /// # Errors
 /// The address cannot be had.
@@ -72,38 +59,32 @@ pub fn serve(
     host: IpAddr,
     allowed_host: &str,
     control: &Arc<Control>,
-    mut observe: impl FnMut(u16) -> Observed,
+    observe: impl FnOnce(u16) -> Observed,
 ) -> Result<(Server, Observed)> {
-    let mut tries = 1..;
-    loop {
-        let port = free_port(host)?;
-        let observed = observe(port);
-        let config = ServerConfig {
-            name: "app master",
-            bind: SocketAddr::new(host, port),
-            error_style: ErrorStyle::Flink,
-            allowed_hosts: vec![allowed_host.to_owned()],
-            workers: 1,
-        };
-        let control = Arc::clone(control) as Arc<dyn JobControl>;
-        let configure_rest = rest::configure(observed.clone(), control);
-        let bound = weir_service::bind(config, move |service| {
-            configure_rest(service);
-            service.route("/{path:.*}", web::get().to(page));
-        });
-        match bound {
-            Ok(server) => return Ok((server, observed)),
-            Err(weir_service::Error::PortInUse { .. }) if tries.next() < Some(TRIES) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
+    let config = ServerConfig {
+        name: "app master",
+        bind: SocketAddr::new(host, 0),
+        error_style: ErrorStyle::Flink,
+        allowed_hosts: vec![allowed_host.to_owned()],
+        workers: 1,
+    };
+    let listener = weir_service::listen(&config)?;
+    let observed = observe(listener.address().port());
+    let control = Arc::clone(control) as Arc<dyn JobControl>;
+    let configure_rest = rest::configure(observed.clone(), control);
+    let server = listener.serve(config, move |service| {
+        configure_rest(service);
+        service.route("/{path:.*}", web::get().to(page));
+    })?;
+    Ok((server, observed))
 }
 
 async fn page(path: Path<String>) -> std::result::Result<HttpResponse, ApiError> {
-    match weir_web_ui::asset(&path) {
-        Some(asset) => Ok(HttpResponse::Ok()
-            .insert_header((CONTENT_TYPE, asset.content_type))
-            .body(asset.content.into_owned())),
-        None => Err(ApiError::not_found("WEIR-HTTP-0014", format!("Not found: /{path}"))),
+    let missing = || ApiError::not_found("WEIR-HTTP-0014", format!("Not found: /{path}"));
+    let asset = weir_web_ui::asset(&path).ok_or_else(missing)?;
+    let mut response = HttpResponse::Ok();
+    for header in asset.headers() {
+        response.insert_header(header);
     }
+    Ok(response.body(asset.content.into_owned()))
 }

@@ -23,6 +23,6 @@ pub use auth::{Secret, require_attempt, require_cluster};
 pub use error::Error;
 pub use http::client::{CallError, Client};
 pub use http::msgpack::Msgpack;
-pub use http::server::{ApiError, ErrorStyle, Server, ServerConfig, bind};
+pub use http::server::{ApiError, ErrorStyle, Listener, Server, ServerConfig, bind, listen};
 pub use metrics::PrometheusText;
 pub use process::ProcessId;

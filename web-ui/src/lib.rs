@@ -17,6 +17,24 @@ pub struct Asset {
     pub content: Cow<'static, [u8]>,
     /// The value for `Content-Type`, charset included where there is one.
     pub content_type: &'static str,
+    caching: &'static str,
+}
+
+/// What a page may load and run: its own files, from where it came.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+     img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+impl Asset {
+    /// The HTTP headers that go with it, names in lower case.
+    pub fn headers(&self) -> [(&'static str, &'static str); 5] {
+        [
+            ("content-type", self.content_type),
+            ("cache-control", self.caching),
+            ("x-content-type-options", "nosniff"),
+            ("x-frame-options", "DENY"),
+            ("content-security-policy", CONTENT_SECURITY_POLICY),
+        ]
+    }
 }
 
 #[derive(rust_embed::RustEmbed)]
@@ -37,7 +55,11 @@ pub fn asset(path: &str) -> Option<Asset> {
     let path = if path.is_empty() { INDEX } else { path };
     // The embedding keeps names apart by exact match, so a path never leaves the folder.
     let file = Dist::get(path)?;
-    Some(Asset { content: file.data, content_type: content_type(path) })
+    let caching = match path.starts_with("assets/") {
+        true => "public, max-age=31536000, immutable",
+        false => "no-cache",
+    };
+    Some(Asset { content: file.data, content_type: content_type(path), caching })
 }
 
 /// By the ending of the name; the build makes no other kinds of file.

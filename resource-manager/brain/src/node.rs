@@ -101,6 +101,9 @@ pub(crate) struct Node {
     pub(crate) has_ended_news: bool,
     pub(crate) incarnation: u64,
     past: VecDeque<u64>,
+    /// Another agent has registered as this node. A registration may be late and from an agent that
+    /// is gone; so it takes over only with its first heartbeat, unless this one is heard of before.
+    pub(crate) candidate: Option<RegisterNode>,
     /// Of the last heartbeat of the incarnation.
     pub(crate) sequence: u64,
     pub(crate) held: Option<Held>,
@@ -131,6 +134,7 @@ impl Node {
             has_ended_news: false,
             incarnation: register.incarnation,
             past: VecDeque::new(),
+            candidate: None,
             sequence: 0,
             held: None,
             unhealthy: None,
@@ -159,6 +163,7 @@ impl Node {
                 self.past.pop_front();
             }
         }
+        self.candidate = None;
         self.incarnation = register.incarnation;
         self.has_reported = false;
         self.total = register.total;

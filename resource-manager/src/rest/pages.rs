@@ -3,7 +3,6 @@
 
 use actix_web::{
     HttpResponse, ResponseError,
-    http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS},
     web::{self, Bytes, Path, ServiceConfig},
 };
 use std::borrow::Cow;
@@ -29,21 +28,14 @@ async fn file(path: Path<String>) -> HttpResponse {
 
 /// The page's file with this name.
 pub fn asset(path: &str) -> Option<HttpResponse> {
-    let weir_web_ui::Asset { content, content_type } = weir_web_ui::asset(path)?;
-    let content = match content {
+    let asset = weir_web_ui::asset(path)?;
+    let mut response = HttpResponse::Ok();
+    for header in asset.headers() {
+        response.insert_header(header);
+    }
+    let content = match asset.content {
         Cow::Borrowed(bytes) => Bytes::from_static(bytes),
         Cow::Owned(bytes) => Bytes::from(bytes),
     };
-    // Names under assets/ hold a hash of the content.
-    let caching = match path.starts_with("assets/") {
-        true => "public, max-age=31536000, immutable",
-        false => "no-cache",
-    };
-    let mut response = HttpResponse::Ok();
-    response
-        .insert_header((CONTENT_TYPE, content_type))
-        .insert_header((CACHE_CONTROL, caching))
-        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .insert_header((X_FRAME_OPTIONS, "DENY"));
     Some(response.body(content))
 }

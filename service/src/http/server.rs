@@ -77,37 +77,77 @@ pub fn bind(
     config: ServerConfig,
     configure: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
 ) -> Result<Server, Error> {
-    let ServerConfig { name, bind, error_style, allowed_hosts, workers } = config;
-    let refused = |source: io::Error| match source.kind() {
-        io::ErrorKind::AddrInUse => Error::PortInUse { name, address: bind },
-        _ => Error::Bind { name, address: bind, source },
-    };
-    let listener = TcpListener::bind(bind).map_err(refused)?;
+    listen(&config)?.serve(config, configure)
+}
+
+/// A port that is ours, where nobody answers yet: for what has to name it before it answers.
+pub struct Listener {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+/// Takes the port of a server to be.
+///
+/// # Errors
+/// The address cannot be had.
+pub fn listen(config: &ServerConfig) -> Result<Listener, Error> {
+    let refused = |source| refused(config, source);
+    let listener = TcpListener::bind(config.bind).map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
-    let shape = Arc::new(Shape { error_style, allowed_hosts });
-    let server = HttpServer::new(move || {
-        App::new()
-            .app_data(Data::from(Arc::clone(&shape)))
-            .app_data(web::JsonConfig::default().limit(MAX_JSON_BYTES).error_handler(bad_json))
-            .app_data(web::QueryConfig::default().error_handler(bad_query))
-            .app_data(web::PathConfig::default().error_handler(bad_path))
-            .wrap(from_fn(check_and_shape))
-            .configure(configure.clone())
-            .default_service(web::to(not_found))
-    })
-    .workers(workers.max(1))
-    .worker_max_blocking_threads(2)
-    .max_connections(MAX_CONNECTIONS)
-    .client_request_timeout(HEAD_TIMEOUT)
-    .keep_alive(KEEP_ALIVE)
-    .shutdown_timeout(1)
-    .disable_signals()
-    .listen(listener)
-    .map_err(refused)?
-    .run();
-    let handle = server.handle();
-    actix_web::rt::spawn(server);
-    Ok(Server { address, handle })
+    Ok(Listener { listener, address })
+}
+
+fn refused(config: &ServerConfig, source: io::Error) -> Error {
+    let (name, address) = (config.name, config.bind);
+    match source.kind() {
+        io::ErrorKind::AddrInUse => Error::PortInUse { name, address },
+        _ => Error::Bind { name, address, source },
+    }
+}
+
+impl Listener {
+    /// Where it is.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers from now on, in the current actix system.
+    ///
+    /// # Errors
+    /// The system refuses what a server needs.
+    pub fn serve(
+        self,
+        config: ServerConfig,
+        configure: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+    ) -> Result<Server, Error> {
+        let shape = Arc::new(Shape {
+            error_style: config.error_style,
+            allowed_hosts: config.allowed_hosts.clone(),
+        });
+        let server = HttpServer::new(move || {
+            App::new()
+                .app_data(Data::from(Arc::clone(&shape)))
+                .app_data(web::JsonConfig::default().limit(MAX_JSON_BYTES).error_handler(bad_json))
+                .app_data(web::QueryConfig::default().error_handler(bad_query))
+                .app_data(web::PathConfig::default().error_handler(bad_path))
+                .wrap(from_fn(check_and_shape))
+                .configure(configure.clone())
+                .default_service(web::to(not_found))
+        })
+        .workers(config.workers.max(1))
+        .worker_max_blocking_threads(2)
+        .max_connections(MAX_CONNECTIONS)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .keep_alive(KEEP_ALIVE)
+        .shutdown_timeout(1)
+        .disable_signals()
+        .listen(self.listener)
+        .map_err(|source| refused(&config, source))?
+        .run();
+        let handle = server.handle();
+        actix_web::rt::spawn(server);
+        Ok(Server { address: self.address, handle })
+    }
 }
 
 struct Shape {

@@ -124,6 +124,8 @@ impl ResourceManager {
         let diagnostics = "it ended before it was known to be held".to_owned();
         let report = completed(id, Resources::default(), exit_status::ABORTED, diagnostics);
         attempt.completed.insert(id, report);
+        // What its ask no longer lacks may have been in the way of others.
+        self.must_plan = true;
     }
 
     pub(super) fn release(&mut self, now: Now, id: ContainerId) {

@@ -20,14 +20,13 @@ impl ResourceManager {
             return self.answer(ticket, Err(error));
         }
         let id = register.node.clone();
-        let known = self.nodes.get(&id);
-        let is_repeated = known.is_some_and(|node| {
-            let is_same = node.incarnation == register.incarnation && node.total == register.total;
-            is_same && node.state.is_up()
-        });
-        // What a repeated one lists may be older than the heartbeats since.
-        if !is_repeated {
-            self.take_registration(now, &register);
+        match self.nodes.get_mut(&id) {
+            Some(node) if node.incarnation != register.incarnation => {
+                node.candidate = Some(register);
+            }
+            // What a repeated one lists may be older than the heartbeats since.
+            Some(node) if node.state.is_up() && node.total == register.total => {}
+            _ => self.take_registration(now, &register),
         }
         let reply = NodeRegistered {
             weir_version: self.settings.weir_version.clone(),
@@ -103,6 +102,7 @@ impl ResourceManager {
     pub(super) fn heartbeat(&mut self, now: Now, ticket: Ticket, heartbeat: NodeHeartbeat) {
         let NodeHeartbeat { node: id, incarnation, sequence, .. } = &heartbeat;
         let (id, sequence) = (id.clone(), *sequence);
+        self.settle_candidate(now, &id, *incarnation);
         let action = match self.nodes.get(&id) {
             Some(node) if node.is_past(*incarnation) => NodeAction::Shutdown,
             Some(node) if node.state.is_up() && node.incarnation == *incarnation => {
@@ -134,6 +134,19 @@ impl ResourceManager {
             let hold = now.monotonic.after(Duration::from_millis(hold_ms));
             self.timers.set(Purpose::NodeHold(id.clone()), hold);
             self.touched_nodes.insert(id);
+        }
+    }
+
+    /// The first heartbeat of another agent makes it the node's; one of the node's own shows that it
+    /// still is.
+    fn settle_candidate(&mut self, now: Now, id: &NodeId, incarnation: u64) {
+        let Some(node) = self.nodes.get_mut(id) else { return };
+        match node.candidate.take() {
+            Some(register) if register.incarnation == incarnation => {
+                self.take_registration(now, &register);
+            }
+            Some(register) if node.incarnation != incarnation => node.candidate = Some(register),
+            _ => {}
         }
     }
 
