@@ -77,6 +77,8 @@ impl ResourceManager {
         }
         let epoch = self.current_epoch();
         let Some(attempt) = self.working_attempt_mut(id) else { return };
+        // Of answers older than this allocate it takes nothing any more: these it never had.
+        attempt.withdrawn.clear();
         if attempt.synchronised {
             return;
         }

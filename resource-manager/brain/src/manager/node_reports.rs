@@ -171,6 +171,8 @@ impl ResourceManager {
         if attempt.is_master(id) {
             return attempt.end_saved;
         }
-        !attempt.completed.contains_key(&id) && !self.containers.contains_key(&id)
+        // Its app master may yet turn out to have it.
+        let is_settled = !attempt.withdrawn.contains_key(&id) || attempt.state.is_terminal();
+        is_settled && !attempt.completed.contains_key(&id) && !self.containers.contains_key(&id)
     }
 }

@@ -89,6 +89,22 @@ fn a_lease_that_was_never_heard_of_is_replaced_when_it_ends() {
 }
 
 #[test]
+fn what_ended_unheard_is_forgotten_only_when_its_app_master_does_not_hold_it() {
+    check_running(
+        "> allocate 1.1 ask=1:p1:900:x1
+         1.1#1: Normal lease 1.1.2@b:1
+         > beat b 1.1.2=complete:7
+         b#2: Normal
+         > beat b 1.1.2=complete:7
+         b#3: Normal
+         > allocate 1.1 ask=1:p1:900:x1
+         1.1#2: Normal lease 1.1.3@b:1
+         > beat b 1.1.2=complete:7
+         b#4: Normal forget 1.1.2",
+    );
+}
+
+#[test]
 fn a_lease_that_nobody_starts_expires() {
     check_running(
         "> allocate 1.1 ask=1:p1:900:x1

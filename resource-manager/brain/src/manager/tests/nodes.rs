@@ -14,8 +14,8 @@ fn unknown_agents_register_again_and_replaced_ones_end() {
          a#2: Normal
          > beat a hold=1000
          > node a incarnation=2
-         a#3: Shutdown
          a: registered epoch 0
+         a#3: Shutdown
          a#4: Normal
          > beat a incarnation=1
          a#5: Shutdown
@@ -29,6 +29,20 @@ fn unknown_agents_register_again_and_replaced_ones_end() {
          a#8: Normal
          > beat a incarnation=2 seq=4
          a#4: Normal",
+    );
+}
+
+#[test]
+fn a_late_registration_of_an_agent_that_is_gone_displaces_nobody() {
+    check_running(
+        "> register-node a incarnation=7
+         a: registered epoch 0
+         > beat a 1.1.1=running
+         a#4: Normal
+         > beat a incarnation=7
+         a#5: Resync
+         > beat a 1.1.1=running
+         a#6: Normal",
     );
 }
 
