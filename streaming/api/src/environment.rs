@@ -3,10 +3,13 @@
 use crate::{
     connectors::{CollectionSource, SequenceSource, SocketTextSource, TextFileSource},
     error::{Error, Result},
+    job::{JobClient, JobExecutionResult},
     launch::Launched,
-    local::{self, JobClient, JobExecutionResult},
+    local,
     plan::{Body, BuildSettings, Built, Instance, OutputType, Plan, SourceBody},
+    remote,
     stream::DataStream,
+    task,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
@@ -36,7 +39,6 @@ struct Inner {
     /// Parallelism set in code: it beats `-p` and the configuration.
     parallelism: Cell<Option<u32>>,
     plan: RefCell<Plan>,
-    executions: Cell<u32>,
 }
 
 impl StreamExecutionEnvironment {
@@ -62,7 +64,6 @@ impl StreamExecutionEnvironment {
             config: RefCell::new(config),
             parallelism: Cell::new(None),
             plan: RefCell::default(),
-            executions: Cell::new(0),
         };
         Self { inner: Rc::new(inner) }
     }
@@ -124,16 +125,14 @@ impl StreamExecutionEnvironment {
         name: &str,
         compute: impl FnOnce() -> T,
     ) -> Result<T> {
-        let earlier = || self.inner.plan.borrow().once.get(name).cloned();
-        let recorded = self.inner.launched.expected(name).or_else(earlier);
-        let bytes = match recorded {
+        let bytes = match self.inner.launched.recorded(name) {
             Some(bytes) => bytes,
             None => {
                 rmp_serde::to_vec_named(&compute()).map_err(|error| once_error(name, &error))?
             }
         };
         let value = rmp_serde::from_slice(&bytes).map_err(|error| once_error(name, &error))?;
-        self.inner.plan.borrow_mut().once.insert(name.to_owned(), bytes);
+        self.inner.launched.record(name, bytes);
         Ok(value)
     }
 
@@ -215,7 +214,9 @@ impl StreamExecutionEnvironment {
             chaining: config.get(&keys::PIPELINE_OPERATOR_CHAINING),
             auto_uids: config.get(&keys::PIPELINE_AUTO_GENERATE_UIDS),
         };
-        std::mem::take(&mut *self.inner.plan.borrow_mut()).build(settings)
+        // Also values that were asked for before an earlier job: this one may use them too.
+        let once = self.inner.launched.all_recorded();
+        Plan { once, ..self.inner.plan.take() }.build(settings)
     }
 
     /// Runs everything planned so far as one job, and waits for its end.
@@ -237,18 +238,23 @@ impl StreamExecutionEnvironment {
     }
 
     fn start(&self, name: &str) -> Result<JobClient> {
-        let ordinal = self.inner.executions.replace(self.inner.executions.get() + 1);
         let launched = &self.inner.launched;
-        let started = self.build(name).and_then(|built| match launched.role() {
-            Role::Client => launched.hand_over(ordinal, &built),
+        let ordinal = launched.next_ordinal();
+        if let Some(task) = launched.task() {
+            if let Some(recorded) = (ordinal < task.ordinal).then(|| launched.earlier(ordinal)) {
+                self.inner.plan.take();
+                return Ok(task::earlier_job(ordinal, recorded));
+            }
+            task::become_host(self.build(name), task, &self.inner.config.borrow());
+        }
+        let built = self.build(name).inspect_err(|error| launched.report_failure(None, error))?;
+        match launched.role() {
+            Role::Client => remote::hand_over(ordinal, &built, launched),
             Role::Local | Role::Task => {
                 local::start(built, ordinal, &self.inner.config.borrow(), launched.clone())
+                    .inspect_err(|error| launched.report_failure(None, error))
             }
-        });
-        if let Err(error) = &started {
-            launched.report_failure(None, error);
         }
-        started
     }
 }
 

@@ -5,23 +5,27 @@
 
 use crate::{
     error::{Error, Result},
-    local::JobClient,
-    plan::{Built, json::plan_json},
+    remote::Answers,
 };
 use std::{
     collections::BTreeMap,
     fs::File,
     io::Read,
     os::fd::FromRawFd,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     thread,
 };
 use weir_base::JobId;
 use weir_config::{Config, ConfigBuilder};
-use weir_coordination::plan::plan;
-use weir_graph::Fingerprint;
-use weir_protocol::job_executable::{
-    JobMessage, Launch, PROTOCOL, Role, VARIABLES, read_once_values, write_message,
+use weir_protocol::{
+    cluster::RecordedResult,
+    job_executable::{
+        self as protocol, JobMessage, Launch, PROTOCOL, Role, TaskLaunch, VARIABLES,
+        read_earlier_results, read_once_values, write_message,
+    },
 };
 
 /// What a program knows of its start. Cheap to clone.
@@ -29,7 +33,15 @@ use weir_protocol::job_executable::{
 pub(crate) struct Launched {
     launch: Arc<Launch>,
     parent: Option<Arc<Mutex<File>>>,
+    /// What the parent answers, in role client.
+    answers: Option<Arc<Answers>>,
     expected: Arc<BTreeMap<String, Vec<u8>>>,
+    /// Values of `env.once` so far, and the number of jobs: those of the process, so that several
+    /// environments in one `main` make no difference.
+    once: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
+    executions: Arc<AtomicU32>,
+    /// Results of the jobs before the one that this task host belongs to.
+    earlier: Arc<[RecordedResult]>,
     /// Whether people watch: lines, progress and signals belong to a program, not to a library.
     interactive: bool,
 }
@@ -37,7 +49,16 @@ pub(crate) struct Launched {
 impl Launched {
     /// A start that shows nothing and listens to nobody.
     pub fn embedded() -> Self {
-        Self { launch: Arc::default(), parent: None, expected: Arc::default(), interactive: false }
+        Self {
+            launch: Arc::default(),
+            parent: None,
+            answers: None,
+            expected: Arc::default(),
+            once: Arc::default(),
+            executions: Arc::default(),
+            earlier: Arc::default(),
+            interactive: false,
+        }
     }
 
     /// The start of this process, and the configuration that goes with it.
@@ -70,22 +91,28 @@ impl Launched {
             // or reads variables on other threads before that has been told not to by std.
             unsafe { std::env::remove_var(name) };
         }
-        let expected = match &launch.expected {
-            Some(path) => {
-                let mut file =
-                    File::open(path).map_err(weir_protocol::job_executable::Error::Pipe)?;
-                read_once_values(&mut file)?
-            }
-            None => BTreeMap::new(),
-        };
-        let parent = launch.parent_fd.map(|fd| Arc::new(Mutex::new(inherited(fd))));
         if let Some(fd) = launch.lifeline_fd {
             end_with_parent(inherited(fd));
         }
+        let open = |path| File::open(path).map_err(protocol::Error::Pipe);
+        let expected = match &launch.expected {
+            Some(path) => read_once_values(&mut open(path)?)?,
+            None => BTreeMap::new(),
+        };
+        let earlier = match launch.task.as_ref().and_then(|task| task.earlier.as_ref()) {
+            Some(path) => read_earlier_results(&mut open(path)?)?,
+            None => Vec::new(),
+        };
+        let parent = launch.parent_fd.map(|fd| Arc::new(Mutex::new(inherited(fd))));
+        let answers = launch.answer_fd.map(|fd| Answers::listen(inherited(fd))).transpose()?;
         let launched = Self {
             launch: Arc::new(launch),
             parent,
+            answers,
             expected: Arc::new(expected),
+            once: Arc::default(),
+            executions: Arc::default(),
+            earlier: earlier.into(),
             interactive: true,
         };
         launched.tell(&JobMessage::Hello {
@@ -99,6 +126,21 @@ impl Launched {
         self.launch.role
     }
 
+    /// Which task host this is, in role task.
+    pub fn task(&self) -> Option<&TaskLaunch> {
+        self.launch.task.as_ref()
+    }
+
+    /// How an earlier job of this `main` has ended, in role task.
+    pub fn earlier(&self, ordinal: u32) -> Option<&RecordedResult> {
+        self.earlier.get(ordinal as usize)
+    }
+
+    /// What the parent answers, in role client; `None` where it only wants to see the graph.
+    pub fn answers(&self) -> Option<&Arc<Answers>> {
+        self.answers.as_ref()
+    }
+
     /// Whether progress and signals are this program's business.
     pub fn is_interactive(&self) -> bool {
         self.interactive
@@ -109,18 +151,41 @@ impl Launched {
         self.interactive && !self.launch.quiet
     }
 
-    /// The recorded value of an `env.once`.
-    pub fn expected(&self, name: &str) -> Option<Vec<u8>> {
-        self.expected.get(name).cloned()
+    /// The recorded value of an `env.once`: of an earlier run of this `main`, or of this one.
+    pub fn recorded(&self, name: &str) -> Option<Vec<u8>> {
+        self.expected.get(name).or(self.once().get(name)).cloned()
+    }
+
+    /// Records the value of an `env.once`.
+    pub fn record(&self, name: &str, bytes: Vec<u8>) {
+        self.once().insert(name.to_owned(), bytes);
+    }
+
+    /// Every value of this run.
+    pub fn all_recorded(&self) -> BTreeMap<String, Vec<u8>> {
+        self.once().clone()
+    }
+
+    fn once(&self) -> MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
+        self.once.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Numbers the jobs of this `main`, from 0.
+    pub fn next_ordinal(&self) -> u32 {
+        self.executions.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Sends a message to whoever started this program. A parent that is gone is not an error
     /// here: the lifeline handles that.
     pub fn tell(&self, message: &JobMessage) {
-        if let Some(parent) = &self.parent {
-            let mut pipe = parent.lock().unwrap_or_else(PoisonError::into_inner);
-            let _ = write_message(&mut *pipe, message);
-        }
+        let _ = self.try_tell(message);
+    }
+
+    /// The same; an error is that of the pipe, or that the message is too large.
+    pub fn try_tell(&self, message: &JobMessage) -> Result<(), protocol::Error> {
+        let Some(parent) = &self.parent else { return Ok(()) };
+        let mut pipe = parent.lock().unwrap_or_else(PoisonError::into_inner);
+        write_message(&mut *pipe, message)
     }
 
     pub fn report_failure(&self, job: Option<JobId>, error: &Error) {
@@ -129,18 +194,6 @@ impl Launched {
             code: error.code().to_owned(),
             message: error.to_string(),
         });
-    }
-
-    /// Role client: hands the graph over and ends the process.
-    pub fn hand_over(&self, ordinal: u32, built: &Built) -> Result<JobClient> {
-        let chained = plan(&built.graph)?;
-        self.tell(&JobMessage::Graph {
-            ordinal,
-            stream_graph: Box::new(built.graph.clone()),
-            fingerprint: Fingerprint::of(&built.graph),
-            plan_json: plan_json(&built.graph, &chained),
-        });
-        std::process::exit(0);
     }
 }
 

@@ -23,17 +23,28 @@
 //! The graph is built lazily: nothing runs before `execute`. Started by hand the program runs its
 //! job inside itself, with the same coordination and runtime as on a cluster. Records are any
 //! serde types; there is nothing else to implement or register.
+//!
+//! What `execute` does depends on who has started the program:
+//!
+//! ```text
+//! by hand, weir run -t local    role local    runs the job in this process            (local)
+//! weir run -t per-job, info     role client   hands the graph over, waits for the job  (remote)
+//! a task manager                role task     runs the tasks it is told to, never returns (task)
+//! ```
 
 mod environment;
 mod error;
+mod job;
 mod launch;
 mod local;
 mod plan;
+mod remote;
 mod stream;
+mod task;
 
 pub use environment::StreamExecutionEnvironment;
 pub use error::{Error, Result};
-pub use local::{JobClient, JobExecutionResult, OperatorResult};
+pub use job::{JobClient, JobExecutionResult, OperatorResult};
 pub use stream::{
     AggregateFunction, DataStream, DataStreamSink, KeyedStream, TumblingProcessingTimeWindows,
     WindowedStream,

@@ -1,4 +1,5 @@
-//! What the outside may do to a running task, and what it shows of its time.
+//! What the outside may do to a running task, and what it shows: how its time is spent, what it sends
+//! and receives over the network, how far event time has come.
 //!
 //! Every millisecond of a task is busy, backpressured (waiting for room downstream) or idle
 //! (waiting for input). Clocks are read only where a thread parks.
@@ -6,11 +7,11 @@
 use std::{
     sync::{
         Arc, Condvar, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
-use weir_dataflow::{Error, Result};
+use weir_dataflow::{Error, Result, Timestamp};
 
 /// What a thread is parked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,6 +27,9 @@ pub struct TaskControl {
     cancelled: AtomicBool,
     started: Instant,
     times: Times,
+    traffic: Traffic,
+    /// Of the input; `Timestamp::MIN` before the first.
+    watermark: AtomicI64,
     /// Callbacks that wake the task wherever it is parked.
     wakers: Mutex<Vec<Box<dyn Fn() + Send>>>,
     /// Consumers that were sent something without being woken.
@@ -49,6 +53,13 @@ struct Times {
     waiting_for_output: AtomicBool,
 }
 
+/// Written by the task's thread alone.
+#[derive(Default)]
+struct Traffic {
+    bytes_in: AtomicU64,
+    bytes_out: AtomicU64,
+}
+
 /// How a task's life has been spent so far.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct TimeSpent {
@@ -66,6 +77,8 @@ impl Default for TaskControl {
             cancelled: AtomicBool::new(false),
             started: Instant::now(),
             times: Times::default(),
+            traffic: Traffic::default(),
+            watermark: AtomicI64::new(Timestamp::MIN),
             wakers: Mutex::new(Vec::new()),
             unkicked: Mutex::new(Vec::new()),
             kicks: AtomicU64::new(1),
@@ -123,6 +136,37 @@ impl TaskControl {
         unkicked.iter().for_each(|consumer| consumer.kick());
     }
 
+    /// Bytes of records received from other hosts.
+    pub fn bytes_in(&self) -> u64 {
+        self.traffic.bytes_in.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of records sent to other hosts.
+    pub fn bytes_out(&self) -> u64 {
+        self.traffic.bytes_out.load(Ordering::Relaxed)
+    }
+
+    /// The watermark of the input; `None` before the first.
+    pub fn watermark(&self) -> Option<Timestamp> {
+        let watermark = self.watermark.load(Ordering::Relaxed);
+        (watermark != Timestamp::MIN).then_some(watermark)
+    }
+
+    /// The task has taken a batch of so many bytes off the wire.
+    pub(crate) fn received(&self, bytes: usize) {
+        add(&self.traffic.bytes_in, bytes as u64);
+    }
+
+    /// The task has put a batch of so many bytes on the wire.
+    pub(crate) fn sent(&self, bytes: usize) {
+        add(&self.traffic.bytes_out, bytes as u64);
+    }
+
+    /// The watermark of the input has grown.
+    pub(crate) fn watermark_grows(&self, watermark: Timestamp) {
+        self.watermark.store(watermark, Ordering::Relaxed);
+    }
+
     fn elapsed_ns(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
@@ -166,6 +210,11 @@ impl TaskControl {
             idle: Duration::from_nanos(idle),
         }
     }
+}
+
+/// An increment by the only writer: no locked instruction.
+pub(crate) fn add(counter: &AtomicU64, amount: u64) {
+    counter.store(counter.load(Ordering::Relaxed) + amount, Ordering::Relaxed);
 }
 
 /// A flag that one thread waits on and others raise.

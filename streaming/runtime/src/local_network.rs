@@ -2,14 +2,13 @@
 //! cluster. For local mode with `weir.local.task-hosts`, tests and benchmarks.
 
 use crate::{
-    control::TaskControl,
-    exchange::{ChannelAddress, ElementSender, RemoteExchange, RemoteInput},
-    net::{ChannelEnds, NetConfig, NetHost},
+    exchange::RemoteExchange,
+    net::{NetConfig, NetHost, Peers},
 };
 use std::{net::SocketAddr, sync::Arc};
-use weir_base::{ExecutionAttempt, JobId};
-use weir_dataflow::Result;
-use weir_graph::TaskId;
+use weir_base::JobId;
+use weir_dataflow::{Error, Result};
+use weir_protocol::challenge::{CHALLENGE_BYTES, JobKey};
 
 /// The data ports of all hosts.
 pub struct LocalNetwork {
@@ -18,13 +17,17 @@ pub struct LocalNetwork {
 }
 
 impl LocalNetwork {
-    /// Opens a data port on loopback for each of `count` hosts.
+    /// Opens a data port on loopback for each of `count` hosts, which share a key that nobody else has.
     pub fn start(job: JobId, count: usize, segment_bytes: usize) -> Result<Self> {
+        let mut key = [0; CHALLENGE_BYTES];
+        getrandom::fill(&mut key)
+            .map_err(|error| Error::internal(format!("no random key: {error}")))?;
+        let key = JobKey::new(key);
         let hosts = (0..count)
             .map(|index| {
                 let config = NetConfig {
                     segment_bytes,
-                    ..NetConfig::new(job, &format!("local host {index}"))
+                    ..NetConfig::new(job, key.clone(), &format!("local host {index}"))
                 };
                 NetHost::start(config).map(Arc::new)
             })
@@ -40,41 +43,11 @@ impl LocalNetwork {
 
     /// The exchange as one host uses it.
     pub fn exchange(&self, host: usize) -> Arc<dyn RemoteExchange> {
-        Arc::new(Endpoint { host: Arc::clone(&self.hosts[host]), peers: Arc::clone(&self.peers) })
+        Arc::new(Peers::new(Arc::clone(&self.hosts[host]), Arc::clone(&self.peers)))
     }
 
     /// Closes all ports.
     pub fn shutdown(&self) {
         self.hosts.iter().for_each(|host| host.shutdown());
-    }
-}
-
-struct Endpoint {
-    host: Arc<NetHost>,
-    peers: Arc<[SocketAddr]>,
-}
-
-fn ends(address: ChannelAddress) -> ChannelEnds {
-    let ChannelAddress { edge, producer, consumer } = address;
-    ChannelEnds { edge, producer, consumer }
-}
-
-impl RemoteExchange for Endpoint {
-    fn register_input(&self, input: RemoteInput) {
-        let RemoteInput { address, inbox, channel, on_lost } = input;
-        self.host.register_input(ends(address), inbox, channel, on_lost);
-    }
-
-    fn unregister(&self, consumer: (TaskId, ExecutionAttempt)) {
-        self.host.unregister(consumer);
-    }
-
-    fn open_output(
-        &self,
-        host: usize,
-        address: ChannelAddress,
-        control: Arc<TaskControl>,
-    ) -> Result<Box<dyn ElementSender>> {
-        self.host.open_output(self.peers[host], ends(address), control)
     }
 }

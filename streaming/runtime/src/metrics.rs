@@ -1,6 +1,6 @@
 //! What a task counts while it runs, readable from any thread.
 
-use crate::control::{TaskControl, TimeSpent};
+use crate::control::{TaskControl, TimeSpent, add};
 use std::{
     sync::{
         Arc,
@@ -8,6 +8,7 @@ use std::{
     },
     time::Duration,
 };
+use weir_dataflow::Timestamp;
 
 /// Counters of one operator in one subtask; written by the task thread alone, once per batch.
 #[derive(Debug, Default)]
@@ -36,11 +37,6 @@ impl OperatorMetrics {
     }
 }
 
-/// An increment by the only writer: no locked instruction.
-fn add(counter: &AtomicU64, amount: u64) {
-    counter.store(counter.load(Ordering::Relaxed) + amount, Ordering::Relaxed);
-}
-
 /// Metrics of one subtask.
 pub struct TaskMetrics {
     /// One per operator of the chain.
@@ -58,6 +54,21 @@ impl TaskMetrics {
     /// Busy, backpressured and idle time so far.
     pub fn time_spent(&self) -> TimeSpent {
         self.control.time_spent()
+    }
+
+    /// Bytes of records received from other hosts so far.
+    pub fn bytes_in(&self) -> u64 {
+        self.control.bytes_in()
+    }
+
+    /// Bytes of records sent to other hosts so far.
+    pub fn bytes_out(&self) -> u64 {
+        self.control.bytes_out()
+    }
+
+    /// The watermark of the input; `None` before the first.
+    pub fn watermark(&self) -> Option<Timestamp> {
+        self.control.watermark()
     }
 }
 

@@ -44,15 +44,7 @@ impl Hosts {
                 Some(started.map_err(|error| crate::error::Error::of_task(&error))?)
             }
         };
-        let buffer_timeout = match config.buffer_timeout() {
-            keys::BufferTimeout::EachRecord => BufferTimeout::EachRecord,
-            keys::BufferTimeout::After(timeout) => BufferTimeout::After(timeout),
-            keys::BufferTimeout::OnlyFull => BufferTimeout::OnlyFull,
-        };
-        let inbox_limits = InboxLimits {
-            batches: config.get(&keys::NETWORK_BUFFERS_PER_CHANNEL) as usize,
-            bytes: config.get(&keys::EXCHANGE_BYTES_PER_CHANNEL).bytes() as usize,
-        };
+        let (buffer_timeout, inbox_limits) = (buffer_timeout(config), inbox_limits(config));
         let hosts = (0..count)
             .map(|own| {
                 let listener = Arc::clone(&listener);
@@ -100,6 +92,23 @@ impl Drop for Hosts {
         if let Some(network) = &self.network {
             network.shutdown();
         }
+    }
+}
+
+/// When batches that are not full are sent.
+pub(crate) fn buffer_timeout(config: &Config) -> BufferTimeout {
+    match config.buffer_timeout() {
+        keys::BufferTimeout::EachRecord => BufferTimeout::EachRecord,
+        keys::BufferTimeout::After(timeout) => BufferTimeout::After(timeout),
+        keys::BufferTimeout::OnlyFull => BufferTimeout::OnlyFull,
+    }
+}
+
+/// Bounds of every channel.
+pub(crate) fn inbox_limits(config: &Config) -> InboxLimits {
+    InboxLimits {
+        batches: config.get(&keys::NETWORK_BUFFERS_PER_CHANNEL) as usize,
+        bytes: config.get(&keys::EXCHANGE_BYTES_PER_CHANNEL).bytes() as usize,
     }
 }
 

@@ -12,9 +12,10 @@ mod progress;
 mod result;
 pub(crate) mod signals;
 
-pub use result::{JobClient, JobExecutionResult, OperatorResult};
+pub(crate) use hosts::{buffer_timeout, inbox_limits};
+pub(crate) use result::Running;
 
-use crate::{error::Result, launch::Launched, plan::Built};
+use crate::{error::Result, job::JobClient, launch::Launched, plan::Built};
 use gateway::LocalGateway;
 use hosts::Hosts;
 use std::{
@@ -60,7 +61,7 @@ pub(crate) fn start(
         signals::listen_for(&handle, folder.is_some());
     }
     let progress = progress::Reporter::start(&graph, &hosts, &handle, config, &launched);
-    Ok(JobClient::new(result::Running {
+    Ok(JobClient::local(Running {
         job,
         graph,
         handle,
@@ -74,7 +75,7 @@ pub(crate) fn start(
 }
 
 /// `file:///a/b` and plain paths are folders of this machine.
-fn local_path(folder: &std::path::Path) -> PathBuf {
+pub(crate) fn local_path(folder: &std::path::Path) -> PathBuf {
     let text = folder.to_string_lossy();
     text.strip_prefix("file://").map_or_else(|| folder.to_owned(), PathBuf::from)
 }

@@ -1,51 +1,20 @@
-//! A running job, and what is known when it has ended.
+//! A job that runs in this process, to its end.
 
 use super::{hosts::Hosts, millis, progress, shown, signals};
 use crate::{
     error::{Error, Result},
+    job::{JobExecutionResult, OperatorResult},
     launch::Launched,
     plan::Abandon,
 };
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 use weir_base::JobId;
-use weir_coordination::{JobOutcome, JobStatus, JobView};
+use weir_coordination::{JobOutcome, JobStatus};
 use weir_graph::JobGraph;
 use weir_job_master::Handle;
 use weir_protocol::job_executable::JobMessage;
 
-/// What one operator did, summed over its subtasks, in the last deployment of the job.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct OperatorResult {
-    /// Its name.
-    pub name: String,
-    /// Number of subtasks.
-    pub parallelism: u32,
-    /// Records taken in.
-    pub records_in: u64,
-    /// Records emitted.
-    pub records_out: u64,
-}
-
-/// A job that has finished.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct JobExecutionResult {
-    /// Its id.
-    pub job_id: JobId,
-    /// Its name.
-    pub name: String,
-    /// From submission to end.
-    pub runtime: Duration,
-    /// Its operators in graph order.
-    pub operators: Vec<OperatorResult>,
-    /// Restarts on the way.
-    pub restarts: u32,
-    /// Checkpoints completed on the way, the final one included.
-    pub completed_checkpoints: u64,
-}
-
+/// A job that runs in this process.
 pub(crate) struct Running {
     pub job: JobId,
     pub graph: JobGraph,
@@ -59,34 +28,10 @@ pub(crate) struct Running {
     pub resumable: bool,
 }
 
-/// A job that may still run.
-pub struct JobClient {
-    running: Running,
-}
-
-impl JobClient {
-    pub(crate) fn new(running: Running) -> Self {
-        Self { running }
-    }
-
-    /// The job.
-    pub fn job_id(&self) -> JobId {
-        self.running.job
-    }
-
-    /// Asks the job to stop; [`JobClient::wait`] then returns [`Error::JobCanceled`].
-    pub fn cancel(&self) {
-        self.running.handle.cancel();
-    }
-
-    /// Where the job stands.
-    pub fn status(&self) -> Arc<JobView> {
-        self.running.handle.view()
-    }
-
+impl Running {
     /// Counters of the operators so far.
     pub fn operators(&self) -> Vec<OperatorResult> {
-        operators(&self.running.graph, &self.running.hosts)
+        operators(&self.graph, &self.hosts)
     }
 
     /// Waits for the job to end.
@@ -104,7 +49,7 @@ impl JobClient {
             submitted,
             abandons,
             resumable,
-        } = self.running;
+        } = self;
         let outcome = handle.wait();
         progress.stop();
         signals::forget();

@@ -6,6 +6,7 @@ mod support;
 
 mod bad_input;
 mod cancel;
+mod cluster;
 mod exactly_once;
 mod failures;
 mod files;

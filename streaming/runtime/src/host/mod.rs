@@ -114,7 +114,7 @@ pub struct HostConfig {
     pub storage: CheckpointStorage,
     /// Where reports go.
     pub reports: ReportSink,
-    /// Other hosts; `None` when all tasks run here.
+    /// Other hosts; `None` when all tasks run here, or as long as it is not known where they do.
     pub remote: Option<Remote>,
 }
 
@@ -142,6 +142,8 @@ pub struct DeployedMetrics {
 /// Shared by the host's handle and its task threads.
 struct Shared {
     config: HostConfig,
+    /// Where tasks run, for the deployments to come.
+    remote: Mutex<Option<Remote>>,
     running: Mutex<BTreeMap<Deployed, Running>>,
     /// The last deployment of each subtask, kept after its end.
     metrics: Mutex<BTreeMap<TaskId, DeployedMetrics>>,
@@ -188,16 +190,23 @@ pub struct TaskHost {
 
 impl TaskHost {
     /// A host without tasks.
-    pub fn new(config: HostConfig) -> Self {
+    pub fn new(mut config: HostConfig) -> Self {
+        let remote = Mutex::new(config.remote.take());
         let uploader = Uploader::new(config.storage.clone(), Arc::clone(&config.reports));
         Self {
             shared: Arc::new(Shared {
                 config,
+                remote,
                 running: Mutex::default(),
                 metrics: Mutex::default(),
                 uploader,
             }),
         }
+    }
+
+    /// Says where tasks run; holds for the tasks that are deployed from now on.
+    pub fn place(&self, remote: Remote) {
+        *self.shared.remote.lock().unwrap_or_else(PoisonError::into_inner) = Some(remote);
     }
 
     /// Starts a task. Consumers on the same host must be deployed before their producers.
@@ -229,8 +238,10 @@ impl TaskHost {
             channels: channels_of(&deployment),
         };
         self.shared.running().insert(deployed, running);
+        let remote = self.shared.remote.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let thread = task_thread::TaskThread {
             shared: Arc::clone(&self.shared),
+            remote,
             deployment,
             control,
             inbox,

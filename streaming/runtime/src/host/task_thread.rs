@@ -1,7 +1,7 @@
 //! From a deployment to a running task: builds chain, inbox and writers on the task's own thread,
 //! runs it, and turns every way out into a report.
 
-use super::{Deployed, HostReportKind, Shared, TaskFailure, panics, uploader::Upload};
+use super::{Deployed, HostReportKind, Remote, Shared, TaskFailure, panics, uploader::Upload};
 use crate::{
     control::TaskControl,
     exchange::{ChannelAddress, ElementSender, Inbox, LocalSender, RemoteInput},
@@ -26,6 +26,7 @@ use weir_state::restored_states;
 /// What the thread of a task starts with.
 pub(super) struct TaskThread {
     pub shared: Arc<Shared>,
+    pub remote: Option<Remote>,
     pub deployment: TaskDeployment,
     pub control: Arc<TaskControl>,
     pub inbox: Arc<Inbox>,
@@ -70,7 +71,7 @@ impl TaskThread {
         let lost = Arc::new(OnceLock::new());
         let ended = self.run_guarded(&lost);
         self.inbox.close();
-        if let Some(remote) = &self.shared.config.remote {
+        if let Some(remote) = &self.remote {
             remote.exchange.unregister(self.deployed());
         }
         // Reported first: a producer that does not find this task any more must not be heard
@@ -255,7 +256,7 @@ impl TaskThread {
     }
 
     fn sender(&self, edge: u32, consumer: Deployed) -> Result<Box<dyn ElementSender>> {
-        if let Some(remote) = &self.shared.config.remote {
+        if let Some(remote) = &self.remote {
             let host = (remote.host_of)(consumer.0);
             if host != remote.own {
                 let address = ChannelAddress { edge, producer: self.deployed(), consumer };
@@ -275,7 +276,7 @@ impl TaskThread {
     }
 
     fn register_remote_inputs(&self, lost: &Arc<OnceLock<(String, String)>>) {
-        let Some(remote) = &self.shared.config.remote else { return };
+        let Some(remote) = &self.remote else { return };
         let channels =
             self.deployment.inputs.iter().flat_map(|input| {
                 input.producers.iter().map(move |producer| (input.edge, *producer))

@@ -32,7 +32,10 @@ use tokio::{
 use weir_base::{ExecutionAttempt, JobId};
 use weir_dataflow::Result;
 use weir_graph::TaskId;
-use weir_protocol::data::{ChannelEnds, DEFAULT_MAX_BATCH_BYTES, Error, MAX_BUFFER_BYTES};
+use weir_protocol::{
+    challenge::JobKey,
+    data::{ChannelEnds, DEFAULT_MAX_BATCH_BYTES, Error, MAX_BUFFER_BYTES},
+};
 
 /// Takes one line about the network that an operator of the host should see.
 pub type LogHook = Arc<dyn Fn(&str) + Send + Sync>;
@@ -48,6 +51,8 @@ pub struct NetConfig {
     pub bind: SocketAddr,
     /// The job whose tasks this host runs.
     pub job: JobId,
+    /// The key of the job: who does not hold it is refused.
+    pub key: JobKey,
     /// Name of this host in the messages of others.
     pub host: String,
     /// Bytes of a batch per buffer, 1 to 32 KiB. Default: 32 KiB.
@@ -68,10 +73,11 @@ pub struct NetConfig {
 
 impl NetConfig {
     /// The defaults for a host of this job.
-    pub fn new(job: JobId, host: &str) -> Self {
+    pub fn new(job: JobId, key: JobKey, host: &str) -> Self {
         Self {
             bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             job,
+            key,
             host: host.chars().take(MAX_NAME_CHARS).collect(),
             segment_bytes: MAX_BUFFER_BYTES,
             pool_buffers: 64,
@@ -107,6 +113,8 @@ impl Shared {
         if let Some(connection) = outgoing.get(&peer).filter(|known| !known.has_failed()) {
             return Arc::clone(connection);
         }
+        // Hosts that are gone do not come back at the same address.
+        outgoing.retain(|_, known| !known.has_failed());
         let connection = Arc::new(OutConnection::new(peer));
         outgoing.insert(peer, Arc::clone(&connection));
         self.runtime.spawn(Arc::clone(&connection).run(Arc::clone(self)));

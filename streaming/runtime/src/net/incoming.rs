@@ -1,7 +1,7 @@
 //! The consumers' end of a connection: takes frames off the socket and puts batches into inboxes.
 //!
 //! ```text
-//! accepted ─ Hello ─▶ known ─ OpenChannel ─▶ waiting ─▶ attached ─ EndOfInput ─▶ finished
+//! accepted ─ handshake ─▶ known ─ OpenChannel ─▶ waiting ─▶ attached ─ EndOfInput ─▶ finished
 //!                                              └▶ closed (refused, consumer gone)
 //! ```
 //!
@@ -10,6 +10,7 @@
 
 use super::{
     credit::Returns,
+    handshake,
     host::Shared,
     link::{self, Next},
     outbox::Outbox,
@@ -30,7 +31,7 @@ use tokio::{net::TcpStream, net::tcp::OwnedReadHalf, time};
 use weir_dataflow::{Barrier, Element};
 use weir_protocol::data::{
     BatchAssembler, Buffer, ChannelEnds, CloseReason, Control, EncodedBatch, Error, ErrorReport,
-    Frame, FrameDecoder, Hello, HelloReply, Result, Window,
+    Frame, FrameDecoder, Result, Window,
 };
 
 /// Channels that one connection may have open.
@@ -95,8 +96,8 @@ struct Channel {
 
 /// Serves an accepted connection until it ends.
 pub async fn serve(stream: TcpStream, address: SocketAddr, shared: Arc<Shared>) {
-    // A socket that refuses the option is about to fail anyway.
-    let _ = stream.set_nodelay(true);
+    // A socket that refuses an option is about to fail anyway.
+    let _ = handshake::set_options(&stream);
     let (mut reader, writer) = stream.into_split();
     let outbox = Arc::new(Outbox::default());
     outbox.push_preamble();
@@ -123,24 +124,15 @@ async fn read(
     outbox: &Arc<Outbox>,
 ) -> Result<()> {
     let mut decoder = FrameDecoder::new();
-    let lost = |error: &io::Error| Error::ConnectionLost {
-        peer: address.to_string(),
-        problem: error.to_string(),
-    };
-    let hello = link::read_frames(reader, &mut decoder, lost, |frame| match frame {
-        Frame::Hello(hello) => Ok(Next::Done(hello)),
-        _ => Err(Error::malformed("connection", "it does not begin with a hello")),
-    });
+    let address = address.to_string();
+    let lost = |error: &io::Error| handshake::lost(&address, error);
     let limit = shared.config.handshake_timeout;
-    let hello = time::timeout(limit, hello).await;
-    let hello = hello
-        .map_err(|_| Error::malformed("connection", format!("no hello came within {limit:?}")))??;
-    // A port that somebody only looked at is not worth a word.
-    let Some(hello) = hello else { return Ok(()) };
-    shared.check_job(&hello)?;
-    outbox.push_frame(&Frame::HelloReply(HelloReply { host: shared.config.host.clone() }));
+    let peer = handshake::accept(shared, &address, reader, &mut decoder, outbox);
+    let late =
+        |_| Error::malformed("connection", format!("no hello and proof came within {limit:?}"));
+    let Some(peer) = time::timeout(limit, peer).await.map_err(late)?? else { return Ok(()) };
     decoder.set_read_bytes(link::READ_BYTES);
-    let mut connection = Connection::new(shared, outbox, &hello, address);
+    let mut connection = Connection::new(shared, outbox, peer);
     let read: Result<Option<()>> =
         link::read_frames(reader, &mut decoder, lost, |frame| connection.on_frame(frame)).await;
     connection.problem = match &read {
@@ -164,12 +156,11 @@ struct Connection {
 }
 
 impl Connection {
-    fn new(shared: &Arc<Shared>, outbox: &Arc<Outbox>, hello: &Hello, address: SocketAddr) -> Self {
-        let name: String = hello.from_host.escape_debug().take(128).collect();
+    fn new(shared: &Arc<Shared>, outbox: &Arc<Outbox>, peer: String) -> Self {
         Self {
             shared: Arc::clone(shared),
             outbox: Arc::clone(outbox),
-            peer: format!("{name} ({address})"),
+            peer,
             problem: "the connection was given up".to_owned(),
             channels: HashMap::new(),
         }
@@ -274,18 +265,6 @@ async fn give_up_in_time(shared: Arc<Shared>, channel: Arc<InChannel>, ends: Cha
     if shared.registry.stop_waiting(&channel) {
         let problem = format!("{ends}: the consumer was not there within {timeout:?}");
         channel.close(CloseReason::refused(&problem));
-    }
-}
-
-impl Shared {
-    fn check_job(&self, hello: &Hello) -> Result<()> {
-        if hello.job == self.config.job {
-            return Ok(());
-        }
-        Err(Error::refused(format!(
-            "this host runs tasks of job {}, the peer those of job {}",
-            self.config.job, hello.job
-        )))
     }
 }
 

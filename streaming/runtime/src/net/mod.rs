@@ -13,17 +13,21 @@
 //!   stops reading, and a slow channel never blocks another one.
 //! - Only task threads encode and decode; one thread per host, `weir-net`, moves bytes.
 //! - Sent bytes that wait for the socket lie in buffers of a bounded pool.
+//! - Both ends of a connection have proved that they hold the key of the job before either looks at
+//!   anything else.
 //! - A channel opens only between the two deployments that its consumer was told of.
 //! - Bytes that break the protocol end their own connection, with a line in the log and an answer,
 //!   and touch nothing else.
 
 mod channel;
 mod credit;
+mod handshake;
 mod host;
 mod incoming;
 mod link;
 mod outbox;
 mod outgoing;
+mod peers;
 mod pool;
 mod registry;
 mod sender;
@@ -31,6 +35,7 @@ mod sender;
 mod tests;
 
 pub use host::{LogHook, NetConfig, NetHost};
+pub use peers::Peers;
 pub use registry::LostHook;
 pub use weir_protocol::data::ChannelEnds;
 

@@ -5,6 +5,7 @@
 
 use super::{
     channel::OutChannel,
+    handshake,
     host::Shared,
     link::{self, Next},
     outbox::Outbox,
@@ -17,16 +18,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::{
-    io::AsyncWriteExt,
     net::{
         TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
     time,
 };
-use weir_protocol::data::{
-    ChannelEnds, CloseReason, Error, Frame, FrameDecoder, Hello, Result, encode_preamble,
-};
+use weir_protocol::data::{ChannelEnds, CloseReason, Error, Frame, FrameDecoder, Result};
 
 /// The connection to one host.
 pub struct OutConnection {
@@ -89,28 +87,15 @@ impl OutConnection {
     }
 
     async fn connect(&self, shared: &Shared) -> Result<Link> {
-        let broken = |error: &io::Error| self.cannot_connect(error.to_string());
-        let stream = TcpStream::connect(self.address).await.map_err(|error| broken(&error))?;
-        stream.set_nodelay(true).map_err(|error| broken(&error))?;
+        let broken = |error: io::Error| self.cannot_connect(error.to_string());
+        let stream = TcpStream::connect(self.address).await.map_err(broken)?;
+        handshake::set_options(&stream).map_err(broken)?;
         let (mut reader, mut writer) = stream.into_split();
-        let mut greeting = Vec::new();
-        encode_preamble(&mut greeting);
-        let config = &shared.config;
-        Frame::Hello(Hello { job: config.job, from_host: config.host.clone() })
-            .encode_into(&mut greeting)?;
-        writer.write_all(&greeting).await.map_err(|error| broken(&error))?;
         let mut decoder = FrameDecoder::new();
-        let reply = link::read_frames(&mut reader, &mut decoder, broken, |frame| match frame {
-            Frame::HelloReply(reply) => Ok(Next::Done(reply)),
-            Frame::Error(report) => Err(Error::reported(&report.code, report.message)),
-            _ => Err(Error::malformed("connection", "it does not begin with a hello reply")),
-        });
-        let Some(reply) = reply.await? else {
-            return Err(self.cannot_connect("it closed the connection".to_owned()));
-        };
+        let (address, halves) = (self.address.to_string(), (&mut reader, &mut writer));
+        let name = handshake::connect(&shared.config, &address, halves, &mut decoder).await?;
         decoder.set_read_bytes(link::READ_BYTES);
-        let name: String = reply.host.escape_debug().take(128).collect();
-        Ok(Link { reader, writer, decoder, peer: format!("{name} ({})", self.address) })
+        Ok(Link { reader, writer, decoder, peer: format!("{name} ({address})") })
     }
 
     async fn serve(self: &Arc<Self>, link: Link) {

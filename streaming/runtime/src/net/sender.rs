@@ -112,6 +112,7 @@ impl RemoteSender {
             encode_buffer(&buffer, &mut segment.bytes);
             self.connection.outbox.push_segment(segment);
         }
+        self.control.sent(length);
         Ok(())
     }
 

@@ -140,16 +140,13 @@ impl TaskCore {
                 self.pending = Some((self.gate.input_of(channel), batch));
                 self.step_pending(now)
             }
-            Element::Watermark(watermark) => match self.gate.on_watermark(channel, watermark) {
-                Some(minimum) => self.chain.on_watermark(minimum, now),
-                None => Ok(()),
-            },
+            Element::Watermark(watermark) => {
+                let grown = self.gate.on_watermark(channel, watermark);
+                self.on_watermark(grown, now)
+            }
             Element::Idle | Element::Active => {
-                let idle = matches!(element, Element::Idle);
-                match self.gate.on_idle(channel, idle) {
-                    Some(minimum) => self.chain.on_watermark(minimum, now),
-                    None => Ok(()),
-                }
+                let grown = self.gate.on_idle(channel, matches!(element, Element::Idle));
+                self.on_watermark(grown, now)
             }
             Element::Barrier(Barrier { checkpoint }) => {
                 let outcome = self.gate.on_barrier(channel, checkpoint);
@@ -167,6 +164,12 @@ impl TaskCore {
                 if self.gate.all_input_ended() { self.finish_input() } else { Ok(()) }
             }
         }
+    }
+
+    fn on_watermark(&mut self, grown: Option<Timestamp>, now: Timestamp) -> Result<()> {
+        let Some(minimum) = grown else { return Ok(()) };
+        self.control.watermark_grows(minimum);
+        self.chain.on_watermark(minimum, now)
     }
 
     /// Goes on with a cut batch: one slice.

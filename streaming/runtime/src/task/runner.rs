@@ -84,7 +84,7 @@ impl Runner {
     /// Runs an opened task to its end; `on_event` hears what the host must know.
     ///
     /// # Errors
-    /// What ended the task early; [`Error::Cancelled`] when it was told to stop.
+    /// What ended the task early; [`weir_dataflow::Error::Cancelled`] when it was told to stop.
     pub fn run(&mut self, mut on_event: impl FnMut(TaskEvent)) -> Result<()> {
         let mut kicked = now_ms();
         let mut burst = Burst::default();
@@ -175,6 +175,7 @@ impl Runner {
         let element = match element {
             QueuedElement::Element(element) => element,
             QueuedElement::Encoded(delivery) => {
+                self.control.received(delivery.bytes.len());
                 Element::Batch(delivery.decode(&*self.payload_types[channel])?)
             }
         };

@@ -98,15 +98,19 @@ pub fn chain_of(operators: Vec<Box<dyn Operator>>, output: &Output) -> Chain {
 
 /// A core with so many channels into input 0.
 pub fn core_of(channels: usize, operators: Vec<Box<dyn Operator>>, output: &Output) -> TaskCore {
+    controlled_core(channels, operators, output, TaskControl::new())
+}
+
+/// The same with this control.
+pub fn controlled_core(
+    channels: usize,
+    operators: Vec<Box<dyn Operator>>,
+    output: &Output,
+    control: Arc<TaskControl>,
+) -> TaskCore {
     let chain = chain_of(operators, output);
     let key_groups = KeyGroupRange::of_subtask(MAX_PARALLELISM, 1, 0);
-    TaskCore::new(
-        chain,
-        InputGate::new(vec![0; channels]),
-        key_groups,
-        MAX_PARALLELISM,
-        TaskControl::new(),
-    )
+    TaskCore::new(chain, InputGate::new(vec![0; channels]), key_groups, MAX_PARALLELISM, control)
 }
 
 pub fn records(records: &[(u64, u64)]) -> Element {
@@ -120,6 +124,7 @@ pub fn barrier(checkpoint: u64) -> Element {
 /// A task with its channels.
 pub struct Bench {
     pub core: TaskCore,
+    pub control: Arc<TaskControl>,
     pub output: Output,
     channels: Vec<VecDeque<Element>>,
     pub blocked: BTreeSet<usize>,
@@ -130,10 +135,12 @@ pub struct Bench {
 impl Bench {
     pub fn new(channels: usize, operators: Vec<Box<dyn Operator>>) -> Self {
         let output = Output::default();
-        let mut core = core_of(channels, operators, &output);
+        let control = TaskControl::new();
+        let mut core = controlled_core(channels, operators, &output, Arc::clone(&control));
         core.open(|_| RestoredState::default()).expect("it opens");
         Self {
             core,
+            control,
             output,
             channels: (0..channels).map(|_| VecDeque::new()).collect(),
             blocked: BTreeSet::new(),

@@ -207,17 +207,18 @@ fn a_source_is_triggered_and_told_to_finish() {
 #[test]
 fn watermarks_are_the_minimum_and_never_fall() {
     let mut bench = Bench::new(2, vec![Box::new(Sums::default())]);
-    for (channel, element) in [
-        (0, Element::Watermark(10)),
-        (1, Element::Watermark(5)),
-        (1, Element::Idle),
-        (1, Element::Active),
-        (1, Element::Watermark(7)),
-        (1, Element::Watermark(12)),
-        (0, Element::Watermark(11)),
+    for (channel, element, shown) in [
+        (0, Element::Watermark(10), None),
+        (1, Element::Watermark(5), Some(5)),
+        (1, Element::Idle, Some(10)),
+        (1, Element::Active, Some(10)),
+        (1, Element::Watermark(7), Some(10)),
+        (1, Element::Watermark(12), Some(10)),
+        (0, Element::Watermark(11), Some(11)),
     ] {
         bench.push(channel, element);
         bench.run_dry();
+        assert_eq!(bench.control.watermark(), shown);
     }
     let watermark = |at: i64| Sent::Other(format!("Watermark({at})"));
     assert_eq!(bench.output.take(), [watermark(5), watermark(10), watermark(11)]);

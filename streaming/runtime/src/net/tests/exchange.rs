@@ -172,3 +172,23 @@ fn a_batch_above_the_limit_fails_where_it_is_made() {
     assert_eq!(error.code(), "WEIR-NET-0003");
     sender.send(batch(1)).unwrap();
 }
+
+#[test]
+fn bytes_are_counted_as_they_go_on_the_wire() {
+    let (left, right) = (host("left"), host("right"));
+    let (inbox, _losses) = input(&right, ends(0), InboxLimits::default());
+    let control = TaskControl::new();
+    let mut sender = left.open_output(right.local_addr(), ends(0), Arc::clone(&control)).unwrap();
+    sender.send(Element::Watermark(1)).unwrap();
+    assert_eq!(control.bytes_out(), 0, "only records count");
+    let mut bytes = 0;
+    for records in [vec![1u64], (0..20_000).collect()] {
+        sender.send(Element::Batch(Batch::of(records))).unwrap();
+        bytes += loop {
+            if let QueuedElement::Encoded(delivery) = take_queued(&inbox) {
+                break delivery.bytes.len() as u64;
+            }
+        };
+        assert_eq!(control.bytes_out(), bytes);
+    }
+}

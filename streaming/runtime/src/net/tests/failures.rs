@@ -6,7 +6,7 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     sync::mpsc::RecvTimeoutError,
 };
-use weir_protocol::data::{Frame, FrameDecoder, HelloReply, Window, encode_preamble};
+use weir_protocol::data::{Challenge, Frame, FrameDecoder, Window, encode_preamble};
 
 /// What a task meets that opens this channel and sends; either may be the first to tell.
 fn first_error(from: &NetHost, to: SocketAddr, ends: ChannelEnds) -> Error {
@@ -57,11 +57,13 @@ fn deaf_host(listener: &TcpListener) -> TcpStream {
         while let Some(frame) = decoder.next_frame().unwrap() {
             let mut answer = Vec::new();
             match frame {
-                Frame::Hello(_) => {
+                Frame::Hello(hello) => {
                     encode_preamble(&mut answer);
-                    let reply = Frame::HelloReply(HelloReply { host: "deaf".to_owned() });
-                    reply.encode_into(&mut answer).unwrap();
+                    let proof = proof(Side::Acceptor, hello.nonce, ZEROS);
+                    let challenge = Challenge { host: "deaf".to_owned(), nonce: ZEROS, proof };
+                    Frame::Challenge(challenge).encode_into(&mut answer).unwrap();
                 }
+                Frame::Proof(_) => {}
                 Frame::OpenChannel(channel, _) => {
                     let window = Window { batches: u32::MAX, bytes: u64::MAX };
                     Frame::ChannelOpened(channel, window).encode_into(&mut answer).unwrap();
@@ -227,7 +229,7 @@ fn nobody_there_and_nobody_answering_are_told_apart_from_a_loss() {
 fn a_port_that_is_taken_is_named() {
     let holder = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = holder.local_addr().unwrap();
-    let mut config = NetConfig::new(JobId::of_text("job"), "second");
+    let mut config = NetConfig::new(JobId::of_text("job"), key(), "second");
     config.bind = taken;
     let error = NetHost::start(config).err().unwrap();
     assert_eq!(error.code(), "WEIR-NET-0009");

@@ -7,7 +7,7 @@ use std::{
 };
 use weir_base::SeededRng;
 use weir_protocol::data::{
-    Buffer, Columns, ErrorReport, Frame, FrameDecoder, HEADER_BYTES, Hello, VERSION,
+    Buffer, Challenge, Columns, ErrorReport, Frame, FrameDecoder, HEADER_BYTES, Hello, VERSION,
     encode_preamble,
 };
 
@@ -17,37 +17,82 @@ fn preamble() -> Vec<u8> {
     bytes
 }
 
-fn greeting(job: &str, then: &[Frame<'_>]) -> Vec<u8> {
-    let mut bytes = preamble();
-    let hello = Hello { job: JobId::of_text(job), from_host: "odd\nhost".to_owned() };
-    Frame::Hello(hello).encode_into(&mut bytes).unwrap();
-    then.iter().for_each(|frame| frame.encode_into(&mut bytes).unwrap());
+fn frames(frames: &[Frame<'_>]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    frames.iter().for_each(|frame| frame.encode_into(&mut bytes).unwrap());
     bytes
 }
 
-/// Says all this, then reads to the end; the error it was answered with.
-fn provoke(address: SocketAddr, bytes: &[u8], then: Option<Shutdown>) -> Option<ErrorReport> {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(LIMIT)).unwrap();
-    // The host may close while this is on the way.
-    let _ = stream.write_all(bytes);
-    if let Some(how) = then {
-        let _ = stream.shutdown(how);
-    }
-    let mut decoder = FrameDecoder::new();
-    let mut answer = None;
-    loop {
-        let read_bytes = stream.read(decoder.spare()).unwrap_or(0);
-        if read_bytes == 0 {
-            return answer;
-        }
-        decoder.filled(read_bytes);
-        while let Some(frame) = decoder.next_frame().unwrap() {
-            if let Frame::Error(report) = frame {
-                answer = Some(report);
+fn hello(job: &str) -> Vec<u8> {
+    let from_host = "odd\nhost".to_owned();
+    let hello = Hello { job: JobId::of_text(job), from_host, nonce: ZEROS };
+    [preamble(), frames(&[Frame::Hello(hello)])].concat()
+}
+
+/// What a peer that a test plays says.
+#[derive(Clone)]
+enum Words {
+    /// At once, whatever it is answered.
+    Stranger(Vec<u8>),
+    /// Behind a proof of this key.
+    Member(JobKey, Vec<u8>),
+}
+
+fn member(then: &[Frame<'_>]) -> Words {
+    Words::Member(key(), frames(then))
+}
+
+/// What the host answers, a frame at a time.
+struct Answers {
+    stream: TcpStream,
+    decoder: FrameDecoder,
+}
+
+impl Answers {
+    /// What `find` looks for; `None` at the end of the connection.
+    fn find<T>(&mut self, find: impl Fn(Frame<'_>) -> Option<T>) -> Option<T> {
+        loop {
+            while let Some(frame) = self.decoder.next_frame().unwrap() {
+                if let Some(found) = find(frame) {
+                    return Some(found);
+                }
             }
+            let read_bytes = self.stream.read(self.decoder.spare()).unwrap_or(0);
+            if read_bytes == 0 {
+                return None;
+            }
+            self.decoder.filled(read_bytes);
         }
     }
+}
+
+/// Says all this, then reads to the end; the error it was answered with.
+fn provoke(address: SocketAddr, words: &Words, then: Option<Shutdown>) -> Option<ErrorReport> {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    let mut answers = Answers { stream, decoder: FrameDecoder::new() };
+    // The host may close while something is on the way.
+    match words {
+        Words::Stranger(bytes) => drop(answers.stream.write_all(bytes)),
+        Words::Member(key, bytes) => {
+            answers.stream.write_all(&hello("job")).unwrap();
+            let challenge = answers.find(|frame| match frame {
+                Frame::Challenge(challenge) => Some(challenge),
+                _ => None,
+            });
+            let nonce = challenge.expect("a challenge").nonce;
+            let proof = key.prove(b"WEIRDATA", Side::Connector, ZEROS, nonce);
+            let bytes = [frames(&[Frame::Proof(proof)]), bytes.clone()].concat();
+            let _ = answers.stream.write_all(&bytes);
+        }
+    }
+    if let Some(how) = then {
+        let _ = answers.stream.shutdown(how);
+    }
+    answers.find(|frame| match frame {
+        Frame::Error(report) => Some(report),
+        _ => None,
+    })
 }
 
 /// A good channel beside whatever a test does.
@@ -84,35 +129,47 @@ fn each_breach_ends_its_own_connection_with_code_answer_and_line() {
     let mut bystander = Bystander::new(&left, &right);
     let mut other_version = preamble();
     other_version[8] = 99;
-    let mut oversized = greeting("job", &[]);
-    oversized.extend([5; HEADER_BYTES - 1]);
+    let mut oversized = vec![5; HEADER_BYTES - 1];
     oversized.push(0xff);
     let (inbox, _losses) = input(&right, ends(0), TWO_BATCHES);
     let opened = Frame::OpenChannel(1, ends(0));
     let credit = Frame::Credit { channel: 1, batches: 1 };
-    let cases: Vec<(&str, Vec<u8>, &str)> = vec![
-        ("http", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".to_vec(), "WEIR-NET-0001"),
-        ("zeros", vec![0; 100_000], "WEIR-NET-0001"),
-        ("version", other_version, "WEIR-NET-0002"),
-        ("oversized", oversized, "WEIR-NET-0003"),
-        ("unknown channel", greeting("job", &[plain_buffer(7, 1)]), "WEIR-NET-0005"),
-        ("other job", greeting("another", &[]), "WEIR-NET-0005"),
-        ("no hello", [preamble(), vec![7; HEADER_BYTES - 4], vec![0; 4]].concat(), "WEIR-NET-0008"),
-        ("wrong side", greeting("job", &[credit]), "WEIR-NET-0008"),
+    let no_hello = [preamble(), vec![7; HEADER_BYTES - 4], vec![0; 4]].concat();
+    let no_proof = [hello("job"), frames(std::slice::from_ref(&opened))].concat();
+    let foreign = Words::Member(JobKey::new([6; 32]), frames(std::slice::from_ref(&opened)));
+    let replayed = frames(&[Frame::Proof(proof(Side::Connector, ZEROS, ZEROS)), opened.clone()]);
+    let replayed = [hello("job"), replayed].concat();
+    let reflected = Frame::Challenge(Challenge {
+        host: "right".to_owned(),
+        nonce: ZEROS,
+        proof: proof(Side::Acceptor, ZEROS, ZEROS),
+    });
+    let reflected = [hello("job"), frames(&[reflected])].concat();
+    let twice = [Frame::OpenChannel(1, ends(3)), Frame::OpenChannel(1, ends(4))];
+    let stranger = Words::Stranger;
+    let cases: Vec<(&str, Words, &str)> = vec![
+        ("http", stranger(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".to_vec()), "WEIR-NET-0001"),
+        ("zeros", stranger(vec![0; 100_000]), "WEIR-NET-0001"),
+        ("version", stranger(other_version), "WEIR-NET-0002"),
+        ("other job", stranger(hello("another")), "WEIR-NET-0005"),
+        ("no hello", stranger(no_hello), "WEIR-NET-0008"),
+        ("no proof", stranger(no_proof), "WEIR-NET-0008"),
+        ("proof of another connection", stranger(replayed), "WEIR-NET-0010"),
+        ("our own words", stranger(reflected), "WEIR-NET-0008"),
+        ("foreign key", foreign, "WEIR-NET-0010"),
+        ("oversized", Words::Member(key(), oversized), "WEIR-NET-0003"),
+        ("unknown channel", member(&[plain_buffer(7, 1)]), "WEIR-NET-0005"),
+        ("wrong side", member(&[credit]), "WEIR-NET-0008"),
         (
             "too early",
-            greeting("job", &[Frame::OpenChannel(1, ends(3)), plain_buffer(1, 1)]),
+            member(&[Frame::OpenChannel(1, ends(3)), plain_buffer(1, 1)]),
             "WEIR-NET-0008",
         ),
-        (
-            "twice",
-            greeting("job", &[Frame::OpenChannel(1, ends(3)), Frame::OpenChannel(1, ends(4))]),
-            "WEIR-NET-0005",
-        ),
-        ("no records", greeting("job", &[opened.clone(), plain_buffer(1, 0)]), "WEIR-NET-0008"),
+        ("twice", member(&twice), "WEIR-NET-0005"),
+        ("no records", member(&[opened.clone(), plain_buffer(1, 0)]), "WEIR-NET-0008"),
     ];
-    for (name, bytes, code) in cases {
-        let answer = provoke(right.local_addr(), &bytes, None);
+    for (name, words, code) in cases {
+        let answer = provoke(right.local_addr(), &words, None);
         let line = log.recv_timeout(LIMIT).unwrap();
         assert!(line.starts_with(code) && !line.contains('\n'), "{name}: {line}");
         // An answer can be lost when the peer has sent more than was read of it.
@@ -127,9 +184,11 @@ fn each_breach_ends_its_own_connection_with_code_answer_and_line() {
 fn a_peer_that_never_introduces_itself_is_shown_out() {
     let (right, log) =
         logging_host("right", |config| config.handshake_timeout = Duration::from_millis(20));
-    let answer = provoke(right.local_addr(), &preamble(), None).unwrap();
-    assert!(answer.message.contains("no hello came within 20ms"), "{}", answer.message);
-    assert!(log.recv_timeout(LIMIT).unwrap().starts_with("WEIR-NET-0008"));
+    for begun in [preamble(), hello("job")] {
+        let answer = provoke(right.local_addr(), &Words::Stranger(begun), None).unwrap();
+        assert!(answer.message.contains("no hello and proof came within 20ms"), "{answer:?}");
+        assert!(log.recv_timeout(LIMIT).unwrap().starts_with("WEIR-NET-0008"));
+    }
 }
 
 #[test]
@@ -137,7 +196,7 @@ fn the_answer_to_a_foreign_version_names_both() {
     let right = host("right");
     let mut bytes = preamble();
     bytes[8] = 99;
-    let message = provoke(right.local_addr(), &bytes, None).unwrap().message;
+    let message = provoke(right.local_addr(), &Words::Stranger(bytes), None).unwrap().message;
     assert!(message.contains("version 99") && message.contains(&format!("version {VERSION}")));
 }
 
@@ -146,13 +205,17 @@ fn a_truncated_frame_is_told_from_a_good_end() {
     let left = host("left");
     let (right, log) = logging_host("right", |_| {});
     let mut bystander = Bystander::new(&left, &right);
-    let whole = greeting("job", &[Frame::OpenChannel(1, ends(0))]);
-    let cut = &whole[..whole.len() - 1];
-    let answer = provoke(right.local_addr(), cut, Some(Shutdown::Write));
-    assert_eq!(answer.unwrap().code, "WEIR-NET-0004");
-    assert!(log.recv_timeout(LIMIT).unwrap().starts_with("WEIR-NET-0004"));
-    for good in [&whole[..], &[]] {
-        assert_eq!(provoke(right.local_addr(), good, Some(Shutdown::Write)), None);
+    let whole = frames(&[Frame::OpenChannel(1, ends(0))]);
+    let greeting = hello("job");
+    let cut = |bytes: &[u8]| bytes[..bytes.len() - 1].to_vec();
+    for words in [Words::Member(key(), cut(&whole)), Words::Stranger(cut(&greeting))] {
+        let answer = provoke(right.local_addr(), &words, Some(Shutdown::Write));
+        assert_eq!(answer.unwrap().code, "WEIR-NET-0004");
+        assert!(log.recv_timeout(LIMIT).unwrap().starts_with("WEIR-NET-0004"));
+    }
+    let good = [Words::Member(key(), whole), Words::Stranger(vec![]), Words::Stranger(greeting)];
+    for words in good {
+        assert_eq!(provoke(right.local_addr(), &words, Some(Shutdown::Write)), None);
     }
     assert!(log.try_recv().is_err(), "a good end and a mere look are no events");
     bystander.assert_undisturbed();
@@ -164,7 +227,7 @@ fn a_batch_without_credit_ends_the_connection_and_its_consumer_learns_it() {
     let (_inbox, losses) = input(&right, ends(0), TWO_BATCHES);
     let mut frames = vec![Frame::OpenChannel(1, ends(0))];
     frames.extend((0..3).map(|_| plain_buffer(1, 8)));
-    let answer = provoke(right.local_addr(), &greeting("job", &frames), None).unwrap();
+    let answer = provoke(right.local_addr(), &member(&frames), None).unwrap();
     assert!(answer.message.contains("without credit"), "{}", answer.message);
     assert!(log.recv_timeout(LIMIT).unwrap().contains("without credit"));
     let loss = losses.recv_timeout(LIMIT).unwrap();
@@ -180,7 +243,7 @@ fn a_batch_in_too_many_pieces_is_cut_off() {
     let piece = Buffer { channel: 1, is_last: false, columns, records: 1, bytes: &[0; 30_000] };
     let mut frames = vec![Frame::OpenChannel(1, ends(0))];
     frames.extend((0..4).map(|_| Frame::Buffer(piece)));
-    let answer = provoke(right.local_addr(), &greeting("job", &frames), None).unwrap();
+    let answer = provoke(right.local_addr(), &member(&frames), None).unwrap();
     assert_eq!(answer.code, "WEIR-NET-0003");
     assert_eq!(inbox.queued_batches(), 0);
 }
@@ -190,7 +253,7 @@ fn connections_are_bounded_and_a_place_is_free_again_afterwards() {
     let (right, log) = logging_host("right", |config| config.max_connections = 1);
     let left = host("left");
     let mut bystander = Bystander::new(&left, &right);
-    assert_eq!(provoke(right.local_addr(), &preamble(), None), None);
+    assert_eq!(provoke(right.local_addr(), &Words::Stranger(preamble()), None), None);
     assert!(log.recv_timeout(LIMIT).unwrap().contains("refused: 1 connections"));
     bystander.assert_undisturbed();
     drop(left);
@@ -209,16 +272,20 @@ fn seeded_garbage_after_a_greeting_disturbs_nobody() {
     let (right, log) = logging_host("right", |_| {});
     let mut bystander = Bystander::new(&left, &right);
     let mut rng = SeededRng::new(11);
-    let good = greeting("job", &[Frame::OpenChannel(1, ends(3)), plain_buffer(1, 1)]);
-    for _ in 0..100 {
-        let mut bytes = good.clone();
+    let good = frames(&[Frame::OpenChannel(1, ends(3)), plain_buffer(1, 1)]);
+    for round in 0..200 {
+        let mut bytes = if round % 2 == 0 { good.clone() } else { hello("job") };
         let flipped = rng.below(bytes.len() as u64) as usize;
         bytes[flipped] ^= 1 << rng.below(8);
         bytes.extend((0..rng.below(200)).map(|_| rng.next_u64() as u8));
-        provoke(right.local_addr(), &bytes, Some(Shutdown::Write));
+        let words = match round % 2 {
+            0 => Words::Member(key(), bytes),
+            _ => Words::Stranger(bytes),
+        };
+        provoke(right.local_addr(), &words, Some(Shutdown::Write));
     }
     bystander.assert_undisturbed();
-    assert!(log.try_iter().count() > 50);
+    assert!(log.try_iter().count() > 100);
 }
 
 #[test]
@@ -226,10 +293,16 @@ fn a_peer_that_answers_nonsense_is_named_to_the_task() {
     let left = host("left");
     let mut other_version = preamble();
     other_version[8] = 77;
+    let unproved = Frame::Challenge(Challenge {
+        host: "odd".to_owned(),
+        nonce: ZEROS,
+        proof: proof(Side::Acceptor, ZEROS, ZEROS),
+    });
     for (answer, code) in [
         (b"SSH-2.0-OpenSSH_9.2\r\n".to_vec(), "WEIR-NET-0001"),
         (other_version, "WEIR-NET-0002"),
         ([preamble(), vec![0xff; HEADER_BYTES]].concat(), "WEIR-NET-0008"),
+        ([preamble(), frames(&[unproved])].concat(), "WEIR-NET-0010"),
     ] {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let peer = listener.local_addr().unwrap();

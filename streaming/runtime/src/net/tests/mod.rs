@@ -20,10 +20,22 @@ use std::{
 use weir_base::{ExecutionAttempt, JobId};
 use weir_dataflow::{Batch, Element, Error, Result, TypedPayload};
 use weir_graph::TaskId;
+use weir_protocol::challenge::{JobKey, Nonce, Proof, Side};
 
 /// Above this, a test fails instead of hanging.
 const LIMIT: Duration = Duration::from_secs(60);
 const TWO_BATCHES: InboxLimits = InboxLimits { batches: 2, bytes: 1 << 20 };
+
+/// The nonce of peers that a test plays.
+const ZEROS: Nonce = Nonce([0; 32]);
+
+fn key() -> JobKey {
+    JobKey::new([5; 32])
+}
+
+fn proof(side: Side, connector: Nonce, acceptor: Nonce) -> Proof {
+    key().prove(b"WEIRDATA", side, connector, acceptor)
+}
 
 fn host(name: &str) -> NetHost {
     logging_host(name, |_| {}).0
@@ -31,7 +43,7 @@ fn host(name: &str) -> NetHost {
 
 fn logging_host(name: &str, configure: impl FnOnce(&mut NetConfig)) -> (NetHost, Receiver<String>) {
     let (lines, log) = channel();
-    let mut config = NetConfig::new(JobId::of_text("job"), name);
+    let mut config = NetConfig::new(JobId::of_text("job"), key(), name);
     config.log = Arc::new(move |line| {
         let _ = lines.send(line.to_owned());
     });

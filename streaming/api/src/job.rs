@@ -1,0 +1,145 @@
+//! A job that was started, wherever it runs, and what is known when it has ended.
+
+use crate::{
+    error::Result,
+    local,
+    remote::{self, remote_view},
+};
+use std::{sync::Arc, time::Duration};
+use weir_base::JobId;
+use weir_coordination::{JobStatus, JobView};
+use weir_protocol::cluster::RecordedResult;
+
+/// What one operator did, summed over its subtasks, in the last deployment of the job.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OperatorResult {
+    /// Its name.
+    pub name: String,
+    /// Number of subtasks.
+    pub parallelism: u32,
+    /// Records taken in.
+    pub records_in: u64,
+    /// Records emitted.
+    pub records_out: u64,
+}
+
+/// A job that has finished.
+///
+/// Of a job that was submitted to a cluster without waiting for its end (`weir run -d`) only id and name
+/// are known: `execute` returns at once, with a run time of zero and no operators.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct JobExecutionResult {
+    /// Its id.
+    pub job_id: JobId,
+    /// Its name.
+    pub name: String,
+    /// From submission to end.
+    pub runtime: Duration,
+    /// Its operators in graph order.
+    pub operators: Vec<OperatorResult>,
+    /// Restarts on the way.
+    pub restarts: u32,
+    /// Checkpoints completed on the way, the final one included.
+    pub completed_checkpoints: u64,
+}
+
+impl From<RecordedResult> for JobExecutionResult {
+    fn from(recorded: RecordedResult) -> Self {
+        let operators = recorded.operators.into_iter();
+        let operator = |(name, parallelism, records_in, records_out)| OperatorResult {
+            name,
+            parallelism,
+            records_in,
+            records_out,
+        };
+        Self {
+            job_id: recorded.job,
+            name: recorded.name,
+            runtime: Duration::from_millis(recorded.runtime_ms),
+            operators: operators.map(operator).collect(),
+            restarts: recorded.restarts,
+            completed_checkpoints: recorded.completed_checkpoints,
+        }
+    }
+}
+
+/// A job that may still run.
+pub struct JobClient {
+    place: Place,
+}
+
+/// Where it runs.
+enum Place {
+    /// In this process.
+    Local(Box<local::Running>),
+    /// On a cluster.
+    Remote(remote::Submitted),
+    /// It has ended in an earlier run of this `main`.
+    Recorded(JobExecutionResult),
+}
+
+impl JobClient {
+    pub(crate) fn local(running: local::Running) -> Self {
+        Self { place: Place::Local(Box::new(running)) }
+    }
+
+    pub(crate) fn remote(submitted: remote::Submitted) -> Self {
+        Self { place: Place::Remote(submitted) }
+    }
+
+    pub(crate) fn recorded(result: JobExecutionResult) -> Self {
+        Self { place: Place::Recorded(result) }
+    }
+
+    /// The job.
+    pub fn job_id(&self) -> JobId {
+        match &self.place {
+            Place::Local(running) => running.job,
+            Place::Remote(submitted) => submitted.job,
+            Place::Recorded(result) => result.job_id,
+        }
+    }
+
+    /// Asks the job to stop; [`JobClient::wait`] then returns
+    /// [`Error::JobCanceled`](crate::Error::JobCanceled). One that has ended stays as it is.
+    pub fn cancel(&self) {
+        match &self.place {
+            Place::Local(running) => running.handle.cancel(),
+            Place::Remote(submitted) => submitted.cancel(),
+            Place::Recorded(_) => {}
+        }
+    }
+
+    /// Where the job stands. Of a job on a cluster only id, name and state are known here; its REST
+    /// interface has the rest.
+    pub fn status(&self) -> Arc<JobView> {
+        match &self.place {
+            Place::Local(running) => running.handle.view(),
+            Place::Remote(submitted) => Arc::new(submitted.status()),
+            Place::Recorded(result) => {
+                Arc::new(remote_view(result.job_id, &result.name, JobStatus::Finished))
+            }
+        }
+    }
+
+    /// Counters of the operators so far; those of a job on a cluster only when it has ended.
+    pub fn operators(&self) -> Vec<OperatorResult> {
+        match &self.place {
+            Place::Local(running) => running.operators(),
+            Place::Remote(submitted) => submitted.operators(),
+            Place::Recorded(result) => result.operators.clone(),
+        }
+    }
+
+    /// Waits for the job to end.
+    ///
+    /// # Errors
+    /// The job failed or was cancelled.
+    pub fn wait(self) -> Result<JobExecutionResult> {
+        match self.place {
+            Place::Local(running) => running.wait(),
+            Place::Remote(submitted) => submitted.wait(),
+            Place::Recorded(result) => Ok(result),
+        }
+    }
+}

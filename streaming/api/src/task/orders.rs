@@ -1,0 +1,131 @@
+//! What the job master orders, and the fence that keeps an older one out.
+
+use super::{
+    error::Result,
+    reports::{Reports, spawn},
+};
+use crate::plan::Abandon;
+use std::{
+    ops::ControlFlow,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+use weir_base::LeaderEpoch;
+use weir_graph::TaskDeployment;
+use weir_protocol::control::{Error, HostOrder, HostReport, Order, Placement};
+use weir_runtime::{
+    TaskHost,
+    host::Remote,
+    net::{NetHost, Peers},
+};
+
+/// Obeys orders.
+pub(super) struct Orders {
+    host: TaskHost,
+    net: Arc<NetHost>,
+    /// The highest epoch seen.
+    epoch: LeaderEpoch,
+    /// Slots of the placement that holds; none before the first.
+    slots: usize,
+    reports: Arc<Reports>,
+    abandons: Vec<Abandon>,
+}
+
+impl Orders {
+    /// Of the leader of this epoch, and later ones.
+    pub fn new(
+        host: TaskHost,
+        net: Arc<NetHost>,
+        epoch: LeaderEpoch,
+        reports: Arc<Reports>,
+        abandons: Vec<Abandon>,
+    ) -> Self {
+        Self { host, net, epoch, slots: 0, reports, abandons }
+    }
+
+    /// Does what it is told; breaks when that is to end.
+    ///
+    /// # Errors
+    /// An order that cannot be: the connection is of no use.
+    pub fn obey(&mut self, order: Order<HostOrder>) -> Result<ControlFlow<()>> {
+        let Order { epoch, order } = order;
+        if epoch < self.epoch {
+            return Ok(ControlFlow::Continue(()));
+        }
+        self.epoch = epoch;
+        let host = &self.host;
+        match order {
+            HostOrder::Place(placement) => self.place(placement)?,
+            HostOrder::Deploy(deployment) => self.deploy(*deployment)?,
+            HostOrder::Cancel(task, attempt) => host.cancel(task, attempt),
+            HostOrder::Abandon(task, attempt) => host.abandon(task, attempt),
+            HostOrder::TriggerCheckpoint(task, attempt, checkpoint) => {
+                host.trigger_checkpoint(task, attempt, checkpoint);
+            }
+            HostOrder::NotifyComplete(task, attempt, checkpoint) => {
+                host.notify_complete(task, attempt, checkpoint);
+            }
+            HostOrder::NotifyAborted(task, attempt, checkpoint) => {
+                host.notify_aborted(task, attempt, checkpoint);
+            }
+            HostOrder::Finish(task, attempt) => host.finish(task, attempt),
+            HostOrder::AbandonOutput => self.abandon_output()?,
+            HostOrder::Shutdown => return Ok(ControlFlow::Break(())),
+            HostOrder::KeepAlive => {}
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn place(&mut self, placement: Placement) -> Result<()> {
+        let Placement { hosts, host_of_slot, own } = placement;
+        let is_host = |index: &u32| (*index as usize) < hosts.len();
+        if !is_host(&own) || !host_of_slot.iter().all(is_host) {
+            return Err(impossible("a placement names a host that it does not list"));
+        }
+        self.slots = host_of_slot.len();
+        let own = own as usize;
+        let host_of_slot = move |slot: u32| host_of_slot.get(slot as usize).copied();
+        self.host.place(Remote {
+            own,
+            // Deployments that reach beyond the placement are refused below.
+            host_of: Arc::new(move |task| host_of_slot(task.subtask).map_or(own, |h| h as usize)),
+            exchange: Arc::new(Peers::new(Arc::clone(&self.net), hosts.into())),
+        });
+        Ok(())
+    }
+
+    fn deploy(&self, deployment: TaskDeployment) -> Result<()> {
+        let producers = deployment.inputs.iter().flat_map(|input| &input.producers);
+        let consumers = deployment.outputs.iter().flat_map(|output| &output.consumers);
+        let mut others = producers.chain(consumers).map(|(task, _)| task.subtask);
+        let has_slot = |subtask: u32| (subtask as usize) < self.slots;
+        if !has_slot(deployment.task.subtask) || !others.all(has_slot) {
+            return Err(impossible("a deployment reaches beyond the slots that were placed"));
+        }
+        self.host.deploy(deployment);
+        Ok(())
+    }
+
+    /// In a thread of its own, since it may take its time.
+    fn abandon_output(&self) -> Result<()> {
+        let (abandons, reports) = (self.abandons.clone(), Arc::clone(&self.reports));
+        spawn("abandon", move || reports.push(HostReport::Abandoned(abandon_all(&abandons))))
+    }
+}
+
+fn impossible(problem: &str) -> super::Error {
+    Error::Malformed { what: "order", problem: problem.to_owned() }.into()
+}
+
+/// Goes on after a failure; tells the first one.
+fn abandon_all(abandons: &[Abandon]) -> Result<(), String> {
+    let mut first = Ok(());
+    for abandon in abandons {
+        let abandoned = match catch_unwind(AssertUnwindSafe(|| abandon())) {
+            Ok(done) => done.map_err(|error| format!("{}: {error}", error.code())),
+            Err(_) => Err("it panicked; see the log of the task host".to_owned()),
+        };
+        first = first.and(abandoned);
+    }
+    first
+}
