@@ -2,6 +2,7 @@
 //! error: what it wanted, it has.
 
 use crate::problem::Problem;
+use serde::Serialize;
 use std::io::{self, ErrorKind, Write};
 
 /// Writes what was asked for to standard output.
@@ -12,6 +13,23 @@ pub fn print(text: &str) -> Result<(), Problem> {
         }
         _ => Ok(()),
     }
+}
+
+/// Writes bytes as they are to standard output.
+pub fn print_bytes(bytes: &[u8]) -> Result<(), Problem> {
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Problem::system("cannot write to standard output", &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes one line of JSON to standard output.
+pub fn print_json(value: &impl Serialize) -> Result<(), Problem> {
+    let json = serde_json::to_string(value).expect("plain data is always JSON");
+    print(&format!("{json}\n"))
 }
 
 /// Writes a remark to standard error. Where that fails there is nobody left to tell.

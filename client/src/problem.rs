@@ -14,6 +14,8 @@ pub enum Exit {
     Failure,
     /// The command line cannot be used; nothing was started.
     Usage,
+    /// This signal has ended it; as shells tell it, 128 is added.
+    Signal(i32),
 }
 
 impl From<Exit> for ExitCode {
@@ -22,6 +24,7 @@ impl From<Exit> for ExitCode {
             Exit::Success => 0,
             Exit::Failure => 1,
             Exit::Usage => 2,
+            Exit::Signal(number) => u8::try_from(128 + number).unwrap_or(1),
         })
     }
 }

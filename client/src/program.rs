@@ -1,8 +1,9 @@
-//! Starts a job executable with the two pipes that tie it to `weir`.
+//! Starts a job executable with the pipes that tie it to `weir`.
 //!
 //! ```text
 //! weir ◀── messages ── program      the program's end is inherited, ours is not
 //! weir ── lifeline ──▶ program      never written; closes with weir, whatever ends it
+//! weir ── answers ───▶ program      only where its jobs run elsewhere: how each of them ended
 //! ```
 
 use crate::executable;
@@ -23,6 +24,17 @@ pub struct Program {
     pub messages: PipeReader,
     /// Dropping it tells the program to end.
     pub lifeline: PipeWriter,
+    /// Where it learns how its jobs end, if it was started so.
+    pub answers: Option<PipeWriter>,
+}
+
+/// Whether a program is told how its jobs end. One that is not ends with its first job.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answers {
+    /// It is, over a pipe.
+    Piped,
+    /// It is not.
+    None,
 }
 
 /// Where the standard streams of a program lead.
@@ -37,23 +49,36 @@ pub enum Streams {
 }
 
 /// Starts a program; the descriptors in `launch` are set here.
-pub fn start(words: &Words, launch: Launch, streams: Streams) -> Result<Program, Problem> {
+pub fn start(
+    words: &Words,
+    launch: Launch,
+    streams: Streams,
+    answers: Answers,
+) -> Result<Program, Problem> {
     let path = executable::path_to_start(&words.executable);
     executable::check(&path)?;
     let no_pipes = |error| Problem::system("cannot create the pipes to the program", &error);
     let (messages, report) = io::pipe().map_err(no_pipes)?;
     let (lifeline_end, lifeline) = io::pipe().map_err(no_pipes)?;
-    let inherited = [report.as_raw_fd(), lifeline_end.as_raw_fd()];
-    let [parent_fd, lifeline_fd] = inherited.map(Some);
-    let launch = Launch { parent_fd, lifeline_fd, ..launch };
+    let (answers_end, answers) = match answers {
+        Answers::Piped => {
+            io::pipe().map(|(end, ours)| (Some(end), Some(ours))).map_err(no_pipes)?
+        }
+        Answers::None => (None, None),
+    };
+    let parent_fd = Some(report.as_raw_fd());
+    let lifeline_fd = Some(lifeline_end.as_raw_fd());
+    let answer_fd = answers_end.as_ref().map(AsRawFd::as_raw_fd);
+    let inherited = [parent_fd, lifeline_fd, answer_fd];
+    let launch = Launch { parent_fd, lifeline_fd, answer_fd, ..launch };
     let mut command = command(path.clone(), words, &launch);
     lead(&mut command, streams).map_err(no_pipes)?;
     // SAFETY: between fork and exec only fcntl is called, which is async-signal-safe, and nothing
-    // is allocated. Both descriptors are open until `spawn` has returned.
-    unsafe { command.pre_exec(move || inherited.into_iter().try_for_each(keep_on_exec)) };
+    // is allocated. The descriptors are open until `spawn` has returned.
+    unsafe { command.pre_exec(move || inherited.into_iter().flatten().try_for_each(keep_on_exec)) };
     let child = command.spawn().map_err(|error| executable::start_problem(&path, &error))?;
-    drop((report, lifeline_end));
-    Ok(Program { child, messages, lifeline })
+    drop((report, lifeline_end, answers_end));
+    Ok(Program { child, messages, lifeline, answers })
 }
 
 fn command(path: PathBuf, words: &Words, launch: &Launch) -> Command {

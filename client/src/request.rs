@@ -4,15 +4,12 @@
 //! `-p`, then configuration. So `-p` is laid over every layer of the configuration, and what the
 //! program sets is laid over that by the program.
 
-use crate::flags::{ConfigFlags, InfoFlags, Output, ProgramWords, RunFlags};
+use crate::flags::{ClusterFlags, ConfigFlags, InfoFlags, Output, ProgramWords, RunFlags};
 use crate::problem::Problem;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use weir_config::keys::{self, ExecutionTarget, Progress};
 use weir_config::{Config, ConfigBuilder, Key, Warning};
-
-/// Targets of ours that are no values of `execution.target` yet.
-const TARGETS_TO_COME: [&str; 3] = ["per-job", "session", "application"];
 
 /// A program and its arguments.
 #[derive(Debug)]
@@ -28,6 +25,8 @@ pub struct Words {
 pub struct Request {
     /// What to start.
     pub words: Words,
+    /// Where its jobs run.
+    pub place: Place,
     /// The effective configuration.
     pub config: Config,
     /// What its author should know.
@@ -36,11 +35,44 @@ pub struct Request {
     pub output: Output,
 }
 
+/// Where jobs run.
+#[derive(Debug)]
+pub enum Place {
+    /// In the program's own process.
+    Local,
+    /// On a cluster, each in an application of its own.
+    PerJob(PerJob),
+}
+
+/// How jobs run on a cluster.
+#[derive(Debug)]
+pub struct PerJob {
+    /// Which.
+    pub cluster: ClusterFlags,
+    /// Whether submitting is all.
+    pub is_detached: bool,
+    /// What an interrupt does.
+    pub on_interrupt: OnInterrupt,
+}
+
+/// What an interrupt of `weir` does to a job on a cluster.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OnInterrupt {
+    /// Nothing.
+    LeavesJob,
+    /// It is cancelled.
+    CancelsJob,
+}
+
 impl Request {
+    /// Whether only JSON goes to standard output.
+    pub fn is_quiet(&self) -> bool {
+        self.output == Output::Json
+    }
+
     /// Checks the flags of `weir run`.
     pub fn of_run(flags: RunFlags) -> Result<Self, Problem> {
         let target = flags.target.as_deref().map(check_target).transpose()?;
-        check_local(&flags)?;
         let (mut config, warnings) = effective(flags.config)?;
         if let Some(target) = target {
             config.set(&keys::EXECUTION_TARGET, target)?;
@@ -49,8 +81,33 @@ impl Request {
         if output == Output::Json {
             config.set(&keys::PROGRESS, Progress::Never)?;
         }
+        if flags.from_savepoint.is_some() {
+            return Err(refused(
+                "a job cannot start from a savepoint yet",
+                "leave -s out; a job that is restarted by its restart strategy goes on from its last \
+                 checkpoint by itself",
+            ));
+        }
+        let place = match config.get(&keys::EXECUTION_TARGET) {
+            ExecutionTarget::Local if flags.detached => {
+                return Err(refused(
+                    "a local job cannot be detached: it runs in the program's own process",
+                    "run it on a cluster with -t per-job, or leave -d out and run it in the \
+                     background: `weir run ... &`",
+                ));
+            }
+            ExecutionTarget::Local => Place::Local,
+            ExecutionTarget::PerJob => Place::PerJob(PerJob {
+                cluster: flags.cluster,
+                is_detached: flags.detached,
+                on_interrupt: match flags.shutdown_on_attached_exit {
+                    true => OnInterrupt::CancelsJob,
+                    false => OnInterrupt::LeavesJob,
+                },
+            }),
+        };
         let words = flags.program.split()?;
-        Ok(Self { words, config, warnings, output })
+        Ok(Self { words, place, config, warnings, output })
     }
 
     /// Checks the flags of `weir info`.
@@ -59,7 +116,7 @@ impl Request {
         config.set(&keys::PROGRESS, Progress::Never)?;
         let output = flags.output.output;
         let words = flags.program.split()?;
-        Ok(Self { words, config, warnings, output })
+        Ok(Self { words, place: Place::Local, config, warnings, output })
     }
 }
 
@@ -104,39 +161,21 @@ fn check_parallelism(text: &str) -> Result<u32, Problem> {
 }
 
 fn check_target(name: &str) -> Result<ExecutionTarget, Problem> {
-    if name == ExecutionTarget::Local.to_string() {
-        return Ok(ExecutionTarget::Local);
+    let targets = [ExecutionTarget::Local, ExecutionTarget::PerJob];
+    if let Some(target) = targets.into_iter().find(|target| target.to_string() == name) {
+        return Ok(target);
     }
-    let refused = keys::EXECUTION_TARGET.spec().refused().iter();
-    let reason = refused.copied().find(|(target, _)| *target == name);
-    let to_come = TARGETS_TO_COME.into_iter().find(|target| *target == name);
-    let to_come = to_come.map(|target| (target, "jobs run only locally so far"));
-    let what = match reason.or(to_come) {
-        Some((_, reason)) => format!("target {name:?} does not work yet: {reason}"),
+    let known = keys::EXECUTION_TARGET.spec().refused().iter();
+    let reason = known.copied().find(|(target, _)| *target == name);
+    let what = match reason {
+        Some((_, reason)) => format!("target {name:?} does not work: {reason}"),
         None => format!("unknown target {name:?}"),
     };
-    let help = "the only target that works now is local; -t may also be left out";
-    Err(Problem::usage(what).help(help).code("WEIR-CLI-0007"))
+    Err(refused(&what, "the targets are local and per-job; -t may also be left out"))
 }
 
-/// Refuses what a job in the program's own process cannot have.
-fn check_local(flags: &RunFlags) -> Result<(), Problem> {
-    let refuse =
-        |what: &str, help: &str| Err(Problem::usage(what).help(help).code("WEIR-CLI-0007"));
-    if flags.detached {
-        return refuse(
-            "a local job cannot be detached: it runs in the program's own process",
-            "leave -d out; to go on working, run it in the background: `weir run ... &`",
-        );
-    }
-    if flags.from_savepoint.is_some() {
-        return refuse(
-            "a local job cannot start from a savepoint yet",
-            "leave -s out; a local job that is restarted by its restart strategy goes on from its \
-             last checkpoint by itself",
-        );
-    }
-    Ok(())
+fn refused(what: &str, help: &str) -> Problem {
+    Problem::usage(what).help(help).code("WEIR-CLI-0007")
 }
 
 #[cfg(test)]
@@ -181,11 +220,15 @@ mod tests {
     }
 
     #[test]
-    fn targets_are_local_to_come_or_unknown() {
-        assert!(request("weir run -t local job").is_ok());
-        for target in ["per-job", "session", "application", "remote", "yarn-per-job"] {
+    fn targets_work_or_are_refused_or_unknown() {
+        assert!(matches!(request("weir run -t local job").expect("fine").place, Place::Local));
+        let place = request("weir run -t per-job -d job").expect("fine").place;
+        assert!(matches!(place, Place::PerJob(PerJob { is_detached: true, .. })));
+        let place = request("weir run -D execution.target=per-job job").expect("fine").place;
+        assert!(matches!(place, Place::PerJob(PerJob { is_detached: false, .. })));
+        for target in ["session", "application", "remote", "yarn-per-job"] {
             let problem = request(&format!("weir run -t {target} job")).expect_err(target);
-            assert!(problem.what.contains("does not work yet"), "{}", problem.what);
+            assert!(problem.what.contains("does not work"), "{}", problem.what);
             assert_eq!(problem.exit, Exit::Usage);
         }
         let problem = request("weir run -t moon job").expect_err("unknown");
@@ -193,8 +236,12 @@ mod tests {
     }
 
     #[test]
-    fn what_needs_a_cluster_is_refused_for_a_local_job() {
-        for line in ["weir run -d job", "weir run -s /tmp/savepoint job"] {
+    fn what_does_not_work_is_refused() {
+        for line in [
+            "weir run -d job",
+            "weir run -s /tmp/savepoint job",
+            "weir run -t per-job -s /tmp/savepoint job",
+        ] {
             let problem = request(line).expect_err(line);
             assert_eq!(problem.code.as_deref(), Some("WEIR-CLI-0007"));
         }

@@ -49,6 +49,16 @@ pub fn report<E: From<Signal> + Send + 'static>(events: Sender<E>) -> io::Result
 pub struct Signal(i32);
 
 impl Signal {
+    /// Its number.
+    pub fn number(self) -> i32 {
+        self.0
+    }
+
+    /// Whether somebody means us; the end of a child only wakes us up.
+    pub fn is_for_us(self) -> bool {
+        self.0 != SIGCHLD
+    }
+
     /// Does to a program that was not waited for yet what the table above says.
     pub fn act_on(self, child: &Child) {
         let pass_on = match self.0 {

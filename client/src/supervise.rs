@@ -1,9 +1,9 @@
-//! Waits for a program, listens to it, and writes down what it told.
+//! Waits for a program and listens to it, step by step.
 //!
 //! ```text
 //! reader thread ──messages──┐
-//!                           ├──▶ events ──▶ this thread: record, pass signals on, wait ──▶ Transcript
-//! signal thread ──signals───┘
+//! signal thread ──signals───┼──▶ events ──▶ this thread: next() ──▶ Step
+//! anybody else  ──news──────┘
 //! ```
 //!
 //! Only this thread touches the process, so its number cannot be another's when a signal is sent.
@@ -11,9 +11,10 @@
 
 use crate::output;
 use crate::problem::Problem;
-use crate::program::{self, Program, Streams};
+use crate::program::{self, Answers, Program, Streams};
 use crate::request::Words;
-use crate::signals::{self, Signal};
+use crate::signals::{self, Reports, Signal};
+use std::convert::Infallible;
 use std::io::{self, BufReader, PipeReader, PipeWriter};
 use std::process::{Child, ExitStatus};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -25,6 +26,8 @@ use weir_protocol::job_executable::{self as protocol, JobMessage, Launch, PROTOC
 const HINT_AFTER: Duration = Duration::from_secs(10);
 /// How long a program may take to end by its lifeline before it is killed.
 const GRACE: Duration = Duration::from_secs(1);
+/// How long a program may take to end by itself when its job could not be run.
+const ENDS_WITHIN: Duration = Duration::from_secs(10);
 /// How long the rest of the messages may take after the program has ended. A child of the program
 /// that kept the pipe must not keep us.
 const REST: Duration = Duration::from_secs(1);
@@ -34,6 +37,17 @@ const REST: Duration = Duration::from_secs(1);
 pub struct Transcript {
     /// Its messages in order, without progress.
     pub messages: Vec<JobMessage>,
+    /// How its process ended.
+    pub status: ExitStatus,
+    /// Why we no longer listened to it.
+    pub refusal: Option<Refusal>,
+    /// Whether we killed it.
+    pub killed: bool,
+}
+
+/// How a program ended.
+#[derive(Debug)]
+pub struct End {
     /// How its process ended.
     pub status: ExitStatus,
     /// Why we no longer listened to it.
@@ -56,13 +70,33 @@ pub enum Refusal {
     Messages(protocol::Error),
 }
 
-enum Event {
+/// What happened next.
+#[derive(Debug)]
+pub enum Step<N> {
+    /// The program said this.
     Message(JobMessage),
-    EndOfMessages(Option<protocol::Error>),
+    /// We got this signal.
     Signal(Signal),
+    /// Somebody else sent this.
+    News(N),
+    /// The program has ended, and all it said was given. Comes once; signals and news go on.
+    Ended(End),
 }
 
-impl From<Signal> for Event {
+/// What comes in.
+#[derive(Debug)]
+pub enum Event<N> {
+    /// The program said this.
+    Message(JobMessage),
+    /// It will say no more.
+    EndOfMessages(Option<protocol::Error>),
+    /// We got this signal.
+    Signal(Signal),
+    /// From somebody else.
+    News(N),
+}
+
+impl<N> From<Signal> for Event<N> {
     fn from(signal: Signal) -> Self {
         Self::Signal(signal)
     }
@@ -70,8 +104,13 @@ impl From<Signal> for Event {
 
 /// Starts a program and waits for its end.
 pub fn run_to_end(words: &Words, launch: Launch, streams: Streams) -> Result<Transcript, Problem> {
-    let hint = || output::note(&hint(words));
-    run_with_hint(words, launch, streams, HINT_AFTER, hint)
+    let mut supervised = Supervised::<Infallible>::start(words, launch, streams, Answers::None)?;
+    supervised.until_end().map_err(cannot_wait)
+}
+
+/// The system does not tell how the program is.
+pub fn cannot_wait(error: io::Error) -> Problem {
+    Problem::system("cannot wait for the program", &error)
 }
 
 fn hint(words: &Words) -> String {
@@ -83,30 +122,227 @@ fn hint(words: &Words) -> String {
     )
 }
 
-fn run_with_hint(
-    words: &Words,
-    launch: Launch,
-    streams: Streams,
-    hint_after: Duration,
-    hint: impl FnOnce(),
-) -> Result<Transcript, Problem> {
-    let (sender, events) = mpsc::channel();
-    let reports = signals::report(sender.clone());
-    let _reports = reports.map_err(|error| Problem::system("cannot wait for signals", &error))?;
-    let Program { child, messages, lifeline } = program::start(words, launch, streams)?;
-    thread::spawn(move || read_all(messages, &sender));
-    let watch = Watch {
-        child,
-        events,
-        lifeline: Some(lifeline),
-        transcript: Unended::default(),
-        hint: Some((Instant::now() + hint_after, hint)),
-        kill_at: None,
-    };
-    watch.until_end().map_err(|error| Problem::system("cannot wait for the program", &error))
+type Hint = Box<dyn FnOnce()>;
+
+/// A program that was started, and everything that happens meanwhile.
+pub struct Supervised<N> {
+    child: Child,
+    events: Receiver<Event<N>>,
+    sender: Sender<Event<N>>,
+    lifeline: Option<PipeWriter>,
+    /// Where answers go, until they are taken.
+    answers: Option<PipeWriter>,
+    /// When to give the hint; taken when it is given or no longer fits.
+    hint: Option<(Instant, Hint)>,
+    kill_at: Option<Instant>,
+    refusal: Option<Refusal>,
+    killed: bool,
+    /// Whether more messages may come.
+    listening: bool,
+    /// Since its end: how it ended, and until when its last messages are waited for.
+    ended: Option<(ExitStatus, Instant)>,
+    told_end: bool,
+    _reports: Reports,
 }
 
-fn read_all(messages: PipeReader, events: &Sender<Event>) {
+impl<N: Send + 'static> Supervised<N> {
+    /// Starts a program.
+    pub fn start(
+        words: &Words,
+        launch: Launch,
+        streams: Streams,
+        answers: Answers,
+    ) -> Result<Self, Problem> {
+        let text = hint(words);
+        let hint = Box::new(move || output::note(&text));
+        Self::start_with_hint(words, launch, streams, answers, (HINT_AFTER, hint))
+    }
+
+    fn start_with_hint(
+        words: &Words,
+        launch: Launch,
+        streams: Streams,
+        answers: Answers,
+        (hint_after, hint): (Duration, Hint),
+    ) -> Result<Self, Problem> {
+        let (sender, events) = mpsc::channel();
+        let reports = signals::report(sender.clone());
+        let reports =
+            reports.map_err(|error| Problem::system("cannot wait for signals", &error))?;
+        let Program { child, messages, lifeline, answers } =
+            program::start(words, launch, streams, answers)?;
+        let to_events = sender.clone();
+        thread::spawn(move || read_all(messages, &to_events));
+        Ok(Self {
+            child,
+            events,
+            sender,
+            lifeline: Some(lifeline),
+            answers,
+            hint: Some((Instant::now() + hint_after, hint)),
+            kill_at: None,
+            refusal: None,
+            killed: false,
+            listening: true,
+            ended: None,
+            told_end: false,
+            _reports: reports,
+        })
+    }
+
+    /// Where others may send news.
+    pub fn sender(&self) -> Sender<Event<N>> {
+        self.sender.clone()
+    }
+
+    /// Where answers to the program go, if the launch asked for that; once.
+    pub fn take_answers(&mut self) -> Option<PipeWriter> {
+        self.answers.take()
+    }
+
+    /// Sends a signal that we got on to the program, unless the terminal has done so.
+    pub fn pass_on(&self, signal: Signal) {
+        // Once it was waited for, no signal must be sent to its number any more.
+        if self.ended.is_none() {
+            signal.act_on(&self.child);
+        }
+    }
+
+    /// Tells the program to end, and kills it if it does not.
+    pub fn end(&mut self) {
+        self.hint = None;
+        self.lifeline = None;
+        self.kill_at.get_or_insert(Instant::now() + GRACE);
+    }
+
+    /// Leaves the program some time to end by itself, as it has learned that its job failed.
+    pub fn end_soon(&mut self) {
+        self.hint = None;
+        self.kill_at.get_or_insert(Instant::now() + ENDS_WITHIN);
+    }
+
+    /// Ends the program at once, without a word of its own about our end.
+    pub fn end_now(&mut self) {
+        if self.ended.is_none() {
+            // One that has ended meanwhile is as good.
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+
+    /// Waits for what happens next.
+    pub fn next(&mut self) -> io::Result<Step<N>> {
+        loop {
+            if self.ended.is_none()
+                && let Some(status) = self.child.try_wait()?
+            {
+                self.ended = Some((status, Instant::now() + REST));
+            }
+            if let Some(end) = self.end_to_tell() {
+                return Ok(Step::Ended(end));
+            }
+            match self.next_event() {
+                Some(event) => {
+                    if let Some(step) = self.handle(event) {
+                        return Ok(step);
+                    }
+                }
+                None => self.on_deadline()?,
+            }
+        }
+    }
+
+    fn until_end(&mut self) -> io::Result<Transcript> {
+        let mut messages = Vec::new();
+        loop {
+            match self.next()? {
+                Step::Message(message) => messages.push(message),
+                Step::Signal(signal) => self.pass_on(signal),
+                Step::News(_) => {}
+                Step::Ended(End { status, refusal, killed }) => {
+                    return Ok(Transcript { messages, status, refusal, killed });
+                }
+            }
+        }
+    }
+
+    fn end_to_tell(&mut self) -> Option<End> {
+        let (status, until) = self.ended?;
+        if self.told_end || (self.listening && Instant::now() < until) {
+            return None;
+        }
+        self.told_end = true;
+        Some(End { status, refusal: self.refusal.take(), killed: self.killed })
+    }
+
+    /// The next event, or none when a deadline has come.
+    fn next_event(&self) -> Option<Event<N>> {
+        let deadline = match &self.ended {
+            None => {
+                let hint_at = self.hint.as_ref().map(|(at, _)| *at);
+                [hint_at, self.kill_at].into_iter().flatten().min()
+            }
+            Some((_, until)) => (!self.told_end).then_some(*until),
+        };
+        match deadline {
+            None => self.events.recv().ok(),
+            Some(deadline) => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                self.events.recv_timeout(left).ok()
+            }
+        }
+    }
+
+    fn on_deadline(&mut self) -> io::Result<()> {
+        let now = Instant::now();
+        if let Some((_, hint)) = self.hint.take_if(|(at, _)| *at <= now) {
+            hint();
+        }
+        if self.ended.is_none() && self.kill_at.take_if(|at| *at <= now).is_some() {
+            self.child.kill()?;
+            self.killed = true;
+        }
+        Ok(())
+    }
+
+    fn handle(&mut self, event: Event<N>) -> Option<Step<N>> {
+        match event {
+            Event::Signal(signal) => signal.is_for_us().then_some(Step::Signal(signal)),
+            Event::News(news) => Some(Step::News(news)),
+            Event::Message(message) => self.take_in(message).map(Step::Message),
+            Event::EndOfMessages(error) => {
+                self.listening = false;
+                if let Some(error) = error {
+                    self.refuse(Refusal::Messages(error));
+                }
+                None
+            }
+        }
+    }
+
+    fn take_in(&mut self, message: JobMessage) -> Option<JobMessage> {
+        self.hint = None;
+        match message {
+            JobMessage::Hello { protocol, weir_version } if protocol != PROTOCOL => {
+                self.refuse(Refusal::Protocol { protocol, weir_version });
+                None
+            }
+            JobMessage::Progress { .. } => None,
+            // What somebody says who speaks another protocol means nothing.
+            _ if self.refusal.is_some() => None,
+            message => Some(message),
+        }
+    }
+
+    fn refuse(&mut self, refusal: Refusal) {
+        if self.refusal.is_none() {
+            self.refusal = Some(refusal);
+            self.end();
+        }
+    }
+}
+
+fn read_all<N>(messages: PipeReader, events: &Sender<Event<N>>) {
     let mut messages = BufReader::new(messages);
     loop {
         let event = match protocol::read_message(&mut messages) {
@@ -117,108 +353,6 @@ fn read_all(messages: PipeReader, events: &Sender<Event>) {
         let is_last = matches!(event, Event::EndOfMessages(_));
         if events.send(event).is_err() || is_last {
             return;
-        }
-    }
-}
-
-/// A transcript before the end of the process.
-#[derive(Default)]
-struct Unended {
-    messages: Vec<JobMessage>,
-    refusal: Option<Refusal>,
-    killed: bool,
-}
-
-struct Watch<H> {
-    child: Child,
-    events: Receiver<Event>,
-    lifeline: Option<PipeWriter>,
-    transcript: Unended,
-    /// When to give the hint; taken when it is given or no longer fits.
-    hint: Option<(Instant, H)>,
-    kill_at: Option<Instant>,
-}
-
-impl<H: FnOnce()> Watch<H> {
-    fn until_end(mut self) -> io::Result<Transcript> {
-        let mut listening = true;
-        let status = loop {
-            if let Some(status) = self.child.try_wait()? {
-                break status;
-            }
-            match self.next_event() {
-                Some(event) => listening &= self.handle(event),
-                None => self.on_deadline()?,
-            }
-        };
-        let end = Instant::now() + REST;
-        while listening {
-            let left = end.saturating_duration_since(Instant::now());
-            match self.events.recv_timeout(left) {
-                // The process was waited for: no signal must be sent to its number any more.
-                Ok(Event::Signal(_)) => {}
-                Ok(event) => listening = self.handle(event),
-                Err(_) => break,
-            }
-        }
-        let Unended { messages, refusal, killed } = self.transcript;
-        Ok(Transcript { messages, status, refusal, killed })
-    }
-
-    /// The next event, or none when a deadline has come.
-    fn next_event(&self) -> Option<Event> {
-        let hint_at = self.hint.as_ref().map(|(at, _)| *at);
-        let Some(deadline) = [hint_at, self.kill_at].into_iter().flatten().min() else {
-            return self.events.recv().ok();
-        };
-        let left = deadline.saturating_duration_since(Instant::now());
-        self.events.recv_timeout(left).ok()
-    }
-
-    fn on_deadline(&mut self) -> io::Result<()> {
-        let now = Instant::now();
-        if let Some((_, hint)) = self.hint.take_if(|(at, _)| *at <= now) {
-            hint();
-        }
-        if self.kill_at.take_if(|at| *at <= now).is_some() {
-            self.child.kill()?;
-            self.transcript.killed = true;
-        }
-        Ok(())
-    }
-
-    /// Whether more messages may come.
-    fn handle(&mut self, event: Event) -> bool {
-        match event {
-            Event::Signal(signal) => signal.act_on(&self.child),
-            Event::Message(message) => self.record(message),
-            Event::EndOfMessages(error) => {
-                if let Some(error) = error {
-                    self.refuse(Refusal::Messages(error));
-                }
-                return false;
-            }
-        }
-        true
-    }
-
-    fn record(&mut self, message: JobMessage) {
-        self.hint = None;
-        match message {
-            JobMessage::Hello { protocol, weir_version } if protocol != PROTOCOL => {
-                self.refuse(Refusal::Protocol { protocol, weir_version });
-            }
-            JobMessage::Progress { .. } => {}
-            message => self.transcript.messages.push(message),
-        }
-    }
-
-    fn refuse(&mut self, refusal: Refusal) {
-        if self.transcript.refusal.is_none() {
-            self.transcript.refusal = Some(refusal);
-            self.hint = None;
-            self.lifeline = None;
-            self.kill_at = Some(Instant::now() + GRACE);
         }
     }
 }
@@ -240,11 +374,17 @@ mod tests {
                 hinted.clone().into(),
             ],
         };
-        let hint = || fs::write(&hinted, "").expect("writable");
+        let hint = Box::new(move || fs::write(&hinted, "").expect("writable"));
         let launch = Launch::default();
-        let transcript =
-            run_with_hint(&words, launch, Streams::OutputDropped, Duration::ZERO, hint);
-        let transcript = transcript.expect("it ends by itself");
+        let hint: (Duration, Hint) = (Duration::ZERO, hint);
+        let supervised = Supervised::<Infallible>::start_with_hint(
+            &words,
+            launch,
+            Streams::OutputDropped,
+            Answers::None,
+            hint,
+        );
+        let transcript = supervised.expect("it starts").until_end().expect("it ends by itself");
         assert_eq!(transcript.status.code(), Some(3));
         assert!(transcript.messages.is_empty() && !transcript.killed);
     }

@@ -2,13 +2,25 @@
 //!
 //! Nothing is checked here beyond its form; `request` turns these into something ready to use.
 
+mod cluster;
+mod daemons;
+mod jobs;
+mod multi_letter;
+
+pub use cluster::{ClusterAction, DataDirFlag, StartFlags, StatusFlags, StopFlags};
+pub use daemons::{DaemonConfigFlags, NodeAgentFlags, ResourceManagerFlags};
+pub use jobs::{
+    ApplicationAction, ApplicationListFlags, CancelFlags, KillFlags, ListFlags, LogsFlags,
+    NodeAction, NodeListFlags, StatusOfFlags,
+};
+
 use crate::{output, problem::Exit};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// Runs streaming jobs and shows their plans.
+/// Runs streaming jobs, here or on a cluster, and the cluster itself.
 #[derive(Parser, Debug)]
 #[command(name = "weir", disable_version_flag = true, after_help = EXAMPLES)]
 pub struct Cli {
@@ -22,8 +34,11 @@ pub struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   weir run target/release/word-count --input docs --output counts
-  weir run -t local -p 4 -D execution.runtime-mode=BATCH target/release/word-count
   weir info target/release/word-count
+  weir cluster start --node-agents 2
+  weir run -t per-job -p 2 target/release/word-count --input docs --output counts
+  weir list
+  weir cluster stop
 
 Exit codes: 0 success, 1 failure, 2 wrong usage. `weir ACTION --help` says more.";
 
@@ -32,6 +47,20 @@ Exit codes: 0 success, 1 failure, 2 wrong usage. `weir ACTION --help` says more.
 pub enum Action {
     Run(RunFlags),
     Info(InfoFlags),
+    List(ListFlags),
+    Cancel(CancelFlags),
+    /// Start and stop a cluster on this machine.
+    #[command(subcommand, arg_required_else_help = true)]
+    Cluster(ClusterAction),
+    /// Show and kill the applications of a cluster.
+    #[command(subcommand, arg_required_else_help = true)]
+    Application(ApplicationAction),
+    /// Show the nodes of a cluster.
+    #[command(subcommand, arg_required_else_help = true)]
+    Node(NodeAction),
+    Logs(LogsFlags),
+    ResourceManager(ResourceManagerFlags),
+    NodeAgent(NodeAgentFlags),
     /// Print a completion script for a shell.
     #[command(after_help = "\
 Examples:
@@ -46,8 +75,9 @@ Examples:
 
 /// Run a job and wait for its end.
 ///
-/// The job is an executable that was built with the crate `weir`. It runs in a process of its own,
-/// which shows the progress of the job and ends when this one does.
+/// The job is an executable that was built with the crate `weir`. With the target `local` it runs in
+/// a process of its own, which ends when this one does. With the target `per-job` it runs on a
+/// cluster, and runs on when this process ends.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Everything after EXECUTABLE belongs to the program, also what begins with a hyphen.
@@ -57,18 +87,26 @@ A parallelism that the program sets itself goes over -p, which goes over paralle
 Examples:
   weir run target/release/word-count --input docs --output counts
   weir run -t local -p 4 -D execution.runtime-mode=BATCH target/release/word-count --input docs
+  weir run -t per-job -p 2 -d target/release/word-count --input docs --output counts
   weir run --output json target/release/word-count | tail -n 1")]
 pub struct RunFlags {
-    /// Where the job runs; `local` is in the program's own process, without a cluster. Not given:
-    /// what the configuration says for execution.target.
+    /// Where the job runs; `local` is in the program's own process, without a cluster, `per-job` on a
+    /// cluster in containers of its own. Not given: what the configuration says for
+    /// execution.target.
     #[arg(short = 't', long, value_name = "TARGET")]
     pub target: Option<String>,
     #[command(flatten)]
     pub config: ConfigFlags,
+    #[command(flatten)]
+    pub cluster: ClusterFlags,
     /// Return when the job has been submitted. Not with the target local.
     #[arg(short = 'd', long)]
     pub detached: bool,
-    /// Start from the state in this savepoint. Not with the target local.
+    /// Cancel the job when this process is interrupted or told to end; also written -sae. Otherwise
+    /// the job runs on. A local job always ends with this process.
+    #[arg(long = "shutdownOnAttachedExit", conflicts_with = "detached")]
+    pub shutdown_on_attached_exit: bool,
+    /// Start from the state in this savepoint. Not possible yet.
     #[arg(short = 's', long = "fromSavepoint", value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub from_savepoint: Option<PathBuf>,
     #[command(flatten)]
@@ -95,6 +133,19 @@ pub struct InfoFlags {
     pub output: OutputFlag,
     #[command(flatten)]
     pub program: ProgramWords,
+}
+
+/// Which cluster, and by what right.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ClusterFlags {
+    /// The address of the resource manager. Not given: yarn.resourcemanager.webapp.address if the
+    /// configuration sets it, else the cluster that was started on this machine.
+    #[arg(long, value_name = "HOST:PORT", value_hint = ValueHint::Hostname)]
+    pub cluster: Option<String>,
+    /// Read the token of the cluster from this file. Not given: the variable WEIR_TOKEN, else the
+    /// token of the cluster that was started on this machine.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub token_file: Option<PathBuf>,
 }
 
 /// What the effective configuration is made of.
@@ -147,6 +198,7 @@ pub struct ProgramWords {
 
 /// Parses the command line; help and errors are printed here, and the exit code is given back.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Exit> {
+    let arguments = multi_letter::spelled_out(arguments.into_iter().collect());
     Cli::try_parse_from(arguments).map_err(|error| {
         if error.kind() == ErrorKind::InvalidSubcommand {
             output::note(&invalid_action(&error));
@@ -175,8 +227,8 @@ fn invalid_action(error: &clap::Error) -> String {
 
 fn valid_actions() -> String {
     let command = Cli::command();
-    let names: Vec<_> =
-        command.get_subcommands().map(|action| format!("\"{}\"", action.get_name())).collect();
+    let visible = command.get_subcommands().filter(|action| !action.is_hide_set());
+    let names: Vec<_> = visible.map(|action| format!("\"{}\"", action.get_name())).collect();
     match names.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
         _ => names.concat(),

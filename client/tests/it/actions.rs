@@ -16,7 +16,7 @@ fn unknown_action_is_named_with_the_valid_ones() {
         &[
             "\"ruin\" is not a valid action.",
             "Did you mean \"run\"?",
-            "Valid actions are \"run\", \"info\" and \"completions\".",
+            "Valid actions are \"run\", \"info\", \"list\", \"cancel\", \"cluster\", ",
         ],
     );
 }
@@ -59,7 +59,7 @@ fn bad_values_are_refused_before_anything_starts() {
         (
             &["run", "-t", "yarn-per-job", "./job"],
             2,
-            &["does not work yet", "only target that works now is local", "WEIR-CLI-0007"],
+            &["it is called per-job", "targets are local and per-job", "WEIR-CLI-0007"],
         ),
         (&["run", "-t", "moon", "./job"], 2, &["unknown target \"moon\"", "WEIR-CLI-0007"]),
         (&["run", "-d", "./job"], 2, &["cannot be detached", "WEIR-CLI-0007"]),
@@ -90,7 +90,7 @@ fn completions_know_actions_and_flags() {
     for shell in ["bash", "zsh", "fish"] {
         let ended = folder.weir(&["completions", shell]);
         ended.succeeds();
-        for word in ["run", "info", "parallelism", "fromSavepoint"] {
+        for word in ["run", "info", "parallelism", "fromSavepoint", "node-agents", "logs"] {
             assert!(ended.stdout.contains(word), "{shell} lacks {word}");
         }
     }

@@ -56,6 +56,7 @@ impl Folder {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
         command.args(arguments).current_dir(self.0.path()).stdin(Stdio::null());
+        command.env("XDG_CACHE_HOME", self.path("cache"));
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("WEIR_") {
                 command.env_remove(name);

@@ -3,8 +3,12 @@
 
 mod actions;
 mod bad_programs;
+mod cluster;
+mod fake_cluster;
 mod fixture;
 mod info;
 mod pages;
+mod per_job;
+mod remote;
 mod run;
 mod signals;

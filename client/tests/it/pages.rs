@@ -43,6 +43,18 @@ fn page_and_help_have_the_same_flags() {
         (&["--help"][..], "weir"),
         (&["run", "--help"], "weir run"),
         (&["info", "--help"], "weir info"),
+        (&["list", "--help"], "weir list"),
+        (&["cancel", "--help"], "weir cancel"),
+        (&["cluster", "start", "--help"], "weir cluster start"),
+        (&["cluster", "status", "--help"], "weir cluster status"),
+        (&["cluster", "stop", "--help"], "weir cluster stop"),
+        (&["application", "list", "--help"], "weir application list"),
+        (&["application", "status", "--help"], "weir application status"),
+        (&["application", "kill", "--help"], "weir application kill"),
+        (&["node", "list", "--help"], "weir node list"),
+        (&["logs", "--help"], "weir logs"),
+        (&["resource-manager", "--help"], "weir resource-manager"),
+        (&["node-agent", "--help"], "weir node-agent"),
         (&["completions", "--help"], "weir completions"),
     ] {
         let help = folder.weir(arguments);
@@ -70,7 +82,7 @@ fn page_names_every_code_that_has_a_page() {
     let page = page();
     for entry in std::fs::read_dir(folder).expect("the pages are there") {
         let name = entry.expect("readable").file_name().to_string_lossy().into_owned();
-        if name.starts_with("WEIR-CLI-") {
+        if name.starts_with("WEIR-CLI-") || name.starts_with("WEIR-CLUSTER-") {
             assert!(page.contains(&format!("(errors/{name})")), "{name}");
         }
     }

@@ -1,0 +1,39 @@
+//! `weir cluster`: a resource manager and node agents on this machine, started, looked at and stopped.
+//!
+//! ```text
+//!  folder (paths, lock) ─┐
+//!  record (cluster.json) ┼─▶ start ──▶ daemon (spawn, ready) …
+//!                        ├─▶ status
+//!                        └─▶ stop ──▶ applications, daemons, containers
+//! ```
+//!
+//! What always holds: a process that was started stands in the record before anybody waits for it, and
+//! is known by its number and its start time, so that nothing is left behind unseen and nothing foreign
+//! is ever signalled.
+
+mod daemon;
+pub mod folder;
+pub mod record;
+mod settings;
+mod start;
+mod status;
+mod stop;
+
+use crate::flags::{ClusterAction, DataDirFlag};
+use crate::problem::{Exit, Problem};
+use crate::remote::default_data_dir;
+use folder::Folder;
+
+/// Does it.
+pub fn run(action: ClusterAction) -> Result<Exit, Problem> {
+    match action {
+        ClusterAction::Start(flags) => start::start(flags).map(|()| Exit::Success),
+        ClusterAction::Status(flags) => status::status(&flags),
+        ClusterAction::Stop(flags) => stop::stop(&flags).map(|()| Exit::Success),
+    }
+}
+
+fn folder_of(flag: &DataDirFlag) -> Result<Folder, Problem> {
+    let named = flag.data_dir.clone();
+    Folder::new(&named.map_or_else(default_data_dir, Ok)?)
+}

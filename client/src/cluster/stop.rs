@@ -1,0 +1,195 @@
+//! `weir cluster stop`: ends everything that the data folder started, and proves it.
+//!
+//! 1. Applications are killed by the resource manager, so that their app masters end in order.
+//! 2. Agents, then the resource manager: SIGTERM, and SIGKILL for what does not end.
+//! 3. Containers that are still there: an agent that was killed leaves them to their shims.
+//!
+//! Each step is done also where the one before could not be. What is left after all is an error.
+
+use super::folder::Folder;
+use super::folder_of;
+use super::record::Record;
+use crate::flags::{Output, StopFlags};
+use crate::output;
+use crate::problem::Problem;
+use crate::remote::{CLUSTER, Remote, Target, application_path};
+use reqwest::Method;
+use serde::Serialize;
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+use weir_protocol::rest::yarn::{AppState, Apps};
+use weir_service::ProcessId;
+
+/// How long applications may take to end.
+const APPLICATIONS_WITHIN: Duration = Duration::from_secs(15);
+/// How long a daemon may take from SIGTERM on, and again from SIGKILL on.
+const DAEMON_WITHIN: Duration = Duration::from_secs(5);
+/// How long a container may take from SIGTERM until SIGKILL.
+const CONTAINER_WITHIN: Duration = Duration::from_millis(500);
+/// Between two looks.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+const NOT_ENDED: &str = "NEW,NEW_SAVING,SUBMITTED,ACCEPTED,RUNNING";
+
+/// What `--output json` prints.
+#[derive(Serialize, Default)]
+#[serde(rename_all = "kebab-case")]
+struct Stopped {
+    data_dir: String,
+    was_running: bool,
+    applications: Vec<String>,
+    daemons: Vec<String>,
+    /// Containers that had to be ended from here.
+    containers: usize,
+}
+
+/// Stops it.
+pub fn stop(flags: &StopFlags) -> Result<(), Problem> {
+    let folder = folder_of(&flags.data_dir)?;
+    let data_dir = folder.path().display().to_string();
+    if !folder.path().exists() {
+        return tell(flags, &Stopped { data_dir, ..Stopped::default() });
+    }
+    let _lock = folder.lock()?;
+    let record = Record::load(folder.path())?;
+    let mut stopped = Stopped { data_dir, was_running: record.is_some(), ..Stopped::default() };
+    if let Some(record) = &record {
+        if record.resource_manager_lives() {
+            stopped.applications = kill_applications(&folder, &record.address);
+        }
+        stopped.daemons = end_daemons(record)?;
+    }
+    stopped.containers = end_containers(&folder)?;
+    if let Some(record) = &record {
+        let left: Vec<_> = record.living().iter().map(|(name, id)| left(name, *id)).collect();
+        if !left.is_empty() {
+            return Err(still_there(&left.join(", ")));
+        }
+    }
+    Record::remove(&folder)?;
+    tell(flags, &stopped)
+}
+
+/// Gives the ids of those that ended. What cannot be done here is done with the containers.
+fn kill_applications(folder: &Folder, address: &str) -> Vec<String> {
+    let token = fs::read_to_string(folder.token()).ok().map(|text| text.trim().to_owned());
+    let target = Target { address: address.to_owned(), token, token_origin: String::new() };
+    let killed = Remote::new(target).and_then(|remote| kill_all_of(&remote));
+    killed.unwrap_or_else(|problem| {
+        output::note(&format!(
+            "warning: the resource manager could not kill its applications ({}); their containers \
+             are ended without it",
+            problem.what
+        ));
+        Vec::new()
+    })
+}
+
+fn kill_all_of(remote: &Remote) -> Result<Vec<String>, Problem> {
+    let running = || -> Result<Vec<_>, Problem> {
+        let apps: Apps = remote.get(&format!("{CLUSTER}/apps?states={NOT_ENDED}"))?;
+        Ok(apps.apps.app.into_iter().map(|app| app.id).collect())
+    };
+    let ids = running()?;
+    let killed = AppState {
+        state: "KILLED".to_owned(),
+        diagnostics: "the cluster is being stopped".to_owned(),
+    };
+    for id in &ids {
+        let path = format!("{}/state", application_path(*id));
+        // One that has ended meanwhile is as good.
+        if let Err(problem) = remote.change::<_, serde_json::Value>(Method::PUT, &path, &killed) {
+            output::note(&format!("warning: {id} could not be killed: {}", problem.what));
+        }
+    }
+    let deadline = Instant::now() + APPLICATIONS_WITHIN;
+    while !running()?.is_empty() && Instant::now() < deadline {
+        thread::sleep(LOOK_AGAIN);
+    }
+    Ok(ids.iter().map(ToString::to_string).collect())
+}
+
+/// Agents first: with the resource manager gone they would only look for it.
+fn end_daemons(record: &Record) -> Result<Vec<String>, Problem> {
+    let living = record.living();
+    let (managers, agents): (Vec<_>, Vec<_>) =
+        living.into_iter().partition(|(name, _)| *name == "resource-manager");
+    for group in [&agents, &managers] {
+        for signal in [libc::SIGTERM, libc::SIGKILL] {
+            end(group, signal)?;
+        }
+    }
+    Ok(agents.iter().chain(&managers).map(|(name, id)| left(name, *id)).collect())
+}
+
+/// Signals those that live and waits for them.
+fn end(group: &[(&str, ProcessId)], signal: i32) -> Result<(), Problem> {
+    for (name, process) in group {
+        process.signal(signal).map_err(|error| {
+            let what = format!("cannot end {}: {error}", left(name, *process));
+            Problem::failure("WEIR-CLUSTER-0007", what)
+                .help("stop the cluster as the user who started it")
+        })?;
+    }
+    let deadline = Instant::now() + DAEMON_WITHIN;
+    let lives = |(_, process): &(&str, ProcessId)| process.is_alive();
+    while group.iter().any(lives) && Instant::now() < deadline {
+        thread::sleep(LOOK_AGAIN);
+    }
+    Ok(())
+}
+
+/// Ends what is left in the folders of all agents; gives how many containers that were.
+fn end_containers(folder: &Folder) -> Result<usize, Problem> {
+    let mut ended = 0;
+    for agent in folder.node_agents() {
+        let killed = weir_node_agent::kill_all(&agent, CONTAINER_WITHIN);
+        if !killed.left.is_empty() {
+            let left: Vec<_> = killed.left.iter().map(ToString::to_string).collect();
+            return Err(still_there(&format!(
+                "processes {} of {}",
+                left.join(", "),
+                agent.display()
+            )));
+        }
+        ended += killed.containers;
+    }
+    Ok(ended)
+}
+
+fn left(name: &str, process: ProcessId) -> String {
+    format!("{name} (process {})", process.pid)
+}
+
+fn still_there(what: &str) -> Problem {
+    Problem::failure("WEIR-CLUSTER-0007", format!("not everything could be stopped: {what}"))
+        .help("run `weir cluster stop` again; a process in state D (see ps) waits for a disk")
+}
+
+fn tell(flags: &StopFlags, stopped: &Stopped) -> Result<(), Problem> {
+    match flags.output.output {
+        Output::Json => output::print_json(stopped),
+        Output::Text => output::print(&text(stopped)),
+    }
+}
+
+fn text(stopped: &Stopped) -> String {
+    let Stopped { data_dir, was_running, applications, daemons, containers } = stopped;
+    let mut text = String::new();
+    for application in applications {
+        text.push_str(&format!("Killed {application}.\n"));
+    }
+    for daemon in daemons {
+        text.push_str(&format!("Stopped {daemon}.\n"));
+    }
+    if *containers > 0 {
+        text.push_str(&format!("Ended {containers} containers that were left.\n"));
+    }
+    text.push_str(&match was_running {
+        true => {
+            format!("The cluster on {data_dir} is stopped; its logs and its storage are kept.\n")
+        }
+        false => format!("No cluster runs on {data_dir}.\n"),
+    });
+    text
+}

@@ -1,0 +1,60 @@
+//! The flags of the daemons. `weir cluster start` starts them so; people do where a cluster spans
+//! several machines.
+
+use clap::{Args, ValueHint};
+use std::path::PathBuf;
+
+/// What the configuration of a daemon is made of.
+#[derive(Args, Debug)]
+pub struct DaemonConfigFlags {
+    /// Set a configuration key; of several for one key the last counts. Goes over the environment
+    /// (WEIR_CONF_...) and the file.
+    #[arg(short = 'D', value_name = "KEY=VALUE")]
+    pub dynamic: Vec<String>,
+    /// Read this configuration file. Not given: weir.yaml in the folder that WEIR_CONF_DIR names,
+    /// if it is set.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+}
+
+/// Daemon: lease containers on the nodes to applications.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  weir resource-manager --data-dir /var/lib/weir --token-file /etc/weir/token --bind 10.0.0.1:8088")]
+pub struct ResourceManagerFlags {
+    /// The folder in which it keeps what it must remember.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub data_dir: PathBuf,
+    /// The file with the token of the cluster.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub token_file: PathBuf,
+    /// Where to listen. Not given: yarn.resourcemanager.webapp.address.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub bind: Option<String>,
+    #[command(flatten)]
+    pub config: DaemonConfigFlags,
+}
+
+/// Daemon: run containers on this machine.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  weir node-agent --data-dir /var/lib/weir --token-file /etc/weir/token --bind 10.0.0.2:8042 \\
+      --resource-manager 10.0.0.1:8088")]
+pub struct NodeAgentFlags {
+    /// The folder for containers, their files and their logs.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub data_dir: PathBuf,
+    /// The file with the token of the cluster.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub token_file: PathBuf,
+    /// Where to listen, which is also the name of the node.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8042")]
+    pub bind: String,
+    /// The address of the resource manager. Not given: yarn.resourcemanager.webapp.address.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub resource_manager: Option<String>,
+    #[command(flatten)]
+    pub config: DaemonConfigFlags,
+}

@@ -1,0 +1,187 @@
+//! Waits for the end of a job, whatever happens to those who could tell it.
+//!
+//! ```text
+//!  execution-result (held back until there is one) ──▶ the result
+//!        │ no answer
+//!        ▼
+//!  application? ── waits for its app master ──▶ says for what, asks again
+//!        │     └── runs ─────────────────────▶ asks again: the next attempt takes the job up
+//!        │     └── has ended ────────────────▶ what it left, or its diagnostics
+//!        └ no answer: the resource manager is away; the job runs on, asks again
+//! ```
+
+use super::submit::Submitted;
+use crate::applications::pending_reasons;
+use crate::output;
+use crate::problem::Problem;
+use crate::remote::{Remote, application_path, proxy_path};
+use crate::screen;
+use std::thread;
+use std::time::{Duration, Instant};
+use weir_protocol::rest::flink::result::{ExecutionResult, WeirResult};
+use weir_protocol::rest::yarn::{App, ApplicationState, OneApp};
+use weir_service::CallError;
+
+/// How long an app master may hold its answer back.
+const HOLD: Duration = Duration::from_secs(30);
+/// How often an application is asked about that waits for its app master.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// How often somebody is tried who does not answer.
+const TRY_AGAIN: Duration = Duration::from_millis(250);
+/// After so long it is told for what the application waits.
+const WAITS_LONG: Duration = Duration::from_secs(3);
+
+/// A job that is waited for.
+pub struct Watch<'a> {
+    remote: &'a Remote,
+    submitted: Submitted,
+    /// Since when there is no app master.
+    waiting_since: Option<Instant>,
+    /// For what the application waits, as last told.
+    told_reason: String,
+    /// Whether it was told that somebody does not answer.
+    told_silence: bool,
+}
+
+impl<'a> Watch<'a> {
+    /// Of this job.
+    pub fn new(remote: &'a Remote, submitted: Submitted) -> Self {
+        Self {
+            remote,
+            submitted,
+            waiting_since: None,
+            told_reason: String::new(),
+            told_silence: false,
+        }
+    }
+
+    /// Waits until it has ended.
+    pub fn until_end(mut self) -> Result<WeirResult, Problem> {
+        loop {
+            match self.ask() {
+                Ok(Some(result)) => return Ok(result),
+                Ok(None) => self.hears_again(),
+                Err(_) => {
+                    if let Some(result) = self.without_answer()? {
+                        return Ok(result);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The result, once there is one.
+    fn ask(&self) -> Result<Option<WeirResult>, CallError> {
+        let Submitted { application, job } = self.submitted;
+        let wait_ms = HOLD.as_millis();
+        let path =
+            format!("{}/jobs/{job}/execution-result?wait-ms={wait_ms}", proxy_path(application));
+        let answer: ExecutionResult = self.remote.get_held(&path, HOLD)?;
+        Ok(answer.weir_result)
+    }
+
+    /// The app master does not answer: looks why.
+    fn without_answer(&mut self) -> Result<Option<WeirResult>, Problem> {
+        let path = application_path(self.submitted.application);
+        match self.remote.get_held::<OneApp>(&path, Duration::ZERO) {
+            Ok(OneApp { app }) if app.state.has_ended() => self.what_is_left(&app).map(Some),
+            Ok(OneApp { app }) if app.state == ApplicationState::Running => {
+                self.waiting_since = None;
+                thread::sleep(LOOK_AGAIN);
+                Ok(None)
+            }
+            Ok(_) => {
+                self.tell_reason();
+                thread::sleep(LOOK_AGAIN);
+                Ok(None)
+            }
+            Err(error) if error.is_passing() => {
+                self.tell_silence();
+                thread::sleep(TRY_AGAIN);
+                Ok(None)
+            }
+            Err(error) => Err(self.remote.problem(error)),
+        }
+    }
+
+    /// What an app master that is gone has left with the resource manager.
+    fn what_is_left(&self, app: &App) -> Result<WeirResult, Problem> {
+        match self.ask() {
+            Ok(Some(result)) => Ok(result),
+            _ => Err(ended_without_result(app)),
+        }
+    }
+
+    fn tell_reason(&mut self) {
+        let since = *self.waiting_since.get_or_insert_with(Instant::now);
+        if since.elapsed() < WAITS_LONG {
+            return;
+        }
+        // What nobody answers is told when it is asked next.
+        let reasons = pending_reasons(self.remote, self.submitted.application).unwrap_or_default();
+        let reason = reasons.first().cloned().unwrap_or_default();
+        if !reason.is_empty() && reason != self.told_reason {
+            let application = self.submitted.application;
+            note(&format!("{application} waits for {reason}"));
+            self.told_reason = reason;
+        }
+    }
+
+    fn tell_silence(&mut self) {
+        if !self.told_silence {
+            note(&format!(
+                "the resource manager at {} does not answer; job {} runs on without it, waiting",
+                self.remote.address(),
+                self.submitted.job
+            ));
+            self.told_silence = true;
+        }
+    }
+
+    fn hears_again(&mut self) {
+        self.waiting_since = None;
+        if std::mem::take(&mut self.told_silence) {
+            note(&format!("the resource manager at {} answers again", self.remote.address()));
+        }
+    }
+}
+
+fn note(text: &str) {
+    screen::above(|| output::note(text));
+}
+
+/// The application has ended without a word about its job.
+fn ended_without_result(app: &App) -> Problem {
+    let how = match app.state {
+        ApplicationState::Killed => "was killed",
+        ApplicationState::Finished => "ended without the result of its job",
+        _ => "failed before its job could end",
+    };
+    let why = match app.diagnostics.trim() {
+        "" => String::new(),
+        diagnostics => format!(": {diagnostics}"),
+    };
+    Problem::failure("WEIR-CLI-0208", format!("{} {how}{why}", app.id))
+        .help(format!("`weir logs {}` shows what its containers printed", app.id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn application_that_failed_early_shows_its_diagnostics() {
+        let app = App {
+            state: ApplicationState::Failed,
+            diagnostics: "no node has 9 GB\n".to_owned(),
+            ..App::default()
+        };
+        let problem = ended_without_result(&app);
+        assert_eq!(
+            problem.what,
+            "application_0_0000 failed before its job could end: no node has 9 GB"
+        );
+        let killed = App { state: ApplicationState::Killed, ..App::default() };
+        assert_eq!(ended_without_result(&killed).what, "application_0_0000 was killed");
+    }
+}

@@ -1,0 +1,179 @@
+//! The object that `weir run --output json` prints on its last line.
+
+use crate::problem::Problem;
+use serde::Serialize;
+use weir_base::ApplicationId;
+use weir_protocol::job_executable::JobMessage;
+
+/// The last job of a program, and why it failed.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Summary {
+    job_id: Option<String>,
+    name: Option<String>,
+    /// Flink's name of the state in which the job ended; `UNKNOWN` if the program did not say,
+    /// `SUBMITTED` if nobody waited.
+    status: String,
+    runtime_ms: Option<u64>,
+    /// Of a job on a cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    application_id: Option<String>,
+    /// The page of a job on a cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    web_address: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<Failure>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+struct Failure {
+    code: Option<String>,
+    message: String,
+}
+
+impl Summary {
+    /// Of what a program told.
+    pub fn of(messages: &[JobMessage]) -> Self {
+        let unknown = || Self { status: "UNKNOWN".to_owned(), ..Self::default() };
+        let mut summary = unknown();
+        for message in messages {
+            match message {
+                JobMessage::Submitted { job, name } => {
+                    summary = Self {
+                        job_id: Some(job.to_string()),
+                        name: Some(name.clone()),
+                        ..unknown()
+                    };
+                }
+                JobMessage::Finished { job, name, runtime_ms, status } => {
+                    summary.job_id = Some(job.to_string());
+                    summary.name = Some(name.clone());
+                    summary.status = status.clone();
+                    summary.runtime_ms = Some(*runtime_ms);
+                }
+                JobMessage::Failed { job, code, message } => {
+                    if job.map(|job| job.to_string()) != summary.job_id {
+                        summary = unknown();
+                        summary.job_id = job.map(|job| job.to_string());
+                    }
+                    summary.fail(Some(code.clone()), message);
+                }
+                JobMessage::Hello { .. }
+                | JobMessage::Graph { .. }
+                | JobMessage::Progress { .. }
+                | JobMessage::Cancel { .. } => {}
+            }
+        }
+        summary
+    }
+
+    /// Adds where the job runs.
+    pub fn of_application(&mut self, id: ApplicationId, web_address: String) {
+        self.application_id = Some(id.to_string());
+        self.web_address = Some(web_address);
+    }
+
+    /// Of a job that was submitted and not waited for, that is its status.
+    pub fn is_detached(&mut self, is_detached: bool) {
+        if is_detached && self.status == "UNKNOWN" {
+            self.status = "SUBMITTED".to_owned();
+        }
+    }
+
+    /// Adds what `weir` found. What the program said about a failed job stands, but a job that
+    /// finished before the program failed does not make the whole a success.
+    pub fn fail_with(&mut self, problem: &Problem) {
+        if self.failure.is_none() {
+            self.fail(problem.code.clone(), &problem.what);
+        }
+    }
+
+    fn fail(&mut self, code: Option<String>, message: &str) {
+        self.status = "FAILED".to_owned();
+        self.failure = Some(Failure { code, message: message.to_owned() });
+    }
+
+    /// As one line of JSON.
+    pub fn to_line(&self) -> String {
+        let json = serde_json::to_string(self).expect("texts and numbers are always JSON");
+        format!("{json}\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use weir_base::JobId;
+
+    fn summary(messages: Vec<JobMessage>) -> Summary {
+        Summary::of(&messages)
+    }
+
+    fn submitted(name: &str) -> JobMessage {
+        JobMessage::Submitted { job: JobId::of_text(name), name: name.to_owned() }
+    }
+
+    fn finished(name: &str) -> JobMessage {
+        JobMessage::Finished {
+            job: JobId::of_text(name),
+            name: name.to_owned(),
+            runtime_ms: 7,
+            status: "FINISHED".to_owned(),
+        }
+    }
+
+    fn failed(job: Option<JobId>) -> JobMessage {
+        JobMessage::Failed { job, code: "WEIR-RUN-0001".into(), message: "boom".into() }
+    }
+
+    #[test]
+    fn summary_is_of_the_last_job() {
+        let found = summary(vec![submitted("a"), finished("a"), submitted("b"), finished("b")]);
+        let id = JobId::of_text("b");
+        let expect = format!(
+            "{{\"job-id\":\"{id}\",\"name\":\"b\",\"status\":\"FINISHED\",\"runtime-ms\":7}}\n"
+        );
+        assert_eq!(found.to_line(), expect);
+        let found = summary(vec![submitted("a"), finished("a"), submitted("b")]);
+        assert_eq!((found.status.as_str(), found.runtime_ms), ("UNKNOWN", None));
+    }
+
+    #[test]
+    fn failure_of_a_job_is_not_taken_for_that_of_another() {
+        let a = JobId::of_text("a");
+        let found = summary(vec![submitted("a"), failed(Some(a))]);
+        assert_eq!(found.name.as_deref(), Some("a"));
+        assert_eq!(found.status, "FAILED");
+        let found = summary(vec![submitted("a"), finished("a"), failed(None)]);
+        assert_eq!(
+            found.to_line(),
+            "{\"job-id\":null,\"name\":null,\"status\":\"FAILED\",\"runtime-ms\":null,\
+             \"failure\":{\"code\":\"WEIR-RUN-0001\",\"message\":\"boom\"}}\n"
+        );
+    }
+
+    #[test]
+    fn job_on_a_cluster_names_its_application() {
+        let mut found = summary(vec![submitted("a")]);
+        found.of_application(ApplicationId::default(), "http://x/".to_owned());
+        found.is_detached(true);
+        let id = JobId::of_text("a");
+        let expect = format!(
+            "{{\"job-id\":\"{id}\",\"name\":\"a\",\"status\":\"SUBMITTED\",\"runtime-ms\":null,\
+             \"application-id\":\"application_0_0000\",\"web-address\":\"http://x/\"}}\n"
+        );
+        assert_eq!(found.to_line(), expect);
+    }
+
+    #[test]
+    fn failure_of_the_program_does_not_hide_that_of_the_job() {
+        let problem = Problem::failure("WEIR-CLI-0009", "ended by SIGKILL");
+        let mut found = summary(vec![submitted("a"), failed(Some(JobId::of_text("a")))]);
+        found.fail_with(&problem);
+        assert_eq!(found.failure.expect("it failed").message, "boom");
+        let mut found = summary(vec![submitted("a"), finished("a")]);
+        found.fail_with(&problem);
+        assert_eq!(found.status, "FAILED");
+        assert_eq!(found.failure.expect("it failed").message, "ended by SIGKILL");
+    }
+}

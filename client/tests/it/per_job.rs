@@ -1,0 +1,292 @@
+//! `weir run -t per-job`: what goes to the cluster, what the program is answered, what is printed. The
+//! resource manager is a fake, the program a script.
+
+use crate::fake_cluster::{Asked, FakeCluster, ok, refusal};
+use crate::fixture::{Ended, Folder, hello};
+use serde_json::{Value, json};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use weir_base::JobId;
+use weir_graph::{Fingerprint, StreamGraph};
+use weir_protocol::cluster::{self, JobSubmission};
+use weir_protocol::job_executable::{JobAnswer, JobMessage, read_answer};
+
+const APPLICATION: &str = "application_1763640000000_0001";
+
+fn graph() -> JobMessage {
+    let stream_graph = StreamGraph { name: "count".to_owned(), ..StreamGraph::default() };
+    JobMessage::Graph {
+        ordinal: 0,
+        fingerprint: Fingerprint::of(&stream_graph),
+        stream_graph: Box::new(stream_graph),
+        plan_json: "{}".to_owned(),
+    }
+}
+
+fn job_id() -> JobId {
+    JobId::of_text(&format!("{APPLICATION}:0"))
+}
+
+/// A job that hands its graph over, keeps what it is answered, and ends with these lines.
+fn job(folder: &Folder, lines: &str) {
+    let keep = "cat \"/dev/fd/$WEIR_ANSWER_FD\" > answers & reader=$!";
+    let lines = format!("{keep}\n{lines}");
+    folder.job("job", &[hello(), graph()], &lines);
+}
+
+/// Waits until so many bytes of answers have come: two answers are more than that.
+const UNTIL_ANSWERED: &str =
+    "while [ $(wc -c < answers 2>/dev/null || echo 0) -lt 60 ]; do :; done; kill $reader";
+
+fn answers(folder: &Folder) -> Vec<JobAnswer> {
+    let bytes = std::fs::read(folder.path("answers")).expect("kept");
+    let mut rest = bytes.as_slice();
+    std::iter::from_fn(|| read_answer(&mut rest).expect("whole")).collect()
+}
+
+/// A cluster that takes every job and whose app master gives this result.
+fn cluster_with(result: impl Fn() -> Option<Value> + Send + Sync + 'static) -> FakeCluster {
+    FakeCluster::new(move |asked: &Asked| {
+        let path = asked.path.split('?').next().unwrap_or_default();
+        match (asked.method.as_str(), path) {
+            ("POST", "/ws/v1/cluster/apps/new-application") => ok(json!({
+                "application-id": APPLICATION,
+                "maximum-resource-capability": {"memory": 4096, "vCores": 4},
+            })),
+            ("PUT", path) if path.starts_with("/ws/v1/cluster/artifacts/") => {
+                Some((201, String::new()))
+            }
+            ("POST", "/ws/v1/cluster/apps") => Some((202, String::new())),
+            ("GET", path) if path.ends_with("/execution-result") => match result() {
+                Some(result) => ok(result),
+                None => Some((503, json!({"errors": ["not yet [WEIR-RM-0050]"]}).to_string())),
+            },
+            ("PATCH", _) => Some((202, "{}".to_owned())),
+            _ => None,
+        }
+    })
+}
+
+fn result(status: &str, failure: Value) -> Value {
+    json!({
+        "status": {"id": "COMPLETED"},
+        "weir-result": {
+            "status": status, "failure": failure, "restarts": 1, "completed-checkpoints": 3,
+            "runtime-ms": 812, "operators": [
+                {"name": "Map", "parallelism": 2, "records-in": 7, "records-out": 9},
+            ],
+        },
+    })
+}
+
+#[test]
+fn job_is_submitted_waited_for_and_answered() {
+    let folder = Folder::new();
+    job(&folder, &format!("{UNTIL_ANSWERED}\necho done"));
+    let fake = cluster_with(|| Some(result("FINISHED", Value::Null)));
+    let line =
+        ["run", "-t", "per-job", "-p", "2", "-D", "weir.progress=NEVER", "job", "--x", "a b"];
+    let ended = fake.weir(&folder, &line);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    let job = job_id();
+    assert_eq!(
+        ended.stdout,
+        format!(
+            "Job has been submitted with JobID {job}\nProgram execution finished\nJob with JobID \
+             {job} has finished.\nJob Runtime: 812 ms\ndone\n"
+        )
+    );
+    assert!(ended.stderr.contains(&format!("Submitted application {APPLICATION}")), "{ended:#?}");
+    let answers = answers(&folder);
+    assert_eq!(answers[0], JobAnswer::Accepted { job });
+    match &answers[1..] {
+        [JobAnswer::Finished(recorded)] => {
+            assert_eq!((recorded.runtime_ms, recorded.restarts), (812, 1));
+            assert_eq!(recorded.operators, [("Map".to_owned(), 2, 7, 9)]);
+        }
+        others => panic!("{others:?}"),
+    }
+    check_submission(&folder, &fake);
+}
+
+fn check_submission(folder: &Folder, fake: &FakeCluster) {
+    let body = fake.first("POST /ws/v1/cluster/apps").json();
+    assert_eq!(body, json!({}), "the first asks for an id");
+    let submission =
+        fake.all().into_iter().find(|asked| asked.line_is("POST", "/ws/v1/cluster/apps"));
+    let body = submission.expect("submitted").json();
+    assert_eq!(body["application-id"], APPLICATION);
+    assert_eq!(body["application-name"], "count");
+    assert_eq!(body["application-type"], "WEIR");
+    assert_eq!(body["application-tags"]["tag"], json!([format!("weir-job:{}", job_id())]));
+    assert_eq!(body["resource"], json!({"memory": 256, "vCores": 1}));
+    assert_eq!(body["am-container-spec"]["commands"]["command"], "./weir app-master");
+    let files = &body["am-container-spec"]["local-resources"]["entry"];
+    assert_eq!(
+        (&files[0]["key"], &files[0]["value"]["executable"]),
+        (&json!("weir"), &json!(true))
+    );
+    assert_eq!(files[1]["key"], "job.msgpack");
+    let hash =
+        files[1]["value"]["resource"].as_str().and_then(|text| text.strip_prefix("artifact:"));
+    let put = fake.first(&format!("PUT /ws/v1/cluster/artifacts/{}", hash.expect("a hash")));
+    assert_eq!(put.headers["authorization"], "Bearer secret");
+    let job: JobSubmission = cluster::decode("job", &put.body).expect("as written");
+    assert_eq!((job.job, job.ordinal), (job_id(), 0));
+    assert_eq!(job.arguments, [b"--x".to_vec(), b"a b".to_vec()]);
+    assert_eq!(job.configuration["parallelism.default"], "2");
+    assert_eq!(job.executable.name, "job");
+    let script = std::fs::read(folder.path("job")).expect("there");
+    let sent = fake.first(&format!("PUT /ws/v1/cluster/artifacts/{}", job.executable.hash));
+    assert_eq!(sent.body, script);
+    let here = folder.path("").canonicalize().expect("there");
+    assert_eq!(std::path::Path::new(&job.working_directory), here);
+    let artifacts = body["weir-artifacts"].as_array().expect("a list");
+    assert!(artifacts.contains(&json!(job.executable.hash.to_string())));
+}
+
+impl Asked {
+    fn line_is(&self, method: &str, path: &str) -> bool {
+        self.method == method && self.path == path
+    }
+}
+
+#[test]
+fn detached_job_is_not_waited_for() {
+    let folder = Folder::new();
+    job(&folder, UNTIL_ANSWERED);
+    let fake = cluster_with(|| None);
+    let ended = fake.weir(&folder, &["run", "-t", "per-job", "-d", "--output", "json", "job"]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    let expect = json!({
+        "job-id": job_id().to_string(), "name": "count", "status": "SUBMITTED", "runtime-ms": null,
+        "application-id": APPLICATION,
+        "web-address": format!("http://{}/proxy/{APPLICATION}/", fake.address),
+    });
+    assert_eq!(ended.json(), expect);
+    assert_eq!(answers(&folder), [JobAnswer::Accepted { job: job_id() }, JobAnswer::Detached]);
+    assert!(!fake.lines().iter().any(|line| line.contains("execution-result")));
+}
+
+#[test]
+fn failed_job_is_told_with_its_place_and_the_program_with_its_code() {
+    let folder = Folder::new();
+    job(&folder, &format!("{UNTIL_ANSWERED}; exit 1"));
+    let fake = cluster_with(|| {
+        Some(result(
+            "FAILED",
+            json!({
+                "code": "WEIR-TASK-0001", "message": "the map panicked", "operator": "Map",
+                "task": "Map (1/2)", "host": "127.0.0.1:7", "container": "container_1_0001_01_000002",
+                "log-excerpt": "a\nb",
+            }),
+        ))
+    });
+    let ended = fake.weir(&folder, &["run", "-t", "per-job", "job"]);
+    ended.fails(
+        1,
+        &[
+            "failed: the map panicked",
+            "operator: Map\n",
+            "subtask: Map (1/2)\n",
+            "container: container_1_0001_01_000002\n",
+            "  | b\n",
+            "WEIR-TASK-0001: see docs/errors/WEIR-TASK-0001.md",
+        ],
+    );
+    let failed = JobAnswer::Failed {
+        code: "WEIR-TASK-0001".to_owned(),
+        message: "the map panicked".to_owned(),
+    };
+    assert_eq!(answers(&folder)[1..], [failed]);
+}
+
+#[test]
+fn refused_submission_is_told_in_the_words_of_the_resource_manager() {
+    let folder = Folder::new();
+    job(&folder, &format!("{UNTIL_ANSWERED}; exit 1"));
+    let fake = FakeCluster::new(|asked| match (asked.method.as_str(), asked.path.as_str()) {
+        ("POST", "/ws/v1/cluster/apps/new-application") => ok(json!({
+            "application-id": APPLICATION,
+            "maximum-resource-capability": {"memory": 4096, "vCores": 4},
+        })),
+        ("POST", _) => Some(refusal(400, "WEIR-RM-0004", "the largest node has 4096 MiB")),
+        ("PUT" | "HEAD", _) => Some((200, String::new())),
+        _ => None,
+    });
+    let ended = fake.weir(&folder, &["run", "-t", "per-job", "--output", "json", "job"]);
+    ended.fails(1, &["the largest node has 4096 MiB", "WEIR-RM-0004"]);
+    assert_eq!(ended.json()["failure"]["code"], "WEIR-RM-0004");
+    // What is there already is not sent again.
+    assert_eq!(fake.lines().iter().filter(|line| line.starts_with("PUT ")).count(), 1);
+}
+
+#[test]
+fn application_that_dies_before_its_job_shows_its_diagnostics() {
+    let folder = Folder::new();
+    job(&folder, &format!("{UNTIL_ANSWERED}; exit 1"));
+    let fake = FakeCluster::new(|asked| match asked.path.split('?').next().unwrap_or_default() {
+        path if path.starts_with("/ws/v1/cluster/artifacts/") => Some((200, String::new())),
+        "/ws/v1/cluster/apps/new-application" => ok(json!({"application-id": APPLICATION})),
+        "/ws/v1/cluster/apps" => Some((202, String::new())),
+        path if path.ends_with(&format!("/apps/{APPLICATION}")) => ok(json!({"app": {
+            "id": APPLICATION, "state": "FAILED", "diagnostics": "the app master crashed",
+        }})),
+        path if path.starts_with("/proxy/") => {
+            Some((404, json!({"errors": ["nothing kept [WEIR-RM-0052]"]}).to_string()))
+        }
+        _ => None,
+    });
+    let ended = fake.weir(&folder, &["run", "-t", "per-job", "job"]);
+    ended.fails(1, &["failed before its job could end: the app master crashed", "WEIR-CLI-0208"]);
+}
+
+fn send(signal: &str, process: u32) {
+    let status = Command::new("kill").args([signal, &process.to_string()]).status();
+    assert!(status.expect("kill runs").success());
+}
+
+/// A job that waits for its lifeline to end, on a cluster where it does not end before it is cancelled.
+fn interrupted(flags: &[&str]) -> (Ended, FakeCluster) {
+    static CANCELLED: AtomicBool = AtomicBool::new(false);
+    let folder = Folder::new();
+    job(&folder, "while [ ! -s answers ]; do :; done; touch up; cat \"/dev/fd/$WEIR_LIFELINE_FD\"");
+    let fake = FakeCluster::new(|asked| {
+        let path = asked.path.split('?').next().unwrap_or_default();
+        match (asked.method.as_str(), path) {
+            ("PATCH", _) => {
+                CANCELLED.store(true, Ordering::SeqCst);
+                Some((202, "{}".to_owned()))
+            }
+            ("GET", path) if path.ends_with("/execution-result") => {
+                match CANCELLED.load(Ordering::SeqCst) {
+                    true => ok(result("CANCELED", Value::Null)),
+                    false => ok(json!({"status": {"id": "IN_PROGRESS"}})),
+                }
+            }
+            ("POST", "/ws/v1/cluster/apps/new-application") => {
+                ok(json!({"application-id": APPLICATION}))
+            }
+            ("HEAD" | "PUT" | "POST", _) => Some((200, String::new())),
+            _ => None,
+        }
+    });
+    let line = [&["run", "-t", "per-job", "-D", "weir.progress=NEVER"], flags, &["job"]].concat();
+    let mut command = fake.command(&folder, &line);
+    let child = folder.start(command.process_group(0));
+    folder.wait_for("up");
+    send("-INT", child.id());
+    (Ended::of(child), fake)
+}
+
+#[test]
+fn interrupt_leaves_the_job_running_unless_asked_otherwise() {
+    let job = job_id().to_string();
+    let (ended, fake) = interrupted(&[]);
+    ended.fails(130, &["runs on", &format!("weir cancel {job}")]);
+    assert!(!fake.lines().iter().any(|line| line.starts_with("PATCH")));
+    let (ended, fake) = interrupted(&["-sae"]);
+    ended.fails(1, &[&format!("Cancelling job {job}."), "was cancelled"]);
+    fake.first(&format!("PATCH /proxy/{APPLICATION}/jobs/{job}?mode=cancel"));
+}

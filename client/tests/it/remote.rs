@@ -1,0 +1,222 @@
+//! Actions on a cluster: how it is found, and what they ask and print. The resource manager is a fake.
+
+use crate::fake_cluster::{Asked, FakeCluster, ok, refusal};
+use crate::fixture::{Ended, Folder};
+use serde_json::{Value, json};
+use weir_base::JobId;
+
+const APPLICATION: &str = "application_1763640000000_0001";
+
+fn app(state: &str) -> Value {
+    let job = JobId::of_text("count");
+    json!({
+        "id": APPLICATION, "name": "count", "state": state, "applicationType": "WEIR",
+        "applicationTags": format!("weir-job:{job}"), "startedTime": 1_763_640_001_000_u64,
+        "diagnostics": "out of luck", "finalStatus": "UNDEFINED", "progress": 50.0,
+    })
+}
+
+/// One application in this state, whose app master knows one running job.
+fn cluster(state: &'static str) -> FakeCluster {
+    FakeCluster::new(move |asked: &Asked| {
+        let path = asked.path.split('?').next().unwrap_or_default();
+        match (asked.method.as_str(), path) {
+            ("GET", "/ws/v1/cluster/apps") => ok(json!({"apps": {"app": [app(state)]}})),
+            ("GET", path) if path.ends_with(&format!("/apps/{APPLICATION}")) => {
+                let is_killed = state == "RUNNING";
+                ok(json!({"app": app(if is_killed { "KILLED" } else { state })}))
+            }
+            ("GET", path) if path.ends_with("/pending") => ok(json!({"pending": {"ask": [{
+                "attempt": "appattempt_1763640000000_0001_000001", "missing": 2,
+                "capability": {"memory": 1024, "vCores": 1}, "reason": "no node has room",
+            }]}})),
+            ("GET", path) if path.ends_with("/jobs/overview") && state == "RUNNING" => {
+                ok(json!({"jobs": [{
+                    "jid": JobId::of_text("count").to_string(), "name": "word count",
+                    "start-time": 1_763_640_002_000_i64, "end-time": -1, "duration": 5,
+                    "state": "RUNNING", "last-modification": 0, "pending-operators": 0,
+                    "jobType": "STREAMING", "tasks": {
+                        "total": 1, "created": 0, "scheduled": 0, "deploying": 0, "running": 1,
+                        "finished": 0, "canceling": 0, "canceled": 0, "failed": 0,
+                        "reconciling": 0, "initializing": 0,
+                    },
+                }]}))
+            }
+            ("PATCH", path) if path.contains("/jobs/") => Some((202, "{}".to_owned())),
+            ("PUT", path) if path.ends_with("/state") => Some((202, "{}".to_owned())),
+            ("GET", "/ws/v1/cluster/nodes") => ok(json!({"nodes": {"node": [
+                {"id": "127.0.0.1:7", "state": "RUNNING", "nodeHTTPAddress": "127.0.0.1:7"},
+                {"id": "127.0.0.1:8", "state": "LOST", "nodeHTTPAddress": "127.0.0.1:8"},
+            ]}})),
+            _ => None,
+        }
+    })
+}
+
+#[test]
+fn without_a_cluster_it_is_said_how_to_start_one() {
+    let folder = Folder::new();
+    let mut command = folder.command(&["list"]);
+    let ended = Ended::of(folder.start(command.env("WEIR_DATA_DIR", folder.path("data"))));
+    ended.fails(1, &["no cluster is known", "weir cluster start", "WEIR-CLI-0201"]);
+}
+
+#[test]
+fn address_at_which_nobody_answers_is_named() {
+    let folder = Folder::new();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = free.local_addr().expect("bound").to_string();
+    drop(free);
+    for action in [&["list"][..], &["node", "list"], &["application", "list"]] {
+        let ended = folder.weir(&[action, &["--cluster", &address]].concat());
+        let what = format!("no resource manager at {address}: ");
+        ended.fails(1, &[&what, "weir cluster start", "WEIR-CLI-0202"]);
+    }
+}
+
+#[test]
+fn other_server_is_not_taken_for_a_resource_manager() {
+    let folder = Folder::new();
+    let other = FakeCluster::new(|_| Some((404, "<html>not here</html>".to_owned())));
+    let ended = folder.weir(&["list", "--cluster", &other.address]);
+    ended.fails(1, &["is no resource manager of Weir", &other.address, "WEIR-CLI-0203"]);
+    let page = FakeCluster::new(|_| Some((200, "<html>hello</html>".to_owned())));
+    let ended = folder.weir(&["node", "list", "--cluster", &page.address]);
+    ended.fails(1, &["makes no sense", "WEIR-CLI-0203"]);
+}
+
+#[test]
+fn address_and_token_come_from_flags_over_variables() {
+    let folder = Folder::new();
+    let (one, other) = (cluster("RUNNING"), cluster("RUNNING"));
+    folder.file("token", "of-the-file\n", 0o600);
+    let job = JobId::of_text("count").to_string();
+    let line = ["cancel", "--cluster", &other.address, "--token-file", "token", &job];
+    let ended = one.weir(&folder, &line);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert!(one.all().is_empty());
+    let patch = other.first("PATCH ");
+    assert_eq!(patch.headers["authorization"], "Bearer of-the-file");
+    one.weir(&folder, &["cancel", &job]);
+    assert_eq!(one.first("PATCH ").headers["authorization"], "Bearer secret");
+}
+
+#[test]
+fn missing_and_wrong_tokens_are_told_apart() {
+    let folder = Folder::new();
+    let strict = FakeCluster::new(|asked| match asked.method.as_str() {
+        "GET" => ok(json!({"apps": {"app": [app("RUNNING")]}})),
+        _ => Some(refusal(401, "WEIR-HTTP-0011", "the token is not the one of this cluster")),
+    });
+    let job = JobId::of_text("count").to_string();
+    let ended = strict.weir(&folder, &["cancel", &job]);
+    ended.fails(1, &["the token in the variable WEIR_TOKEN is not", "WEIR-CLI-0204"]);
+    let ended = folder.weir(&["cancel", "--cluster", &strict.address, &job]);
+    ended.fails(1, &["no token for the cluster at", "--token-file", "WEIR-CLI-0204"]);
+    folder.job("job", &[], "touch started");
+    let ended = folder.weir(&["run", "-t", "per-job", "--cluster", &strict.address, "job"]);
+    ended.fails(1, &["no token for the cluster at", "WEIR-CLI-0204"]);
+    assert!(!folder.path("started").exists());
+}
+
+#[test]
+fn jobs_are_listed_in_flinks_blocks() {
+    let folder = Folder::new();
+    let job = JobId::of_text("count");
+    let ended = cluster("RUNNING").weir(&folder, &["list"]);
+    ended.succeeds();
+    let lines: Vec<_> = ended.stdout.lines().collect();
+    assert_eq!(lines[0], "Waiting for response...");
+    assert!(lines[1].contains("Running/Restarting Jobs"), "{lines:?}");
+    assert!(lines[2].ends_with(&format!(" : {job} : word count (RUNNING)")), "{lines:?}");
+    assert_eq!(lines[4], "No scheduled jobs.");
+    // Without an app master the application stands for its job.
+    let ended = cluster("ACCEPTED").weir(&folder, &["list", "-s"]);
+    ended.succeeds();
+    assert!(ended.stdout.contains(&format!(" : {job} : count (INITIALIZING)")), "{ended:#?}");
+    assert!(!ended.stdout.contains("running jobs"));
+}
+
+#[test]
+fn jobs_of_one_app_master_are_listed_without_a_cluster() {
+    let folder = Folder::new();
+    let master = cluster("RUNNING");
+    let ended = folder.weir(&["list", "-m", &master.address, "--output", "json"]);
+    ended.succeeds();
+    assert_eq!(ended.json()["jobs"][0]["name"], "word count");
+    assert_eq!(ended.json()["jobs"][0]["application-id"], Value::Null);
+    assert_eq!(master.lines(), ["GET /jobs/overview"]);
+}
+
+#[test]
+fn cancelling_asks_the_app_master_or_kills_an_application_without_one() {
+    let folder = Folder::new();
+    let job = JobId::of_text("count");
+    let running = cluster("RUNNING");
+    let ended = running.weir(&folder, &["cancel", &job.to_string()]);
+    ended.succeeds();
+    assert_eq!(ended.stdout, format!("Cancelling job {job}.\nCancelled job {job}.\n"));
+    running.first(&format!("PATCH /proxy/{APPLICATION}/jobs/{job}?mode=cancel"));
+    let accepted = cluster("ACCEPTED");
+    accepted.weir(&folder, &["cancel", &job.to_string()]).succeeds();
+    let put = accepted.first(&format!("PUT /ws/v1/cluster/apps/{APPLICATION}/state"));
+    assert_eq!(put.json()["state"], "KILLED");
+    let finished = cluster("FINISHED").weir(&folder, &["cancel", &job.to_string()]);
+    let what = format!("Could not cancel job {job}: its application {APPLICATION} has reached");
+    finished.fails(1, &[&what, "(FINISHED)", "WEIR-CLI-0210"]);
+}
+
+#[test]
+fn jobs_and_applications_that_are_not_there_are_named() {
+    let folder = Folder::new();
+    let empty = FakeCluster::new(|asked| match asked.path.starts_with("/ws/v1/cluster/apps?") {
+        true => ok(json!({"apps": {}})),
+        false => Some(refusal(404, "WEIR-RM-0002", "no such application")),
+    });
+    let job = JobId::of_text("none").to_string();
+    empty.weir(&folder, &["cancel", &job]).fails(1, &[&job, "no such job", "WEIR-CLI-0207"]);
+    empty.weir(&folder, &["cancel"]).fails(2, &["Missing JobID. Specify a JobID to cancel a job."]);
+    empty.weir(&folder, &["cancel", "xyz"]).fails(2, &["32 hex digits"]);
+    for action in [&["application", "status"][..], &["application", "kill"], &["logs"]] {
+        let ended = empty.weir(&folder, &[action, &[APPLICATION]].concat());
+        ended.fails(1, &["has no application", APPLICATION, "WEIR-CLI-0206"]);
+        let ended = empty.weir(&folder, &[action, &["job_1"]].concat());
+        ended.fails(2, &["\"job_1\" is no application id"]);
+    }
+}
+
+#[test]
+fn applications_are_shown_and_killed_in_yarns_words() {
+    let folder = Folder::new();
+    let running = cluster("RUNNING");
+    let ended = running.weir(&folder, &["application", "list", "--states", "running"]);
+    ended.succeeds();
+    assert!(ended.stdout.starts_with("Total number of applications ("), "{ended:#?}");
+    assert!(ended.stdout.contains(&format!("\n{APPLICATION}\t")), "{ended:#?}");
+    running.first("GET /ws/v1/cluster/apps?states=RUNNING");
+    let ended = running.weir(&folder, &["application", "kill", APPLICATION]);
+    ended.succeeds();
+    assert!(ended.stdout.contains("has already finished"));
+    let accepted = cluster("ACCEPTED").weir(&folder, &["application", "status", APPLICATION]);
+    accepted.succeeds();
+    for part in [
+        "Application Report : ",
+        "\tProgress : 50%\n",
+        "\tDiagnostics : out of luck\n",
+        "\tWaits for : 2 containers of <memory:1024 MiB, vCores:1>: no node has room\n",
+    ] {
+        assert!(accepted.stdout.contains(part), "{part:?} is missing in {accepted:#?}");
+    }
+    running.weir(&folder, &["application", "list", "--states", "ALIVE"]).fails(2, &["ALIVE"]);
+}
+
+#[test]
+fn nodes_are_listed() {
+    let folder = Folder::new();
+    let fake = cluster("RUNNING");
+    let ended = fake.weir(&folder, &["node", "list"]);
+    ended.succeeds();
+    assert!(ended.stdout.starts_with("Total Nodes:1\n"), "{ended:#?}");
+    let ended = fake.weir(&folder, &["node", "list", "--all", "--output", "json"]);
+    assert_eq!(ended.json()["nodes"]["node"].as_array().map(Vec::len), Some(2));
+}
