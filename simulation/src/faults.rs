@@ -80,7 +80,8 @@ pub(crate) fn between(rng: &mut SeededRng, low: u64, high: u64) -> u64 {
     low + rng.below(high - low + 1)
 }
 
-fn sometimes(rng: &mut SeededRng, low: u64, high: u64) -> u64 {
+/// A number in `low..=high` in half of the runs, 0 in the others.
+pub(crate) fn sometimes(rng: &mut SeededRng, low: u64, high: u64) -> u64 {
     let on = rng.percent(50);
     let amount = between(rng, low, high);
     if on { amount } else { 0 }

@@ -16,6 +16,7 @@
 //!
 //! It uses no clock, thread, socket or file. It does not test the shell, nor real tasks.
 
+pub mod cluster;
 pub mod defect;
 pub mod faults;
 pub mod job;

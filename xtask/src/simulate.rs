@@ -9,6 +9,9 @@ use crate::cargo;
 /// Which seeds to run. What is not given is left to the simulator's own defaults.
 #[derive(clap::Args)]
 pub struct Seeds {
+    /// What to simulate, "jobs" or "cluster"; without it both
+    #[arg(long, value_name = "WORLD")]
+    world: Option<String>,
     /// How many seeds to run
     #[arg(long, value_name = "N")]
     seeds: Option<u64>,
@@ -29,10 +32,11 @@ pub fn run(seeds: &Seeds) -> Result<ExitCode> {
 }
 
 fn arguments(seeds: &Seeds) -> Vec<String> {
+    let world = seeds.world.as_ref().map(|world| format!("--world={world}"));
     let count = seeds.seeds.map(|count| format!("--seeds={count}"));
     let first = seeds.first_seed.map(|seed| format!("--first-seed={seed}"));
     let trace = seeds.trace.then(|| "--trace".to_owned());
-    count.into_iter().chain(first).chain(trace).collect()
+    world.into_iter().chain(count).chain(first).chain(trace).collect()
 }
 
 #[cfg(test)]
@@ -40,10 +44,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_given_numbers_are_passed_on() {
-        let all = Seeds { seeds: Some(1000), first_seed: Some(7), trace: true };
-        assert_eq!(arguments(&all), ["--seeds=1000", "--first-seed=7", "--trace"]);
-        let none = Seeds { seeds: None, first_seed: None, trace: false };
+    fn only_what_is_given_is_passed_on() {
+        let world = Some("cluster".to_owned());
+        let all = Seeds { world, seeds: Some(1000), first_seed: Some(7), trace: true };
+        let expected = ["--world=cluster", "--seeds=1000", "--first-seed=7", "--trace"];
+        assert_eq!(arguments(&all), expected);
+        let none = Seeds { world: None, seeds: None, first_seed: None, trace: false };
         assert!(arguments(&none).is_empty());
     }
 }

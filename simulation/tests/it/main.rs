@@ -1,5 +1,7 @@
 //! The simulator finds nothing in a sound job master, and finds each defect that is put in.
 
+mod cluster;
+
 use weir_simulation::{Defect, Options, run};
 
 #[test]

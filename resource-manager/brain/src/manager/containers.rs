@@ -92,7 +92,8 @@ impl ResourceManager {
             return self.master_has_ended(now, id.attempt, exit_status, diagnostics);
         }
         if !matches!(attempt.state, AttemptState::FinishSaving | AttemptState::Finishing) {
-            if container.is_held {
+            // One that was taken over may be held: its app master has not said yet.
+            if container.is_held || (id.epoch < epoch && !attempt.synchronised) {
                 let report = completed(id, container.resources, exit_status, diagnostics);
                 attempt.completed.insert(id, report);
             } else if let Some(ask) = container.ask {

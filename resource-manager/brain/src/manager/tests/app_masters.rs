@@ -79,12 +79,10 @@ fn a_lease_that_was_never_heard_of_is_replaced_when_it_ends() {
          c#1: Normal
          > leave b
          b: left
-         > allocate 1.1 ask=1:p1:900:x1
-         1.1#2: Normal lease 1.1.3@c:1
-         > allocate 1.1 ask=1:p1:900:x1 held=1.1.2,1.1.3
-         1.1#3: Normal completed 1.1.2:-100
+         > allocate 1.1 ask=1:p1:900:x1 held=1.1.2
+         1.1#2: Normal lease 1.1.3@c:1 completed 1.1.2:-100
          > allocate 1.1 ask=1:p1:900:x2 held=1.1.3 seen=1.1.2
-         1.1#4: Normal",
+         1.1#3: Normal",
     );
 }
 

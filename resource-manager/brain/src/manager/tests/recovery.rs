@@ -108,6 +108,23 @@ fn what_ended_meanwhile_is_told() {
 }
 
 #[test]
+fn what_ends_before_its_app_master_is_back_is_told() {
+    check_restarted(
+        "> node b 1.1.2=running
+         b: registered epoch 1
+         b#3: Normal
+         > beat b 1.1.2=complete:5
+         b#4: Normal
+         > beat b 1.1.2=complete:5
+         b#5: Normal
+         > register 1.1 held=1.1.2@b:200
+         1.1: registered epoch 1 largest 1000
+         > allocate 1.1 held=1.1.2
+         1.1#1: Normal completed 1.1.2:5",
+    );
+}
+
+#[test]
 fn what_its_app_master_does_not_hold_is_taken_back() {
     check_restarted(
         "> node b 1.1.2=running

@@ -1,0 +1,248 @@
+//! The rules that no run may break.
+//!
+//! - No container's process is started twice, whatever was repeated or restarted.
+//! - The processes on a host never exceed what it offers.
+//! - Ids of applications are handed out once; a lease is given to one attempt, and never again once
+//!   it has completed.
+//! - What was acknowledged is so: a submission survives, a finished application is finished, with the
+//!   status its app master said, a killed one does not go on. An application ends once.
+//! - Nothing waits for what is free: no ask that is first in its application fits a healthy node. No
+//!   lease and no end is kept from an app master: none gives up while nothing it asked for waits.
+//! - The resource manager does not ask to be woken for what is past, answers every ticket once, and
+//!   keeps the invariants of its own.
+//! - When faults have ceased, every application ends, and no process, container or lease is left.
+
+use super::world::World;
+use std::collections::{BTreeMap, BTreeSet};
+use weir_base::{ApplicationId, AttemptId, ContainerId, NodeId};
+use weir_node_agent_brain::LifeCycle;
+use weir_resource_manager_brain::{
+    Allocated, ApplicationOutcome, ApplicationView, ClusterView, Fact, FinalStatus, NodeState,
+};
+
+/// Watches everything.
+#[derive(Debug, Default)]
+pub(crate) struct Oracle {
+    started: BTreeSet<ContainerId>,
+    /// Leases that stand.
+    leases: BTreeSet<ContainerId>,
+    /// Leases whose node and resource manager have not been away since they were first seen.
+    steady: BTreeMap<ContainerId, NodeId>,
+    /// Processes that were started without a lease: they are killed, but not counted.
+    zombies: BTreeSet<ContainerId>,
+    ids: BTreeSet<ApplicationId>,
+    submitted: BTreeSet<ApplicationId>,
+    asked_to_kill: BTreeSet<ApplicationId>,
+    /// Of which a kill is on record, with whether it came in time.
+    kills: BTreeMap<ApplicationId, bool>,
+    /// Whose app master's last words are on record.
+    said: BTreeSet<ApplicationId>,
+    finished: BTreeMap<ApplicationId, FinalStatus>,
+    ended: BTreeMap<ApplicationId, (ApplicationOutcome, FinalStatus)>,
+    /// Containers that their app master was told have completed.
+    completed: BTreeSet<ContainerId>,
+    violation: Option<String>,
+}
+
+impl Oracle {
+    /// Notes that a rule was broken; the first one counts.
+    pub(crate) fn broken(&mut self, rule: String) {
+        self.violation.get_or_insert(rule);
+    }
+
+    /// The first rule that was broken.
+    pub(crate) fn violation(&self) -> Option<&String> {
+        self.violation.as_ref()
+    }
+
+    /// Judges a start, and whether it was with a lease.
+    pub(crate) fn process_starts(&mut self, container: ContainerId) {
+        if !self.started.insert(container) {
+            self.broken(format!("{container} is started twice"));
+        }
+        if !self.leases.contains(&container) {
+            self.zombies.insert(container);
+            if self.steady.contains_key(&container) {
+                self.broken(format!("{container} is started after it was taken back"));
+            }
+        }
+    }
+
+    /// Whether a process counts for what its host offers.
+    pub(crate) fn counts(&self, container: ContainerId) -> bool {
+        !self.zombies.contains(&container)
+    }
+
+    /// A restarted resource manager may tell again what it has told, and does not know yet which
+    /// leases there are.
+    pub(crate) fn manager_starts(&mut self) {
+        self.completed.clear();
+        self.steady.clear();
+    }
+
+    /// A node may start what was taken back while it was away.
+    pub(crate) fn node_was_away(&mut self, node: &NodeId) {
+        self.steady.retain(|_, place| place != node);
+    }
+
+    pub(crate) fn id_is_handed_out(&mut self, id: ApplicationId) {
+        if !self.ids.insert(id) {
+            self.broken(format!("{id} is handed out twice"));
+        }
+    }
+
+    pub(crate) fn submission_is_acknowledged(&mut self, id: ApplicationId) {
+        self.submitted.insert(id);
+    }
+
+    /// A client asks for the end of its application.
+    pub(crate) fn kill_is_asked(&mut self, id: ApplicationId) {
+        self.asked_to_kill.insert(id);
+    }
+
+    pub(crate) fn kill_is_acknowledged(&mut self, id: ApplicationId) {
+        if !self.kills.contains_key(&id) {
+            self.broken(format!("the kill of {id} is acknowledged and not on record"));
+        }
+    }
+
+    pub(crate) fn finish_is_acknowledged(&mut self, id: AttemptId, status: FinalStatus) {
+        self.finished.insert(id.application, status);
+    }
+
+    pub(crate) fn is_on_record(&mut self, fact: &Fact) {
+        match fact {
+            Fact::ApplicationEnded { application, outcome, final_status, .. } => {
+                let end = (*outcome, *final_status);
+                let first = *self.ended.entry(*application).or_insert(end);
+                if first != end {
+                    self.broken(format!("{application} ends as {first:?}, then as {end:?}"));
+                }
+            }
+            Fact::AttemptFinished { attempt, .. } => {
+                self.said.insert(attempt.application);
+            }
+            Fact::KillRequested { application, .. } => {
+                let is_late =
+                    self.said.contains(application) || self.ended.contains_key(application);
+                self.kills.entry(*application).or_insert(!is_late);
+            }
+            _ => {}
+        }
+    }
+
+    /// Judges what an app master is told.
+    pub(crate) fn leases(&mut self, attempt: AttemptId, answer: &Allocated) {
+        for lease in &answer.leases {
+            if lease.container.attempt != attempt || self.completed.contains(&lease.container) {
+                self.broken(format!("{} is leased to {attempt} after its end", lease.container));
+            }
+        }
+        self.completed.extend(answer.completed.iter().map(|report| report.container));
+    }
+
+    /// Judges how the cluster stands after a step.
+    pub(crate) fn judge_view(&mut self, view: &ClusterView) {
+        let leases: BTreeSet<ContainerId> =
+            view.nodes.iter().flat_map(|node| node.containers.iter().copied()).collect();
+        let fresh = view.nodes.iter().flat_map(|node| {
+            let here = node.containers.iter().filter(|one| !self.leases.contains(one));
+            here.map(|one| (*one, node.node.clone()))
+        });
+        self.steady.extend(fresh);
+        for node in view.nodes.iter().filter(|node| !node.state.is_up()) {
+            self.node_was_away(&node.node);
+        }
+        self.leases = leases;
+        for application in &view.applications {
+            if let Some(rule) = self.judge_wait(view, application) {
+                self.broken(rule);
+            }
+            let id = application.application;
+            let is_over = application.state.is_terminal();
+            if is_over != self.ended.contains_key(&id) && is_over {
+                self.broken(format!("{id} is over before that is on record"));
+            }
+        }
+    }
+
+    fn judge_wait(&self, view: &ClusterView, application: &ApplicationView) -> Option<String> {
+        let first = application.pending.first()?;
+        let is_held = first.reason.contains("was restarted");
+        let running = view.nodes.iter().filter(|node| node.state == NodeState::Running);
+        let node = running.into_iter().find(|node| first.resources.fits_in(node.available))?;
+        (!is_held)
+            .then(|| format!("{} waits for what is free on {}", application.application, node.node))
+    }
+}
+
+impl World {
+    /// What still stands when all should be over; `None` when nothing does.
+    pub(crate) fn what_is_left(&self) -> Option<String> {
+        let Some(manager) = &self.manager.brain else {
+            return Some("the manager is away".to_owned());
+        };
+        let unsettled = |index: &usize| {
+            let client = &self.clients[*index];
+            !client.is_submitted && !client.is_refused
+        };
+        if let Some(client) = (0..self.clients.len()).find(unsettled) {
+            return Some(format!("client {client} has no answer"));
+        }
+        let view = manager.view(self.now());
+        let live = view.applications.iter().find(|one| !one.state.is_terminal());
+        if let Some(live) = live {
+            let words = &live.diagnostics;
+            return Some(format!("{} is {:?}: {words}", live.application, live.state));
+        }
+        for (index, host) in self.hosts.iter().enumerate() {
+            let Some(agent) = &host.agent else { return Some(format!("agent {index} is away")) };
+            if let Some(container) = host.processes.keys().next() {
+                return Some(format!("a process of {container} on host {index}"));
+            }
+            let known = agent.brain.containers().find(|one| one.state != LifeCycle::Done);
+            if let Some(container) = known {
+                let (id, state) = (container.report.container, container.state);
+                return Some(format!("agent {index} has {id} as {state:?}"));
+            }
+        }
+        if let Some(node) = view.nodes.iter().find(|node| !node.containers.is_empty()) {
+            return Some(format!("the lease {} on {}", node.containers[0], node.node));
+        }
+        let up = view.nodes.iter().filter(|node| node.state == NodeState::Running).count();
+        if up < self.hosts.len() {
+            return Some(format!("{up} of {} nodes are up", self.hosts.len()));
+        }
+        (!self.manager.is_settled()).then(|| "a write is under way".to_owned())
+    }
+
+    /// What was acknowledged is so.
+    pub(crate) fn judge_end(&mut self) {
+        let succeeded = (ApplicationOutcome::Finished, FinalStatus::Succeeded);
+        let ended = self.oracle.ended.values();
+        self.counts.succeeded = ended.filter(|end| **end == succeeded).count() as u64;
+        let mut rules = Vec::new();
+        for &id in &self.oracle.submitted {
+            let Some(&(outcome, status)) = self.oracle.ended.get(&id) else {
+                rules.push(format!("{id} was acknowledged and never ended"));
+                continue;
+            };
+            let was_killed = outcome == ApplicationOutcome::Killed;
+            let end = (outcome, status);
+            match self.oracle.finished.get(&id) {
+                // Its app master may have been too late: it was being killed already.
+                Some(said) if end != (ApplicationOutcome::Finished, *said) && !was_killed => {
+                    rules.push(format!("{id} finished as {said:?}, not as {status:?}"));
+                }
+                _ if was_killed && !self.oracle.asked_to_kill.contains(&id) => {
+                    rules.push(format!("{id} was killed by nobody"));
+                }
+                _ if self.oracle.kills.get(&id) == Some(&true) && !was_killed => {
+                    rules.push(format!("{id} was killed, and ended as {outcome:?}"));
+                }
+                _ => {}
+            }
+        }
+        rules.into_iter().for_each(|rule| self.oracle.broken(rule));
+    }
+}

@@ -1,0 +1,110 @@
+//! What a run consists of: settings, hosts, applications.
+
+use crate::faults::between;
+use std::time::Duration;
+use weir_base::{NodeId, Resources, SeededRng};
+use weir_resource_manager_brain::Settings;
+
+/// Everything of a run but its faults.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) settings: Settings,
+    pub(crate) hosts: Vec<HostPlan>,
+    pub(crate) applications: Vec<ApplicationPlan>,
+    /// When faults cease.
+    pub(crate) quiet_at_ms: u64,
+}
+
+/// A host.
+#[derive(Clone, Debug)]
+pub(crate) struct HostPlan {
+    pub(crate) node: NodeId,
+    pub(crate) total: Resources,
+    /// When its agent starts first.
+    pub(crate) from_ms: u64,
+}
+
+/// An application.
+#[derive(Clone, Debug)]
+pub(crate) struct ApplicationPlan {
+    pub(crate) submit_at_ms: u64,
+    pub(crate) kill_at_ms: Option<u64>,
+    pub(crate) master: Resources,
+    pub(crate) max_attempts: Option<u32>,
+    pub(crate) kinds: Vec<Kind>,
+    /// All containers must run at once; otherwise each does its part and exits.
+    pub(crate) is_gang: bool,
+    /// How long a gang, or each container, works.
+    pub(crate) work_ms: u64,
+    /// Without progress for so long it finishes as failed.
+    pub(crate) patience_ms: u64,
+    /// Its containers run on without their app master until they are killed.
+    pub(crate) leaves_orphans: bool,
+}
+
+/// Containers of one kind.
+#[derive(Clone, Debug)]
+pub(crate) struct Kind {
+    pub(crate) priority: u32,
+    pub(crate) resources: Resources,
+    pub(crate) count: u64,
+}
+
+impl Plan {
+    pub(crate) fn draw(rng: &mut SeededRng) -> Self {
+        let quiet_at_ms = between(rng, 5_000, 40_000);
+        let hosts: Vec<HostPlan> = (1..=between(rng, 1, 4)).map(|n| host(rng, n)).collect();
+        let applications = (0..between(rng, 1, 5)).map(|_| application(rng, quiet_at_ms)).collect();
+        Self { settings: settings(rng), hosts, applications, quiet_at_ms }
+    }
+}
+
+fn settings(rng: &mut SeededRng) -> Settings {
+    let mut ms = |low, high| Duration::from_millis(between(rng, low, high));
+    Settings {
+        weir_version: "simulation".to_owned(),
+        cluster_timestamp: 1_700_000_000_000,
+        heartbeat_interval: ms(200, 1000),
+        node_expiry: ms(2000, 8000),
+        app_master_expiry: ms(2000, 8000),
+        container_allocation_expiry: ms(1500, 6000),
+        recovery_wait: ms(100, 3000),
+        lost_node_retention: ms(1000, 60_000),
+        max_app_attempts: between(rng, 1, 4) as u32,
+        max_completed_applications: between(rng, 1, 6) as usize,
+        minimum_allocation_mib: between(rng, 1, 64),
+    }
+}
+
+fn host(rng: &mut SeededRng, number: u64) -> HostPlan {
+    HostPlan {
+        node: NodeId(format!("10.0.0.{number}:8042")),
+        total: Resources {
+            memory_mib: between(rng, 600, 2000),
+            vcores: between(rng, 3, 12) as u32,
+        },
+        from_ms: if rng.percent(70) { 0 } else { rng.below(3000) },
+    }
+}
+
+fn application(rng: &mut SeededRng, quiet_at_ms: u64) -> ApplicationPlan {
+    let kind = |rng: &mut SeededRng| Kind {
+        priority: between(rng, 0, 2) as u32,
+        resources: Resources {
+            memory_mib: between(rng, 20, 250),
+            vcores: between(rng, 1, 2) as u32,
+        },
+        count: between(rng, 1, 4),
+    };
+    ApplicationPlan {
+        submit_at_ms: rng.below(quiet_at_ms + 2000),
+        kill_at_ms: rng.percent(20).then(|| rng.below(quiet_at_ms + 5000)),
+        master: Resources { memory_mib: between(rng, 20, 250), vcores: 1 },
+        max_attempts: rng.percent(30).then(|| between(rng, 1, 5) as u32),
+        kinds: (0..between(rng, 1, 3)).map(|_| kind(rng)).collect(),
+        is_gang: rng.percent(50),
+        work_ms: between(rng, 100, 6000),
+        patience_ms: between(rng, 10_000, 40_000),
+        leaves_orphans: rng.percent(50),
+    }
+}
