@@ -1,4 +1,4 @@
-//! Our side of `submit-latency`, `cluster-word-count` and `idle-memory-*`: a real cluster on this
+//! Our side of `submit-latency`, `cluster-word-count` and `idle-memory-*`, and what `shuffle-tcp` runs on: a real cluster on this
 //! machine, made by the command `weir` for each run, with two node agents.
 //!
 //! The executables lie beside this one: `cargo xtask bench` builds them with the same profile.
@@ -127,7 +127,7 @@ struct Submitted {
 }
 
 /// A cluster of this run alone; stopped when dropped.
-struct Cluster {
+pub struct Cluster {
     address: String,
     folder: PathBuf,
     /// Removed after the cluster was stopped.
@@ -135,7 +135,8 @@ struct Cluster {
 }
 
 impl Cluster {
-    fn start() -> Result<Self> {
+    /// Starts it, with two node agents.
+    pub fn start() -> Result<Self> {
         let own = Folder::make()?;
         let mut cluster = Self { address: String::new(), folder: own.0.clone(), _folder: own };
         cluster.weir(&["cluster", "start", "--port", "0", "--node-agents", "2"])?;
@@ -144,6 +145,22 @@ impl Cluster {
         let address = facts["address"].as_str().context("the cluster has no address")?;
         address.clone_into(&mut cluster.address);
         Ok(cluster)
+    }
+
+    /// A folder that goes with the cluster.
+    pub fn make_folder(&self, name: &str) -> Result<PathBuf> {
+        let path = self.folder.join(name);
+        fs::create_dir_all(&path)?;
+        Ok(path)
+    }
+
+    /// Runs a job per-job, to its end.
+    pub fn run_to_end(&self, words: &[&str]) -> Result<()> {
+        let parallelism = PARALLELISM.to_string();
+        let mut all = vec!["run", "-t", "per-job", "--cluster", &self.address, "-p", &parallelism];
+        all.extend(["-D", "weir.progress=never"]);
+        all.extend(words);
+        self.weir(&all).map(drop)
     }
 
     fn weir(&self, arguments: &[&str]) -> Result<String> {

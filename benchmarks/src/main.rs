@@ -62,6 +62,9 @@ struct Arguments {
     /// Which side `--run` runs.
     #[arg(long, hide = true, value_enum)]
     side: Option<Side>,
+    /// Be the job of `shuffle-tcp`, whose sinks leave reports in this folder.
+    #[arg(long, hide = true, value_name = "FOLDER")]
+    shuffle_job: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -80,6 +83,10 @@ fn main() -> ExitCode {
 }
 
 fn execute(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    if let Some(reports) = &arguments.shuffle_job {
+        shuffle::job(reports)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let settings = Settings { text_megabytes: arguments.megabytes };
     if let (Some(name), Some(side)) = (&arguments.run, arguments.side) {
         let Some(comparison) = comparisons::find(name) else {

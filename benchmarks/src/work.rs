@@ -140,6 +140,11 @@ impl SharedTally {
         self.local.add(number);
     }
 
+    /// What this clone has counted.
+    pub fn own(&self) -> Answer {
+        self.local.answer()
+    }
+
     /// What the clones dropped so far counted.
     pub fn answer(&self) -> Answer {
         let [record_count, checksum] = &*self.total;
