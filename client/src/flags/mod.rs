@@ -199,8 +199,11 @@ pub struct ProgramWords {
 /// Parses the command line; help and errors are printed here, and the exit code is given back.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Exit> {
     let arguments = multi_letter::spelled_out(arguments.into_iter().collect());
+    let action = arguments.get(1).map(|word| word.to_string_lossy().into_owned());
     Cli::try_parse_from(arguments).map_err(|error| {
-        if error.kind() == ErrorKind::InvalidSubcommand {
+        let invalid = error.get(ContextKind::InvalidSubcommand).map(ToString::to_string);
+        // Of an action below another one the parser's own words are good.
+        if error.kind() == ErrorKind::InvalidSubcommand && invalid == action {
             output::note(&invalid_action(&error));
             return Exit::Usage;
         }

@@ -93,6 +93,7 @@ impl<'a> Run<'a> {
         }
         let remote = Remote::new(target)?;
         // Before the program is started: all that can be wrong with the way to the cluster is found.
+        submit::check_release(&remote)?;
         let first = submit::new_application(&remote)?.application_id;
         let launch = Launch {
             role: Role::Client,

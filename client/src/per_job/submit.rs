@@ -3,7 +3,7 @@
 use super::ship::{Shipped, artifact_path};
 use crate::jobs;
 use crate::problem::Problem;
-use crate::remote::{CLUSTER, Remote};
+use crate::remote::{CLUSTER, Remote, not_weir, other_release};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -14,7 +14,7 @@ use weir_config::{Config, keys};
 use weir_graph::{Fingerprint, StreamGraph};
 use weir_protocol::cluster::{self, JOB_FILE, JobSubmission, RecordedResult};
 use weir_protocol::rest::yarn::{
-    ARTIFACT_SCHEME, Commands, ContainerSpec, Entry, Environment, LocalResource,
+    ARTIFACT_SCHEME, ClusterInfoAnswer, Commands, ContainerSpec, Entry, Environment, LocalResource,
     LocalResourceEntry, LocalResources, NewApplication, Resource, Submission, Tags,
 };
 
@@ -55,8 +55,34 @@ pub struct Submitted {
     pub job: JobId,
 }
 
-/// Asks for the id of an application to come. The resource manager, its release and the token are
-/// checked on the way.
+/// Refuses a resource manager that is not ours, or of a release too far from this one.
+pub fn check_release(remote: &Remote) -> Result<(), Problem> {
+    let info: ClusterInfoAnswer = remote.get(&format!("{CLUSTER}/info"))?;
+    let (theirs, ours) = (info.cluster_info.weir_version, env!("CARGO_PKG_VERSION"));
+    if theirs.is_empty() {
+        return Err(not_weir(remote.address()));
+    }
+    match are_close(&theirs, ours) {
+        true => Ok(()),
+        false => Err(other_release(remote.address(), &theirs)),
+    }
+}
+
+/// Whether two releases differ by one minor number at most.
+fn are_close(one: &str, other: &str) -> bool {
+    let numbers = |release: &str| {
+        let mut parts = release.split('.').map(|part| part.parse::<u32>().ok());
+        Some((parts.next()??, parts.next()??))
+    };
+    match (numbers(one), numbers(other)) {
+        (Some((major, minor)), Some((other_major, other_minor))) => {
+            major == other_major && minor.abs_diff(other_minor) <= 1
+        }
+        _ => false,
+    }
+}
+
+/// Asks for the id of an application to come, which takes the token.
 pub fn new_application(remote: &Remote) -> Result<NewApplication, Problem> {
     remote.change(Method::POST, &format!("{CLUSTER}/apps/new-application"), &json!({}))
 }
@@ -141,5 +167,24 @@ fn container(shipped: &Shipped, job: ArtifactHash, job_bytes: u64) -> ContainerS
         },
         environment: Environment { entry: PASSED_ON.into_iter().filter_map(passed).collect() },
         commands: Commands { command: "./weir app-master".to_owned() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn releases_may_differ_by_one() {
+        for (one, other, close) in [
+            ("0.1.0", "0.1.7", true),
+            ("0.1.0", "0.2.0", true),
+            ("0.1.0", "0.3.0", false),
+            ("1.0.0", "0.9.0", false),
+            ("3.3.6-SNAPSHOT", "3.3.6", true),
+            ("new", "0.1.0", false),
+        ] {
+            assert_eq!(are_close(one, other), close, "{one} {other}");
+        }
     }
 }

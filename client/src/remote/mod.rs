@@ -11,7 +11,9 @@ mod locate;
 mod problem;
 
 pub use locate::{Target, default_data_dir, without_scheme};
-pub use problem::{call_problem, no_application, no_token, runtime_problem};
+pub use problem::{
+    call_problem, no_application, no_token, not_weir, other_release, runtime_problem,
+};
 
 use crate::problem::Problem;
 use reqwest::{Method, header::ETAG};

@@ -56,9 +56,20 @@ fn no_answer(address: &str, problem: &str) -> Problem {
         .help("start one with `weir cluster start`, or name another with --cluster HOST:PORT")
 }
 
-fn not_weir(address: &str) -> Problem {
+/// Another program listens there.
+pub fn not_weir(address: &str) -> Problem {
     let what = format!("what listens at {address} is no resource manager of Weir");
     Problem::failure("WEIR-CLI-0203", what).help("name another address with --cluster HOST:PORT")
+}
+
+/// It is of a release that this one does not understand.
+pub fn other_release(address: &str, release: &str) -> Problem {
+    let what = format!(
+        "the resource manager at {address} is of Weir {release}, this is Weir {}",
+        env!("CARGO_PKG_VERSION")
+    );
+    Problem::failure("WEIR-CLI-0203", what)
+        .help("use the weir of the cluster's release; releases may differ by one")
 }
 
 /// The call needs a token, and none is known.

@@ -30,6 +30,8 @@ fn wrong_usage_exits_with_2_and_points_to_help() {
         (&["run", "--output", "xml", "job"], "[possible values: text, json]"),
         (&["run", ""], "no executable is given"),
         (&["completions", "tcsh"], "tcsh"),
+        (&["cluster", "begin"], "'begin'"),
+        (&["run", "-sae", "-d", "job"], "--detached"),
     ] {
         folder.weir(line).fails(2, &["error: ", part]);
     }

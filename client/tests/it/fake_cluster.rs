@@ -89,8 +89,8 @@ impl FakeCluster {
 fn serve(mut stream: TcpStream, answers: &Answers, asked: &Mutex<Vec<Asked>>) {
     let mut reader = BufReader::new(stream.try_clone().expect("a socket"));
     while let Some(request) = read(&mut reader) {
-        let (status, body) =
-            answers(&request).unwrap_or_else(|| refusal(404, "WEIR-RM-0030", "no"));
+        let answer = answers(&request).or_else(|| info(&request));
+        let (status, body) = answer.unwrap_or_else(|| refusal(404, "WEIR-RM-0030", "no"));
         // Kept before it is answered, so that whoever has the answer sees it.
         asked.lock().expect("not poisoned").push(request.clone());
         let body = if request.method == "HEAD" { String::new() } else { body };
@@ -103,6 +103,12 @@ fn serve(mut stream: TcpStream, answers: &Answers, asked: &Mutex<Vec<Asked>>) {
             return;
         }
     }
+}
+
+/// It is of this release, unless a test says otherwise.
+fn info(asked: &Asked) -> Option<Answer> {
+    let info = serde_json::json!({"clusterInfo": {"weirVersion": env!("CARGO_PKG_VERSION")}});
+    asked.path.ends_with("/ws/v1/cluster/info").then(|| ok(info)).flatten()
 }
 
 fn read(reader: &mut impl BufRead) -> Option<Asked> {

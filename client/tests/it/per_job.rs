@@ -223,6 +223,21 @@ fn refused_submission_is_told_in_the_words_of_the_resource_manager() {
 }
 
 #[test]
+fn resource_manager_of_another_release_or_of_hadoop_is_refused() {
+    let folder = Folder::new();
+    folder.job("job", &[hello(), graph()], "touch started");
+    for (info, part) in [
+        (json!({"weirVersion": "9.8.7"}), "is of Weir 9.8.7"),
+        (json!({"hadoopVersion": "3.3.6"}), "is no resource manager of Weir"),
+    ] {
+        let fake = FakeCluster::new(move |_| ok(json!({"clusterInfo": info})));
+        let ended = fake.weir(&folder, &["run", "-t", "per-job", "job"]);
+        ended.fails(1, &[part, "WEIR-CLI-0203"]);
+    }
+    assert!(!folder.path("started").exists());
+}
+
+#[test]
 fn application_that_dies_before_its_job_shows_its_diagnostics() {
     let folder = Folder::new();
     job(&folder, &format!("{UNTIL_ANSWERED}; exit 1"));
