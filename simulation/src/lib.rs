@@ -1,4 +1,5 @@
-//! A seeded simulator: job masters against a faulty world, in virtual time.
+//! A seeded simulator: brains against a faulty world, in virtual time. There are two worlds: a job
+//! master with its tasks, which is described here, and a whole [`cluster`].
 //!
 //! ```text
 //!   JobMaster (one leads, others may be zombies)

@@ -120,8 +120,7 @@ fn former_spellings_are_accepted_with_a_warning() {
 
 #[test]
 fn flink_keys_without_meaning_are_ignored_with_a_warning() {
-    let text =
-        "heartbeat:\n  interval: 4 s\nakka.ask.timeout: 10 s\npipeline.jars: [a, b]\n";
+    let text = "heartbeat:\n  interval: 4 s\nakka.ask.timeout: 10 s\npipeline.jars: [a, b]\n";
     let (config, warnings) = build_file(text).expect("ignored");
     assert_eq!(config, Config::new());
     let names: Vec<&str> = warnings

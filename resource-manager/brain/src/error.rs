@@ -72,7 +72,7 @@ pub enum Error {
         attempt: AttemptId,
     },
     /// The node's words make no sense.
-    #[error("node {node:?} cannot be taken in: {problem}")]
+    #[error("node {:?} cannot be taken in: {problem}", node.0)]
     InvalidNode {
         /// Which.
         node: NodeId,

@@ -212,12 +212,12 @@ impl World {
             Effect::SendRegister { registration, register } => {
                 let call = Call { caller, number: REGISTRATIONS + registration };
                 let request = Request::RegisterNode(convert::register(register));
-                self.send(Message::ToManager(call, Box::new(request)));
+                self.ask_manager(call, request);
             }
             Effect::SendHeartbeat(heartbeat) => {
                 let call = Call { caller, number: heartbeat.sequence };
                 let request = Request::Heartbeat(convert::heartbeat(heartbeat));
-                self.send(Message::ToManager(call, Box::new(request)));
+                self.ask_manager(call, request);
             }
             Effect::Download { hash, size_bytes } => {
                 let fails = self.strikes(self.faults.download_fails_percent);

@@ -1,7 +1,7 @@
 //! Clients: each submits one application, and some kill it.
 
 use super::{
-    network::{Call, Caller, Message, Request},
+    network::{Call, Caller, Request},
     world::{Event, World},
 };
 use weir_base::ApplicationId;
@@ -47,7 +47,7 @@ impl World {
                 Some(application) => Request::Submit(self.submission(index, application)),
             };
             let call = Call { caller: Caller::Client(index), number };
-            self.send(Message::ToManager(call, Box::new(request)));
+            self.ask_manager(call, request);
         }
         self.queue.push(now_ms + LOOK_MS, Event::ClientActs(index));
     }

@@ -33,7 +33,7 @@ pub(crate) enum ManagerEvent {
 pub(crate) struct ManagerProcess {
     pub(crate) brain: Option<ResourceManager>,
     /// Its starts so far.
-    start: u64,
+    pub(crate) start: u64,
     callers: BTreeMap<Ticket, Call>,
     tickets: u64,
     /// Facts on their way to the store.

@@ -1,7 +1,6 @@
 //! The app masters that run: what they send, and what they make of answers.
 
 use super::{
-    convert,
     master::{HeldContainer, Master, Phase},
     network::{Call, Caller, Message, Request},
     world::{Event, World},
@@ -36,7 +35,7 @@ impl World {
         self.masters.insert(container, master);
         if let Some((number, request)) = next {
             let call = Call { caller: Caller::Master(container), number };
-            self.send(Message::ToManager(call, Box::new(request)));
+            self.ask_manager(call, request);
         }
         for (host, start) in starts {
             let call = Call { caller: Caller::Master(container), number: 0 };
@@ -210,11 +209,8 @@ impl World {
         reply: &AgentReply,
     ) {
         let Some(master) = self.masters.get_mut(&master) else { return };
-        if let (AgentReply::Started(report), Some(held)) = (reply, master.held.get_mut(&container))
-        {
+        if let (AgentReply::Started(_), Some(held)) = (reply, master.held.get_mut(&container)) {
             held.is_started = true;
-            let report = convert::report(report.clone());
-            debug_assert_eq!(report.container, container);
         }
     }
 

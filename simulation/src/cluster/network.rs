@@ -2,7 +2,8 @@
 //!
 //! A call names its caller and a number. The answer goes back to that caller, if it still lives; it
 //! ignores numbers that it does not wait for any more. Either way a message may be lost, repeated or
-//! late. A host that is cut off reaches nobody, and nobody reaches it.
+//! late. A host that is cut off reaches nobody, and nobody reaches it. A request to the resource
+//! manager reaches the process it was sent to or none, as on a connection.
 
 use super::world::{Event, World};
 use weir_base::ContainerId;
@@ -44,7 +45,7 @@ pub(crate) enum Request {
 /// A message under way.
 #[derive(Clone, Debug)]
 pub(crate) enum Message {
-    ToManager(Call, Box<Request>),
+    ToManager { call: Call, start: u64, request: Box<Request> },
     FromManager(Call, Box<Result<manager::Reply, manager::Error>>),
     ToAgent { call: Call, host: usize, start: Box<agent::LaunchContainer> },
     FromAgent { call: Call, host: usize, container: ContainerId, reply: Box<agent::Reply> },
@@ -66,6 +67,12 @@ impl World {
         self.queue.push(at_ms, Event::Arrives(message));
     }
 
+    /// Asks the resource manager, perhaps in vain.
+    pub(crate) fn ask_manager(&mut self, call: Call, request: Request) {
+        let start = self.manager.start;
+        self.send(Message::ToManager { call, start, request: Box::new(request) });
+    }
+
     fn arrival(&mut self) -> u64 {
         let late = self.strikes(self.faults.late_percent);
         let longest_ms = if late { 6000 } else { self.faults.message_ms };
@@ -75,7 +82,7 @@ impl World {
     /// Between a host and the resource manager; app masters have their host's fate.
     fn is_cut(&self, message: &Message) -> bool {
         let hosts = match message {
-            Message::ToManager(call, _) | Message::FromManager(call, _) => {
+            Message::ToManager { call, .. } | Message::FromManager(call, _) => {
                 [self.host_of(call.caller), None]
             }
             Message::ToAgent { call, host, .. } | Message::FromAgent { call, host, .. } => {
@@ -101,7 +108,11 @@ impl World {
             return;
         }
         match message {
-            Message::ToManager(call, request) => self.manager_is_asked(call, *request),
+            Message::ToManager { call, start, request } => {
+                if start == self.manager.start {
+                    self.manager_is_asked(call, *request);
+                }
+            }
             Message::FromManager(call, reply) => match call.caller {
                 Caller::Agent { host, start } => {
                     self.agent_is_answered(host, start, call.number, *reply);

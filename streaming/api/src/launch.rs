@@ -92,7 +92,7 @@ impl Launched {
             unsafe { std::env::remove_var(name) };
         }
         if let Some(fd) = launch.lifeline_fd {
-            end_with_parent(inherited(fd));
+            end_with_parent(inherited(fd), launch.role);
         }
         let open = |path| File::open(path).map_err(protocol::Error::Pipe);
         let expected = match &launch.expected {
@@ -207,11 +207,15 @@ fn inherited(fd: i32) -> File {
 }
 
 /// Ends with the parent.
-fn end_with_parent(mut lifeline: File) {
+fn end_with_parent(mut lifeline: File, role: Role) {
+    let why = match role {
+        Role::Local | Role::Client => "the program that started this job is gone",
+        Role::Task => "the task manager has ended this task host, or is gone itself",
+    };
     let watch = move || {
         let mut byte = [0];
         while matches!(lifeline.read(&mut byte), Ok(1)) {}
-        eprintln!("the program that started this job is gone");
+        eprintln!("{why}");
         crate::local::signals::parent_is_gone();
     };
     // Without the thread the job outlives its parent, which is better than not running at all.

@@ -51,7 +51,7 @@ fn a_node_without_room_or_address_is_refused() {
     check(
         "> start
          > node a memory=0
-         a: WEIR-RM-0009 node NodeId(\"a:1\") cannot be taken in: it offers <memory:0 MiB, \
+         a: WEIR-RM-0009 node \"a:1\" cannot be taken in: it offers <memory:0 MiB, \
          vCores:4>; set its memory and vcores above 0
          a#1: Resync",
     );
