@@ -81,20 +81,24 @@ impl Conclusion<'_> {
         Err(why)
     }
 
-    /// One task host clears away what sinks have prepared. When none comes in time it is left behind.
+    /// Task hosts clear away what sinks have prepared, each its own. When none comes in time it is left
+    /// behind.
     async fn abandon_output(&self) {
         let told = async {
-            while !self.switchboard.tell_any_host(HostOrder::AbandonOutput) {
-                if self.switchboard.is_doomed() {
-                    return Err("there is no task host".to_owned());
+            let told_count = loop {
+                match self.switchboard.tell_hosts(&HostOrder::AbandonOutput) {
+                    0 if self.switchboard.is_doomed() => {
+                        return Err("there is no task host".to_owned());
+                    }
+                    0 => sleep(HOST_POLL).await,
+                    told_count => break told_count,
                 }
-                sleep(HOST_POLL).await;
-            }
-            self.reports.abandoned().await
+            };
+            self.reports.abandoned(told_count).await
         };
         let done = timeout(ABANDON_PATIENCE, told).await;
         if let Err(why) =
-            done.unwrap_or_else(|_| Err("no task host has done it in time".to_owned()))
+            done.unwrap_or_else(|_| Err("the task hosts have not done it in time".to_owned()))
         {
             tracing::warn!("output that was prepared may be left behind: {why}");
         }

@@ -37,7 +37,7 @@ pub struct Reports {
     echoes: Mutex<Vec<(HostKey, TaskReport)>>,
     is_muted: AtomicBool,
     /// What the host that was told to clear output away has answered.
-    abandoned: watch::Sender<Option<Result<(), String>>>,
+    abandoned: watch::Sender<Vec<Result<(), String>>>,
 }
 
 impl Reports {
@@ -48,7 +48,7 @@ impl Reports {
         observed: Observed,
         excerpts: Arc<Excerpts>,
     ) -> Self {
-        let abandoned = watch::Sender::new(None);
+        let abandoned = watch::Sender::new(Vec::new());
         Self {
             switchboard,
             sender,
@@ -75,7 +75,7 @@ impl Reports {
             HostReport::Task(report) => self.task(key, wire::task_report(report)),
             HostReport::Counters(counters) => self.observed.counters(key.0, counters),
             HostReport::Abandoned(result) => {
-                self.abandoned.send_replace(Some(result));
+                self.abandoned.send_modify(|answers| answers.push(result));
             }
         }
     }
@@ -108,11 +108,12 @@ impl Reports {
         self.flush_echoes();
     }
 
-    /// Waits for a host's answer to [`weir_protocol::control::HostOrder::AbandonOutput`].
-    pub async fn abandoned(&self) -> Result<(), String> {
+    /// Waits for so many answers to [`weir_protocol::control::HostOrder::AbandonOutput`]; an error is the
+    /// first of theirs.
+    pub async fn abandoned(&self, told_count: usize) -> Result<(), String> {
         let mut answers = self.abandoned.subscribe();
-        let answer = answers.wait_for(Option::is_some).await;
-        answer.ok().and_then(|answer| answer.clone()).unwrap_or(Ok(()))
+        let all = answers.wait_for(|answers| answers.len() >= told_count).await;
+        all.map_or(Ok(()), |answers| answers.iter().cloned().collect())
     }
 
     fn task(self: &Arc<Self>, key: HostKey, report: TaskReport) {

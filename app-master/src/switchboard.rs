@@ -172,15 +172,12 @@ impl Switchboard {
         }
     }
 
-    /// Tells one ready task host something; `false` when there is none.
-    pub fn tell_any_host(&self, order: HostOrder) -> bool {
+    /// Tells every connected task host something; how many there are.
+    pub fn tell_hosts(&self, order: &HostOrder) -> usize {
         let state = self.state();
         let connected = |line: &&Line<HostOrder>| matches!(line, Line::Connected(_));
-        let line = state.hosts.values().find(connected);
-        line.is_some_and(|line| {
-            line.send(order);
-            true
-        })
+        let lines = state.hosts.values().filter(connected);
+        lines.inspect(|line| line.send(order.clone())).count()
     }
 
     // ---- deployments ----

@@ -46,8 +46,8 @@ pub enum HostOrder {
     NotifyAborted(TaskId, ExecutionAttempt, CheckpointId),
     /// End the output: nothing follows.
     Finish(TaskId, ExecutionAttempt),
-    /// The job has ended for good without finishing: clear away what sinks have prepared. Sent to
-    /// one task host, and answered by [`HostReport::Abandoned`].
+    /// The job has ended for good without finishing: clear away what the sinks of this process have
+    /// prepared. Sent to every task host, and answered by [`HostReport::Abandoned`].
     AbandonOutput,
     /// End.
     Shutdown,
