@@ -70,7 +70,7 @@ impl Shell for Director {
             }
             SlotEffect::ReleaseContainer { container } => {
                 self.switchboard.drop_container(container);
-                self.leases.release(container);
+                release_later(Arc::clone(&self.leases), container);
             }
             SlotEffect::StartHost { container, host } => self.start_host(container, host),
             SlotEffect::StopHost { container, host } => {
@@ -121,6 +121,16 @@ pub async fn follow(
         pool.tell(input);
     }
     "nobody leases containers any more".to_owned()
+}
+
+/// The resource manager says at once that a container was given back. How it has ended, if it has, comes
+/// from its agent a moment later, and is what people need to know.
+fn release_later(leases: Arc<dyn Leases>, container: ContainerId) {
+    tokio::spawn(async move {
+        tokio::time::sleep(LAST_WORDS).await;
+        // Nothing is released that has been heard to have ended.
+        leases.release(container);
+    });
 }
 
 /// A container that has ended for the resource manager may live on with a node that was lost: it must

@@ -60,6 +60,12 @@ impl Folder {
         self.0.join("token")
     }
 
+    /// There while applications wait to be killed that the resource manager could not be told about when
+    /// the cluster was stopped. It would take them up again when it comes back.
+    pub fn unfinished_stop(&self) -> PathBuf {
+        self.0.join("unfinished-stop")
+    }
+
     /// Where jobs keep checkpoints.
     pub fn storage(&self) -> PathBuf {
         self.0.join("storage")

@@ -12,6 +12,7 @@ use super::folder::Folder;
 use super::folder_of;
 use super::record::{NodeAgentRecord, Record};
 use super::settings::Settings;
+use super::stop::finish_stop;
 use crate::flags::{Output, StartFlags};
 use crate::output;
 use crate::problem::Problem;
@@ -88,7 +89,9 @@ impl Start {
     fn bring_up(&mut self) -> Result<Vec<String>, Problem> {
         let mut names = Vec::new();
         if !self.record.resource_manager_lives() {
+            let lives = !self.record.living().is_empty();
             self.start_resource_manager()?;
+            finish_stop(&self.folder, &self.remote()?, lives)?;
             names.push("resource-manager".to_owned());
         }
         names.extend(self.start_node_agents()?);

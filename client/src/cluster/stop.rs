@@ -6,7 +6,7 @@
 //!
 //! Each step is done also where the one before could not be. What is left after all is an error.
 
-use super::folder::Folder;
+use super::folder::{Folder, unusable};
 use super::folder_of;
 use super::record::Record;
 use crate::flags::{Output, StopFlags};
@@ -18,6 +18,7 @@ use serde::Serialize;
 use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
+use weir_base::ApplicationId;
 use weir_protocol::rest::yarn::{AppState, Apps};
 use weir_service::ProcessId;
 
@@ -54,8 +55,10 @@ pub fn stop(flags: &StopFlags) -> Result<(), Problem> {
     let record = Record::load(folder.path())?;
     let mut stopped = Stopped { data_dir, was_running: record.is_some(), ..Stopped::default() };
     if let Some(record) = &record {
-        if record.resource_manager_lives() {
-            stopped.applications = kill_applications(&folder, &record.address);
+        let all_ended =
+            record.resource_manager_lives() && kill_applications(&folder, record, &mut stopped);
+        if !all_ended {
+            remember_to_kill(&folder)?;
         }
         stopped.daemons = end_daemons(record)?;
     }
@@ -70,27 +73,67 @@ pub fn stop(flags: &StopFlags) -> Result<(), Problem> {
     tell(flags, &stopped)
 }
 
-/// Gives the ids of those that ended. What cannot be done here is done with the containers.
-fn kill_applications(folder: &Folder, address: &str) -> Vec<String> {
+/// Whether none is left. What cannot be done here is done with the containers, and when the resource
+/// manager comes back.
+fn kill_applications(folder: &Folder, record: &Record, stopped: &mut Stopped) -> bool {
     let token = fs::read_to_string(folder.token()).ok().map(|text| text.trim().to_owned());
-    let target = Target { address: address.to_owned(), token, token_origin: String::new() };
-    let killed = Remote::new(target).and_then(|remote| kill_all_of(&remote));
-    killed.unwrap_or_else(|problem| {
-        output::note(&format!(
-            "warning: the resource manager could not kill its applications ({}); their containers \
-             are ended without it",
-            problem.what
-        ));
-        Vec::new()
-    })
+    let target = Target { address: record.address.clone(), token, token_origin: String::new() };
+    match Remote::new(target).and_then(|remote| kill_all_and_wait(&remote)) {
+        Ok((ids, all_ended)) => {
+            stopped.applications = ids;
+            all_ended
+        }
+        Err(problem) => {
+            output::note(&format!(
+                "warning: the resource manager could not kill its applications ({}); their containers \
+                 are ended without it",
+                problem.what
+            ));
+            false
+        }
+    }
 }
 
-fn kill_all_of(remote: &Remote) -> Result<Vec<String>, Problem> {
-    let running = || -> Result<Vec<_>, Problem> {
-        let apps: Apps = remote.get(&format!("{CLUSTER}/apps?states={NOT_ENDED}"))?;
-        Ok(apps.apps.app.into_iter().map(|app| app.id).collect())
+fn remember_to_kill(folder: &Folder) -> Result<(), Problem> {
+    let path = folder.unfinished_stop();
+    fs::write(&path, "").map_err(|error| unusable(&path, &error))
+}
+
+/// What a stop could not tell the resource manager, told when it is back and before there are nodes. A
+/// stop that did not come to its end, so that something still lives, is taken back by the start.
+pub(super) fn finish_stop(folder: &Folder, remote: &Remote, lives: bool) -> Result<(), Problem> {
+    if folder.unfinished_stop().exists() {
+        if !lives {
+            kill_all_of(remote)?;
+        }
+        // One that cannot be removed costs a look at the next start.
+        let _ = fs::remove_file(folder.unfinished_stop());
+    }
+    Ok(())
+}
+
+/// Their ids, and whether all of them have ended.
+fn kill_all_and_wait(remote: &Remote) -> Result<(Vec<String>, bool), Problem> {
+    let ids = kill_all_of(remote)?;
+    let deadline = Instant::now() + APPLICATIONS_WITHIN;
+    let all_ended = loop {
+        match running(remote)?.is_empty() {
+            true => break true,
+            false if Instant::now() >= deadline => break false,
+            false => thread::sleep(LOOK_AGAIN),
+        }
     };
-    let ids = running()?;
+    Ok((ids.iter().map(ToString::to_string).collect(), all_ended))
+}
+
+fn running(remote: &Remote) -> Result<Vec<ApplicationId>, Problem> {
+    let apps: Apps = remote.get(&format!("{CLUSTER}/apps?states={NOT_ENDED}"))?;
+    Ok(apps.apps.app.into_iter().map(|app| app.id).collect())
+}
+
+/// Has all of them killed, without waiting for their ends.
+fn kill_all_of(remote: &Remote) -> Result<Vec<ApplicationId>, Problem> {
+    let ids = running(remote)?;
     let killed = AppState {
         state: "KILLED".to_owned(),
         diagnostics: "the cluster is being stopped".to_owned(),
@@ -102,11 +145,7 @@ fn kill_all_of(remote: &Remote) -> Result<Vec<String>, Problem> {
             output::note(&format!("warning: {id} could not be killed: {}", problem.what));
         }
     }
-    let deadline = Instant::now() + APPLICATIONS_WITHIN;
-    while !running()?.is_empty() && Instant::now() < deadline {
-        thread::sleep(LOOK_AGAIN);
-    }
-    Ok(ids.iter().map(ToString::to_string).collect())
+    Ok(ids)
 }
 
 /// Agents first: with the resource manager gone they would only look for it.

@@ -22,8 +22,8 @@ use weir_protocol::rest::flink::result::{ExecutionResult, WeirResult};
 use weir_protocol::rest::yarn::{App, ApplicationState, OneApp};
 use weir_service::CallError;
 
-/// How long an app master may hold its answer back.
-const HOLD: Duration = Duration::from_secs(30);
+/// How long an app master may hold its answer back; then it is looked whether the job waits for room.
+const HOLD: Duration = Duration::from_secs(3);
 /// How often an application is asked about that waits for its app master.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// How often somebody is tried who does not answer.
@@ -60,7 +60,10 @@ impl<'a> Watch<'a> {
         loop {
             match self.ask() {
                 Ok(Some(result)) => return Ok(result),
-                Ok(None) => self.hears_again(),
+                Ok(None) => {
+                    self.hears_again();
+                    self.tell_reason("");
+                }
                 Err(_) => {
                     if let Some(result) = self.without_answer()? {
                         return Ok(result);
@@ -90,8 +93,10 @@ impl<'a> Watch<'a> {
                 thread::sleep(LOOK_AGAIN);
                 Ok(None)
             }
-            Ok(_) => {
-                self.tell_reason();
+            Ok(OneApp { app }) => {
+                if self.waiting_since.get_or_insert_with(Instant::now).elapsed() >= WAITS_LONG {
+                    self.tell_reason(&app.diagnostics);
+                }
                 thread::sleep(LOOK_AGAIN);
                 Ok(None)
             }
@@ -112,17 +117,18 @@ impl<'a> Watch<'a> {
         }
     }
 
-    fn tell_reason(&mut self) {
-        let since = *self.waiting_since.get_or_insert_with(Instant::now);
-        if since.elapsed() < WAITS_LONG {
-            return;
-        }
+    /// Says what the application waits for, once for each reason: for room, or else what the resource
+    /// manager says of it.
+    fn tell_reason(&mut self, diagnostics: &str) {
         // What nobody answers is told when it is asked next.
         let reasons = pending_reasons(self.remote, self.submitted.application).unwrap_or_default();
-        let reason = reasons.first().cloned().unwrap_or_default();
+        let reason = match reasons.into_iter().next() {
+            Some(reason) => format!("waits for {reason}"),
+            None => diagnostics.trim().to_owned(),
+        };
         if !reason.is_empty() && reason != self.told_reason {
             let application = self.submitted.application;
-            note(&format!("{application} waits for {reason}"));
+            note(&format!("{application}: {reason}"));
             self.told_reason = reason;
         }
     }
