@@ -15,12 +15,12 @@ use weir_service::ProcessId;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A cluster on a folder of its own; stopped when dropped.
-struct Cluster {
-    folder: Folder,
+pub struct Cluster {
+    pub folder: Folder,
 }
 
 impl Cluster {
-    fn start(node_agents: u32) -> Self {
+    pub fn start(node_agents: u32) -> Self {
         let cluster = Self { folder: Folder::new() };
         let agents = node_agents.to_string();
         let ended = cluster.weir(&["cluster", "start", "--port", "0", "--node-agents", &agents]);
@@ -29,13 +29,13 @@ impl Cluster {
         cluster
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.folder.command(arguments);
         command.env("WEIR_DATA_DIR", self.data_dir());
         command
     }
 
-    fn weir(&self, arguments: &[&str]) -> Ended {
+    pub fn weir(&self, arguments: &[&str]) -> Ended {
         Ended::of(self.folder.start(&mut self.command(arguments)))
     }
 
@@ -58,7 +58,7 @@ impl Cluster {
     }
 
     /// Processes that work in the folder of the cluster: daemons, shims, containers.
-    fn processes(&self) -> Vec<u32> {
+    pub fn processes(&self) -> Vec<u32> {
         let folder = self.data_dir().canonicalize().unwrap_or_else(|_| self.data_dir());
         let here = |pid: &u32| {
             fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(&folder))
@@ -67,7 +67,7 @@ impl Cluster {
     }
 
     #[track_caller]
-    fn wait_until<T>(&self, what: &str, look: impl Fn() -> Option<T>) -> T {
+    pub fn wait_until<T>(&self, what: &str, look: impl Fn() -> Option<T>) -> T {
         let end = Instant::now() + PATIENCE;
         loop {
             if let Some(found) = look() {
@@ -91,7 +91,7 @@ impl Drop for Cluster {
 }
 
 /// An example job, built in the profile of the tests.
-fn example(name: &str) -> PathBuf {
+pub fn example(name: &str) -> PathBuf {
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(|| {
         let mut build = Command::new(env!("CARGO"));
@@ -163,7 +163,7 @@ fn port_in_use_and_bad_settings_leave_nothing_behind() {
 }
 
 /// Words and counts, as an independent count has them.
-fn counted_here(text: &str) -> BTreeMap<String, u64> {
+pub fn counted_here(text: &str) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();
     for word in text.split_whitespace() {
         *counts.entry(word.to_owned()).or_default() += 1;
@@ -276,4 +276,11 @@ fn stopping_ends_running_jobs_also_where_every_daemon_was_killed() {
     stopped.succeeds();
     assert!(stopped.stdout.contains("containers that were left"), "{stopped:#?}");
     assert_eq!(cluster.processes(), [0u32; 0]);
+
+    // The resource manager could not be told, and must not take the job up again.
+    cluster.weir(&["cluster", "start", "--port", "0"]).succeeds();
+    let list = cluster.weir(&["application", "list", "--states", "ALL", "--output", "json"]);
+    let apps = list.json()["apps"]["app"].as_array().cloned().expect("a list");
+    let states: Vec<_> = apps.iter().filter_map(|app| app["finalStatus"].as_str()).collect();
+    assert_eq!(states, ["KILLED"], "{list:#?}");
 }

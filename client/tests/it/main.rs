@@ -7,6 +7,7 @@ mod cluster;
 mod fake_cluster;
 mod fixture;
 mod info;
+mod killed;
 mod pages;
 mod per_job;
 mod remote;

@@ -9,7 +9,7 @@
 //! execution.runtime-mode=BATCH`). Without `--output` the counts are printed.
 
 use clap::Parser;
-use std::path::PathBuf;
+use std::{path::PathBuf, thread, time::Duration};
 use weir::prelude::*;
 
 /// Count the words of text files.
@@ -24,15 +24,20 @@ struct Arguments {
     /// Make the counting fail at the given rate per million words, to see the job restart.
     #[arg(long, hide = true)]
     panics_per_million: Option<u64>,
+    /// Let each subtask read no more lines than this in a second, to have time to disturb the job.
+    #[arg(long, hide = true)]
+    lines_per_second: Option<u32>,
 }
 
 fn main() -> weir::Result<()> {
     let arguments = Arguments::parse();
     let env = StreamExecutionEnvironment::new()?;
 
+    let pause = arguments.lines_per_second.map(|rate| Duration::from_secs(1) / rate.max(1));
     let words = env
         .read_text_file(arguments.input)
-        .flat_map(|line: Text, out: &mut Collector<(Text, u64)>| {
+        .flat_map(move |line: Text, out: &mut Collector<(Text, u64)>| {
+            pause.into_iter().for_each(thread::sleep);
             out.extend(line.words().map(|word| (word, 1)));
         })
         .seal();
