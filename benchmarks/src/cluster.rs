@@ -34,7 +34,9 @@ const IDLE: Duration = Duration::from_secs(3);
 pub fn submit_latency(_: &Settings) -> Result<Outcome> {
     let cluster = Cluster::start()?;
     let job = ["--records-per-second", "1000", "--seconds", "600"];
-    cluster.cancel(&cluster.submit("slow-consumer", &job)?)?;
+    let warm = cluster.submit("slow-consumer", &job)?;
+    cluster.wait_for("a running task", || cluster.first_running(&warm))?;
+    cluster.cancel(&warm)?;
     let started_ms = wall_ms()?;
     let submitted = cluster.submit("slow-consumer", &job)?;
     let running_ms = cluster.wait_for("a running task", || cluster.first_running(&submitted))?;

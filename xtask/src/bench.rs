@@ -19,20 +19,26 @@ pub fn run(names: &[String]) -> Result<ExitCode> {
 }
 
 fn build() -> Result<PathBuf> {
+    // The cluster's comparisons run the command and a job as their users do, from beside the benchmarks'
+    // own executable. A build of their own: the examples bring the allocator that the benchmarks have too.
+    cargo_build(&["weir-cli", "weir-examples"])?;
+    let messages = cargo_build(&[PACKAGE])?;
+    executable(&messages).with_context(|| format!("package {PACKAGE} has no binary {PACKAGE}"))
+}
+
+/// What cargo says of what it built.
+fn cargo_build(packages: &[&str]) -> Result<String> {
     let output = cargo::cargo()
-        .args(["build", "--profile", PROFILE, "--package", PACKAGE])
-        // The cluster's comparisons run the command and a job as their users do, from beside the
-        // benchmarks' own executable.
-        .args(["--package", "weir-cli", "--package", "weir-examples"])
+        .args(["build", "--profile", PROFILE])
+        .args(packages.iter().flat_map(|package| ["--package", package]))
         .args(["--message-format", "json-render-diagnostics"])
         .stderr(Stdio::inherit())
         .output()
         .context("cannot run cargo")?;
     if !output.status.success() {
-        bail!("the benchmarks do not build");
+        bail!("{} does not build", packages.join(" or "));
     }
-    let messages = String::from_utf8(output.stdout).context("cargo's messages are not UTF-8")?;
-    executable(&messages).with_context(|| format!("package {PACKAGE} has no binary {PACKAGE}"))
+    String::from_utf8(output.stdout).context("cargo's messages are not UTF-8")
 }
 
 /// Where cargo says it put the binary: the target folder depends on the user's configuration.

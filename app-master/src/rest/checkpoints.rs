@@ -158,10 +158,10 @@ fn is_discarded(reading: &Reading, record: &CheckpointRecord) -> bool {
     newer.count() >= retained
 }
 
-/// The folder of a checkpoint, where the job was told where to keep them.
+/// The folder of a checkpoint, below that of its job, where the job was told where to keep them.
 fn path_of(reading: &Reading, id: u64) -> Option<String> {
     let folder = reading.facts.config.get_optional(&keys::CHECKPOINTING_DIR)?;
-    Some(format!("{}/chk-{id}", folder.trim_end_matches('/')))
+    Some(format!("{}/{}/chk-{id}", folder.trim_end_matches('/'), reading.facts.submission.job))
 }
 
 pub(super) fn config_of(reading: &Reading) -> CheckpointConfig {
@@ -211,7 +211,8 @@ mod tests {
         let completed = all.latest.completed.expect("one has");
         assert_eq!((completed.id, completed.discarded), (2, Some(false)));
         assert_eq!((completed.num_subtasks, completed.num_acknowledged_subtasks), (4, 4));
-        assert_eq!(completed.external_path.as_deref(), Some("file:///checkpoints/chk-2"));
+        let folder = format!("file:///checkpoints/{}/chk-2", reading.facts.submission.job);
+        assert_eq!(completed.external_path, Some(folder));
         assert_eq!(all.history[3].discarded, Some(true));
         let failed = all.latest.failed.expect("one has");
         assert_eq!(failed.failure_timestamp, Some(7_100));
