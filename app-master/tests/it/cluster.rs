@@ -31,7 +31,7 @@ pub const LOG_LINE: &str = "thread 'Map' panicked at boom.rs";
 pub struct State {
     pub registered: Vec<RegisterAppMaster>,
     pub allocates: Vec<Allocate>,
-    pub started: Vec<(ContainerId, LaunchContext)>,
+    pub started: BTreeMap<ContainerId, LaunchContext>,
     pub finished: Option<FinishAppMaster>,
     pub tokens: BTreeSet<String>,
     /// Leases it grants at most.
@@ -43,6 +43,7 @@ pub struct State {
     command: Option<AppMasterCommand>,
     leases: BTreeMap<ContainerId, Lease>,
     leased_since_registration: u64,
+    refused: BTreeSet<ContainerId>,
     completed: BTreeMap<ContainerId, ContainerReport>,
     containers: u64,
     epoch: u32,
@@ -133,10 +134,18 @@ impl Cluster {
         }
     }
 
-    /// The `n`-th container that was started, from 0, with what runs in it.
+    /// The `n`-th container that was leased and not refused, from 0, with what runs in it. Not the
+    /// `n`-th to be started: they are started side by side, and come in any order.
     #[track_caller]
     pub fn started(&self, n: usize) -> (ContainerId, LaunchContext) {
-        self.wait(&format!("start {n}"), |state| state.started.get(n).cloned())
+        let leased = |state: &State| {
+            let all = (1..=state.containers).map(|nth| self.shared.container(nth));
+            all.filter(|container| !state.refused.contains(container)).nth(n)
+        };
+        self.wait(&format!("start {n}"), |state| {
+            let container = leased(state)?;
+            Some((container, state.started.get(&container)?.clone()))
+        })
     }
 
     /// Answers the request that is held, and the ones to come, with this.
@@ -295,6 +304,11 @@ async fn allocate(shared: web::Data<Shared>, body: Msgpack<Allocate>) -> Answer<
 }
 
 impl Shared {
+    /// The `n`-th container leased, from 1; the app master's own has the number before.
+    fn container(&self, n: u64) -> ContainerId {
+        ContainerId { attempt: self.attempt, epoch: 0, sequence: 1 + n }
+    }
+
     fn answer(&self, request: &Allocate) -> Result<(Allocated, bool), ApiError> {
         let mut state = self.state.lock().unwrap();
         let newest = state.allocates.last().is_some_and(|last| last.sequence == request.sequence);
@@ -339,8 +353,7 @@ impl Shared {
     fn lease(&self, state: &mut State, ask: u32, resources: Resources) {
         state.leased_since_registration += 1;
         state.containers += 1;
-        let container =
-            ContainerId { attempt: self.attempt, epoch: 0, sequence: 1 + state.containers };
+        let container = self.container(state.containers);
         let node = self.node.lock().unwrap().clone();
         let claims = encode(&LeaseClaims { container, node: node.clone(), resources });
         let token = LeaseToken { claims, mac: vec![9; 32] };
@@ -364,9 +377,11 @@ async fn start(
     let claims: LeaseClaims = decode("lease", &body.0.token.claims).expect("our own");
     let mut state = shared.state.lock().unwrap();
     if let Some((status, code, message)) = state.start_refusal.take() {
+        state.refused.insert(claims.container);
+        shared.changed.notify_all();
         return Err(ApiError::new(status, code, message));
     }
-    state.started.push((claims.container, body.0.launch));
+    state.started.insert(claims.container, body.0.launch);
     shared.changed.notify_all();
     Ok(Msgpack(ContainerStarted {
         report: ContainerReport {
