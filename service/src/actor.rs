@@ -8,13 +8,15 @@
 //!
 //! What always holds: the brain is stepped by one thread; effects are performed in the order given,
 //! before the next step; an `ask` ends, at the latest with [`Gone`]; a snapshot is made only when one is
-//! read and the last is older than 100 ms.
+//! read and the last is older than 100 ms; a panic of the brain or its shell ends the process.
 
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, SpawnHandle};
 use futures::channel::oneshot;
 use std::{
+    any::Any,
     collections::BTreeMap,
     fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -205,8 +207,22 @@ impl Message for Refresh {
     type Result = ();
 }
 
-/// Runs a brain in the current actix system, until the system ends.
+/// What follows a panic of a brain or its shell, with its words; in a daemon it does not return.
+type OnPanic = Box<dyn Fn(&str)>;
+
+/// Runs a brain in the current actix system, until the system ends. When brain or shell panics, the
+/// process aborts: what the brain holds may be half changed, and a server without a brain would refuse
+/// everybody for ever, while a new process recovers from what is stored.
 pub fn start<S: Shell>(brain: S::Brain, shell: S) -> Handle<S> {
+    start_with(brain, shell, Box::new(abort))
+}
+
+fn abort(problem: &str) {
+    tracing::error!("the process ends, since what it decides with has panicked: {problem}");
+    std::process::abort();
+}
+
+fn start_with<S: Shell>(brain: S::Brain, shell: S, on_panic: OnPanic) -> Handle<S> {
     let clock = Clock::start();
     let first = shell.snapshot(&brain, clock.now());
     let shared = Arc::new(Shared {
@@ -219,7 +235,7 @@ pub fn start<S: Shell>(brain: S::Brain, shell: S) -> Handle<S> {
         context.set_mailbox_capacity(MAILBOX_CAPACITY);
         let outlet =
             Outlet { handle: Handle { address: context.address(), shared: Arc::clone(&shared) } };
-        BrainActor { brain, shell, clock, outlet, timer: None, effects: Vec::new() }
+        BrainActor { brain, shell, clock, outlet, timer: None, effects: Vec::new(), on_panic }
     });
     Handle { address, shared }
 }
@@ -232,9 +248,23 @@ struct BrainActor<S: Shell> {
     /// The timer that runs, and for which deadline.
     timer: Option<(Monotonic, SpawnHandle)>,
     effects: Vec<<S::Brain as Machine>::Effect>,
+    on_panic: OnPanic,
 }
 
 impl<S: Shell> BrainActor<S> {
+    /// Does a piece of work after which nothing goes on if it panics.
+    fn guarded(
+        &mut self,
+        context: &mut Context<Self>,
+        work: impl FnOnce(&mut Self, &mut Context<Self>),
+    ) {
+        let done = catch_unwind(AssertUnwindSafe(|| work(self, context)));
+        if let Err(panic) = done {
+            (self.on_panic)(words_of(&*panic));
+            context.stop();
+        }
+    }
+
     fn stepped(&mut self, now: Now, context: &mut Context<Self>) {
         if cfg!(debug_assertions) {
             self.brain.check_invariants();
@@ -256,10 +286,12 @@ impl<S: Shell> BrainActor<S> {
         if let Some(deadline) = deadline {
             let wait = deadline.millis_since(self.clock.now().monotonic);
             let timer = context.run_later(Duration::from_millis(wait), |actor, context| {
-                actor.timer = None;
-                let now = actor.clock.now();
-                actor.brain.tick(now, &mut actor.effects);
-                actor.stepped(now, context);
+                actor.guarded(context, |actor, context| {
+                    actor.timer = None;
+                    let now = actor.clock.now();
+                    actor.brain.tick(now, &mut actor.effects);
+                    actor.stepped(now, context);
+                });
             });
             self.timer = Some((deadline, timer));
         }
@@ -284,21 +316,31 @@ impl<S: Shell> Handler<Step<S>> for BrainActor<S> {
     type Result = ();
 
     fn handle(&mut self, step: Step<S>, context: &mut Self::Context) {
-        let now = self.clock.now();
-        self.brain.step(now, step.0, &mut self.effects);
-        self.stepped(now, context);
+        self.guarded(context, |actor, context| {
+            let now = actor.clock.now();
+            actor.brain.step(now, step.0, &mut actor.effects);
+            actor.stepped(now, context);
+        });
     }
 }
 
 impl<S: Shell> Handler<Refresh> for BrainActor<S> {
     type Result = ();
 
-    fn handle(&mut self, _: Refresh, _: &mut Self::Context) {
-        let shared = &self.outlet.handle.shared;
-        shared.is_refreshing.store(false, Ordering::SeqCst);
-        let snapshot = self.shell.snapshot(&self.brain, self.clock.now());
-        *lock(&shared.snapshot) = (Instant::now(), Arc::new(snapshot));
+    fn handle(&mut self, _: Refresh, context: &mut Self::Context) {
+        self.guarded(context, |actor, _| {
+            let shared = &actor.outlet.handle.shared;
+            shared.is_refreshing.store(false, Ordering::SeqCst);
+            let snapshot = actor.shell.snapshot(&actor.brain, actor.clock.now());
+            *lock(&shared.snapshot) = (Instant::now(), Arc::new(snapshot));
+        });
     }
+}
+
+/// What a panic says.
+fn words_of(panic: &(dyn Any + Send)) -> &str {
+    let owned = panic.downcast_ref::<String>().map(String::as_str);
+    owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without words")
 }
 
 #[cfg(test)]
@@ -311,13 +353,20 @@ mod tests {
         sum: u64,
         waiting: Vec<Ticket>,
         due: Option<Monotonic>,
+        panics_in_tick: bool,
     }
 
     #[derive(Debug)]
     enum Input {
         Add(u64),
         Later(Ticket),
+        PanicInStep,
+        PanicInTick,
+        PanicInPerform,
     }
+
+    /// The ticket of an answer that the shell cannot give.
+    const PANICS: Ticket = Ticket(0);
 
     #[derive(Debug)]
     struct Answer(Ticket, u64);
@@ -326,17 +375,24 @@ mod tests {
         type Input = Input;
         type Effect = Answer;
 
-        fn step(&mut self, now: Now, input: Input, _: &mut Vec<Answer>) {
+        fn step(&mut self, now: Now, input: Input, out: &mut Vec<Answer>) {
             match input {
                 Input::Add(number) => self.sum += number,
                 Input::Later(ticket) => {
                     self.waiting.push(ticket);
                     self.due = Some(now.monotonic.after(Duration::from_millis(5)));
                 }
+                Input::PanicInStep => panic!("in a step"),
+                Input::PanicInTick => {
+                    self.panics_in_tick = true;
+                    self.due = Some(now.monotonic);
+                }
+                Input::PanicInPerform => out.push(Answer(PANICS, 0)),
             }
         }
 
         fn tick(&mut self, _: Now, out: &mut Vec<Answer>) {
+            assert!(!self.panics_in_tick, "in a tick");
             self.due = None;
             out.extend(self.waiting.drain(..).map(|ticket| Answer(ticket, self.sum)));
         }
@@ -356,6 +412,7 @@ mod tests {
         type Snapshot = u64;
 
         fn perform(&mut self, _: Now, answer: Answer, outlet: &mut Outlet<Self>) {
+            assert!(answer.0 != PANICS, "in the shell");
             outlet.reply(answer.0, answer.1);
         }
 
@@ -384,5 +441,27 @@ mod tests {
             assert!(asked.is_err());
             assert!(lock(&handle.shared.callers).is_empty());
         });
+    }
+
+    #[test]
+    fn a_panic_wherever_it_comes_ends_the_process() {
+        for (input, words) in [
+            (Input::PanicInStep, "in a step"),
+            (Input::PanicInTick, "in a tick"),
+            (Input::PanicInPerform, "in the shell"),
+        ] {
+            actix::System::new().block_on(async {
+                let (said, heard) = oneshot::channel();
+                let said = Mutex::new(Some(said));
+                let on_panic = move |words: &str| {
+                    let said = lock(&said).take().expect("one panic");
+                    said.send(words.to_owned()).expect("somebody listens");
+                };
+                let handle = start_with(Adder::default(), AdderShell, Box::new(on_panic));
+                handle.tell(input);
+                assert_eq!(heard.await.as_deref(), Ok(words));
+                assert_eq!(handle.ask(Input::Later).await, Err(Gone));
+            });
+        }
     }
 }
