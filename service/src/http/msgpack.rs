@@ -16,7 +16,7 @@ pub struct Msgpack<T>(pub T);
 
 /// Whether this release understands a version: its own, and the one before.
 pub fn is_understood(version: u32) -> bool {
-    version == PROTOCOL_VERSION || version + 1 == PROTOCOL_VERSION
+    version == PROTOCOL_VERSION || version.checked_add(1) == Some(PROTOCOL_VERSION)
 }
 
 fn check_version(request: &HttpRequest) -> Result<(), ApiError> {
@@ -80,5 +80,22 @@ impl<T: Serialize> Responder for Msgpack<T> {
             .insert_header((CONTENT_TYPE, MEDIA_TYPE))
             .insert_header((PROTOCOL_HEADER, PROTOCOL_VERSION.to_string()))
             .body(cluster::encode(&self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_version_and_the_one_before_are_understood_and_no_other_whatever_is_said() {
+        for (version, expected) in [
+            (PROTOCOL_VERSION, true),
+            (PROTOCOL_VERSION - 1, true),
+            (PROTOCOL_VERSION + 1, false),
+            (u32::MAX, false),
+        ] {
+            assert_eq!(is_understood(version), expected, "{version}");
+        }
     }
 }
