@@ -1,20 +1,34 @@
 //! The HTTP client of daemons and of the command line.
 
 use super::msgpack::is_understood;
-use futures::StreamExt;
+use futures::{
+    StreamExt,
+    future::{self, Either},
+};
 use reqwest::{
     Body, Method, RequestBuilder, Response,
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use std::{io, path::Path, time::Duration};
+use std::{
+    io,
+    path::Path,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use weir_protocol::cluster::{self, MAX_BODY_BYTES, MEDIA_TYPE, PROTOCOL_HEADER, PROTOCOL_VERSION};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// For answers that are not held back.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the far side may take no further byte of a file, or be silent when it has all.
+const PROGRESS_TIMEOUT: Duration = Duration::from_secs(60);
 /// Pieces in which a file is sent.
 const PIECE_BYTES: usize = 256 * 1024;
 
@@ -111,6 +125,7 @@ type Result<T> = std::result::Result<T, CallError>;
 #[derive(Clone, Debug)]
 pub struct Client {
     inner: reqwest::Client,
+    progress_timeout: Duration,
 }
 
 impl Default for Client {
@@ -145,7 +160,7 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .default_headers(headers);
         let inner = builder.build().expect("a client without TLS needs nothing from the system");
-        Self { inner }
+        Self { inner, progress_timeout: PROGRESS_TIMEOUT }
     }
 
     /// The client below, for streams.
@@ -251,11 +266,33 @@ impl Client {
             .map_err(|error| no_answer(address, &error, ANSWER_TIMEOUT))
     }
 
-    /// `PUT` of a file, in pieces. `on_sent` is told the bytes of each piece.
+    /// `PUT` of a file, in pieces. `on_sent` is told the bytes of each piece. It may take as long as it
+    /// likes, but not stand still for a minute.
     ///
     /// # Errors
     /// See [`CallError`].
     pub async fn put_file(
+        &self,
+        address: &str,
+        path: &str,
+        file: &Path,
+        on_sent: impl Fn(u64) + Send + Sync + 'static,
+    ) -> Result<()> {
+        let moves = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&moves);
+        let on_sent = move |bytes| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            on_sent(bytes);
+        };
+        let sent = pin!(self.send_file(address, path, file, on_sent));
+        let stalled = pin!(stalled(&moves, self.progress_timeout));
+        match future::select(sent, stalled).await {
+            Either::Left((sent, _)) => sent,
+            Either::Right(((), _)) => Err(timed_out(address, self.progress_timeout)),
+        }
+    }
+
+    async fn send_file(
         &self,
         address: &str,
         path: &str,
@@ -397,11 +434,27 @@ async fn bounded_body(address: &str, response: Response) -> Result<Vec<u8>> {
     Ok(body)
 }
 
+/// Ends when a count has stood still for so long.
+async fn stalled(moves: &AtomicU64, patience: Duration) {
+    let mut before = None;
+    loop {
+        let now = moves.load(Ordering::Relaxed);
+        if before.replace(now) == Some(now) {
+            return;
+        }
+        tokio::time::sleep(patience).await;
+    }
+}
+
+fn timed_out(address: &str, timeout: Duration) -> CallError {
+    let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+    CallError::TimedOut { address: address.to_owned(), timeout_ms }
+}
+
 fn no_answer(address: &str, error: &reqwest::Error, timeout: Duration) -> CallError {
     let address = address.to_owned();
     if error.is_timeout() && !error.is_connect() {
-        let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
-        return CallError::TimedOut { address, timeout_ms };
+        return timed_out(&address, timeout);
     }
     // The innermost cause is the one that says something.
     let mut cause: &dyn std::error::Error = error;
@@ -412,5 +465,27 @@ fn no_answer(address: &str, error: &reqwest::Error, timeout: Duration) -> CallEr
     match problem.contains("HTTP") && error.is_request() && !error.is_connect() {
         true => CallError::NotWeir { address },
         false => CallError::Unreachable { address, problem },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{fs::File, net::TcpListener};
+
+    #[test]
+    fn a_file_that_nobody_takes_is_given_up() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("large");
+        // More than the system buffers between two ends of a connection.
+        File::create(&file).and_then(|made| made.set_len(256 * 1024 * 1024)).expect("made");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("bound").to_string();
+        let client = Client { progress_timeout: Duration::from_millis(50), ..Client::new() };
+        actix::System::new().block_on(async {
+            // The connection is made by the system, and nobody reads from it.
+            let sent = client.put_file(&address, "/file", &file, |_| {}).await;
+            assert_eq!(sent, Err(CallError::TimedOut { address, timeout_ms: 50 }));
+        });
     }
 }
