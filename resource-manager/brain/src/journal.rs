@@ -23,6 +23,8 @@ pub(crate) enum After {
     },
     /// An application may begin.
     ApplicationSaved(ApplicationId),
+    /// A kill is carried out.
+    KillSaved(ApplicationId),
     /// An app master may be launched.
     AttemptSaved(AttemptId),
     /// An app master may go.

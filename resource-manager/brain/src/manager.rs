@@ -148,7 +148,7 @@ impl ResourceManager {
             Input::NewApplication { ticket } => self.new_application(ticket),
             Input::Submit { ticket, submission } => self.submit(now, ticket, submission),
             Input::Kill { ticket, application, diagnostics } => {
-                self.kill_application(now, ticket, application, diagnostics);
+                self.kill_application(ticket, application, diagnostics);
             }
             Input::RegisterAppMaster { ticket, register } => {
                 self.register_app_master(now, ticket, register);
@@ -196,6 +196,7 @@ impl ResourceManager {
             After::Reply(ticket, reply) => self.answer(ticket, Ok(reply)),
             After::IdsReserved { below } => self.ids_reserved(below),
             After::ApplicationSaved(application) => self.application_saved(now, application),
+            After::KillSaved(application) => self.carry_out_kill(now, application),
             After::AttemptSaved(attempt) => self.attempt_saved(now, attempt),
             After::FinishSaved(attempt) => self.finish_saved(now, attempt),
             After::AttemptEndSaved(attempt) => {

@@ -246,12 +246,13 @@ impl ResourceManager {
             return self.answer(ticket, Err(Error::AttemptOver { attempt: id }));
         };
         let state = application.state;
+        let is_killed = application.kill.is_some();
         let is_last = application.attempts.last().is_some_and(|last| last.id == id);
         let was_said = is_last && application.finish.is_some();
         let current = application.current_mut().filter(|one| one.id == id);
         match (state, current) {
             (ApplicationState::Accepted | ApplicationState::Running, Some(attempt))
-                if attempt.state.may_become(AttemptState::FinishSaving) =>
+                if !is_killed && attempt.state.may_become(AttemptState::FinishSaving) =>
             {
                 attempt.enter(AttemptState::FinishSaving);
                 application.enter(ApplicationState::FinishSaving);
@@ -266,10 +267,10 @@ impl ResourceManager {
                 self.timers.clear(&Purpose::AppMaster(id));
                 self.touched_attempts.insert(id);
             }
-            // It is killed anyway, but what it knows is kept.
-            (ApplicationState::Killing, Some(_)) => self.archive(id, archive),
             // Said before.
             _ if was_said => {}
+            // It is killed anyway, but what it knows is kept.
+            (_, Some(_)) if is_killed => self.archive(id, archive),
             _ => return self.answer(ticket, Err(Error::AttemptOver { attempt: id })),
         }
         self.journal.then(After::Reply(ticket, Reply::AppMasterFinished));

@@ -104,9 +104,10 @@ impl ResourceManager {
         }
     }
 
+    /// A kill takes effect when it is on record. What comes behind it, to the record too, is behind it:
+    /// an attempt that ends meanwhile is the last, and the last words of its app master are too late.
     pub(super) fn kill_application(
         &mut self,
-        now: Now,
         ticket: Ticket,
         id: ApplicationId,
         diagnostics: String,
@@ -120,7 +121,7 @@ impl ResourceManager {
         if application.kill.is_none() {
             application.kill = Some(diagnostics.clone());
             self.journal.write(Fact::KillRequested { application: id, diagnostics });
-            self.carry_out_kill(now, id);
+            self.journal.then(After::KillSaved(id));
         }
         self.journal.then(After::Reply(ticket, Reply::Kill { had_ended: false }));
     }
@@ -234,12 +235,9 @@ impl ResourceManager {
         }
     }
 
-    /// The state of an attempt whose application is being killed.
+    /// The state of an attempt that ends without having finished.
     pub(super) fn attempt_end_of(&self, id: ApplicationId) -> AttemptState {
-        let is_killed = self
-            .applications
-            .get(&id)
-            .is_some_and(|application| application.state == ApplicationState::Killing);
+        let is_killed = self.applications.get(&id).is_some_and(|one| one.kill.is_some());
         if is_killed { AttemptState::Killed } else { AttemptState::Failed }
     }
 }

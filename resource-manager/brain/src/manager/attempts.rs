@@ -262,15 +262,12 @@ impl ResourceManager {
             return;
         }
         application.enter(ApplicationState::Finishing);
-        let is_killed = application.kill.is_some();
         let Some(attempt) = application.current_mut() else { return };
         attempt.enter(AttemptState::Finishing);
         let has_ended = attempt.exit_status.is_some();
         self.stop_containers(now, id, Keep::Master);
         if has_ended {
             self.finished(now, id);
-        } else if is_killed {
-            self.stop_attempt(now, id.application);
         } else {
             self.timers.set(Purpose::AppMaster(id), expiry);
         }

@@ -120,28 +120,72 @@ fn when_the_store_fails_callers_are_told_and_it_is_tried_again() {
 #[test]
 fn a_kill_is_on_record_first_and_over_when_the_app_master_is_gone() {
     check_running(
-        "> kill 1
-         store kill 1
-         client: kill had-ended=false
+        "> slow-store
          > kill 1
+         store kill 1
+         > kill 1
+         > allocate 1.1
+         1.1#1: Normal
+         > beat a 1.1.1=running
+         a#4: Normal
+         > stored
+         client: kill had-ended=false
          client: kill had-ended=false
          > allocate 1.1
-         1.1#1: Shutdown
+         1.1#2: Shutdown
          > beat a 1.1.1=running
-         a#4: Normal kill 1.1.1:-106
+         a#5: Normal kill 1.1.1:-106
          > beat a 1.1.1=killing
-         a#5: Normal
-         > slow-store
-         > beat a 1.1.1=complete:-106
          a#6: Normal
-         store attempt-ended 1.1 -106 does-not-count, ended 1 Killed Killed
          > beat a 1.1.1=complete:-106
          a#7: Normal
+         store attempt-ended 1.1 -106 does-not-count, ended 1 Killed Killed
+         > beat a 1.1.1=complete:-106
+         a#8: Normal
          > stored
          > beat a 1.1.1=complete:-106
-         a#8: Normal forget 1.1.1 ended 1
+         a#9: Normal forget 1.1.1 ended 1
          > kill 1
          client: kill had-ended=true",
+    );
+}
+
+#[test]
+fn what_ends_while_a_kill_is_put_on_record_has_been_killed() {
+    check_running(
+        "> slow-store
+         > kill 1
+         store kill 1
+         > finish 1.1
+         > beat a 1.1.1=complete:0
+         a#4: Normal
+         > stored
+         client: kill had-ended=false
+         store archive 1 x1, attempt-ended 1.1 0 counts, ended 1 Killed Killed
+         > stored
+         1.1: may-exit",
+    );
+}
+
+#[test]
+fn a_kill_behind_last_words_only_hastens_the_end() {
+    check_running(
+        "> slow-store
+         > finish 1.1
+         store finished 1.1 Succeeded, archive 1 x1
+         > kill 1
+         > stored
+         1.1: may-exit
+         store kill 1
+         > beat a 1.1.1=running
+         a#4: Normal
+         > stored
+         client: kill had-ended=false
+         > beat a 1.1.1=running
+         a#5: Normal kill 1.1.1:-106
+         > beat a 1.1.1=complete:-106
+         a#6: Normal
+         store ended 1 Finished Succeeded",
     );
 }
 
@@ -156,8 +200,9 @@ fn a_kill_before_anything_is_leased_ends_at_once() {
          store submitted 1
          client: submitted 1
          > kill 1
-         store kill 1, attempt-ended 1.1 -106 does-not-count, ended 1 Killed Killed
+         store kill 1
          client: kill had-ended=false
+         store attempt-ended 1.1 -106 does-not-count, ended 1 Killed Killed
          > kill 2
          client: WEIR-RM-0002 application application_1_0002 is not known here; `weir application \
          list` shows all",
@@ -179,14 +224,16 @@ fn the_oldest_ended_application_is_forgotten_and_its_id_is_dead() {
          store submitted 1
          client: submitted 1
          > kill 1
-         store kill 1, attempt-ended 1.1 -106 does-not-count, ended 1 Killed Killed
+         store kill 1
          client: kill had-ended=false
+         store attempt-ended 1.1 -106 does-not-count, ended 1 Killed Killed
          > submit 2
          store submitted 2
          client: submitted 2
          > kill 2
-         store kill 2, attempt-ended 2.1 -106 does-not-count, ended 2 Killed Killed
+         store kill 2
          client: kill had-ended=false
+         store attempt-ended 2.1 -106 does-not-count, ended 2 Killed Killed
          store forgotten 1 highest 1
          > crash
          > start
