@@ -52,8 +52,11 @@ use AttemptState::{
 /// Every legal edge.
 const EDGES: &[(AttemptState, AttemptState)] = &[
     (New, Scheduled),
+    (New, Failed),
     (New, Killed),
     (Scheduled, AllocatedSaving),
+    // No node could ever hold its app master.
+    (Scheduled, Failed),
     (Scheduled, Killed),
     (AllocatedSaving, Allocated),
     (AllocatedSaving, Failed),
@@ -226,6 +229,11 @@ impl Attempt {
     pub(crate) fn enter(&mut self, to: AttemptState) {
         invariant!(self.state.may_become(to), "{}: {:?} to {to:?}", self.id, self.state);
         self.state = to;
+    }
+
+    /// Whether its app master has no container yet.
+    pub(crate) fn is_waiting(&self) -> bool {
+        matches!(self.state, New | Scheduled)
     }
 
     /// Whether a container is the app master's.

@@ -166,6 +166,7 @@ impl ResourceManager {
                 self.must_plan = true;
             }
             Purpose::RecoveryEnds => self.recovery_ends(now),
+            Purpose::SizesKnown => self.judge_waiting_masters(now),
             Purpose::Node(node) => self.node_is_late(now, &node),
             Purpose::NodeHold(node) => self.answer_heartbeat(&node),
             Purpose::Container(container) => self.lease_is_late(now, container),

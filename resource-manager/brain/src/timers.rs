@@ -12,6 +12,8 @@ pub(crate) enum Purpose {
     LeasingBegins,
     /// What has not come back by now is lost.
     RecoveryEnds,
+    /// Nodes had time to join the first one: how large they are is known.
+    SizesKnown,
     /// A node is lost, or a lost one is no longer shown.
     Node(NodeId),
     /// A held heartbeat is answered.

@@ -139,12 +139,38 @@ impl ResourceManager {
         }
     }
 
-    /// An attempt ends without having finished: its containers are taken back, and the next one
-    /// begins or the application ends.
+    /// The current attempt ends without having finished: the next one begins, or the application
+    /// ends.
     pub(super) fn attempt_failed(&mut self, now: Now, id: AttemptId, failure: AttemptFailure) {
         let into = self.attempt_end_of(id.application);
-        let Some(application) = self.applications.get_mut(&id.application) else { return };
-        let Some(attempt) = application.current_mut().filter(|one| one.id == id) else { return };
+        self.attempt_ended(now, id, into, &failure);
+        match into {
+            AttemptState::Killed => self.killed(now, id.application),
+            _ => self.retry_or_fail(now, id, &failure),
+        }
+    }
+
+    /// An attempt ends whose app master no node could ever hold, and its application with it.
+    pub(super) fn attempt_is_hopeless(&mut self, now: Now, id: AttemptId, why: String) {
+        let failure = AttemptFailure {
+            exit_status: exit_status::INVALID,
+            counted: true,
+            diagnostics: why.clone(),
+        };
+        self.attempt_ended(now, id, AttemptState::Failed, &failure);
+        let end = (ApplicationOutcome::Failed, FinalStatus::Failed, why);
+        self.end_application(now, id.application, end);
+    }
+
+    /// Puts the end of the current attempt on record, and takes its containers back.
+    fn attempt_ended(
+        &mut self,
+        now: Now,
+        id: AttemptId,
+        into: AttemptState,
+        failure: &AttemptFailure,
+    ) {
+        let Some(attempt) = self.attempt_mut(id) else { return };
         attempt.enter(into);
         attempt.ended_wall_ms = Some(now.wall.0);
         attempt.exit_status = Some(failure.exit_status);
@@ -159,10 +185,6 @@ impl ResourceManager {
         });
         self.journal.then(After::AttemptEndSaved(id));
         self.close_attempt(now, id);
-        match into {
-            AttemptState::Killed => self.killed(now, id.application),
-            _ => self.retry_or_fail(now, id, &failure),
-        }
     }
 
     fn retry_or_fail(&mut self, now: Now, id: AttemptId, failure: &AttemptFailure) {

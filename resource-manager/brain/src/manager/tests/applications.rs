@@ -96,6 +96,41 @@ fn an_application_without_nodes_waits_and_says_why() {
 }
 
 #[test]
+fn what_no_node_could_hold_ends_when_nodes_had_time_to_come() {
+    let script = Script::new().check(
+        "> start
+         > new
+         store ids-below 10
+         client: id 1 largest 0
+         > submit 1 vcores=9
+         store submitted 1
+         client: submitted 1
+         > new
+         client: id 2 largest 0
+         > submit 2 memory=3000
+         store submitted 2
+         client: submitted 2
+         > node a memory=1000 vcores=8
+         a: registered epoch 0
+         a#1: Normal
+         > at 500
+         > node b memory=4000 vcores=2
+         b: registered epoch 0
+         b#1: Normal
+         store attempt 2.1.1 on b
+         > at 999
+         > at 1000
+         store attempt-ended 1.1 -1000 counts, ended 1 Failed Failed",
+    );
+    let view = script.brain.view(script.now());
+    assert_eq!(
+        view.applications[0].diagnostics,
+        "the app master's container of <memory:200 MiB, vCores:9> is larger than any node: the \
+         largest is a:1 with <memory:1000 MiB, vCores:8>; ask for less or add a larger node"
+    );
+}
+
+#[test]
 fn when_the_store_fails_callers_are_told_and_it_is_tried_again() {
     check(
         "> start

@@ -204,6 +204,28 @@ fn a_finish_that_is_on_record_stands() {
 }
 
 #[test]
+fn what_no_node_could_hold_ends_when_recovery_does() {
+    check_restarted(
+        "> new
+         store ids-below 19
+         client: id 10 largest 0
+         > node a 1.1.1=running
+         a: registered epoch 1
+         a#4: Normal
+         > submit 10 memory=1001
+         store submitted 10
+         client: submitted 10
+         > at 2999
+         > beat a 1.1.1=running
+         a#5: Normal
+         > register 1.1
+         1.1: registered epoch 1 largest 1000
+         > at 3000
+         store attempt-ended 10.1 -1000 counts, ended 10 Failed Failed",
+    );
+}
+
+#[test]
 fn what_was_not_on_record_never_was() {
     check_running(
         "> new

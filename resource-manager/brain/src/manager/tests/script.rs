@@ -144,7 +144,7 @@ impl Script {
             user: "ann".to_owned(),
             queue: value(rest, "queue").unwrap_or_default(),
             max_attempts: value(rest, "max"),
-            resources: Resources { memory_mib, vcores: 1 },
+            resources: Resources { memory_mib, vcores: value(rest, "vcores").unwrap_or(1) },
             launch: LaunchContext { command: vec!["run".to_owned()], ..LaunchContext::default() },
             ..Submission::default()
         };
