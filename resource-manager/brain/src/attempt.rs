@@ -252,7 +252,7 @@ impl Attempt {
         asks: &[Ask],
         round: impl Fn(Resources) -> Resources,
     ) -> bool {
-        let before: Vec<_> = self.asks.values().map(|ask| (ask.missing(), ask.priority)).collect();
+        let before = self.wants();
         for ask in self.asks.values_mut() {
             ask.total = ask.leased;
         }
@@ -268,7 +268,13 @@ impl Attempt {
             state.resources = round(ask.resources);
             state.total = ask.total;
         }
-        before != self.asks.values().map(|ask| (ask.missing(), ask.priority)).collect::<Vec<_>>()
+        before != self.wants()
+    }
+
+    /// What of the asks a plan depends on.
+    fn wants(&self) -> Vec<(u32, u64, u32, Resources)> {
+        let waiting = self.asks.iter().filter(|(_, ask)| ask.missing() > 0);
+        waiting.map(|(&id, ask)| (id, ask.missing(), ask.priority, ask.resources)).collect()
     }
 
     /// Keeps an ended container for display.
@@ -313,6 +319,8 @@ mod tests {
         attempt.asks.get_mut(&1).unwrap().leased = 2;
         assert_eq!(attempt.asks[&1].missing(), 1);
         assert!(!attempt.take_asks(&[ask(1, 3), ask(2, 1)], same), "the same again");
+        let larger = Ask { resources: Resources { memory_mib: 200, vcores: 1 }, ..ask(1, 3) };
+        assert!(attempt.take_asks(&[larger, ask(2, 1)], same), "of another size");
         assert!(attempt.take_asks(&[ask(1, 3)], same));
         assert_eq!(attempt.asks[&2].missing(), 0);
         attempt.take_asks(&[ask(1, 1)], same);

@@ -142,6 +142,10 @@ impl ResourceManager {
     /// The current attempt ends without having finished: the next one begins, or the application
     /// ends.
     pub(super) fn attempt_failed(&mut self, now: Now, id: AttemptId, failure: AttemptFailure) {
+        let current = self.applications.get(&id.application).and_then(|one| one.current());
+        if current.is_none_or(|attempt| attempt.id != id) {
+            return;
+        }
         let into = self.attempt_end_of(id.application);
         self.attempt_ended(now, id, into, &failure);
         match into {

@@ -131,6 +131,17 @@ fn an_ask_larger_than_any_node_is_refused_and_the_others_are_not() {
 }
 
 #[test]
+fn an_ask_of_another_size_is_planned_anew() {
+    check_running(
+        "> allocate 1.1 ask=1:p1:900:x2
+         1.1#1: Normal lease 1.1.2@b:1 pending 1 x1 (needs <memory:900 MiB, vCores:1>: 2 nodes \
+         up, 2 lack memory (largest free 800 MiB); 1st in queue default)
+         > allocate 1.1 ask=1:p1:800:x2 held=1.1.2
+         1.1#2: Normal lease 1.1.3@a:1",
+    );
+}
+
+#[test]
 fn who_has_not_registered_in_this_epoch_must() {
     check_running(
         "> allocate 1.1 epoch=7
