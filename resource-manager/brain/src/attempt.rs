@@ -14,7 +14,10 @@ use crate::{
     messages::{Ask, ContainerReport, Ticket},
     scheduler::WaitReason,
 };
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet, VecDeque},
+};
 use weir_base::{AttemptId, ContainerId, NodeId, Resources, invariant};
 
 /// Where an attempt is in its life.
@@ -156,6 +159,9 @@ pub(crate) struct EndedContainer {
 /// Ended containers kept for display.
 const ENDED_SHOWN: usize = 100;
 
+/// Ended containers of earlier epochs kept in mind.
+const MAX_GONE: usize = 100_000;
+
 /// An attempt as the brain remembers it.
 #[derive(Clone, Debug)]
 pub(crate) struct Attempt {
@@ -241,6 +247,16 @@ impl Attempt {
         self.master.as_ref().is_some_and(|master| master.container == container)
     }
 
+    /// Whether a container that is not known here may have been leased: what was never given out is
+    /// not kept in mind, and of what earlier epochs may have given out only so much.
+    pub(crate) fn may_have_been_leased(&self, container: ContainerId, epoch: u32) -> bool {
+        match container.epoch.cmp(&epoch) {
+            Ordering::Less => self.gone.contains(&container) || self.gone.len() < MAX_GONE,
+            Ordering::Equal => (1..self.next_container).contains(&container.sequence),
+            Ordering::Greater => false,
+        }
+    }
+
     /// Whether the answer to an allocate has something that cannot wait.
     pub(crate) fn has_news(&self) -> bool {
         !self.unheld.is_empty() || !self.completed.is_empty()
@@ -268,6 +284,8 @@ impl Attempt {
             state.resources = round(ask.resources);
             state.total = ask.total;
         }
+        // What was leased must be remembered; the rest is as if it had never been asked for.
+        self.asks.retain(|_, ask| ask.total > 0 || ask.leased > 0);
         before != self.wants()
     }
 
@@ -307,6 +325,25 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_was_never_given_out_is_told_apart() {
+        let mut attempt = Attempt::new(AttemptId::default());
+        attempt.next_container = 3;
+        let id = |epoch, sequence| ContainerId { attempt: AttemptId::default(), epoch, sequence };
+        for (container, expected) in [
+            (id(1, 2), true),
+            (id(1, 3), false),
+            (id(1, 0), false),
+            (id(2, 1), false),
+            (id(0, 99), true),
+        ] {
+            assert_eq!(attempt.may_have_been_leased(container, 1), expected, "{container}");
+        }
+        attempt.gone = (0..MAX_GONE as u64).map(|sequence| id(0, sequence)).collect();
+        assert!(attempt.may_have_been_leased(id(0, 5), 1));
+        assert!(!attempt.may_have_been_leased(id(0, MAX_GONE as u64), 1));
+    }
+
     fn ask(id: u32, total: u64) -> Ask {
         Ask { id, priority: 1, resources: Resources { memory_mib: 100, vcores: 1 }, total }
     }
@@ -322,7 +359,7 @@ mod tests {
         let larger = Ask { resources: Resources { memory_mib: 200, vcores: 1 }, ..ask(1, 3) };
         assert!(attempt.take_asks(&[larger, ask(2, 1)], same), "of another size");
         assert!(attempt.take_asks(&[ask(1, 3)], same));
-        assert_eq!(attempt.asks[&2].missing(), 0);
+        assert!(!attempt.asks.contains_key(&2), "nothing was leased for it");
         attempt.take_asks(&[ask(1, 1)], same);
         assert_eq!(attempt.asks[&1].missing(), 0, "less than leased is nothing missing");
     }

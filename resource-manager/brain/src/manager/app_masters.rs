@@ -18,6 +18,8 @@ use weir_base::{AttemptId, ContainerId, Now, Resources};
 
 /// An app master has at most so many kinds of containers.
 const MAX_ASKS: usize = 1000;
+/// An app master names at most so many containers.
+const MAX_NAMED: usize = 100_000;
 
 impl ResourceManager {
     /// Asks begin anew only with the first registration in an epoch: a later one is a repetition.
@@ -123,9 +125,7 @@ impl ResourceManager {
         if !attempt.registered || allocate.epoch != self.current_epoch() {
             return Verdict::Stale(AppMasterCommand::Resync);
         }
-        if allocate.asks.len() > MAX_ASKS {
-            let problem =
-                format!("it has {} asks, at most {MAX_ASKS} are allowed", allocate.asks.len());
+        if let Some(problem) = excess(allocate) {
             return Verdict::Refused(Error::InvalidRequest { attempt: id, problem });
         }
         match allocate.sequence.cmp(&attempt.sequence) {
@@ -290,6 +290,18 @@ enum Verdict {
     /// It is answered with this and changes nothing.
     Stale(AppMasterCommand),
     Refused(Error),
+}
+
+/// What an allocate has too much of: it stays in memory for as long as the attempt lives.
+fn excess(allocate: &Allocate) -> Option<String> {
+    let named = allocate.held.len().max(allocate.release.len());
+    if allocate.asks.len() > MAX_ASKS {
+        Some(format!("it has {} asks, at most {MAX_ASKS} are allowed", allocate.asks.len()))
+    } else if named > MAX_NAMED {
+        Some(format!("it names {named} containers, at most {MAX_NAMED} are allowed"))
+    } else {
+        None
+    }
 }
 
 fn bare(sequence: u64, command: AppMasterCommand) -> Allocated {

@@ -111,7 +111,8 @@ impl ResourceManager {
         let is_awaited = self.awaited.contains_key(&id);
         let epoch = self.current_epoch();
         let Some(attempt) = self.working_attempt_mut(id.attempt) else { return };
-        if is_awaited || attempt.completed.contains_key(&id) {
+        let is_known = is_awaited || attempt.completed.contains_key(&id);
+        if is_known || !attempt.may_have_been_leased(id, epoch) {
             return;
         }
         // It ended before its app master was known to have it; so it counts as leased after all.

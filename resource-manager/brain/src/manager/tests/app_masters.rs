@@ -142,6 +142,14 @@ fn an_ask_of_another_size_is_planned_anew() {
 }
 
 #[test]
+fn containers_that_were_never_leased_are_held_by_nobody() {
+    check_running(
+        "> allocate 1.1 held=1.1.7,e9/1.1.1 release=1.1.8
+         1.1#1: Normal",
+    );
+}
+
+#[test]
 fn who_has_not_registered_in_this_epoch_must() {
     check_running(
         "> allocate 1.1 epoch=7
