@@ -222,6 +222,11 @@ impl Node {
         }
     }
 
+    /// It has something of an application that has ended: it is told so with what it is told anyway.
+    pub(crate) fn tell_again(&mut self, application: ApplicationId) {
+        self.ended.entry(application).or_insert(TIMES_TOLD);
+    }
+
     /// Which applications to name as ended in an answer.
     pub(crate) fn take_ended(&mut self) -> Vec<ApplicationId> {
         let told = self.ended.keys().copied().collect();

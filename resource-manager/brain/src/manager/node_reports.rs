@@ -9,7 +9,7 @@ use crate::{
     timers::Purpose,
 };
 use std::collections::BTreeSet;
-use weir_base::{ContainerId, NodeId, Now};
+use weir_base::{ApplicationId, ContainerId, NodeId, Now};
 
 impl ResourceManager {
     /// Takes the whole list of a node: starts, ends, containers that nobody leased, and those that
@@ -34,8 +34,22 @@ impl ResourceManager {
             }
         }
         self.notice_vanished(now, id, reports);
+        self.tell_of_ended(id, reports);
         let has_strays = self.nodes.get(id).is_some_and(|node| !node.strays.is_empty());
         self.must_plan |= had_strays || has_strays;
+    }
+
+    /// A node that has something of an application which has ended, or which nobody knows any more,
+    /// is told so: else its folders and logs would stay there for ever.
+    fn tell_of_ended(&mut self, id: &NodeId, reports: &[ContainerReport]) {
+        let over = reports.iter().map(|report| report.container.attempt.application);
+        let over: BTreeSet<_> = over.filter(|application| self.is_over(*application)).collect();
+        let Some(node) = self.nodes.get_mut(id) else { return };
+        over.into_iter().for_each(|application| node.tell_again(application));
+    }
+
+    fn is_over(&self, id: ApplicationId) -> bool {
+        self.applications.get(&id).is_none_or(|application| application.state.is_terminal())
     }
 
     fn leased_is_reported(&mut self, now: Now, report: &ContainerReport) {

@@ -154,9 +154,9 @@ fn an_unhealthy_node_keeps_what_it_has_and_gets_nothing() {
 fn what_nobody_leased_is_killed_and_forgotten() {
     check_running(
         "> beat b 1.1.9=running 7.1.1=running 7.1.2=complete:0
-         b#2: Normal kill 1.1.9:-106 kill 7.1.1:-107 forget 7.1.2
+         b#2: Normal kill 1.1.9:-106 kill 7.1.1:-107 forget 7.1.2 ended 7
          > beat b 1.1.9=killing 7.1.1=complete:-107
-         b#3: Normal forget 7.1.1",
+         b#3: Normal forget 7.1.1 ended 7",
     );
 }
 

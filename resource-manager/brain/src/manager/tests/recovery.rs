@@ -192,7 +192,7 @@ fn a_finish_that_is_on_record_stands() {
          > node a 1.1.1=complete:0
          a: registered epoch 1
          store ended 1 Finished Succeeded
-         a#4: Normal forget 1.1.1
+         a#4: Normal forget 1.1.1 ended 1
          > crash
          > start
          > node a 1.1.1=complete:0
