@@ -144,6 +144,14 @@ pub(crate) struct End {
     pub(crate) usage: Usage,
 }
 
+/// What an app master said at its end.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Finish {
+    pub(crate) final_status: FinalStatus,
+    pub(crate) diagnostics: String,
+    pub(crate) wall_ms: u64,
+}
+
 /// Resources held over time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Usage {
@@ -191,7 +199,7 @@ pub(crate) struct Application {
     /// Why and by whom it is to be killed.
     pub(crate) kill: Option<String>,
     /// What its app master said at its end.
-    pub(crate) finish: Option<(FinalStatus, String)>,
+    pub(crate) finish: Option<Finish>,
     /// Set from FINAL_SAVING on.
     pub(crate) end: Option<End>,
     /// Of containers that have ended.
@@ -245,6 +253,13 @@ impl Application {
     /// The attempt that has not ended.
     pub(crate) fn current_mut(&mut self) -> Option<&mut Attempt> {
         self.attempts.last_mut().filter(|attempt| !attempt.state.is_terminal())
+    }
+
+    /// When it ended, as far as anybody is told.
+    pub(crate) fn ended_wall_ms(&self) -> Option<u64> {
+        let end = self.end.as_ref().map(|end| end.wall_ms);
+        let is_shown = self.shown == YarnApplicationState::Finished;
+        end.or_else(|| self.finish.as_ref().filter(|_| is_shown).map(|finish| finish.wall_ms))
     }
 
     /// Whether its containers may go on: it neither finishes nor is killed.

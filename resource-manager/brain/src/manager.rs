@@ -64,6 +64,8 @@ pub struct ResourceManager {
     ids: Ids,
     nodes: BTreeMap<NodeId, Node>,
     applications: BTreeMap<ApplicationId, Application>,
+    /// Applications ever taken in by this process, with those found on record.
+    submitted_count: u64,
     /// Those that have ended, in the order of their ends.
     ended: VecDeque<ApplicationId>,
     /// Leases that have not ended.
@@ -105,6 +107,7 @@ impl ResourceManager {
             ids: Ids::default(),
             nodes: BTreeMap::new(),
             applications: BTreeMap::new(),
+            submitted_count: 0,
             ended: VecDeque::new(),
             containers: BTreeMap::new(),
             awaited: BTreeMap::new(),
@@ -154,7 +157,9 @@ impl ResourceManager {
                 self.register_app_master(now, ticket, register);
             }
             Input::Allocate { ticket, allocate } => self.allocate(now, ticket, allocate),
-            Input::FinishAppMaster { ticket, finish } => self.finish_app_master(ticket, finish),
+            Input::FinishAppMaster { ticket, finish } => {
+                self.finish_app_master(now, ticket, finish);
+            }
         }
     }
 

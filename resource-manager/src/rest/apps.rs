@@ -201,6 +201,7 @@ fn usage(app: &mut App, application: &ApplicationView, view: &View) {
     if has_ended(application) {
         // What an ended application no longer has, YARN gives as -1.
         (app.allocated_mb, app.allocated_vcores, app.running_containers) = (-1, -1, -1);
+        (app.reserved_mb, app.reserved_vcores) = (-1, -1);
         return;
     }
     let (allocated, total) = (application.allocated, view.cluster.metrics.total);

@@ -238,6 +238,7 @@ mod tests {
             attempt: AttemptId { application: application(sequence), number: 1 },
             final_status: FinalStatus::Succeeded,
             diagnostics: diagnostics.to_owned(),
+            finished_wall_ms: 5,
         }
     }
 

@@ -96,6 +96,11 @@ fn application_lives_from_submission_to_archive() {
             (&json!("SUCCEEDED"), &json!("done"))
         );
         assert_eq!((&app["trackingUI"], &app["progress"]), (&json!("History"), &json!(100.0)));
+        for figure in
+            ["allocatedMB", "allocatedVCores", "reservedMB", "reservedVCores", "runningContainers"]
+        {
+            assert_eq!(app[figure], -1, "{figure}");
+        }
         archive_is_served(&daemon, &format!("/proxy/{id}")).await;
     });
 }

@@ -3,7 +3,7 @@
 use super::ResourceManager;
 use crate::{
     Error,
-    application::ApplicationState,
+    application::{ApplicationState, Finish},
     attempt::{Attempt, AttemptState, Held},
     container::{Container, ContainerLife},
     journal::After,
@@ -240,7 +240,7 @@ impl ResourceManager {
         pending.collect()
     }
 
-    pub(super) fn finish_app_master(&mut self, ticket: Ticket, finish: FinishAppMaster) {
+    pub(super) fn finish_app_master(&mut self, now: Now, ticket: Ticket, finish: FinishAppMaster) {
         let FinishAppMaster { attempt: id, final_status, diagnostics, archive } = finish;
         let Some(application) = self.applications.get_mut(&id.application) else {
             return self.answer(ticket, Err(Error::AttemptOver { attempt: id }));
@@ -256,11 +256,14 @@ impl ResourceManager {
             {
                 attempt.enter(AttemptState::FinishSaving);
                 application.enter(ApplicationState::FinishSaving);
-                application.finish = Some((final_status, diagnostics.clone()));
+                let wall_ms = now.wall.0;
+                application.finish =
+                    Some(Finish { final_status, diagnostics: diagnostics.clone(), wall_ms });
                 self.journal.write(Fact::AttemptFinished {
                     attempt: id,
                     final_status,
                     diagnostics,
+                    finished_wall_ms: wall_ms,
                 });
                 self.archive(id, archive);
                 self.journal.then(After::FinishSaved(id));

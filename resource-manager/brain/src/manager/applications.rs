@@ -63,6 +63,7 @@ impl ResourceManager {
             submitted_wall_ms,
         });
         self.journal.then(After::ApplicationSaved(application));
+        self.submitted_count += 1;
         self.add_application(Application::new(submission, submitted_wall_ms));
     }
 
@@ -190,18 +191,20 @@ impl ResourceManager {
     ) {
         let usage = self.usage_of(now.monotonic, id);
         let Some(application) = self.applications.get_mut(&id) else { return };
+        // One that finished is over for everybody since then, whatever its app master took to exit.
+        let finished = application.finish.as_ref().map(|finish| finish.wall_ms);
+        let wall_ms = finished.filter(|at| *at > 0).unwrap_or(now.wall.0);
         application.enter(ApplicationState::FinalSaving);
         let fact = Fact::ApplicationEnded {
             application: id,
             outcome,
             final_status,
             diagnostics: diagnostics.clone(),
-            ended_wall_ms: now.wall.0,
+            ended_wall_ms: wall_ms,
             memory_mib_seconds: usage.memory_mib_seconds(),
             vcore_seconds: usage.vcore_seconds(),
         };
-        application.end =
-            Some(End { outcome, final_status, diagnostics, wall_ms: now.wall.0, usage });
+        application.end = Some(End { outcome, final_status, diagnostics, wall_ms, usage });
         self.timers.clear(&Purpose::NextAttempt(id));
         self.journal.write(fact);
         self.journal.then(After::EndSaved(id));

@@ -306,8 +306,10 @@ impl ResourceManager {
         attempt.enter(AttemptState::Finished);
         attempt.ended_wall_ms = Some(now.wall.0);
         attempt.shrink();
-        let (final_status, diagnostics) = application.finish.clone().unwrap_or_default();
+        let said = application.finish.clone();
         self.close_attempt(now, id);
+        let (final_status, diagnostics) =
+            said.map_or_else(Default::default, |said| (said.final_status, said.diagnostics));
         let end = (ApplicationOutcome::Finished, final_status, diagnostics);
         self.end_application(now, id.application, end);
     }

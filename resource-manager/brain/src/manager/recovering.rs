@@ -6,7 +6,7 @@
 
 use super::ResourceManager;
 use crate::{
-    application::{Application, ApplicationState, End, Usage},
+    application::{Application, ApplicationState, End, Finish, Usage},
     attempt::{Attempt, AttemptState, Master},
     messages::{ApplicationOutcome, Fact, HeldLease},
     timers::Purpose,
@@ -25,6 +25,7 @@ impl ResourceManager {
         }
         self.ids.recover(recovered.ids_below, recovered.highest_forgotten);
         self.ended = recovered.ended.into();
+        self.submitted_count = recovered.applications.len() as u64;
         let mut live = Vec::new();
         for (id, application) in recovered.applications {
             if application.state.is_terminal() {
@@ -139,10 +140,11 @@ impl Recovered {
                     one.master = Some(Master { container, node, resources });
                 });
             }
-            Fact::AttemptFinished { attempt, final_status, diagnostics } => {
+            Fact::AttemptFinished { attempt, final_status, diagnostics, finished_wall_ms } => {
                 self.change(attempt.application, |application| {
                     application.recover_as(ApplicationState::Finishing);
-                    application.finish = Some((final_status, diagnostics));
+                    let wall_ms = finished_wall_ms;
+                    application.finish = Some(Finish { final_status, diagnostics, wall_ms });
                 });
                 self.change_attempt(attempt, |one| one.state = AttemptState::Finishing);
             }

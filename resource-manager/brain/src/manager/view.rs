@@ -30,7 +30,7 @@ pub struct ClusterView {
 /// YARN's cluster metrics, as far as there is something to count.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ClusterMetrics {
-    /// Known applications.
+    /// Applications taken in since this resource manager started, with those it found on record then.
     pub apps_submitted: u64,
     /// Ended by their app master.
     pub apps_completed: u64,
@@ -110,7 +110,7 @@ pub struct ApplicationView {
     pub submitted_wall_ms: u64,
     /// When the container of its current or last app master was leased.
     pub launched_wall_ms: Option<u64>,
-    /// When it ended.
+    /// When it ended: when its app master said so, if it did.
     pub ended_wall_ms: Option<u64>,
     /// Leased now.
     pub allocated: Resources,
@@ -219,7 +219,7 @@ impl ResourceManager {
 
     fn metrics(&self) -> ClusterMetrics {
         let mut metrics = ClusterMetrics {
-            apps_submitted: self.applications.len() as u64,
+            apps_submitted: self.submitted_count,
             containers_allocated: self.containers.len() as u64,
             total_nodes: self.nodes.len() as u64,
             available: self.headroom(),
@@ -260,7 +260,7 @@ impl ResourceManager {
         let launched = attempts.last().map(|last| last.started_wall_ms).filter(|at| *at > 0);
         let final_status = match (&application.end, &application.finish) {
             (Some(end), _) => end.final_status,
-            (None, Some((said, _))) => *said,
+            (None, Some(said)) => said.final_status,
             (None, None) => FinalStatus::Undefined,
         };
         ApplicationView {
@@ -276,7 +276,7 @@ impl ResourceManager {
             },
             submitted_wall_ms: application.submitted_wall_ms,
             launched_wall_ms: launched,
-            ended_wall_ms: application.end.as_ref().map(|end| end.wall_ms),
+            ended_wall_ms: application.ended_wall_ms(),
             allocated: leases().fold(Resources::default(), |sum, one| add(sum, one.resources)),
             running_containers: leases().count() as u64,
             memory_mib_seconds: usage.memory_mib_seconds(),
@@ -291,8 +291,8 @@ impl ResourceManager {
         if let Some(end) = &application.end {
             return end.diagnostics.clone();
         }
-        if let Some((_, words)) = &application.finish {
-            return words.clone();
+        if let Some(said) = &application.finish {
+            return said.diagnostics.clone();
         }
         let Some(attempt) = application.current() else { return String::new() };
         let waits = match attempt.state {

@@ -66,6 +66,9 @@ pub enum Fact {
         final_status: FinalStatus,
         /// Why.
         diagnostics: String,
+        /// When, for display; 0 in a record of an older release.
+        #[serde(default)]
+        finished_wall_ms: u64,
     },
     /// An attempt is over without having finished.
     AttemptEnded {

@@ -269,12 +269,16 @@ fn the_oldest_ended_application_is_forgotten_and_its_id_is_dead() {
          store kill 2
          client: kill had-ended=false
          store attempt-ended 2.1 -106 does-not-count, ended 2 Killed Killed
-         store forgotten 1 highest 1
-         > crash
+         store forgotten 1 highest 1",
+    );
+    assert_eq!(script.brain.view(script.now()).metrics.apps_submitted, 2, "also what is forgotten");
+    let script = script.check(
+        "> crash
          > start
          > submit 1
          client: WEIR-RM-0003 application id application_1_0001 was not handed out by this \
          cluster, or too long ago; ask for one with POST /ws/v1/cluster/apps/new-application",
     );
     assert!(!script.brain.applications.contains_key(&application("1")));
+    assert_eq!(script.brain.view(script.now()).metrics.apps_submitted, 1, "found on record");
 }

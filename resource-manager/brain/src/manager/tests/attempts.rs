@@ -56,6 +56,35 @@ fn a_finish_is_on_record_before_the_app_master_may_exit() {
 }
 
 #[test]
+fn an_application_has_ended_when_its_app_master_says_so() {
+    let ended = |script: &Script| {
+        let view = script.brain.view(script.now());
+        let application = &view.applications[0];
+        (application.yarn_state.name(), application.ended_wall_ms)
+    };
+    let script = check_running(
+        "> at 100
+         > slow-store
+         > finish 1.1
+         store finished 1.1 Succeeded, archive 1 x1",
+    );
+    assert_eq!(ended(&script), ("RUNNING", None));
+    let script = script.check(
+        "> stored
+         1.1: may-exit",
+    );
+    assert_eq!(ended(&script), ("FINISHED", Some(1_000_100)));
+    let script = script.check(
+        "> at 200
+         > beat a 1.1.1=complete:0
+         a#4: Normal
+         store ended 1 Finished Succeeded
+         > stored",
+    );
+    assert_eq!(ended(&script), ("FINISHED", Some(1_000_100)));
+}
+
+#[test]
 fn an_app_master_that_does_not_exit_is_killed() {
     check_running(
         "> finish 1.1 failed
