@@ -138,7 +138,7 @@ impl ResourceManager {
     fn take_allocate(&mut self, now: Now, allocate: &Allocate) -> Result<(), Error> {
         let id = allocate.attempt;
         if let Some(attempt) = self.working_attempt_mut(id) {
-            attempt.progress = allocate.progress;
+            attempt.progress = progress(allocate.progress);
             for container in &allocate.seen {
                 attempt.completed.remove(container);
             }
@@ -293,6 +293,12 @@ enum Verdict {
     /// It is answered with this and changes nothing.
     Stale(AppMasterCommand),
     Refused(Error),
+}
+
+/// What an app master says of its progress, as a share of 1: what is no number is nothing, since JSON
+/// has no words for it.
+fn progress(said: f32) -> f32 {
+    if said.is_finite() { said.clamp(0.0, 1.0) } else { 0.0 }
 }
 
 /// What an allocate has too much of: it stays in memory for as long as the attempt lives.

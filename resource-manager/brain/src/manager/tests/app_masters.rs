@@ -150,6 +150,18 @@ fn containers_that_were_never_leased_are_held_by_nobody() {
 }
 
 #[test]
+fn progress_is_a_share_whatever_is_said() {
+    for (said, expected) in [("0.25", 0.25), ("7", 1.0), ("-1", 0.0), ("NaN", 0.0), ("inf", 0.0)] {
+        let script = check_running(&format!(
+            "> allocate 1.1 progress={said}
+             1.1#1: Normal"
+        ));
+        let view = script.brain.view(script.now());
+        assert_eq!(view.applications[0].progress, expected, "{said}");
+    }
+}
+
+#[test]
 fn who_has_not_registered_in_this_epoch_must() {
     check_running(
         "> allocate 1.1 epoch=7

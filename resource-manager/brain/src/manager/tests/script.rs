@@ -226,7 +226,7 @@ impl Script {
         self.step(Input::RegisterAppMaster { ticket, register })
     }
 
-    /// `allocate 1.1 ask=1:p1:300:x2 held=1.1.2,1.1.3 release=.. seen=.. hold=1000`.
+    /// `allocate 1.1 ask=1:p1:300:x2 held=1.1.2,1.1.3 release=.. seen=.. hold=1000 progress=0.5`.
     fn allocate(&mut self, attempt: &str, rest: &[&str]) -> Vec<String> {
         let sequence = self.sequence(attempt, rest);
         let ticket = self.ticket(&format!("{attempt}#{sequence}"));
@@ -248,7 +248,7 @@ impl Script {
             held: containers(rest, "held"),
             release: containers(rest, "release"),
             seen: containers(rest, "seen"),
-            progress: 0.5,
+            progress: value(rest, "progress").unwrap_or(0.5),
         };
         self.step(Input::Allocate { ticket, allocate })
     }
