@@ -45,11 +45,17 @@ use crate::{
     timers::{Purpose, Timers},
 };
 use ids::Ids;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::Duration,
+};
 use weir_base::{
     ApplicationId, ArtifactHash, AttemptId, ContainerId, Machine, Monotonic, NodeId, Now,
     Resources, invariant,
 };
+
+/// So late to a deadline of its own is only who was stopped.
+const PAUSE_MS: u64 = 1000;
 
 /// What the cluster does next. See the module for what always holds.
 #[derive(Debug)]
@@ -61,6 +67,8 @@ pub struct ResourceManager {
     started_wall_ms: u64,
     journal: Journal,
     timers: Timers,
+    /// When it was heard of or woken last.
+    last_step: Monotonic,
     ids: Ids,
     nodes: BTreeMap<NodeId, Node>,
     applications: BTreeMap<ApplicationId, Application>,
@@ -104,6 +112,7 @@ impl ResourceManager {
             started_wall_ms: 0,
             journal: Journal::default(),
             timers: Timers::default(),
+            last_step: Monotonic::default(),
             ids: Ids::default(),
             nodes: BTreeMap::new(),
             applications: BTreeMap::new(),
@@ -160,6 +169,18 @@ impl ResourceManager {
             Input::FinishAppMaster { ticket, finish } => {
                 self.finish_app_master(now, ticket, finish);
             }
+        }
+    }
+
+    /// A process that was stopped for a while, or whose machine was, comes back late to its own
+    /// deadlines. Nobody else was silent meanwhile, only unheard: so they get that time back.
+    fn notice_pause(&mut self, now: Now) {
+        let last_step = std::mem::replace(&mut self.last_step, now.monotonic);
+        let due = self.timers.next().unwrap_or(now.monotonic).max(last_step);
+        let late_ms = now.monotonic.millis_since(due);
+        if late_ms > PAUSE_MS {
+            let gap_ms = now.monotonic.millis_since(last_step);
+            self.timers.extend_liveness(Duration::from_millis(gap_ms));
         }
     }
 
@@ -307,12 +328,14 @@ impl Machine for ResourceManager {
     type Effect = Effect;
 
     fn step(&mut self, now: Now, input: Input, out: &mut Vec<Effect>) {
+        self.notice_pause(now);
         self.take(now, input);
         self.settle(now);
         out.append(&mut self.effects);
     }
 
     fn tick(&mut self, now: Now, out: &mut Vec<Effect>) {
+        self.notice_pause(now);
         // Answers that were held for long enough go out last, with what the others have led to.
         let mut answers = Vec::new();
         while let Some(purpose) = self.timers.pop_due(now.monotonic) {

@@ -1,6 +1,9 @@
 //! Deadlines by what they are for: each purpose has at most one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 use weir_base::{ApplicationId, AttemptId, ContainerId, Monotonic, NodeId};
 
 /// What a deadline is for.
@@ -26,6 +29,21 @@ pub(crate) enum Purpose {
     AppMasterHold(AttemptId),
     /// The next attempt begins.
     NextAttempt(ApplicationId),
+}
+
+impl Purpose {
+    /// Whether somebody else is late by then, who may have spoken while nobody listened.
+    fn is_liveness(&self) -> bool {
+        matches!(
+            self,
+            Self::LeasingBegins
+                | Self::RecoveryEnds
+                | Self::SizesKnown
+                | Self::Node(_)
+                | Self::Container(_)
+                | Self::AppMaster(_)
+        )
+    }
 }
 
 /// All deadlines.
@@ -61,6 +79,13 @@ impl Timers {
         Some(purpose)
     }
 
+    /// Moves every deadline by which somebody else is late.
+    pub(crate) fn extend_liveness(&mut self, by: Duration) {
+        let all = self.by_purpose.iter().filter(|(purpose, _)| purpose.is_liveness());
+        let moved: Vec<_> = all.map(|(purpose, at)| (purpose.clone(), at.after(by))).collect();
+        moved.into_iter().for_each(|(purpose, at)| self.set(purpose, at));
+    }
+
     /// When the next one is due.
     pub(crate) fn next(&self) -> Option<Monotonic> {
         self.by_time.first().map(|(at, _)| *at)
@@ -75,6 +100,16 @@ impl Timers {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn deadlines_of_others_are_moved_and_own_ones_are_not() {
+        let mut timers = Timers::default();
+        timers.set(Purpose::Store, Monotonic(5));
+        timers.set(Purpose::Node(NodeId("a:1".to_owned())), Monotonic(3));
+        timers.extend_liveness(Duration::from_millis(10));
+        assert_eq!(timers.pop_due(Monotonic(99)), Some(Purpose::Store));
+        assert_eq!(timers.next(), Some(Monotonic(13)));
+    }
 
     #[test]
     fn purposes_come_in_order_of_time_and_only_once() {

@@ -122,6 +122,32 @@ fn a_late_registration_does_not_open_a_lost_node() {
 }
 
 #[test]
+fn nobody_is_lost_while_the_resource_manager_itself_was_stopped() {
+    check_running(
+        "> at 1000
+         > beat a 1.1.1=running hold=500
+         > allocate 1.1
+         1.1#1: Normal
+         > paused-until 60000
+         a#4: Normal
+         > at 60900
+         > beat a 1.1.1=running
+         a#5: Normal
+         > beat b
+         b#2: Normal
+         > allocate 1.1
+         1.1#2: Normal
+         > at 63899
+         > beat a 1.1.1=running
+         a#6: Normal
+         > beat b
+         b#3: Normal
+         > at 63900
+         store attempt-ended 1.1 -106 counts, attempt 1.2.1 on b",
+    );
+}
+
+#[test]
 fn a_lost_node_is_shown_for_a_while() {
     let mut script = Script::new().check(
         "> start

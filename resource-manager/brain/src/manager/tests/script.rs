@@ -2,7 +2,8 @@
 //!
 //! Containers are written `application.attempt.number`, with `e1/` in front for those of epoch 1;
 //! `1.1.2=running` is how a node reports one, `1.1.2=complete:7` one that ended with 7. Nodes are
-//! named by one letter; `node a` is a registration and the first heartbeat behind it. What is to be stored is durable at once, until `> slow-store`.
+//! named by one letter; `node a` is a registration and the first heartbeat behind it. `paused-until 9000`
+//! is a process that was stopped meanwhile. What is to be stored is durable at once, until `> slow-store`.
 
 use super::super::ResourceManager;
 use crate::{
@@ -105,6 +106,12 @@ impl Script {
             ["store-fails"] => {
                 let (token, _) = self.under_way.take().expect("something is under way");
                 self.step(Input::PersistFailed { token, problem: "disk full".to_owned() })
+            }
+            ["paused-until", millis] => {
+                self.now_ms = millis.parse().unwrap();
+                let mut out = Vec::new();
+                self.brain.tick(self.now(), &mut out);
+                self.take(out)
             }
             ["at", millis] => self.advance_to(millis.parse().unwrap()),
             ["new"] => {
