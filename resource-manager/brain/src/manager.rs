@@ -28,6 +28,7 @@ mod recovering;
 #[cfg(test)]
 mod tests;
 mod view;
+mod words;
 
 pub use view::{
     ApplicationView, AttemptView, ClusterMetrics, ClusterView, ContainerView, NodeView, PendingView,
@@ -141,7 +142,8 @@ impl ResourceManager {
         self.epoch
     }
 
-    fn take(&mut self, now: Now, input: Input) {
+    fn take(&mut self, now: Now, mut input: Input) {
+        words::shorten(&mut input);
         if let Some(ticket) = ticket_of(&input) {
             invariant!(self.tickets.insert(ticket), "{ticket:?} waits already");
             if self.epoch.is_none() {

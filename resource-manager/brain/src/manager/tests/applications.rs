@@ -245,6 +245,22 @@ fn a_kill_before_anything_is_leased_ends_at_once() {
 }
 
 #[test]
+fn words_of_any_length_are_kept_in_part() {
+    let mut script = check_running("");
+    script.kill_diagnostics = "x".repeat(1 << 20);
+    let script = script.check(
+        "> kill 1
+         store kill 1
+         client: kill had-ended=false
+         > beat a 1.1.1=complete:-106
+         a#4: Normal
+         store attempt-ended 1.1 -106 does-not-count, ended 1 Killed Killed",
+    );
+    let view = script.brain.view(script.now());
+    assert!(view.applications[0].diagnostics.len() <= 64 * 1024);
+}
+
+#[test]
 fn the_oldest_ended_application_is_forgotten_and_its_id_is_dead() {
     let mut settings = settings();
     settings.max_completed_applications = 1;

@@ -32,6 +32,7 @@ pub(super) struct Script {
     epoch: u32,
     now_ms: u64,
     slow_store: bool,
+    pub(super) kill_diagnostics: String,
     under_way: Option<(Token, Vec<Fact>)>,
     /// Who waits, by ticket.
     callers: BTreeMap<Ticket, String>,
@@ -53,6 +54,7 @@ impl Script {
             epoch: 0,
             now_ms: 0,
             slow_store: false,
+            kill_diagnostics: "killed by ann".to_owned(),
             under_way: None,
             callers: BTreeMap::new(),
             tickets: 0,
@@ -121,7 +123,7 @@ impl Script {
             ["submit", number, ..] => self.submit(number, rest),
             ["kill", number] => {
                 let ticket = self.ticket("client");
-                let diagnostics = "killed by ann".to_owned();
+                let diagnostics = self.kill_diagnostics.clone();
                 self.step(Input::Kill { ticket, application: application(number), diagnostics })
             }
             ["leave", node] => {

@@ -1,0 +1,60 @@
+//! Words for people that came from outside: they stay in memory, go on record and are shown in lists, so
+//! they are cut to a size.
+
+use crate::messages::{ContainerReport, Input};
+
+/// A text, at most.
+const MAX_BYTES: usize = 64 * 1024;
+/// What stands for the middle.
+const LEFT_OUT: &str = "\n[...]\n";
+
+/// Cuts every text for people in what came in.
+pub(super) fn shorten(input: &mut Input) {
+    match input {
+        Input::Kill { diagnostics, .. } => shorten_text(diagnostics),
+        Input::FinishAppMaster { finish, .. } => shorten_text(&mut finish.diagnostics),
+        Input::RegisterNode { register, .. } => shorten_reports(&mut register.containers),
+        Input::NodeHeartbeat { heartbeat, .. } => {
+            heartbeat.unhealthy.iter_mut().for_each(shorten_text);
+            shorten_reports(&mut heartbeat.containers);
+        }
+        _ => {}
+    }
+}
+
+fn shorten_reports(reports: &mut [ContainerReport]) {
+    reports.iter_mut().for_each(|report| shorten_text(&mut report.diagnostics));
+}
+
+/// Leaves out the middle: what went wrong first and what came of it stand at the ends.
+fn shorten_text(text: &mut String) {
+    if text.len() <= MAX_BYTES {
+        return;
+    }
+    let half = (MAX_BYTES - LEFT_OUT.len()) / 2;
+    let is_boundary = |at: &usize| text.is_char_boundary(*at);
+    let head = (0..=half).rev().find(is_boundary).unwrap_or(0);
+    let tail = (text.len() - half..text.len()).find(is_boundary).unwrap_or(text.len());
+    text.replace_range(head..tail, LEFT_OUT);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_keeps_its_ends() {
+        let mut text = "head".to_owned() + &"ä".repeat(MAX_BYTES) + "tail";
+        shorten_text(&mut text);
+        assert!(text.len() <= MAX_BYTES && text.len() > MAX_BYTES - 16, "{}", text.len());
+        assert!(text.starts_with("headä") && text.ends_with("ätail") && text.contains(LEFT_OUT));
+    }
+
+    #[test]
+    fn a_text_that_is_not_too_long_is_left_alone() {
+        let long = "x".repeat(MAX_BYTES);
+        let mut text = long.clone();
+        shorten_text(&mut text);
+        assert_eq!(text, long);
+    }
+}
