@@ -3,6 +3,7 @@
 use super::{ResourceManager, containers::completed, nodes::NOTHING};
 use crate::{
     application::ApplicationState,
+    attempt::AttemptState,
     container::{Container, ContainerLife, Stop},
     messages::{ContainerReport, ContainerState, HeldLease, exit_status},
     node::Stray,
@@ -21,6 +22,10 @@ impl ResourceManager {
         node.complete.clear();
         for report in reports {
             let container = report.container;
+            // Nobody was told to start it, so nothing of it can be there.
+            if self.is_being_saved(container) {
+                continue;
+            }
             if report.state == ContainerState::Complete
                 && let Some(node) = self.nodes.get_mut(id)
             {
@@ -37,6 +42,12 @@ impl ResourceManager {
         self.tell_of_ended(id, reports);
         let has_strays = self.nodes.get(id).is_some_and(|node| !node.strays.is_empty());
         self.must_plan |= had_strays || has_strays;
+    }
+
+    /// Whether a container is an app master's that is not on record yet.
+    fn is_being_saved(&self, id: ContainerId) -> bool {
+        let attempt = self.attempt_ref(id.attempt).filter(|attempt| attempt.is_master(id));
+        attempt.is_some_and(|attempt| attempt.state == AttemptState::AllocatedSaving)
     }
 
     /// A node that has something of an application which has ended, or which nobody knows any more,

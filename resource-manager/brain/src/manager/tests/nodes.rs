@@ -187,6 +187,34 @@ fn what_nobody_leased_is_killed_and_forgotten() {
 }
 
 #[test]
+fn an_app_master_that_nobody_was_told_to_launch_is_on_no_node() {
+    Script::new().check(
+        "> start
+         > node a
+         a: registered epoch 0
+         a#1: Normal
+         > new
+         store ids-below 10
+         client: id 1 largest 1000
+         > slow-store
+         > submit 1
+         store submitted 1
+         > stored
+         client: submitted 1
+         store attempt 1.1.1 on a
+         > beat a 1.1.1=running
+         a#2: Normal
+         > beat a 1.1.1=complete:0
+         a#3: Normal
+         > stored
+         > beat a
+         a#4: Normal launch 1.1.1
+         > beat a 1.1.1=running
+         a#5: Normal",
+    );
+}
+
+#[test]
 fn a_container_that_its_node_lists_no_more_has_ended() {
     check_running(
         "> allocate 1.1 ask=1:p1:900:x1
