@@ -15,6 +15,9 @@
 //! same file system, compared with its hash and renamed. A file that an application uses is never
 //! removed. Which those are the brain knows; [`Artifacts::evict`] is told. Between the look at a file
 //! and the submission that makes it used it is fresh.
+//!
+//! The index is never locked while the file system is at work: whoever puts a file in place or removes
+//! it claims its hash, and who wants the same file waits for that, and nobody else.
 
 mod upload;
 
@@ -25,7 +28,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant, SystemTime},
 };
 use weir_base::ArtifactHash;
@@ -51,11 +54,15 @@ pub struct Artifacts {
     folder: PathBuf,
     limits: Limits,
     index: Mutex<Index>,
+    /// A claim was given up.
+    unclaimed: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct Index {
     kept: BTreeMap<ArtifactHash, Kept>,
+    /// Files that are being put in place or removed.
+    claimed: BTreeSet<ArtifactHash>,
     /// Orders uses by age.
     uses: u64,
     uploads: u64,
@@ -66,6 +73,20 @@ struct Kept {
     size_bytes: u64,
     last_use: u64,
     fresh_until: Instant,
+}
+
+/// While it lives, nobody else puts a file in place or removes it.
+#[derive(Debug)]
+struct Claim<'a> {
+    artifacts: &'a Artifacts,
+    hash: ArtifactHash,
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        self.artifacts.index().claimed.remove(&self.hash);
+        self.artifacts.unclaimed.notify_all();
+    }
 }
 
 impl Index {
@@ -79,7 +100,8 @@ impl Index {
 
     /// What is over the size of the cache and not fresh, the oldest first.
     fn surplus(&self, cache_bytes: u64, used: &BTreeSet<ArtifactHash>) -> Vec<ArtifactHash> {
-        let unused = self.kept.iter().filter(|(hash, _)| !used.contains(hash));
+        let stays = |hash: &ArtifactHash| used.contains(hash) || self.claimed.contains(hash);
+        let unused = self.kept.iter().filter(|(hash, _)| !stays(hash));
         let mut unused: Vec<_> = unused.map(|(hash, kept)| (kept.last_use, *hash, kept)).collect();
         unused.sort_unstable_by_key(|(last_use, ..)| *last_use);
         let mut cached_bytes: u64 = unused.iter().map(|(.., kept)| kept.size_bytes).sum();
@@ -117,7 +139,8 @@ impl Artifacts {
             };
             index.kept.insert(hash, kept);
         }
-        Ok(Self { folder: folder.to_owned(), limits, index: Mutex::new(index) })
+        let (folder, index) = (folder.to_owned(), Mutex::new(index));
+        Ok(Self { folder, limits, index, unclaimed: Condvar::new() })
     }
 
     /// What may be kept.
@@ -131,7 +154,8 @@ impl Artifacts {
         self.folder.join(&name[..2]).join(name)
     }
 
-    /// The size of a file, if it is kept. The asker is taken to be about to use it.
+    /// The size of a file, if it is kept. The asker is taken to be about to use it. Blocks on the file
+    /// system.
     pub fn look_up(&self, hash: ArtifactHash) -> Option<u64> {
         let size_bytes = self.index().touch(hash, self.limits.grace)?.size_bytes;
         // The order of uses outlives this process by the times of the files; losing one is no harm.
@@ -142,20 +166,33 @@ impl Artifacts {
 
     /// Removes what is over the size of the cache and not used. Blocks on the file system.
     pub fn evict(&self, used: &BTreeSet<ArtifactHash>) {
-        // Held over the removals, so that no upload puts a file in place in between.
-        let mut index = self.index();
-        for hash in index.surplus(self.limits.cache_bytes, used) {
+        for claim in self.claim_surplus(used) {
+            let hash = claim.hash;
             match fs::remove_file(self.path(hash)) {
                 Ok(()) => tracing::info!("artefact {hash} removed: nobody uses it"),
                 Err(error) => tracing::warn!("artefact {hash} cannot be removed: {error}"),
             }
-            index.kept.remove(&hash);
         }
     }
 
-    /// The hashes of all files.
-    pub fn hashes(&self) -> Vec<ArtifactHash> {
-        self.index().kept.keys().copied().collect()
+    /// Takes out of the index what goes, so that nobody finds it any more.
+    fn claim_surplus(&self, used: &BTreeSet<ArtifactHash>) -> Vec<Claim<'_>> {
+        let mut index = self.index();
+        let surplus = index.surplus(self.limits.cache_bytes, used);
+        for hash in &surplus {
+            index.kept.remove(hash);
+            index.claimed.insert(*hash);
+        }
+        surplus.into_iter().map(|hash| Claim { artifacts: self, hash }).collect()
+    }
+
+    /// Claims a file, after whoever has claimed it now.
+    fn claim(&self, hash: ArtifactHash) -> Claim<'_> {
+        let index = self.index();
+        let is_claimed = |index: &mut Index| index.claimed.contains(&hash);
+        let free = self.unclaimed.wait_while(index, is_claimed);
+        free.unwrap_or_else(PoisonError::into_inner).claimed.insert(hash);
+        Claim { artifacts: self, hash }
     }
 
     /// How many files there are, and their bytes.
@@ -221,6 +258,24 @@ mod tests {
         artifacts.evict(&BTreeSet::new());
         assert!(!artifacts.path(used).exists() && artifacts.path(new).exists());
         assert_eq!(artifacts.totals(), (1, 10));
+    }
+
+    #[test]
+    fn file_at_work_holds_up_only_who_wants_the_same() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let artifacts = Artifacts::open(folder.path(), limits(0)).expect("opened");
+        let [busy, other] = [b"busy", b"same"].map(|content| put(&artifacts, content));
+        let claim = artifacts.claim(busy);
+        assert_eq!((artifacts.look_up(busy), artifacts.look_up(other)), (Some(4), Some(4)));
+        artifacts.evict(&BTreeSet::new());
+        assert!(artifacts.path(busy).exists() && !artifacts.path(other).exists());
+        std::thread::scope(|scope| {
+            let again = scope.spawn(|| put(&artifacts, b"busy"));
+            assert_eq!(put(&artifacts, b"same"), other);
+            drop(claim);
+            assert_eq!(again.join().expect("no panic"), busy);
+        });
+        assert_eq!(artifacts.totals(), (2, 8));
     }
 
     #[test]

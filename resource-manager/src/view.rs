@@ -15,18 +15,17 @@ pub struct View {
     pub taken_ms: u64,
     /// What there is.
     pub cluster: ClusterView,
-    /// Kept files that applications use which have not ended.
+    /// Files that applications use which have not ended.
     pub used_artifacts: BTreeSet<ArtifactHash>,
 }
 
 impl View {
-    /// Of the brain, now; `kept` are the files that there are.
-    pub fn of(brain: &ResourceManager, now: Now, kept: Vec<ArtifactHash>) -> Self {
-        let is_used = |hash: &ArtifactHash| brain.uses_artifact(*hash);
+    /// Of the brain, now.
+    pub fn of(brain: &ResourceManager, now: Now) -> Self {
         Self {
             taken_ms: now.wall.0,
             cluster: brain.view(now),
-            used_artifacts: kept.into_iter().filter(is_used).collect(),
+            used_artifacts: brain.used_artifacts().collect(),
         }
     }
 

@@ -137,6 +137,11 @@ impl ResourceManager {
         self.artifact_users.contains_key(&hash)
     }
 
+    /// What applications use that have not ended.
+    pub fn used_artifacts(&self) -> impl Iterator<Item = ArtifactHash> {
+        self.artifact_users.keys().copied()
+    }
+
     /// Starts before this one; `None` before the store was read.
     pub fn epoch(&self) -> Option<u32> {
         self.epoch

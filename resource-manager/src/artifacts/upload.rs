@@ -114,12 +114,13 @@ impl Upload {
         let path = artifacts.path(expected);
         let shelf = path.parent().unwrap_or(&artifacts.folder);
         fs::create_dir_all(shelf)?;
-        // The index is held over the rename, so that no eviction takes the file in between.
-        let mut index = artifacts.index();
+        // No eviction takes the file between the rename and the index.
+        let _claim = artifacts.claim(expected);
         fs::rename(&staged.0, &path)?;
         sync_folder(shelf)?;
         sync_folder(&artifacts.folder)?;
-        Ok(index.add(expected, size_bytes, artifacts.limits.grace))
+        let is_new = artifacts.index().add(expected, size_bytes, artifacts.limits.grace);
+        Ok(is_new)
     }
 }
 

@@ -78,8 +78,7 @@ async fn written(mut upload: Upload, bytes: Bytes) -> Result<Upload, ApiError> {
 }
 
 async fn head(state: Data<State>, path: Path<String>) -> Result<HttpResponse, ApiError> {
-    let hash = hash_of(&path)?;
-    let size_bytes = state.artifacts.look_up(hash).ok_or_else(|| unknown(hash))?;
+    let size_bytes = look_up(&state, hash_of(&path)?).await?;
     Ok(HttpResponse::Ok()
         .no_chunking(size_bytes)
         .body(SizedStream::new(size_bytes, stream::empty::<io::Result<Bytes>>())))
@@ -94,7 +93,7 @@ async fn get(
         require_cluster(&request, &state.secret)?;
     }
     let hash = hash_of(&path)?;
-    let size_bytes = state.artifacts.look_up(hash).ok_or_else(|| unknown(hash))?;
+    let size_bytes = look_up(&state, hash).await?;
     let path = state.artifacts.path(hash);
     let file = blocking(move || Ok(File::open(path)?)).await?;
     let pieces = stream::try_unfold(file, |mut file| async move {
@@ -109,6 +108,13 @@ async fn get(
     Ok(HttpResponse::Ok()
         .content_type("application/octet-stream")
         .body(SizedStream::new(size_bytes, pieces.boxed_local())))
+}
+
+/// The size of a file that is kept.
+async fn look_up(state: &State, hash: ArtifactHash) -> Result<u64, ApiError> {
+    let artifacts = Arc::clone(&state.artifacts);
+    let found = blocking(move || Ok(artifacts.look_up(hash))).await?;
+    found.ok_or_else(|| unknown(hash))
 }
 
 fn content_length(request: &HttpRequest) -> Option<u64> {

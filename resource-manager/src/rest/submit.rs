@@ -1,13 +1,14 @@
 //! `POST /apps/new-application` and `POST /apps`: from YARN's submission body to the brain's.
 
 use super::{State, internal::unexpected, links::Links};
-use crate::error::codes;
+use crate::{artifacts::Artifacts, error::codes};
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::LOCATION,
-    web::{Data, Json, Query},
+    web::{self, Data, Json, Query},
 };
 use serde::Deserialize;
+use std::sync::Arc;
 use weir_base::{ApplicationId, ArtifactHash, Resources};
 use weir_protocol::rest::yarn::{
     ARTIFACT_SCHEME, ContainerSpec, LocalResourceEntry, NewApplication, Submission,
@@ -60,8 +61,11 @@ pub async fn submit(
     body: Json<Submission>,
 ) -> Result<HttpResponse, ApiError> {
     let application = body.application_id;
-    let mut submission = read(body.into_inner(), caller.name(&request))?;
-    check_artifacts(&state, &mut submission)?;
+    let submission = read(body.into_inner(), caller.name(&request))?;
+    let artifacts = Arc::clone(&state.artifacts);
+    let checked = web::block(move || check_artifacts(&artifacts, submission)).await;
+    let submission = checked
+        .map_err(|_| ApiError::unavailable(codes::ENDING, "the resource manager is ending"))??;
     match state.ask(|ticket| Input::Submit { ticket, submission }).await? {
         Reply::Submitted(_) => {
             state.publish().await;
@@ -160,11 +164,15 @@ fn is_file_name(name: &str) -> bool {
         && !name.contains(['/', '\0'])
 }
 
-/// Refuses a submission whose files are not there, and fills in the sizes of those that are.
-fn check_artifacts(state: &State, submission: &mut brain::Submission) -> Result<(), ApiError> {
+/// Refuses a submission whose files are not there, and fills in the sizes of those that are. Blocks on
+/// the file system.
+fn check_artifacts(
+    artifacts: &Artifacts,
+    mut submission: brain::Submission,
+) -> Result<brain::Submission, ApiError> {
     let application = submission.application;
     let size_of = |hash: ArtifactHash| {
-        state.artifacts.look_up(hash).ok_or_else(|| {
+        artifacts.look_up(hash).ok_or_else(|| {
             ApiError::bad_request(
                 codes::MISSING_ARTIFACT,
                 format!(
@@ -177,5 +185,6 @@ fn check_artifacts(state: &State, submission: &mut brain::Submission) -> Result<
     for artifact in &mut submission.launch.artifacts {
         artifact.size_bytes = size_of(artifact.hash)?;
     }
-    submission.artifacts.iter().try_for_each(|hash| size_of(*hash).map(drop))
+    submission.artifacts.iter().try_for_each(|hash| size_of(*hash).map(drop))?;
+    Ok(submission)
 }
