@@ -93,8 +93,8 @@ pub async fn send(
     forward.send().await
 }
 
-/// The answer as it goes to the caller.
-pub fn answer(method: &Method, response: reqwest::Response, policy: Option<&str>) -> HttpResponse {
+/// The answer as it goes to the caller, whose browser gives it no more rights than the policy does.
+pub fn answer(method: &Method, response: reqwest::Response, policy: &'static str) -> HttpResponse {
     let status = StatusCode::from_u16(response.status().as_u16());
     let mut answer = HttpResponse::build(status.unwrap_or(StatusCode::BAD_GATEWAY));
     for (name, value) in response.headers() {
@@ -103,9 +103,7 @@ pub fn answer(method: &Method, response: reqwest::Response, policy: Option<&str>
             answer.append_header((name, value.as_bytes()));
         }
     }
-    if let Some(policy) = policy {
-        answer.insert_header((header::CONTENT_SECURITY_POLICY, policy));
-    }
+    answer.insert_header((header::CONTENT_SECURITY_POLICY, policy));
     answer.insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
     if *method == Method::HEAD {
         return answer.finish();

@@ -53,7 +53,7 @@ async fn read(
         let problem = format!("the agent of node {node} does not answer; try again");
         ApiError::unavailable(codes::NO_ANSWER, problem)
     })?;
-    Ok(forward::answer(request.method(), response, Some(SANDBOX)))
+    Ok(forward::answer(request.method(), response, SANDBOX))
 }
 
 fn is_public(path: &str) -> bool {

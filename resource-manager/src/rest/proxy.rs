@@ -9,9 +9,10 @@
 //!                                              if it was kept so, else without
 //! ```
 //!
-//! What changes something needs the cluster's token, and goes on under the attempt's. An answer comes
-//! back without rights of its own (`Content-Security-Policy: sandbox`) unless it is of our own build:
-//! any command can be an app master, and its pages would else stand beside ours.
+//! What changes something needs the cluster's token, and goes on under the attempt's. Whatever an app
+//! master answers comes back without rights of its own (`Content-Security-Policy: sandbox`), also when it
+//! says that it is of our build: any command can be an app master, and its pages would else stand beside
+//! ours. The page of a job needs no such rights from it, since its files are served from here.
 
 use super::{
     State,
@@ -36,8 +37,6 @@ use weir_base::ApplicationId;
 use weir_resource_manager_brain::ApplicationView;
 use weir_service::{ApiError, ErrorStyle, require_cluster};
 
-/// What app masters of Weir say in each answer.
-const VERSION_HEADER: &str = "x-weir-version";
 /// The type of applications that are jobs of Weir.
 const WEIR_TYPE: &str = "WEIR";
 const SANDBOX: &str = "sandbox allow-scripts allow-forms allow-popups";
@@ -106,7 +105,8 @@ async fn route(
     let bearer = is_changing(request.method()).then(|| state.secret.application_token(attempt));
     let target = Target { url, bearer };
     let response = forward::send(&state.forwarder, target, request, payload).await;
-    Ok(handed_back(request, application, response.map_err(|_| no_answer())?))
+    let response = response.map_err(|_| no_answer())?;
+    Ok(forward::answer(request.method(), response, SANDBOX))
 }
 
 /// Whether a view that may be 100 ms old is new enough to answer from.
@@ -126,17 +126,6 @@ fn not_up(application: &ApplicationView) -> ApiError {
     };
     let problem = format!("{} has no app master yet: {why}", application.application);
     ApiError::unavailable(codes::NO_APP_MASTER, problem)
-}
-
-fn handed_back(
-    request: &HttpRequest,
-    application: &ApplicationView,
-    response: reqwest::Response,
-) -> HttpResponse {
-    let version = response.headers().get(VERSION_HEADER).map(|value| value.as_bytes());
-    let is_own = is_job(application) && version == Some(env!("CARGO_PKG_VERSION").as_bytes());
-    let policy = (!is_own).then_some(SANDBOX);
-    forward::answer(request.method(), response, policy)
 }
 
 async fn archived(

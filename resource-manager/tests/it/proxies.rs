@@ -23,6 +23,7 @@ fn echo() -> Server {
     bind(config, |services| {
         services
             .route("/own", web::get().to(own))
+            .route("/index.html", web::get().to(own))
             .route("/slow", web::get().to(slow))
             .route("/{path:.*}", web::to(say));
     })
@@ -47,8 +48,13 @@ async fn say(request: HttpRequest, body: Bytes) -> HttpResponse {
         }))
 }
 
+/// Says that it is of our build.
 async fn own() -> HttpResponse {
-    HttpResponse::Ok().insert_header(("x-weir-version", env!("CARGO_PKG_VERSION"))).body("own")
+    HttpResponse::Ok()
+        .insert_header(("x-weir-version", env!("CARGO_PKG_VERSION")))
+        .insert_header(("content-security-policy", "default-src *"))
+        .content_type("text/html")
+        .body("own")
 }
 
 /// Its body comes in two pieces, the second when somebody has had time for the first.
@@ -106,7 +112,10 @@ fn requests_reach_the_app_master_without_what_is_ours() {
         assert!(body["errors"][0].as_str().is_some_and(|text| text.contains("WEIR-HTTP-0011")));
 
         let own = client.send(Method::GET, &format!("/proxy/{id}/own")).await;
-        assert!(!own.headers().contains_key("content-security-policy"));
+        let policies: Vec<_> = own.headers().get_all("content-security-policy").iter().collect();
+        assert_eq!(policies, ["sandbox allow-scripts allow-forms allow-popups"]);
+        let page = client.send(Method::GET, &format!("/proxy/{id}/index.html")).await;
+        assert!(page.text().await.expect("a page").starts_with("<!doctype html>"), "ours");
         let slow = client.send(Method::GET, &format!("/proxy/{id}/slow")).await;
         assert_eq!(slow.text().await.expect("a body"), "01");
         echo.stop().await;
