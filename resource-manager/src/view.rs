@@ -36,6 +36,12 @@ impl View {
         place.ok().map(|place| &all[place])
     }
 
+    /// Whether an attempt is current and has not ended.
+    pub fn is_live(&self, id: AttemptId) -> bool {
+        let attempt = self.application(id.application).and_then(ApplicationView::last_attempt);
+        attempt.is_some_and(|last| last.attempt == id && !last.state.is_terminal())
+    }
+
     /// A node.
     pub fn node(&self, id: &NodeId) -> Option<&NodeView> {
         self.cluster.nodes.iter().find(|node| node.node == *id)

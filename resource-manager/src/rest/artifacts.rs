@@ -3,7 +3,8 @@
 //! ```text
 //! PUT   cluster token               201 new, 200 was there; 400 mismatch or cut off, 413 too large
 //! HEAD  open                        200 with Content-Length, or 404
-//! GET   cluster or attempt token    the file
+//! GET   cluster's token, or that    the file; 409 when the attempt is over
+//!       of an attempt that lives
 //! ```
 
 use super::State;
@@ -20,7 +21,8 @@ use actix_web::{
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, stream};
 use std::{fs::File, io, io::Read, sync::Arc};
-use weir_base::ArtifactHash;
+use weir_base::{ArtifactHash, AttemptId};
+use weir_resource_manager_brain::Error;
 use weir_service::{ApiError, require_cluster};
 
 /// In pieces of this size files are written and read.
@@ -89,8 +91,9 @@ async fn get(
     state: Data<State>,
     path: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    if state.secret.attempt_of_bearer(&request).is_none() {
-        require_cluster(&request, &state.secret)?;
+    match state.secret.attempt_of_bearer(&request) {
+        Some(attempt) => require_live(&state, attempt).await?,
+        None => require_cluster(&request, &state.secret)?,
     }
     let hash = hash_of(&path)?;
     let size_bytes = look_up(&state, hash).await?;
@@ -108,6 +111,13 @@ async fn get(
     Ok(HttpResponse::Ok()
         .content_type("application/octet-stream")
         .body(SizedStream::new(size_bytes, pieces.boxed_local())))
+}
+
+/// Refuses an attempt that is over: its token never is.
+async fn require_live(state: &State, attempt: AttemptId) -> Result<(), ApiError> {
+    let view = state.handle.fresh_snapshot().await;
+    let is_live = view.is_live(attempt);
+    if is_live { Ok(()) } else { Err(super::refused(&Error::AttemptOver { attempt })) }
 }
 
 /// The size of a file that is kept.

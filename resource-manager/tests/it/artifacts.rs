@@ -1,6 +1,8 @@
 //! Files by their content: whole or not at all.
 
-use crate::daemon::{Caller, Daemon, DataDir, code, eventually, hash_of, read, staging, test};
+use crate::daemon::{
+    Agent, Caller, Daemon, DataDir, code, eventually, hash_of, read, report, staging, test,
+};
 use reqwest::Method;
 use std::fs;
 use tokio::{io::AsyncWriteExt, net::TcpStream};
@@ -49,7 +51,10 @@ fn only_holders_of_a_token_write_or_read_files() {
     test(async {
         let client = daemon.client();
         let path = path_of(&client.upload(b"abc").await);
-        let attempt = "appattempt_1_0001_000001".parse().expect("an id");
+        let mut agent = Agent::start(&daemon, "127.0.0.1:1").await;
+        client.submit().await;
+        let launch = agent.launched().await;
+        let attempt = launch.container.attempt;
         let attempt = client.clone().with_token(&daemon.data_dir.secret.application_token(attempt));
         let nobody = client.clone().without_token();
         for (caller, method, expected) in [
@@ -62,6 +67,10 @@ fn only_holders_of_a_token_write_or_read_files() {
             assert_eq!(status, expected, "{method}");
             assert!(status == 200 || code(&body) == "WEIR-HTTP-0011", "{method}: {body}");
         }
+        // Its next attempt has a token of its own.
+        agent.beat(&[report(&launch, Some(1))], 0).await;
+        let (status, body) = read(attempt.send(Method::GET, &path).await).await;
+        assert_eq!((status, code(&body)), (409, "WEIR-RM-0008"));
     });
 }
 
