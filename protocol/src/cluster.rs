@@ -4,6 +4,7 @@
 //! ```text
 //! agent ──▶ resource manager   POST /internal/v1/nodes/register          RegisterNode → NodeRegistered
 //!                              POST /internal/v1/nodes/heartbeat         NodeHeartbeat → NodeOrders
+//!                              POST /internal/v1/nodes/leave             LeaveNode → NodeLeft
 //! app master ──▶ the same      POST /internal/v1/app-masters/register    RegisterAppMaster → AppMasterRegistered
 //!                              POST /internal/v1/app-masters/allocate    Allocate → Allocated
 //!                              POST /internal/v1/app-masters/finish      FinishAppMaster → AppMasterFinished
@@ -35,8 +36,8 @@ pub use app_master::{
 };
 pub use node::{
     ArtifactUse, ContainerReport, ContainerStarted, ContainerState, ContainerStopped,
-    LaunchContainer, LaunchContext, LeaseClaims, LeaseToken, NodeAction, NodeHeartbeat, NodeOrders,
-    NodeRegistered, RegisterNode, StartContainer, StopContainer, exit_status,
+    LaunchContainer, LaunchContext, LeaseClaims, LeaseToken, LeaveNode, NodeAction, NodeHeartbeat,
+    NodeLeft, NodeOrders, NodeRegistered, RegisterNode, StartContainer, StopContainer, exit_status,
 };
 pub use submission::{JOB_FILE, JobSubmission, RecordedResult, ShippedFile};
 

@@ -133,6 +133,22 @@ pub struct NodeOrders {
     pub ended: Vec<ApplicationId>,
 }
 
+/// A node leaves for good, when nothing runs in its containers any more: what the resource manager
+/// leased on it has ended, and it need not wait until the node has been silent for long. An agent that
+/// leaves its containers running, to take them back later, does not say this. Repeating it changes
+/// nothing.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LeaveNode {
+    /// Which node.
+    pub node: NodeId,
+    /// As registered; of another one this is old news.
+    pub incarnation: u64,
+}
+
+/// The node is out.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct NodeLeft {}
+
 /// A container and what to run in it.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct LaunchContainer {

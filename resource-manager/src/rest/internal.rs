@@ -13,8 +13,8 @@ use actix_web::{
 };
 use weir_base::AttemptId;
 use weir_protocol::cluster::{
-    Allocate, Allocated, AppMasterFinished, AppMasterRegistered, FinishAppMaster, NodeHeartbeat,
-    NodeOrders, NodeRegistered, RegisterAppMaster, RegisterNode,
+    Allocate, Allocated, AppMasterFinished, AppMasterRegistered, FinishAppMaster, LeaveNode,
+    NodeHeartbeat, NodeLeft, NodeOrders, NodeRegistered, RegisterAppMaster, RegisterNode,
 };
 use weir_resource_manager_brain::{Input, Reply};
 use weir_service::{ApiError, Msgpack, require_attempt, require_cluster};
@@ -25,7 +25,8 @@ pub fn configure(config: &mut ServiceConfig) {
             web::scope("/internal/v1/nodes")
                 .wrap(from_fn(cluster_token))
                 .route("/register", web::post().to(register_node))
-                .route("/heartbeat", web::post().to(heartbeat)),
+                .route("/heartbeat", web::post().to(heartbeat))
+                .route("/leave", web::post().to(leave)),
         )
         .service(
             web::scope("/internal/v1/app-masters")
@@ -85,6 +86,20 @@ async fn heartbeat(
     let heartbeat = convert::heartbeat(message.0);
     match state.ask(|ticket| Input::NodeHeartbeat { ticket, heartbeat }).await? {
         Reply::NodeOrders(orders) => Ok(Msgpack(convert::orders(orders, variables))),
+        other => Err(unexpected(&other)),
+    }
+}
+
+async fn leave(
+    state: Data<State>,
+    message: Msgpack<LeaveNode>,
+) -> Result<Msgpack<NodeLeft>, ApiError> {
+    let LeaveNode { node, incarnation } = message.0;
+    match state.ask(|ticket| Input::NodeLeaves { ticket, node, incarnation }).await? {
+        Reply::NodeLeft => {
+            state.publish().await;
+            Ok(Msgpack(NodeLeft {}))
+        }
         other => Err(unexpected(&other)),
     }
 }

@@ -14,8 +14,8 @@ use tokio::sync::oneshot;
 use weir_base::{ApplicationId, AttemptId, NodeId, Resources};
 use weir_config::{Config, ConfigBuilder};
 use weir_protocol::cluster::{
-    AppMasterRegistered, ContainerReport, ContainerState, LaunchContainer, NodeHeartbeat,
-    NodeOrders, NodeRegistered, RegisterAppMaster, RegisterNode,
+    AppMasterRegistered, ContainerReport, ContainerState, LaunchContainer, LeaveNode,
+    NodeHeartbeat, NodeLeft, NodeOrders, NodeRegistered, RegisterAppMaster, RegisterNode,
 };
 use weir_resource_manager::{Error, Options, start};
 use weir_service::{CallError, Client, Secret};
@@ -337,6 +337,12 @@ impl Agent {
         };
         let path = "/internal/v1/nodes/heartbeat";
         self.client.call(&self.address, path, &message, PATIENCE).await.expect("orders")
+    }
+
+    pub async fn leave(&self) -> Result<NodeLeft, CallError> {
+        let message = LeaveNode { node: self.node.clone(), incarnation: 7 };
+        let path = "/internal/v1/nodes/leave";
+        self.client.call(&self.address, path, &message, PATIENCE).await
     }
 
     /// Waits for an app master to launch.

@@ -17,6 +17,7 @@ fn everything_that_changes_something_needs_the_token() {
             (Method::PUT, format!("/ws/v1/cluster/artifacts/{}", "ab".repeat(32))),
             (Method::POST, "/internal/v1/nodes/register".to_owned()),
             (Method::POST, "/internal/v1/nodes/heartbeat".to_owned()),
+            (Method::POST, "/internal/v1/nodes/leave".to_owned()),
             (Method::POST, "/internal/v1/app-masters/register".to_owned()),
             (Method::POST, "/internal/v1/app-masters/allocate".to_owned()),
             (Method::POST, "/internal/v1/app-masters/finish".to_owned()),

@@ -157,6 +157,24 @@ async fn archive_is_served(daemon: &Daemon, proxy: &str) {
 }
 
 #[test]
+fn node_that_leaves_is_not_waited_for() {
+    let daemon = Daemon::start();
+    test(async {
+        let client = daemon.client();
+        let mut agent = Agent::start(&daemon, "127.0.0.1:1").await;
+        let id = client.submit().await;
+        let launch = agent.launched().await;
+        agent.beat(&[report(&launch, None)], 0).await;
+        for _ in 0..2 {
+            agent.leave().await.expect("it may leave, and say so again");
+            let node = client.get("/ws/v1/cluster/nodes/127.0.0.1:1").await;
+            assert_eq!(node["node"]["state"], "SHUTDOWN");
+        }
+        assert_eq!(client.app(id).await["currentAttempt"], 2);
+    });
+}
+
+#[test]
 fn ask_larger_than_any_node_is_refused_with_the_largest() {
     let daemon = Daemon::start();
     test(async {
