@@ -5,7 +5,7 @@ use super::{
     world::{Event, World},
 };
 use weir_base::ApplicationId;
-use weir_resource_manager_brain::{Error, LaunchContext, Reply, Submission};
+use weir_resource_manager_brain::{ArtifactUse, Error, LaunchContext, Reply, Submission};
 
 const LOOK_MS: u64 = 200;
 const ANSWER_MS: u64 = 2000;
@@ -61,8 +61,15 @@ impl World {
             resources: plan.master,
             launch: LaunchContext {
                 command: vec!["master".to_owned(), index.to_string()],
+                artifacts: vec![ArtifactUse {
+                    name: "file".to_owned(),
+                    hash: plan.file,
+                    size_bytes: 1,
+                    executable: false,
+                }],
                 ..LaunchContext::default()
             },
+            artifacts: plan.other_files.clone(),
             ..Submission::default()
         }
     }
@@ -98,12 +105,10 @@ impl World {
             }
             // Ended and forgotten, which is as good.
             Err(Error::UnknownApplication { .. }) => client.is_killed = true,
-            Err(
-                Error::TooLarge { .. }
-                | Error::IdNotHandedOut { .. }
-                | Error::InvalidSubmission { .. }
-                | Error::AlreadySubmitted { .. },
-            ) => client.is_refused = true,
+            Err(Error::TooLarge { .. } | Error::IdNotHandedOut { .. }) => client.is_refused = true,
+            Err(error @ (Error::InvalidSubmission { .. } | Error::AlreadySubmitted { .. })) => {
+                self.oracle.broken(format!("client {index} did nothing wrong: {error}"));
+            }
             Ok(_) | Err(_) => {}
         }
     }

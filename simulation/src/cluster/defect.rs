@@ -9,6 +9,8 @@ pub enum Defect {
     EarlyPersisted,
     /// The store loses submissions.
     SubmissionsDropped,
+    /// The store loses what app masters leave behind.
+    ArchivesDropped,
     /// A restarted resource manager does not count its start.
     EpochRepeats,
     /// A restarted agent does not look at its disk.
@@ -25,9 +27,10 @@ pub enum Defect {
 
 impl Defect {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::EarlyPersisted,
         Self::SubmissionsDropped,
+        Self::ArchivesDropped,
         Self::EpochRepeats,
         Self::DiskIgnored,
         Self::KillsDropped,

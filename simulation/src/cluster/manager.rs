@@ -103,8 +103,12 @@ impl World {
         if self.defect == Some(Defect::SubmissionsDropped) {
             facts.retain(|fact| !matches!(fact, Fact::ApplicationSubmitted { .. }));
         }
+        if self.defect == Some(Defect::ArchivesDropped) {
+            facts.retain(|fact| !matches!(fact, Fact::Archived { .. }));
+        }
         for fact in &facts {
             self.oracle.is_on_record(fact);
+            self.judge_hopeless(fact);
         }
         self.store.write(facts);
     }
@@ -175,12 +179,13 @@ impl World {
             let view = brain.view(self.now());
             self.oracle.judge_view(&view);
         }
+        self.judge_held();
         for effect in effects {
             self.note(format_args!("manager -> {effect:?}"));
             match effect {
                 Effect::Persist { token, facts } => self.persist(token, facts),
                 Effect::Reply { ticket, reply } => self.manager_answers(ticket, reply),
-                Effect::ArtifactsUnused(_) => {}
+                Effect::ArtifactsUnused(hashes) => self.oracle.are_unused(&hashes),
             }
         }
         self.plan_manager_wake();
@@ -202,6 +207,9 @@ impl World {
         };
         if let Ok(reply) = &mut reply {
             self.spoil(reply);
+        }
+        if let Err(Error::TooLarge { asked, .. }) = reply {
+            self.judge_too_large(asked);
         }
         if let (Caller::Master(container), Ok(Reply::Allocated(answer))) = (call.caller, &reply) {
             self.oracle.leases(container.attempt, answer);

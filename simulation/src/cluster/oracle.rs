@@ -8,13 +8,17 @@
 //!   status its app master said, a killed one does not go on. An application ends once.
 //! - Nothing waits for what is free: no ask that is first in its application fits a healthy node. No
 //!   lease and no end is kept from an app master: none gives up while nothing it asked for waits.
+//! - No client is refused that did nothing wrong; what is too large for all nodes is, or ends, and
+//!   nothing else does for that.
+//! - What an app master holds it hears of, now or later. No file is called unused that an application
+//!   uses.
 //! - The resource manager does not ask to be woken for what is past, answers every ticket once, and
 //!   keeps the invariants of its own.
 //! - When faults have ceased, every application ends, and no process, container or lease is left.
 
-use super::world::World;
+use super::{clients::Client, master::Phase, world::World};
 use std::collections::{BTreeMap, BTreeSet};
-use weir_base::{ApplicationId, AttemptId, ContainerId, NodeId};
+use weir_base::{ApplicationId, ArtifactHash, AttemptId, ContainerId, NodeId, Resources};
 use weir_node_agent_brain::LifeCycle;
 use weir_resource_manager_brain::{
     Allocated, ApplicationOutcome, ApplicationView, ClusterView, Fact, FinalStatus, NodeState,
@@ -39,6 +43,10 @@ pub(crate) struct Oracle {
     said: BTreeSet<ApplicationId>,
     finished: BTreeMap<ApplicationId, FinalStatus>,
     ended: BTreeMap<ApplicationId, (ApplicationOutcome, FinalStatus)>,
+    /// Whose app master's answers are on record.
+    archived: BTreeSet<ApplicationId>,
+    /// What applications use that are on record and have not ended.
+    files: BTreeMap<ApplicationId, BTreeSet<ArtifactHash>>,
     /// Containers that their app master was told have completed.
     completed: BTreeSet<ContainerId>,
     violation: Option<String>,
@@ -108,11 +116,32 @@ impl Oracle {
 
     pub(crate) fn finish_is_acknowledged(&mut self, id: AttemptId, status: FinalStatus) {
         self.finished.insert(id.application, status);
+        if !self.archived.contains(&id.application) {
+            self.broken(format!("the finish of {id} is acknowledged and its answers are lost"));
+        }
+    }
+
+    /// Files are said to be used by no application.
+    pub(crate) fn are_unused(&mut self, hashes: &[ArtifactHash]) {
+        let uses = |(_, files): &(_, &BTreeSet<_>)| hashes.iter().any(|hash| files.contains(hash));
+        let user = self.files.iter().find(uses).map(|(application, _)| *application);
+        if let Some(application) = user {
+            self.broken(format!("a file of {application} is said to be used by nobody"));
+        }
     }
 
     pub(crate) fn is_on_record(&mut self, fact: &Fact) {
         match fact {
+            Fact::ApplicationSubmitted { submission, .. } => {
+                let launched = submission.launch.artifacts.iter().map(|artifact| artifact.hash);
+                let files = launched.chain(submission.artifacts.iter().copied());
+                self.files.insert(submission.application, files.collect());
+            }
+            Fact::Archived { application, .. } => {
+                self.archived.insert(*application);
+            }
             Fact::ApplicationEnded { application, outcome, final_status, .. } => {
+                self.files.remove(application);
                 let end = (*outcome, *final_status);
                 let first = *self.ended.entry(*application).or_insert(end);
                 if first != end {
@@ -177,6 +206,41 @@ impl Oracle {
 }
 
 impl World {
+    /// Judges that app masters which are in step with the resource manager hear of all they hold.
+    pub(crate) fn judge_held(&mut self) {
+        let Some(manager) = &self.manager.brain else { return };
+        let unknown = self.masters.values().find_map(|master| {
+            let is_in_step =
+                master.phase == Phase::Working && manager.epoch() == Some(master.epoch);
+            let known = manager.known_to(master.attempt).filter(|_| is_in_step)?;
+            master.held.keys().find(|container| !known.contains(container)).copied()
+        });
+        if let Some(container) = unknown {
+            self.oracle.broken(format!("{container} is held, and nothing will be heard of it"));
+        }
+    }
+
+    /// Judges a refusal for size.
+    pub(crate) fn judge_too_large(&mut self, asked: Resources) {
+        let Some(manager) = &self.manager.brain else { return };
+        let view = manager.view(self.now());
+        if let Some(node) = view.nodes.iter().find(|node| asked.fits_in(node.total)) {
+            let rule = format!("{asked} is refused as too large, and {} has it", node.node);
+            self.oracle.broken(rule);
+        }
+    }
+
+    /// Judges an end for size.
+    pub(crate) fn judge_hopeless(&mut self, fact: &Fact) {
+        let Fact::ApplicationEnded { application, diagnostics, .. } = fact else { return };
+        let is_its = |client: &Client| client.application == Some(*application);
+        let Some(index) = self.clients.iter().position(is_its) else { return };
+        let is_too_large = self.plan.applications[index].is_too_large(&self.plan.hosts);
+        if diagnostics.contains("larger than any node") && !is_too_large {
+            self.oracle.broken(format!("{application} ends as too large, which it is not"));
+        }
+    }
+
     /// What still stands when all should be over; `None` when nothing does.
     pub(crate) fn what_is_left(&self) -> Option<String> {
         let Some(manager) = &self.manager.brain else {
@@ -212,6 +276,9 @@ impl World {
         let up = view.nodes.iter().filter(|node| node.state == NodeState::Running).count();
         if up < self.hosts.len() {
             return Some(format!("{up} of {} nodes are up", self.hosts.len()));
+        }
+        if let Some(hash) = manager.used_artifacts().next() {
+            return Some(format!("the file {hash}, which nobody uses"));
         }
         (!self.manager.is_settled()).then(|| "a write is under way".to_owned())
     }

@@ -2,7 +2,7 @@
 
 use crate::faults::between;
 use std::time::Duration;
-use weir_base::{NodeId, Resources, SeededRng};
+use weir_base::{ArtifactHash, NodeId, Resources, SeededRng};
 use weir_resource_manager_brain::Settings;
 
 /// Everything of a run but its faults.
@@ -40,6 +40,17 @@ pub(crate) struct ApplicationPlan {
     pub(crate) patience_ms: u64,
     /// Its containers run on without their app master until they are killed.
     pub(crate) leaves_orphans: bool,
+    /// A file in the folder of its app master.
+    pub(crate) file: ArtifactHash,
+    /// Files that its other containers could use.
+    pub(crate) other_files: Vec<ArtifactHash>,
+}
+
+impl ApplicationPlan {
+    /// Whether no host could ever hold its app master.
+    pub(crate) fn is_too_large(&self, hosts: &[HostPlan]) -> bool {
+        hosts.iter().all(|host| !self.master.fits_in(host.total))
+    }
 }
 
 /// Containers of one kind.
@@ -96,15 +107,24 @@ fn application(rng: &mut SeededRng, quiet_at_ms: u64) -> ApplicationPlan {
         },
         count: between(rng, 1, 4),
     };
+    // Some are larger than any host.
+    let master_mib = if rng.percent(5) { 3000 } else { between(rng, 20, 250) };
     ApplicationPlan {
         submit_at_ms: rng.below(quiet_at_ms + 2000),
         kill_at_ms: rng.percent(20).then(|| rng.below(quiet_at_ms + 5000)),
-        master: Resources { memory_mib: between(rng, 20, 250), vcores: 1 },
+        master: Resources { memory_mib: master_mib, vcores: 1 },
         max_attempts: rng.percent(30).then(|| between(rng, 1, 5) as u32),
         kinds: (0..between(rng, 1, 3)).map(|_| kind(rng)).collect(),
         is_gang: rng.percent(50),
         work_ms: between(rng, 100, 6000),
         patience_ms: between(rng, 10_000, 40_000),
         leaves_orphans: rng.percent(50),
+        file: file(rng),
+        other_files: (0..rng.below(3)).map(|_| file(rng)).collect(),
     }
+}
+
+/// One of a few files, so that applications share them.
+fn file(rng: &mut SeededRng) -> ArtifactHash {
+    ArtifactHash([rng.below(4) as u8; 32])
 }

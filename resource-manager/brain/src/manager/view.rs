@@ -8,6 +8,7 @@ use crate::{
     messages::{FinalStatus, Submission},
     node::{Node, NodeState},
 };
+use std::collections::BTreeSet;
 use weir_base::{ApplicationId, AttemptId, ContainerId, NodeId, Now, Resources};
 
 /// The cluster at one moment.
@@ -215,6 +216,17 @@ impl ResourceManager {
                 .map(|application| self.application_view(now, application))
                 .collect(),
         }
+    }
+
+    /// What an app master hears of, now or later: its leases, those that are awaited, and ends that it
+    /// has not taken note of. Whatever it holds is among them. `None` unless it works and has said in
+    /// this epoch what it holds.
+    pub fn known_to(&self, id: AttemptId) -> Option<BTreeSet<ContainerId>> {
+        let attempt = self.working_attempt(id).filter(|attempt| attempt.synchronised)?;
+        let awaited = self.awaited.keys().filter(|container| container.attempt == id);
+        let leases = attempt.containers.iter().chain(awaited);
+        let ended = attempt.completed.keys().chain(attempt.withdrawn.keys());
+        Some(leases.chain(ended).copied().collect())
     }
 
     fn metrics(&self) -> ClusterMetrics {
