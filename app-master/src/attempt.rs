@@ -170,7 +170,7 @@ impl Watched {
 fn start_job(job: &Job) -> Result<(Handle, Arc<Switchboard>, ReportSender)> {
     let mut wired = None;
     let (graph, settings) = (job.graph.clone(), job.settings.clone());
-    let handle = JobMasterShell::start(graph, settings, job.storage.clone(), |sender| {
+    let handle = JobMasterShell::start_submitted(graph, settings, job.storage.clone(), |sender| {
         let switchboard = Arc::new(Switchboard::new(sender.clone()));
         wired = Some((Arc::clone(&switchboard), sender));
         Box::new(TcpGateway::new(switchboard))

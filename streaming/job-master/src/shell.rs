@@ -56,9 +56,27 @@ impl JobMasterShell {
         storage: CheckpointStorage,
         make_gateway: impl FnOnce(ReportSender) -> Box<dyn TaskGateway>,
     ) -> Handle {
+        Self::run_brain(JobMaster::new(graph, settings), storage, make_gateway)
+    }
+
+    /// The same for a job whose log holds one submission of it: where that says that the job has ended,
+    /// this is how it ends.
+    pub fn start_submitted(
+        graph: JobGraph,
+        settings: JobSettings,
+        storage: CheckpointStorage,
+        make_gateway: impl FnOnce(ReportSender) -> Box<dyn TaskGateway>,
+    ) -> Handle {
+        Self::run_brain(JobMaster::submitted(graph, settings), storage, make_gateway)
+    }
+
+    fn run_brain(
+        brain: JobMaster,
+        storage: CheckpointStorage,
+        make_gateway: impl FnOnce(ReportSender) -> Box<dyn TaskGateway>,
+    ) -> Handle {
         let clock = Clock::start();
         let (sender, mailbox) = crossbeam_channel::unbounded();
-        let brain = JobMaster::new(graph, settings);
         let initial =
             StatusChange { status: JobStatus::Initializing, failure: None, wall: clock.now().wall };
         let shared = Arc::new(Shared::new(brain.view(), initial));

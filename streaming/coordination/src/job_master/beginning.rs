@@ -2,10 +2,10 @@
 //! each durable record sets off.
 
 use super::{
-    DataEnd, Goal, JobMaster, Phase, State, Tasks, deployment, failures,
+    DataEnd, Goal, JobMaster, Phase, State, Tasks, WhenEnded, deployment, failures,
     log::{LogWriter, Settled},
 };
-use crate::messages::{AppendOutcome, Effect, Failure, JobLogRecord, JobStatus};
+use crate::messages::{AppendOutcome, Effect, Failure, JobLogRecord, JobOutcome, JobStatus};
 use weir_base::{CheckpointId, ExecutionAttempt, LogIndex, Now, invariant};
 
 impl JobMaster {
@@ -25,6 +25,11 @@ impl JobMaster {
 
     /// Writes the record that makes this master the job's, unless the log says it cannot be.
     fn begin_epoch(&mut self, now: Now, out: &mut Vec<Effect>) {
+        if self.when_ended == WhenEnded::Repeat
+            && let Some(outcome) = self.past.ended.take()
+        {
+            return self.repeat_end(now, outcome, out);
+        }
         if let Some(failure) = self.refusal() {
             return self.terminate(now, JobStatus::Failed, Some(failure), out);
         }
@@ -42,12 +47,27 @@ impl JobMaster {
 
     /// Why the job cannot go on from its log.
     fn refusal(&self) -> Option<Failure> {
-        if let Some(status) = self.past.ended {
-            return Some(failures::already_ended(status));
+        if let Some(outcome) = &self.past.ended {
+            return Some(failures::already_ended(outcome.status));
         }
         let (vertex, written) =
             deployment::changed_key_groups(&self.graph, self.past.completed.last()?)?;
         Some(failures::key_groups_changed(&vertex.name, written, vertex.max_parallelism))
+    }
+
+    /// Ends as the log says, and shows what it tells of the job.
+    fn repeat_end(&mut self, now: Now, outcome: JobOutcome, out: &mut Vec<Effect>) {
+        let past = std::mem::take(&mut self.past);
+        self.epoch = past.last_epoch;
+        self.checkpoints.begin(past.first_checkpoint(), past.completed);
+        self.checkpoints.history.recall(outcome.completed_checkpoints);
+        self.failover.recall(outcome.restarts);
+        if let Some(failure) = &outcome.failure {
+            self.failover.remember(now, failure);
+        }
+        let attempt = ExecutionAttempt(self.epoch.0 << 32 | 1);
+        self.tasks = Tasks::ended(&self.graph, attempt, outcome.status, now.wall);
+        self.over(now, outcome, out);
     }
 
     fn epoch_has_begun(&mut self, now: Now, first: CheckpointId, out: &mut Vec<Effect>) {
@@ -111,7 +131,7 @@ impl JobMaster {
             }
             JobLogRecord::CheckpointDisposed { .. } => {}
             JobLogRecord::Finished { outcome, .. } => {
-                self.terminate(now, outcome.status, outcome.failure, out);
+                self.over(now, outcome, out);
             }
         }
     }

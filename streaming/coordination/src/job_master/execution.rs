@@ -11,6 +11,7 @@
 //! A task that was left behind after it did not stop in time counts as `CANCELED`: its attempt is
 //! fenced, and nothing it says is heard again.
 
+use crate::messages::JobStatus;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use weir_base::{CheckpointId, ExecutionAttempt, WallTime, invariant};
@@ -109,6 +110,22 @@ impl Tasks {
             }
         }
         Self { tasks }
+    }
+
+    /// The tasks of a job that ended under an earlier master, as far as that tells how each did.
+    pub(super) fn ended(
+        graph: &JobGraph,
+        attempt: ExecutionAttempt,
+        status: JobStatus,
+        now: WallTime,
+    ) -> Self {
+        let has_finished = status == JobStatus::Finished;
+        let mut tasks = Self::planned(graph, attempt, now);
+        for task in tasks.tasks.values_mut() {
+            task.state = if has_finished { Finished } else { Canceled };
+            task.end_of_data = has_finished;
+        }
+        tasks
     }
 
     /// All tasks in the order of their ids.

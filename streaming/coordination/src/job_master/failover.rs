@@ -44,6 +44,11 @@ impl Failover {
         self.restarts
     }
 
+    /// An earlier master has restarted the job so often.
+    pub(super) fn recall(&mut self, restarts: u32) {
+        self.restarts = restarts;
+    }
+
     /// The latest failures, newest first.
     pub(super) fn history(&self) -> impl Iterator<Item = &FailureRecord> {
         self.history.iter()

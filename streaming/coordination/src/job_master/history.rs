@@ -77,6 +77,12 @@ pub(super) struct CheckpointHistory {
 }
 
 impl CheckpointHistory {
+    /// An earlier master has completed so many; more is not known of them.
+    pub(super) fn recall(&mut self, completed: u64) {
+        self.counts.total = completed;
+        self.counts.completed = completed;
+    }
+
     pub(super) fn triggered(&mut self, id: CheckpointId, now: Now, is_final: bool, tasks: usize) {
         self.counts.total += 1;
         self.records.push_front(CheckpointRecord {

@@ -7,7 +7,7 @@
 //! [`JobMaster`](super::JobMaster).
 
 use super::failures;
-use crate::messages::{AppendOutcome, Effect, Failure, JobLogRecord, JobSettings, JobStatus};
+use crate::messages::{AppendOutcome, Effect, Failure, JobLogRecord, JobOutcome, JobSettings};
 use std::{collections::VecDeque, time::Duration};
 use weir_base::{CheckpointId, LeaderEpoch, LogIndex, Monotonic};
 use weir_graph::SnapshotHandle;
@@ -40,7 +40,7 @@ pub(super) struct JobHistory {
     /// Completed and not disposed of, oldest first.
     pub(super) completed: Vec<CompletedCheckpoint>,
     /// How the job ended, when it has.
-    pub(super) ended: Option<JobStatus>,
+    pub(super) ended: Option<JobOutcome>,
 }
 
 impl JobHistory {
@@ -71,7 +71,7 @@ impl JobHistory {
             JobLogRecord::CheckpointDisposed { checkpoint } => {
                 self.completed.retain(|completed| completed.id != checkpoint);
             }
-            JobLogRecord::Finished { outcome, .. } => self.ended = Some(outcome.status),
+            JobLogRecord::Finished { outcome, .. } => self.ended = Some(outcome),
         }
         Ok(())
     }

@@ -20,6 +20,8 @@
 //!   before use; neither is ever used twice.
 //! - What fails while a checkpoint is restored, and no retry mends, ends the job off the record: the
 //!   checkpoint is still good for a next start, when people have mended what was in its way.
+//! - A job that has ended is not run again. Where its log is that of one submission, which may have
+//!   several masters, a later one ends as the log says; elsewhere it was started anew, and is refused.
 //! - The job ends once: the last effect is [`Effect::Terminated`], and it is silent after it.
 //!
 //! **Two new masters.** Both may read the same log and write the same first record. Whoever meets
@@ -75,6 +77,7 @@ pub struct JobMaster {
     data_end: DataEnd,
     /// The current deployment restores a checkpoint and has not run yet.
     restoring: bool,
+    when_ended: WhenEnded,
     cancel_requested: bool,
 }
 
@@ -97,6 +100,15 @@ enum Phase {
     Ending,
     /// The job has ended.
     Over,
+}
+
+/// What becomes of a job whose log says that it has ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum WhenEnded {
+    /// Somebody has started it anew, which fails.
+    Refuse,
+    /// It ends again as it has ended.
+    Repeat,
 }
 
 /// What follows when all tasks have stopped.
@@ -150,8 +162,15 @@ impl JobMaster {
             failover,
             data_end: DataEnd::Open,
             restoring: false,
+            when_ended: WhenEnded::Refuse,
             cancel_requested: false,
         }
+    }
+
+    /// A master of a job whose log holds one submission of it and nothing else. So where the log says how
+    /// it has ended, that is its end under this master too.
+    pub fn submitted(graph: JobGraph, settings: JobSettings) -> Self {
+        Self { when_ended: WhenEnded::Repeat, ..Self::new(graph, settings) }
     }
 
     /// The number of this master, 0 before its log was read.
@@ -185,11 +204,16 @@ impl JobMaster {
         failure: Option<Failure>,
         out: &mut Vec<Effect>,
     ) {
+        self.over(now, self.outcome(status, failure), out);
+    }
+
+    /// Nothing follows.
+    pub(super) fn over(&mut self, now: Now, outcome: JobOutcome, out: &mut Vec<Effect>) {
         invariant!(self.tasks.all_stopped(), "the job ends while tasks are alive");
         self.log.close();
         self.phase = Phase::Over;
-        self.set_status(now, status, failure.clone(), out);
-        out.push(Effect::Terminated(self.outcome(status, failure)));
+        self.set_status(now, outcome.status, outcome.failure.clone(), out);
+        out.push(Effect::Terminated(outcome));
     }
 
     pub(super) fn outcome(&self, status: JobStatus, failure: Option<Failure>) -> JobOutcome {

@@ -1,6 +1,7 @@
 //! The end of the data, and the end on request.
 
 use super::script::{Script, check, graph, settings};
+use crate::job_master::TaskState;
 
 const RUNNING: &str = "> start
     status Initializing
@@ -224,4 +225,50 @@ fn a_job_that_has_ended_is_not_started_again() {
          status Failed (WEIR-JOB-0003)
          terminated Failed restarts 0 completed 0 last none (WEIR-JOB-0003)"
     ));
+}
+
+#[test]
+fn a_submitted_job_that_has_ended_ends_the_same_way_under_the_next_master() {
+    let master = Script::submitted().check(&format!(
+        "{RUNNING}
+         > ends all
+         trigger c1 0/0#1.1
+         > ack c1 all
+         append 1: completed c1
+         > appended
+         complete c1 0/0#1.1
+         complete c1 1/0#1.1
+         > committed c1 1/0
+         finish 0/0#1.1
+         > finished all
+         append 2: ended Finished restarts 0 completed 1 last c1
+         > appended
+         status Finished
+         terminated Finished restarts 0 completed 1 last c1
+         > crash
+         > start
+         status Initializing
+         status Finished
+         terminated Finished restarts 0 completed 1 last c1"
+    ));
+    let view = master.view();
+    assert_eq!(
+        (view.checkpoints.counts.completed, view.checkpoints.last_completed.is_some()),
+        (1, true)
+    );
+    let subtasks: Vec<_> = view.vertices.iter().flat_map(|vertex| &vertex.subtasks).collect();
+    assert!(subtasks.len() == 2 && subtasks.iter().all(|task| task.state == TaskState::Finished));
+}
+
+#[test]
+fn a_submitted_job_whose_older_master_still_recorded_its_end_has_that_end() {
+    let master = Script::submitted().check(
+        "> start
+         status Initializing
+         append 0: epoch 1 from c1
+         > taken-by-end
+         status Finished
+         terminated Finished restarts 2 completed 3 last c5",
+    );
+    assert_eq!((master.view().restarts, master.view().checkpoints.counts.completed), (2, 3));
 }

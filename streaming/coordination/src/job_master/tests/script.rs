@@ -8,7 +8,7 @@ use crate::{
     job_master::JobMaster,
     messages::{
         AppendOutcome, CheckpointSettings, Effect, Failure, FailureOrigin, Input, JobLogRecord,
-        JobOutcome, JobSettings, ReportKind, RestartStrategy, TaskReport,
+        JobOutcome, JobSettings, JobStatus, ReportKind, RestartStrategy, TaskReport,
     },
     plan,
 };
@@ -17,8 +17,8 @@ use weir_base::{
     CheckpointId, ExecutionAttempt, JobId, LogIndex, Machine, Monotonic, Now, OperatorId, WallTime,
 };
 use weir_graph::{
-    ChainingStrategy, EdgeSpec, ExchangeKind, Fingerprint, NodeId, Partitioning, SnapshotHandle,
-    StreamGraph, StreamNode, TaskId, TaskSnapshotMeta,
+    ChainingStrategy, EdgeSpec, ExchangeKind, Fingerprint, JobGraph, NodeId, Partitioning,
+    SnapshotHandle, StreamGraph, StreamNode, TaskId, TaskSnapshotMeta,
 };
 
 /// Runs a script and compares the whole of it.
@@ -32,6 +32,7 @@ pub(super) struct Script {
     pub(super) settings: JobSettings,
     pub(super) log: Vec<JobLogRecord>,
     master: JobMaster,
+    make: fn(JobGraph, JobSettings) -> JobMaster,
     pending: Option<(LogIndex, JobLogRecord)>,
     deployed: BTreeMap<TaskId, ExecutionAttempt>,
     now_ms: u64,
@@ -42,10 +43,24 @@ impl Script {
         Self::of(graph(1), settings())
     }
 
-    pub(super) fn of(graph: StreamGraph, mut settings: JobSettings) -> Self {
+    pub(super) fn of(graph: StreamGraph, settings: JobSettings) -> Self {
+        Self::made_by(JobMaster::new, graph, settings)
+    }
+
+    /// The job on a cluster, where its log is that of one submission.
+    pub(super) fn submitted() -> Self {
+        Self::made_by(JobMaster::submitted, graph(1), settings())
+    }
+
+    fn made_by(
+        make: fn(JobGraph, JobSettings) -> JobMaster,
+        graph: StreamGraph,
+        mut settings: JobSettings,
+    ) -> Self {
         settings.fingerprint = Fingerprint::of(&graph);
         Self {
-            master: JobMaster::new(plan(&graph).unwrap(), settings.clone()),
+            master: make(plan(&graph).unwrap(), settings.clone()),
+            make,
             graph,
             settings,
             log: Vec::new(),
@@ -90,11 +105,22 @@ impl Script {
                 let below = CheckpointId(500);
                 AppendOutcome::Taken(Box::new(JobLogRecord::CheckpointIdsReserved { below }))
             }),
+            ["taken-by-end"] => self.append(false, |_| {
+                let outcome = JobOutcome {
+                    status: JobStatus::Finished,
+                    failure: None,
+                    restarts: 2,
+                    completed_checkpoints: 3,
+                    last_checkpoint: Some(CheckpointId(5)),
+                };
+                let epoch = weir_base::LeaderEpoch(1);
+                AppendOutcome::Taken(Box::new(JobLogRecord::Finished { epoch, outcome }))
+            }),
             ["at", millis] => self.advance_to(millis.parse().unwrap()),
             ["crash"] => {
                 self.pending = None;
                 let graph = plan(&self.graph).unwrap();
-                self.master = JobMaster::new(graph, self.settings.clone());
+                self.master = (self.make)(graph, self.settings.clone());
                 Vec::new()
             }
             ["lost", tasks @ ..] => {
