@@ -59,7 +59,7 @@ pub async fn run(options: &Options) -> Result<()> {
 async fn attempt(assignment: &Assignment, job: Job) -> Result<()> {
     if let Some(outcome) = job.recorded_end() {
         tracing::info!("an earlier attempt has ended the job: {:?}", outcome.status);
-        return conclusion::tell_recorded(assignment, &outcome).await;
+        return tell_recorded(assignment, &job).await;
     }
     let Started { conclusion, mut watched, server } = start(assignment, &job).await?;
     let ended = watched.end(&conclusion).await;
@@ -67,6 +67,15 @@ async fn attempt(assignment: &Assignment, job: Job) -> Result<()> {
     let concluded = conclusion.conclude(ended).await;
     server.stop().await;
     concluded
+}
+
+/// Tells the end that is on record, with what can still be told of the job. The job master only reads its
+/// log; nothing is leased or started.
+async fn tell_recorded(assignment: &Assignment, job: &Job) -> Result<()> {
+    let (handle, _switchboard, _reports) = start_job(job)?;
+    let observed = observe(assignment, job, &handle, 0);
+    let outcome = job_end(handle).await?;
+    conclusion::tell_recorded(assignment, &outcome, &observed).await
 }
 
 /// An attempt under way.

@@ -27,6 +27,8 @@ const ABANDON_PATIENCE: Duration = Duration::from_secs(5);
 const HOST_POLL: Duration = Duration::from_millis(20);
 /// For the logs of what has failed.
 const EXCERPT_PATIENCE: Duration = Duration::from_secs(1);
+/// For the end of the job to be seen by what shows it.
+const END_PATIENCE: Duration = Duration::from_secs(1);
 /// For last orders to leave, when nobody else ends task managers.
 const FAREWELL: Duration = Duration::from_millis(100);
 
@@ -110,14 +112,20 @@ fn superseded(outcome: &JobOutcome) -> Error {
     Error::Superseded { why: why.unwrap_or_else(|| "another one has it".to_owned()) }
 }
 
-/// Tells the end that an earlier attempt has put on record.
+/// Tells the end that an earlier attempt has put on record. That attempt is gone with what it had counted
+/// and seen; what the submission and the end tell is archived, so that the job stays readable.
 ///
 /// # Errors
 /// The resource manager does not want this app master.
-pub async fn tell_recorded(assignment: &Assignment, outcome: &JobOutcome) -> Result<()> {
+pub async fn tell_recorded(
+    assignment: &Assignment,
+    outcome: &JobOutcome,
+    observed: &Observed,
+) -> Result<()> {
+    observed.wait_for_end(END_PATIENCE).await;
     let manager = reporter(assignment);
     manager.register().await?;
-    manager.finish(&finish(assignment, outcome, Vec::new())).await;
+    manager.finish(&finish(assignment, outcome, rest::archive(observed))).await;
     Ok(())
 }
 

@@ -5,9 +5,10 @@ use crate::{
     peer::{Manager, two},
     submission::{submission, with},
 };
-use weir_base::LeaderEpoch;
+use weir_base::{CheckpointId, LeaderEpoch};
+use weir_coordination::{JobLogRecord, JobOutcome, JobStatus};
 use weir_protocol::{
-    cluster::{AppMasterCommand, FinalStatus},
+    cluster::{AppMasterCommand, FinalStatus, JobSubmission},
     control::{HostOrder, ManagerOrder, ReportKind},
 };
 
@@ -178,4 +179,60 @@ fn next_attempt_goes_on_from_the_log_under_its_own_epoch() {
     assert_eq!(late.finished().final_status, FinalStatus::Succeeded);
     late.returned().expect("told");
     assert!(late.state().started.is_empty() && late.state().allocates.is_empty());
+}
+
+#[test]
+fn job_that_ended_under_an_earlier_attempt_stays_readable() {
+    let storage = tempfile::tempdir().expect("a folder");
+    let submission = with(&[("execution.checkpointing.interval", "1 h")]);
+    let folder = storage.path().join(submission.job.to_string());
+    let log = weir_checkpoint_storage::CheckpointStorage::local(&folder).expect("a folder").log();
+    for (index, record) in (0..).zip(recorded_end(&submission)) {
+        let record = serde_json::to_vec(&record).expect("a record");
+        log.append(weir_base::LogIndex(index), &record).expect("written");
+    }
+
+    let mut late = Cluster::idle(2);
+    crate::submission::write(&submission, late.folder.path());
+    late.start(Some(storage.path()));
+    let end = late.finished();
+    late.returned().expect("told");
+    assert_eq!(end.final_status, FinalStatus::Succeeded);
+    let answer = |path: &str| {
+        let path = path.replace("ID", &submission.job.to_string());
+        let found = end.archive.iter().find(|answer| answer.path == path);
+        let json = &found.unwrap_or_else(|| panic!("nothing under {path}")).json;
+        serde_json::from_str::<serde_json::Value>(json).expect("JSON")
+    };
+    for path in ["/jobs", "/overview", "/jobs/ID/plan", "/jobs/ID/config", "/jobs/ID/exceptions"] {
+        answer(path);
+    }
+    assert_eq!(answer("/jobs/overview")["jobs"][0]["state"], "FINISHED");
+    let job = answer("/jobs/ID");
+    assert_eq!(job["state"], "FINISHED");
+    assert_eq!(job["vertices"][0]["status"], "FINISHED");
+    assert_eq!(answer("/jobs/ID/checkpoints")["counts"]["completed"], 3);
+    let result = answer("/jobs/ID/execution-result");
+    assert_eq!(result["status"]["id"], "COMPLETED");
+    assert_eq!(result["job-execution-result"]["application-status"], "SUCCEEDED");
+    assert_eq!(result["weir-result"]["restarts"], 2);
+}
+
+/// The log of a job that has finished.
+fn recorded_end(submission: &JobSubmission) -> [JobLogRecord; 2] {
+    let begins = JobLogRecord::EpochBegins {
+        epoch: LeaderEpoch(1),
+        job: submission.job,
+        name: "count".to_owned(),
+        fingerprint: submission.fingerprint.clone(),
+        first_checkpoint: CheckpointId(1),
+    };
+    let outcome = JobOutcome {
+        status: JobStatus::Finished,
+        failure: None,
+        restarts: 2,
+        completed_checkpoints: 3,
+        last_checkpoint: Some(CheckpointId(3)),
+    };
+    [begins, JobLogRecord::Finished { epoch: LeaderEpoch(1), outcome }]
 }
