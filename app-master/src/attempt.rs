@@ -43,7 +43,7 @@ const WEIR: &str = "weir";
 /// Runs the attempt to its end.
 ///
 /// # Errors
-/// It cannot begin, or has lost its job. What is wrong with the job itself is told to the resource
+/// It cannot begin, has lost its job, or leaves it to the next attempt. What is wrong with the job itself is told to the resource
 /// manager as its end, and returned too.
 pub async fn run(options: &Options) -> Result<()> {
     let assignment = Assignment::of(options)?;
@@ -74,7 +74,7 @@ async fn attempt(assignment: &Assignment, job: Job) -> Result<()> {
 async fn tell_recorded(assignment: &Assignment, job: &Job) -> Result<()> {
     let (handle, _switchboard, _reports) = start_job(job)?;
     let observed = observe(assignment, job, &handle, 0);
-    let outcome = job_end(handle).await?;
+    let outcome = conclusion::end_of_job(job_end(handle).await?, job.is_resumable)?;
     conclusion::tell_recorded(assignment, &outcome, &observed).await
 }
 
@@ -147,8 +147,16 @@ async fn start<'a>(assignment: &'a Assignment, job: &Job) -> Result<Started<'a>>
     });
     let accepting = tokio::spawn(control.serve(listener));
     let asking = actix_web::rt::spawn(Arc::clone(&manager).run());
-    let conclusion =
-        Conclusion { assignment, manager, pool, switchboard, reports, excerpts, observed };
+    let conclusion = Conclusion {
+        assignment,
+        is_resumable: job.is_resumable,
+        manager,
+        pool,
+        switchboard,
+        reports,
+        excerpts,
+        observed,
+    };
     let watched = Watched { job: handle, events, director_is_gone, accepting, asking };
     Ok(Started { conclusion, watched, server })
 }

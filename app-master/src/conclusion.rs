@@ -15,7 +15,7 @@ use crate::{
 use std::{sync::Arc, time::Duration};
 use tokio::time::{sleep, timeout};
 use weir_base::Resources;
-use weir_coordination::{Failure, JobOutcome, JobStatus, slots::SlotInput};
+use weir_coordination::{Failure, FailureOrigin, JobOutcome, JobStatus, slots::SlotInput};
 use weir_protocol::{
     cluster::{ArchivedAnswer, FinalStatus, FinishAppMaster, LaunchContext},
     control::HostOrder,
@@ -36,6 +36,8 @@ const FAREWELL: Duration = Duration::from_millis(100);
 pub struct Conclusion<'a> {
     /// Where the app master runs.
     pub assignment: &'a Assignment,
+    /// Whether another app master can go on from the job's log.
+    pub is_resumable: bool,
     /// Who is to be told.
     pub manager: Arc<ResourceManager>,
     /// Who has task managers.
@@ -54,11 +56,10 @@ impl Conclusion<'_> {
     /// Ends the application with the job, or leaves it to others.
     ///
     /// # Errors
-    /// As given, or the job belongs to another app master.
+    /// As given, or the job is another app master's from now on.
     pub async fn conclude(&self, ended: Result<JobOutcome>) -> Result<()> {
-        let outcome = match ended {
-            Ok(outcome) if outcome.status != JobStatus::Suspended => outcome,
-            Ok(outcome) => return self.leave(superseded(&outcome)).await,
+        let outcome = match ended.and_then(|outcome| end_of_job(outcome, self.is_resumable)) {
+            Ok(outcome) => outcome,
             Err(error) => return self.leave(error).await,
         };
         tracing::info!("the job has ended: {:?}", outcome.status);
@@ -107,9 +108,24 @@ impl Conclusion<'_> {
     }
 }
 
-fn superseded(outcome: &JobOutcome) -> Error {
-    let why = outcome.failure.as_ref().map(|failure| failure.message.clone());
-    Error::Superseded { why: why.unwrap_or_else(|| "another one has it".to_owned()) }
+/// The outcome, if it is the end of the job and not of its master alone.
+///
+/// # Errors
+/// Another app master has the job, or can go on with it.
+pub fn end_of_job(outcome: JobOutcome, is_resumable: bool) -> Result<JobOutcome> {
+    match &outcome.failure {
+        why if outcome.status == JobStatus::Suspended => {
+            let why = why.as_ref().map(|failure| failure.message.clone());
+            let why = why.unwrap_or_else(|| "another one has it".to_owned());
+            Err(Error::Superseded { why })
+        }
+        Some(failure)
+            if outcome.off_record && is_resumable && failure.origin != FailureOrigin::Permanent =>
+        {
+            Err(Error::Interrupted { failure: describe(failure) })
+        }
+        _ => Ok(outcome),
+    }
 }
 
 /// Tells the end that an earlier attempt has put on record. That attempt is gone with what it had counted
@@ -184,4 +200,56 @@ fn describe(failure: &Failure) -> String {
         _ => String::new(),
     };
     format!("{place}{message} [{code}]")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(status: JobStatus, off_record: bool, origin: FailureOrigin) -> JobOutcome {
+        let failure = Failure {
+            code: "WEIR-JOB-0005".to_owned(),
+            message: "the log cannot be written".to_owned(),
+            origin,
+            task: None,
+            operator: None,
+        };
+        JobOutcome {
+            status,
+            failure: Some(failure),
+            restarts: 0,
+            completed_checkpoints: 0,
+            last_checkpoint: None,
+            off_record,
+        }
+    }
+
+    #[test]
+    fn only_what_no_next_attempt_can_mend_or_resume_is_the_end_of_the_job() {
+        use FailureOrigin::{External, Internal, Permanent};
+        const INTERRUPTED: Option<&str> = Some("WEIR-AM-0016");
+        for (status, off_record, origin, is_resumable, left_with) in [
+            (JobStatus::Failed, false, External, true, None),
+            (JobStatus::Failed, true, External, true, INTERRUPTED),
+            (JobStatus::Failed, true, Internal, true, INTERRUPTED),
+            (JobStatus::Failed, true, Permanent, true, None),
+            // Its log went with this app master.
+            (JobStatus::Failed, true, External, false, None),
+            (JobStatus::Suspended, true, External, true, Some("WEIR-AM-0007")),
+        ] {
+            let ended = end_of_job(outcome(status, off_record, origin), is_resumable);
+            let code = ended.err().map(|error| error.code().to_owned());
+            assert_eq!(code.as_deref(), left_with, "{status:?} {off_record} {origin:?}");
+        }
+    }
+
+    #[test]
+    fn interruption_says_why_with_both_codes() {
+        let ended = end_of_job(outcome(JobStatus::Failed, true, FailureOrigin::External), true);
+        let words = ended.expect_err("it goes on").in_full();
+        assert!(
+            words.ends_with("the log cannot be written [WEIR-JOB-0005] [WEIR-AM-0016]"),
+            "{words}"
+        );
+    }
 }

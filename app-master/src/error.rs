@@ -67,6 +67,12 @@ pub enum Error {
         /// To whom.
         why: String,
     },
+    /// The job master could not go on, for a reason that may pass.
+    #[error("the job has stopped, and its log is open for the next attempt to go on: {failure}")]
+    Interrupted {
+        /// Why, with its code.
+        failure: String,
+    },
     /// A port or address cannot be had.
     #[error("the app master cannot listen on {host}")]
     Listen {
@@ -108,6 +114,7 @@ impl Error {
             Self::Superseded { .. } => "WEIR-AM-0007",
             Self::Listen { .. } => "WEIR-AM-0008",
             Self::Internal { .. } => "WEIR-AM-0009",
+            Self::Interrupted { .. } => "WEIR-AM-0016",
             Self::Config(error) => error.code(),
             Self::Plan(error) => error.code(),
             Self::Storage(error) => error.code(),

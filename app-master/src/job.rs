@@ -32,6 +32,8 @@ pub struct Job {
     pub config: Config,
     /// Where its log and its checkpoints lie.
     pub storage: CheckpointStorage,
+    /// They outlive this app master, so that another one can go on from them.
+    pub is_resumable: bool,
     /// The configuration that task hosts are given. `execution.checkpointing.dir` in it is a plain
     /// folder, or not set when nothing is ever written; a host uses the folder that is called as the
     /// job's id in it, as the job master does.
@@ -48,7 +50,9 @@ impl Job {
         let mut config = Config::try_from(submission.configuration.clone())?;
         let graph = plan(&submission.stream_graph)?;
         let settings = settings(&submission, &config);
-        let storage = match folder(&submission, &config, assignment)? {
+        let folder = folder(&submission, &config, assignment)?;
+        let is_resumable = folder.is_some();
+        let storage = match folder {
             Some(folder) => {
                 let text = folder.to_string_lossy().into_owned();
                 config.set(&keys::CHECKPOINTING_DIR, text)?;
@@ -62,7 +66,7 @@ impl Job {
         };
         let host_configuration = config.to_json();
         let submission = Arc::new(submission);
-        Ok(Self { submission, graph, settings, config, storage, host_configuration })
+        Ok(Self { submission, graph, settings, config, storage, is_resumable, host_configuration })
     }
 
     /// How the job ended under an earlier attempt, if that wrote it down. A log that cannot be read is

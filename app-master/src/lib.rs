@@ -17,6 +17,8 @@
 //! - When it ends, however it ends, its connections end, and with them task managers and hosts.
 //! - What the job's end is, is on record in the job's log before the resource manager is told; an attempt
 //!   that finds it there tells it and runs nothing.
+//! - While the log is open and nothing permanent stands in the way, the job has not ended: the app master
+//!   leaves with an error, clears nothing away, and the next attempt goes on.
 
 mod assignment;
 mod attempt;
@@ -43,8 +45,8 @@ pub use error::{Error, Result};
 /// Runs the app master until its job has ended and the resource manager knows.
 ///
 /// # Errors
-/// It cannot begin, or was told to end before the job had; [`Error::in_full`] says why. A job that
-/// fails is no error here.
+/// It cannot begin, was told to end before the job had, or leaves the job to the next attempt;
+/// [`Error::in_full`] says why. A job that fails is no error here.
 pub fn run(options: &Options) -> Result<()> {
     weir_service::logs::init_logging("app master");
     actix_web::rt::System::new().block_on(attempt::run(options))

@@ -57,6 +57,8 @@ struct Slot {
     superseded: bool,
     /// It has deployed tasks.
     has_led: bool,
+    /// It has not been told its log.
+    is_unread: bool,
 }
 
 impl Masters {
@@ -136,18 +138,27 @@ impl World {
             is_zombie: false,
             superseded: false,
             has_led: false,
+            is_unread: true,
         });
         self.counts.masters += 1;
         let master = self.masters.slots.len() - 1;
         self.trace.add(self.now_ms, format_args!("master {master} starts"));
-        // What it reads may be old when it gets to act on it.
-        let log = self.log.read();
-        let in_ms = self.delay(self.faults.append_ms);
-        self.tell(master, in_ms, Input::Start { log });
+        self.read_log(master);
         if self.strikes(self.faults.double_start_percent) {
             let in_ms = self.delay(20);
             self.plan_start(in_ms);
         }
+    }
+
+    /// What a master reads may be old when it gets to act on it.
+    fn read_log(&mut self, master: usize) {
+        let in_ms = self.delay(self.faults.append_ms);
+        if self.strikes(self.faults.append_fails_percent) {
+            let failure = failure("storage", FailureOrigin::External);
+            return self.tell(master, in_ms, Input::LogUnreadable { failure });
+        }
+        let log = self.log.read();
+        self.tell(master, in_ms, Input::Start { log });
     }
 
     fn crash_master(&mut self) {
@@ -188,6 +199,7 @@ impl World {
         }
         match &input {
             Input::Start { log } => {
+                slot.is_unread = false;
                 self.trace
                     .add(self.now_ms, format_args!("{master} <- start, {} records", log.len()));
             }
@@ -246,6 +258,7 @@ impl World {
             effect => self.trace.add(self.now_ms, format_args!("{master} -> {effect:?}")),
         }
         match effect {
+            Effect::ReadLog => self.read_log(master),
             Effect::AppendLog { index, record } => self.begin_append(master, index, record),
             Effect::Deploy(deployment) => {
                 self.masters.slots[master].has_led = true;
@@ -282,14 +295,14 @@ impl World {
         // stopped by something permanent while a checkpoint was restored, which is still good.
         let refused = matches!(code, "WEIR-JOB-0003" | "WEIR-JOB-0004" | "WEIR-JOB-0005");
         let origin = outcome.failure.as_ref().map(|failure| failure.origin);
-        let off_record = origin == Some(FailureOrigin::Permanent)
-            && outcome.last_checkpoint.is_some()
-            && !self.log.has_ended();
-        let is_end = !refused && !off_record;
-        if is_end {
-            if !self.log.has_ended() {
-                self.oracle.broken(format!("master {master} ended the job without a record"));
-            }
+        let may_restore =
+            origin == Some(FailureOrigin::Permanent) && outcome.last_checkpoint.is_some();
+        let may_go_on = refused || may_restore || self.masters.slots[master].is_unread;
+        let is_wrong = if outcome.off_record { !may_go_on } else { !self.log.has_ended() };
+        if is_wrong {
+            self.oracle.broken(format!("master {master} ended the job without a record"));
+        }
+        if !outcome.off_record {
             self.masters.final_status = Some(outcome.status);
         }
         self.supervise();

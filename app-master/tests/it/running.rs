@@ -233,6 +233,7 @@ fn recorded_end(submission: &JobSubmission) -> [JobLogRecord; 2] {
         restarts: 2,
         completed_checkpoints: 3,
         last_checkpoint: Some(CheckpointId(3)),
+        off_record: false,
     };
     [begins, JobLogRecord::Finished { epoch: LeaderEpoch(1), outcome }]
 }

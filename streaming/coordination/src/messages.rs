@@ -168,6 +168,11 @@ pub enum Input {
         /// As read; the shell has verified that there is no gap.
         log: Vec<JobLogRecord>,
     },
+    /// The log could not be read, at first or on [`Effect::ReadLog`].
+    LogUnreadable {
+        /// Why.
+        failure: Failure,
+    },
     /// An [`Effect::AppendLog`] has ended.
     LogAppended {
         /// Which record.
@@ -202,6 +207,8 @@ pub enum AppendOutcome {
 /// What the shell has to do, in order.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Effect {
+    /// Read the log again, then tell [`Input::Start`] or [`Input::LogUnreadable`].
+    ReadLog,
     /// Create this record if its index is free, then answer [`Input::LogAppended`].
     AppendLog {
         /// Where.
@@ -290,6 +297,10 @@ pub struct JobOutcome {
     pub completed_checkpoints: u64,
     /// The last completed checkpoint, from whichever master.
     pub last_checkpoint: Option<CheckpointId>,
+    /// Only this master has ended: the log does not say so, and another one can go on from it, unless
+    /// the failure is permanent.
+    #[serde(skip)]
+    pub off_record: bool,
 }
 
 /// A record of the job log.

@@ -10,6 +10,6 @@ use weir_coordination::Input;
 pub(crate) enum Mail {
     /// For the brain.
     Input(Input),
-    /// The shell cannot go on: the log cannot be read, or a thread of ours has panicked.
+    /// The shell cannot go on: a thread of ours has panicked.
     Fatal(Error),
 }

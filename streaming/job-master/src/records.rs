@@ -42,6 +42,7 @@ mod tests {
                 restarts: 1,
                 completed_checkpoints: 3,
                 last_checkpoint: Some(CheckpointId(9)),
+                off_record: false,
             },
         };
         let line = encode(&record).unwrap();

@@ -172,6 +172,7 @@ impl JobMasterShell {
     fn perform(&mut self, now: Now, effect: Effect) -> Option<JobOutcome> {
         let gateway = &mut self.gateway;
         match effect {
+            Effect::ReadLog => self.send_to_storage(StorageWork::ReadLog),
             Effect::AppendLog { index, record } => {
                 self.send_to_storage(StorageWork::Append { index, record });
             }
@@ -279,6 +280,7 @@ fn end_by(shared: &Shared, wall: WallTime, error: &Error) {
         restarts: view.restarts,
         completed_checkpoints: view.checkpoints.counts.completed,
         last_checkpoint: view.checkpoints.last_completed,
+        off_record: true,
     };
     view.status = status;
     view.status_times.push(StatusTime { status, wall_ms: wall.0 });

@@ -1,6 +1,6 @@
 //! The thread that does the brain's storage work, one piece after the other.
 //!
-//! It reads the log once, then appends and deletes as it is told. When the record that begins
+//! It reads the log, then appends and deletes as it is told. When the record that begins
 //! this master's epoch is durable, no older master can complete a checkpoint any more: before it
 //! answers, the thread deletes the snapshots that no recorded checkpoint names. No task of this
 //! master runs yet.
@@ -22,6 +22,7 @@ use weir_coordination::{AppendOutcome, Input, JobLogRecord};
 /// What the storage thread is told to do.
 #[derive(Debug)]
 pub(crate) enum StorageWork {
+    ReadLog,
     Append { index: LogIndex, record: JobLogRecord },
     Dispose { paths: Vec<String> },
 }
@@ -44,19 +45,16 @@ impl StorageThread {
     /// an answer for ever.
     pub(crate) fn run(mut self, work: &Receiver<StorageWork>) {
         let mailbox = self.mailbox.clone();
-        let ended = panic::catch_unwind(AssertUnwindSafe(|| self.work(work)));
-        let ended = ended.unwrap_or_else(|panic| Err(Error::of_panic(panic.as_ref())));
-        if let Err(error) = ended {
-            let _ = mailbox.send(Mail::Fatal(error));
+        if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| self.work(work))) {
+            let _ = mailbox.send(Mail::Fatal(Error::of_panic(panic.as_ref())));
         }
     }
 
-    fn work(&mut self, work: &Receiver<StorageWork>) -> Result<()> {
-        let log = records::load(&self.storage.log())?;
-        log.iter().for_each(|record| self.remember(record));
-        self.answer(Input::Start { log });
+    fn work(&mut self, work: &Receiver<StorageWork>) {
+        self.read_log();
         for work in work {
             match work {
+                StorageWork::ReadLog => self.read_log(),
                 StorageWork::Append { index, record } => {
                     let outcome = self.append(index, &record);
                     self.answer(Input::LogAppended { index, outcome });
@@ -67,7 +65,16 @@ impl StorageThread {
                 }
             }
         }
-        Ok(())
+    }
+
+    fn read_log(&mut self) {
+        match records::load(&self.storage.log()) {
+            Ok(log) => {
+                log.iter().for_each(|record| self.remember(record));
+                self.answer(Input::Start { log });
+            }
+            Err(error) => self.answer(Input::LogUnreadable { failure: error.to_failure() }),
+        }
     }
 
     fn append(&mut self, index: LogIndex, record: &JobLogRecord) -> AppendOutcome {

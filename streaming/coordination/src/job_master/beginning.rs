@@ -3,14 +3,16 @@
 
 use super::{
     DataEnd, Goal, JobMaster, Phase, State, Tasks, WhenEnded, deployment, failures,
-    log::{LogWriter, Settled},
+    log::{LogWriter, MAX_RETRIES, RETRY_DELAY, Settled},
 };
-use crate::messages::{AppendOutcome, Effect, Failure, JobLogRecord, JobOutcome, JobStatus};
+use crate::messages::{
+    AppendOutcome, Effect, Failure, FailureOrigin, JobLogRecord, JobOutcome, JobStatus,
+};
 use weir_base::{CheckpointId, ExecutionAttempt, LogIndex, Now, invariant};
 
 impl JobMaster {
     pub(super) fn start(&mut self, now: Now, log: Vec<JobLogRecord>, out: &mut Vec<Effect>) {
-        if !matches!(self.phase, Phase::Initial) {
+        if !matches!(self.phase, Phase::Initial { .. }) {
             return;
         }
         self.set_status(now, JobStatus::Initializing, None, out);
@@ -21,6 +23,26 @@ impl JobMaster {
             }
         }
         self.begin_epoch(now, out);
+    }
+
+    /// Storage may be back in a moment: the log is read as often as a record is written.
+    pub(super) fn log_unreadable(&mut self, now: Now, failure: Failure, out: &mut Vec<Effect>) {
+        let Phase::Initial { failed_reads, read_at } = &mut self.phase else { return };
+        self.failover.remember(now, &failure);
+        *failed_reads += 1;
+        if failure.origin == FailureOrigin::Permanent || *failed_reads > MAX_RETRIES {
+            return self.terminate(now, JobStatus::Failed, Some(failure), out);
+        }
+        *read_at = Some(now.monotonic.after(RETRY_DELAY));
+        self.set_status(now, JobStatus::Initializing, Some(failure), out);
+    }
+
+    pub(super) fn read_log_again(&mut self, now: Now, out: &mut Vec<Effect>) {
+        if let Phase::Initial { read_at, .. } = &mut self.phase
+            && read_at.take_if(|at| *at <= now.monotonic).is_some()
+        {
+            out.push(Effect::ReadLog);
+        }
     }
 
     /// Writes the record that makes this master the job's, unless the log says it cannot be.

@@ -16,10 +16,10 @@ use weir_graph::SnapshotHandle;
 /// `first_checkpoint` on, a `CheckpointIdsReserved` says where they end.
 pub const CHECKPOINT_IDS_PER_RESERVATION: u64 = 64;
 
-/// From a failed append to the next try.
-const RETRY_DELAY: Duration = Duration::from_secs(1);
+/// From a failed read or append to the next try.
+pub(super) const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// Tries after the first.
-const MAX_RETRIES: u32 = 5;
+pub(super) const MAX_RETRIES: u32 = 5;
 
 /// A checkpoint whose record exists.
 #[derive(Clone, PartialEq, Eq, Debug)]

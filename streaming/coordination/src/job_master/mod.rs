@@ -85,7 +85,11 @@ pub struct JobMaster {
 #[derive(Clone, Debug)]
 enum Phase {
     /// The log is not there yet.
-    Initial,
+    Initial {
+        failed_reads: u32,
+        /// When it is read again.
+        read_at: Option<Monotonic>,
+    },
     /// The record of the epoch is under way.
     Beginning,
     /// Tasks are deployed.
@@ -150,7 +154,7 @@ impl JobMaster {
         Self {
             graph,
             settings,
-            phase: Phase::Initial,
+            phase: Phase::Initial { failed_reads: 0, read_at: None },
             status: JobStatus::Initializing,
             status_times: Vec::new(),
             epoch: LeaderEpoch(0),
@@ -204,7 +208,8 @@ impl JobMaster {
         failure: Option<Failure>,
         out: &mut Vec<Effect>,
     ) {
-        self.over(now, self.outcome(status, failure), out);
+        let outcome = JobOutcome { off_record: true, ..self.outcome(status, failure) };
+        self.over(now, outcome, out);
     }
 
     /// Nothing follows.
@@ -223,6 +228,7 @@ impl JobMaster {
             restarts: self.failover.restarts(),
             completed_checkpoints: self.checkpoints.counts().completed,
             last_checkpoint: self.checkpoints.last().map(|checkpoint| checkpoint.id),
+            off_record: false,
         }
     }
 
@@ -243,6 +249,7 @@ impl Machine for JobMaster {
         }
         match input {
             Input::Start { log } => self.start(now, log, out),
+            Input::LogUnreadable { failure } => self.log_unreadable(now, failure, out),
             Input::LogAppended { index, outcome } => self.log_appended(now, index, outcome, out),
             Input::Task(report) => self.task_reports(now, report, out),
             Input::TasksLost { tasks, failure } => self.tasks_lost(now, &tasks, &failure, out),
@@ -252,6 +259,7 @@ impl Machine for JobMaster {
     }
 
     fn tick(&mut self, now: Now, out: &mut Vec<Effect>) {
+        self.read_log_again(now, out);
         self.log.retry(now.monotonic, out);
         self.checkpoint_times_out(now, out);
         self.abandon_late_tasks(now, out);
@@ -260,6 +268,7 @@ impl Machine for JobMaster {
 
     fn next_deadline(&self) -> Option<Monotonic> {
         let of_phase = match &self.phase {
+            Phase::Initial { read_at, .. } => *read_at,
             Phase::Live => self.trigger_at(),
             Phase::Stopping { deadline, .. } if !self.tasks.all_stopped() => Some(*deadline),
             Phase::Stopping { goal: Goal::Restart(at), .. } => {

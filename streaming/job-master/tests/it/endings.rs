@@ -21,22 +21,26 @@ fn damaged_log_fails_the_job_before_any_task_is_deployed() {
     let job = Job::start(&storage, settings(), bounded(&storage));
     let outcome = job.handle.wait();
     assert_eq!(failure_code(&outcome), "WEIR-CKPT-0002");
+    assert!(outcome.off_record);
     assert_eq!(outcome.failure.unwrap().origin, FailureOrigin::Permanent);
     assert_eq!(job.handle.view().status, JobStatus::Failed);
     assert_eq!(job.orders.iter().count(), 0);
 }
 
 #[test]
-fn failing_storage_is_told_with_its_cause() {
+fn failing_storage_is_told_with_its_cause_and_waited_for() {
     let dir = tempfile::tempdir().unwrap();
     let storage = CheckpointStorage::local(dir.path()).unwrap();
-    fs::write(dir.path().join("log"), "a file where the folder should be").unwrap();
+    let log = dir.path().join("log");
+    fs::write(&log, "a file where the folder should be").unwrap();
 
-    let outcome = Job::start(&storage, settings(), bounded(&storage)).handle.wait();
-    assert_eq!(failure_code(&outcome), "WEIR-CKPT-0005");
-    let failure = outcome.failure.unwrap();
+    let job = Job::start(&storage, settings(), bounded(&storage));
+    let failure = job.wait_for_failure();
+    assert_eq!(failure.code, "WEIR-CKPT-0005");
     assert!(failure.message.contains("Not a directory"), "{}", failure.message);
     assert_eq!(failure.origin, FailureOrigin::External);
+    fs::remove_file(&log).unwrap();
+    assert_eq!(job.handle.wait().status, JobStatus::Finished);
 }
 
 #[test]
@@ -68,6 +72,7 @@ fn panic_ends_the_job_cancels_its_tasks_and_leaves_the_log_open() {
 
     let outcome = job.handle.wait();
     assert_eq!(failure_code(&outcome), "WEIR-JOB-0100");
+    assert!(outcome.off_record);
     assert!(outcome.failure.unwrap().message.contains("a defect for this test"));
     let view = job.handle.view();
     assert_eq!(view.status, JobStatus::Failed);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use weir_base::{CheckpointId, ExecutionAttempt, JobId, VertexId};
 use weir_checkpoint_storage::CheckpointStorage;
 use weir_coordination::{
-    CheckpointSettings, JobSettings, JobStatus, ReportKind, RestartStrategy, TaskReport,
+    CheckpointSettings, Failure, JobSettings, JobStatus, ReportKind, RestartStrategy, TaskReport,
 };
 use weir_graph::{
     Fingerprint, JobGraph, JobVertex, KeyGroupRange, SnapshotHandle, TaskDeployment, TaskId,
@@ -100,6 +100,17 @@ impl Job {
             let change = changes.recv_timeout(LONG).expect("the job never gets there");
             if change.status == status {
                 return change;
+            }
+        }
+    }
+
+    /// Waits until a failure is told.
+    pub fn wait_for_failure(&self) -> Failure {
+        let changes = self.handle.subscribe_status();
+        loop {
+            let change = changes.recv_timeout(LONG).expect("nothing fails");
+            if let Some(failure) = change.failure {
+                return failure;
             }
         }
     }

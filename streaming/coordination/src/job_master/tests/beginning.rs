@@ -81,7 +81,7 @@ fn a_master_whose_index_is_taken_stops_its_tasks_and_is_suspended() {
          > at 1200
          abandon 1/0#1.1
          status Suspended (WEIR-JOB-0004)
-         terminated Suspended restarts 0 completed 0 last none (WEIR-JOB-0004)
+         terminated off-record Suspended restarts 0 completed 0 last none (WEIR-JOB-0004)
          > cancel",
     );
 }
@@ -118,7 +118,7 @@ fn an_equal_epoch_met_at_the_first_try_is_another_masters() {
          > taken-by-itself
          status Cancelling (WEIR-JOB-0004)
          status Suspended (WEIR-JOB-0004)
-         terminated Suspended restarts 0 completed 0 last none (WEIR-JOB-0004)",
+         terminated off-record Suspended restarts 0 completed 0 last none (WEIR-JOB-0004)",
     );
 }
 
@@ -141,11 +141,60 @@ fn an_equal_epoch_met_after_an_unknown_outcome_is_outbid() {
 }
 
 #[test]
+fn a_log_that_cannot_be_read_is_read_again() {
+    check(
+        "> unreadable
+         status Initializing (io)
+         > at 999
+         > at 1000
+         read
+         > start
+         status Initializing
+         append 0: epoch 1 from c1",
+    );
+}
+
+#[test]
+fn a_master_whose_log_stays_unreadable_ends_off_the_record() {
+    check(
+        "> cancel
+         > unreadable
+         status Initializing (io)
+         > at 1000
+         read
+         > unreadable
+         status Initializing (io)
+         > at 2000
+         read
+         > unreadable
+         status Initializing (io)
+         > at 3000
+         read
+         > unreadable
+         status Initializing (io)
+         > at 4000
+         read
+         > unreadable
+         status Initializing (io)
+         > at 5000
+         read
+         > unreadable
+         status Failed (io)
+         terminated off-record Failed restarts 0 completed 0 last none (io)",
+    );
+    check(
+        "> unreadable-for-good
+         status Failed (damaged)
+         terminated off-record Failed restarts 0 completed 0 last none (damaged)",
+    );
+}
+
+#[test]
 fn a_log_of_another_job_is_left_alone() {
     let refused = "> start
          status Initializing
          status Failed (WEIR-JOB-0001)
-         terminated Failed restarts 0 completed 0 last none (WEIR-JOB-0001)";
+         terminated off-record Failed restarts 0 completed 0 last none (WEIR-JOB-0001)";
     let mut script = Script::new();
     script.log.push(epoch(JobId::of_text("another"), script.settings.fingerprint.clone()));
     script.check(refused);
@@ -161,7 +210,7 @@ fn a_log_of_another_graph_is_left_alone() {
         "> start
          status Initializing
          status Failed (WEIR-JOB-0002)
-         terminated Failed restarts 0 completed 0 last none (WEIR-JOB-0002)",
+         terminated off-record Failed restarts 0 completed 0 last none (WEIR-JOB-0002)",
     );
     assert!(master.status().is_terminal());
 }
@@ -195,7 +244,7 @@ fn keyed_state_of_another_max_parallelism_is_refused() {
         "> start
          status Initializing
          status Failed (WEIR-JOB-0009)
-         terminated Failed restarts 0 completed 0 last none (WEIR-JOB-0009)",
+         terminated off-record Failed restarts 0 completed 0 last none (WEIR-JOB-0009)",
     );
 }
 

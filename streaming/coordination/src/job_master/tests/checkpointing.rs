@@ -162,7 +162,7 @@ fn a_log_that_cannot_be_written_ends_the_job_without_a_record() {
          cancel 1/0#1.1
          > canceled all
          status Failed (WEIR-JOB-0005)
-         terminated Failed restarts 0 completed 0 last none (WEIR-JOB-0005)",
+         terminated off-record Failed restarts 0 completed 0 last none (WEIR-JOB-0005)",
     );
 }
 

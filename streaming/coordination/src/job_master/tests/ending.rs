@@ -223,7 +223,7 @@ fn a_job_that_has_ended_is_not_started_again() {
          > start
          status Initializing
          status Failed (WEIR-JOB-0003)
-         terminated Failed restarts 0 completed 0 last none (WEIR-JOB-0003)"
+         terminated off-record Failed restarts 0 completed 0 last none (WEIR-JOB-0003)"
     ));
 }
 

@@ -299,7 +299,7 @@ fn a_superseded_master_finds_out_before_it_deploys_again() {
          > taken-by-epoch 2
          status Cancelling (WEIR-JOB-0004)
          status Suspended (WEIR-JOB-0004)
-         terminated Suspended restarts 1 completed 0 last none (WEIR-JOB-0004)",
+         terminated off-record Suspended restarts 1 completed 0 last none (WEIR-JOB-0004)",
     );
 }
 

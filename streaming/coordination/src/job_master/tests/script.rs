@@ -89,6 +89,11 @@ impl Script {
         let words: Vec<&str> = command.split_whitespace().collect();
         match words.as_slice() {
             ["start"] => self.step(Input::Start { log: self.log.clone() }),
+            ["unreadable"] => self.step(Input::LogUnreadable { failure: failure("io") }),
+            ["unreadable-for-good"] => {
+                let failure = Failure { origin: FailureOrigin::Permanent, ..failure("damaged") };
+                self.step(Input::LogUnreadable { failure })
+            }
             ["cancel"] => self.step(Input::CancelRequested),
             ["appended"] => self.append(true, |_| AppendOutcome::Appended),
             ["append-fails"] => self.append(false, |_| AppendOutcome::Failed(failure("io"))),
@@ -112,6 +117,7 @@ impl Script {
                     restarts: 2,
                     completed_checkpoints: 3,
                     last_checkpoint: Some(CheckpointId(5)),
+                    off_record: false,
                 };
                 let epoch = weir_base::LeaderEpoch(1);
                 AppendOutcome::Taken(Box::new(JobLogRecord::Finished { epoch, outcome }))
@@ -264,6 +270,7 @@ fn render(effect: &Effect) -> String {
         format!("{task}#{}.{}", attempt.0 >> 32, attempt.0 & 0xffff_ffff)
     };
     match effect {
+        Effect::ReadLog => "read".to_owned(),
         Effect::AppendLog { index, record } => format!("append {index}: {}", render_record(record)),
         Effect::Deploy(d) => {
             let restore = d.restore.as_ref().map_or(String::new(), |restore| {
@@ -309,7 +316,8 @@ fn render_record(record: &JobLogRecord) -> String {
 fn render_outcome(outcome: &JobOutcome) -> String {
     let last = outcome.last_checkpoint.map_or("none".to_owned(), |id| format!("c{id}"));
     format!(
-        "{:?} restarts {} completed {} last {last}{}",
+        "{}{:?} restarts {} completed {} last {last}{}",
+        if outcome.off_record { "off-record " } else { "" },
         outcome.status,
         outcome.restarts,
         outcome.completed_checkpoints,
