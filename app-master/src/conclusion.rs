@@ -66,7 +66,10 @@ impl Conclusion<'_> {
         let is_first = self.assignment.attempt.number == 1;
         let may_have_output = !is_first || self.switchboard.has_deployed();
         if outcome.status != JobStatus::Finished && may_have_output {
-            self.abandon_output().await;
+            match open_commit(&outcome) {
+                Some(words) => tracing::warn!("{words}"),
+                None => self.abandon_output().await,
+            }
         }
         let _ = timeout(EXCERPT_PATIENCE, self.excerpts.settled()).await;
         let archive = rest::archive(&self.observed);
@@ -179,6 +182,8 @@ fn finish(
     outcome: &JobOutcome,
     archive: Vec<ArchivedAnswer>,
 ) -> FinishAppMaster {
+    let why = outcome.failure.as_ref().map(describe);
+    let diagnostics: Vec<String> = why.into_iter().chain(open_commit(outcome)).collect();
     FinishAppMaster {
         attempt: assignment.attempt,
         final_status: match outcome.status {
@@ -186,9 +191,18 @@ fn finish(
             JobStatus::Canceled => FinalStatus::Killed,
             _ => FinalStatus::Failed,
         },
-        diagnostics: outcome.failure.as_ref().map(describe).unwrap_or_default(),
+        diagnostics: diagnostics.join("; "),
         archive,
     }
+}
+
+/// What must not be cleared away, because a part of it is committed already.
+fn open_commit(outcome: &JobOutcome) -> Option<String> {
+    let checkpoint = outcome.last_checkpoint.filter(|_| outcome.commit_is_open)?;
+    Some(format!(
+        "output that checkpoint {checkpoint} covers may be committed in part only; what sinks have prepared \
+         is left where it is"
+    ))
 }
 
 /// `task Map (1/2), operator Map: message [CODE]`
@@ -205,6 +219,7 @@ fn describe(failure: &Failure) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use weir_base::CheckpointId;
 
     fn outcome(status: JobStatus, off_record: bool, origin: FailureOrigin) -> JobOutcome {
         let failure = Failure {
@@ -221,6 +236,7 @@ mod tests {
             completed_checkpoints: 0,
             last_checkpoint: None,
             off_record,
+            commit_is_open: false,
         }
     }
 
@@ -241,6 +257,15 @@ mod tests {
             let code = ended.err().map(|error| error.code().to_owned());
             assert_eq!(code.as_deref(), left_with, "{status:?} {off_record} {origin:?}");
         }
+    }
+
+    #[test]
+    fn output_that_may_be_committed_in_part_is_named() {
+        let ended = outcome(JobStatus::Failed, false, FailureOrigin::User);
+        let ended = JobOutcome { last_checkpoint: Some(CheckpointId(7)), ..ended };
+        assert_eq!(open_commit(&ended), None);
+        let words = open_commit(&JobOutcome { commit_is_open: true, ..ended });
+        assert!(words.expect("told").starts_with("output that checkpoint 7 covers"));
     }
 
     #[test]

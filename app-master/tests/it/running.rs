@@ -234,6 +234,7 @@ fn recorded_end(submission: &JobSubmission) -> [JobLogRecord; 2] {
         completed_checkpoints: 3,
         last_checkpoint: Some(CheckpointId(3)),
         off_record: false,
+        commit_is_open: false,
     };
     [begins, JobLogRecord::Finished { epoch: LeaderEpoch(1), outcome }]
 }

@@ -301,6 +301,10 @@ pub struct JobOutcome {
     /// the failure is permanent.
     #[serde(skip)]
     pub off_record: bool,
+    /// Sinks may have committed a part of what the last checkpoint covers, and the rest can still be
+    /// committed by hand: what they have prepared must not be cleared away.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub commit_is_open: bool,
 }
 
 /// A record of the job log.

@@ -43,6 +43,7 @@ mod tests {
                 completed_checkpoints: 3,
                 last_checkpoint: Some(CheckpointId(9)),
                 off_record: false,
+                commit_is_open: false,
             },
         };
         let line = encode(&record).unwrap();

@@ -281,6 +281,7 @@ fn end_by(shared: &Shared, wall: WallTime, error: &Error) {
         completed_checkpoints: view.checkpoints.counts.completed,
         last_checkpoint: view.checkpoints.last_completed,
         off_record: true,
+        commit_is_open: false,
     };
     view.status = status;
     view.status_times.push(StatusTime { status, wall_ms: wall.0 });

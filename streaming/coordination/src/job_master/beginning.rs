@@ -95,6 +95,8 @@ impl JobMaster {
     fn epoch_has_begun(&mut self, now: Now, first: CheckpointId, out: &mut Vec<Effect>) {
         let past = std::mem::take(&mut self.past);
         self.checkpoints.begin(first, past.completed);
+        // Who can say how far sinks of the last master came.
+        self.commits.begin(self.checkpoints.last().map(|checkpoint| checkpoint.id));
         if self.cancel_requested {
             self.stop(now, Goal::Cancel, out);
         } else {
@@ -110,14 +112,16 @@ impl JobMaster {
         invariant!(self.epoch.0 < 1 << 32 && self.deployments < 1 << 32, "attempts are used up");
         let attempt = ExecutionAttempt(self.epoch.0 << 32 | self.deployments);
         self.set_status(now, JobStatus::Created, None, out);
-        self.tasks = Tasks::planned(&self.graph, attempt, now.wall);
         let restore = self.checkpoints.last();
+        let restored = restore.map(|checkpoint| checkpoint.id);
+        self.commits.begin(restored);
+        self.tasks = Tasks::planned(&self.graph, attempt, restored, now.wall);
         self.restoring = restore.is_some();
         for deployment in deployment::deployments(&self.graph, attempt, restore) {
             self.tasks.set(deployment.task, State::Deploying, now.wall);
             out.push(Effect::Deploy(Box::new(deployment)));
         }
-        if let Some(id) = restore.map(|checkpoint| checkpoint.id) {
+        if let Some(id) = restored {
             self.checkpoints.history.restored(id);
         }
     }

@@ -10,10 +10,12 @@ use weir_graph::TaskId;
 impl JobMaster {
     /// Does whatever the state calls for now, after each input and at each deadline.
     pub(super) fn advance(&mut self, now: Now, out: &mut Vec<Effect>) {
+        self.note_commits();
         self.obey_cancel_request(now, out);
         if matches!(self.phase, Phase::Live) {
             self.pace(now, out);
         }
+        self.end_commit(now, out);
         if matches!(self.phase, Phase::Stopping { .. }) && self.tasks.all_stopped() {
             self.reach_goal(now, out);
         }
@@ -23,14 +25,17 @@ impl JobMaster {
     fn obey_cancel_request(&mut self, now: Now, out: &mut Vec<Effect>) {
         let heeded = matches!(
             self.phase,
-            Phase::Live | Phase::Stopping { goal: Goal::Restart(_) | Goal::Fail(_), .. }
+            Phase::Live
+                | Phase::Committing { goal: Goal::Fail(_), .. }
+                | Phase::Stopping { goal: Goal::Restart(_) | Goal::Fail(_), .. }
         );
         if self.cancel_requested && heeded {
             self.stop(now, Goal::Cancel, out);
         }
     }
 
-    /// Stops every task in order to reach a goal; tasks already being stopped keep their deadline.
+    /// Stops every task in order to reach a goal, perhaps after a last commit; tasks already being
+    /// stopped keep their deadline.
     pub(super) fn stop(&mut self, now: Now, goal: Goal, out: &mut Vec<Effect>) {
         let (status, failure) = match &goal {
             Goal::Restart(_) => (JobStatus::Restarting, None),
@@ -54,12 +59,24 @@ impl JobMaster {
         self.set_status(now, status, failure, out);
         self.checkpoints.pause();
         self.data_end = DataEnd::Open;
-        let deadline = match &self.phase {
-            Phase::Stopping { deadline, .. } => *deadline,
-            _ => now.monotonic.after(self.settings.cancellation_timeout),
+        let in_time = now.monotonic.after(self.settings.cancellation_timeout);
+        self.phase = match self.phase {
+            Phase::Stopping { deadline, .. } => Phase::Stopping { goal, deadline },
+            Phase::Committing { deadline, .. } if self.awaits_commit(&goal) => {
+                Phase::Committing { goal, deadline }
+            }
+            Phase::Live if self.awaits_commit(&goal) => {
+                Phase::Committing { goal, deadline: in_time }
+            }
+            _ => Phase::Stopping { goal, deadline: in_time },
         };
-        self.phase = Phase::Stopping { goal, deadline };
         self.drop_checkpoint_in_flight(now, out);
+        if matches!(self.phase, Phase::Stopping { .. }) {
+            self.cancel_tasks(now, out);
+        }
+    }
+
+    pub(super) fn cancel_tasks(&mut self, now: Now, out: &mut Vec<Effect>) {
         let live: Vec<(TaskId, ExecutionAttempt)> = self
             .tasks
             .live()

@@ -88,11 +88,18 @@ pub(super) struct Task {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tasks {
     tasks: BTreeMap<TaskId, Task>,
+    /// The checkpoint they restore. What it covers is committed by a task before that runs.
+    restored: Option<CheckpointId>,
 }
 
 impl Tasks {
     /// The tasks of a graph, planned under a new attempt.
-    pub(super) fn planned(graph: &JobGraph, attempt: ExecutionAttempt, now: WallTime) -> Self {
+    pub(super) fn planned(
+        graph: &JobGraph,
+        attempt: ExecutionAttempt,
+        restored: Option<CheckpointId>,
+        now: WallTime,
+    ) -> Self {
         let mut tasks = BTreeMap::new();
         for (index, vertex) in (0u32..).zip(&graph.vertices) {
             let task = Task {
@@ -109,7 +116,7 @@ impl Tasks {
                 tasks.insert(TaskId { vertex: index, subtask }, task.clone());
             }
         }
-        Self { tasks }
+        Self { tasks, restored }
     }
 
     /// The tasks of a job that ended under an earlier master, as far as that tells how each did.
@@ -120,12 +127,17 @@ impl Tasks {
         now: WallTime,
     ) -> Self {
         let has_finished = status == JobStatus::Finished;
-        let mut tasks = Self::planned(graph, attempt, now);
+        let mut tasks = Self::planned(graph, attempt, None, now);
         for task in tasks.tasks.values_mut() {
             task.state = if has_finished { Finished } else { Canceled };
             task.end_of_data = has_finished;
         }
         tasks
+    }
+
+    /// Whether nothing was deployed yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.tasks.is_empty()
     }
 
     /// All tasks in the order of their ids.
@@ -158,6 +170,9 @@ impl Tasks {
             );
             task.state = state;
             task.since = now;
+            if state == Running {
+                task.committed = task.committed.max(self.restored);
+            }
         }
     }
 
@@ -191,10 +206,17 @@ impl Tasks {
 
     /// Whether every committing task has committed this checkpoint.
     pub(super) fn all_committed(&self, checkpoint: CheckpointId) -> bool {
-        self.tasks
-            .values()
-            .filter(|task| task.commits)
-            .all(|task| task.committed.is_some_and(|committed| committed >= checkpoint))
+        self.committing().all(|task| task.committed >= Some(checkpoint))
+    }
+
+    /// Whether every committing task has committed this checkpoint, or runs and can.
+    pub(super) fn can_commit(&self, checkpoint: CheckpointId) -> bool {
+        let can = |task: &Task| task.committed >= Some(checkpoint) || task.state == Running;
+        self.committing().all(can)
+    }
+
+    fn committing(&self) -> impl Iterator<Item = &Task> {
+        self.tasks.values().filter(|task| task.commits)
     }
 }
 

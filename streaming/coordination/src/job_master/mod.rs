@@ -4,7 +4,7 @@
 //!                    ┌───────────────── restart ────────────────┐
 //!                    ▼                                          │
 //!  INITIAL ─▶ BEGINNING ─▶ LIVE ──failure, cancel, new master─▶ STOPPING
-//!  (no log)   (epoch record)  │                                 │
+//!  (no log)   (epoch record)  ├──cancel, last failure──▶ COMMITTING, then as below
 //!                             └──all finished──▶ ENDING ◀───────┘
 //!                                        (end record) ──▶ OVER
 //! ```
@@ -20,6 +20,7 @@
 //!   before use; neither is ever used twice.
 //! - What fails while a checkpoint is restored, and no retry mends, ends the job off the record: the
 //!   checkpoint is still good for a next start, when people have mended what was in its way.
+//! - A job that ends early lets its sinks first commit what they were told to, for as long as they can.
 //! - A job that has ended is not run again. Where its log is that of one submission, which may have
 //!   several masters, a later one ends as the log says; elsewhere it was started anew, and is refused.
 //! - The job ends once: the last effect is [`Effect::Terminated`], and it is silent after it.
@@ -31,6 +32,7 @@
 
 mod beginning;
 mod checkpoints;
+mod commits;
 mod deployment;
 mod ending;
 mod execution;
@@ -51,6 +53,7 @@ pub use view::{CheckpointsView, JobView, StatusTime, SubtaskView, VertexView};
 
 use crate::messages::{Effect, Failure, Input, JobOutcome, JobSettings, JobStatus};
 use checkpoints::Checkpoints;
+use commits::Commits;
 use execution::{TaskState as State, Tasks};
 use failover::Failover;
 use log::{JobHistory, LogWriter};
@@ -78,6 +81,7 @@ pub struct JobMaster {
     /// The current deployment restores a checkpoint and has not run yet.
     restoring: bool,
     when_ended: WhenEnded,
+    commits: Commits,
     cancel_requested: bool,
 }
 
@@ -94,6 +98,12 @@ enum Phase {
     Beginning,
     /// Tasks are deployed.
     Live,
+    /// Tasks run on until sinks have committed what they were told to; then they are stopped.
+    Committing {
+        goal: Goal,
+        /// When that is not waited for any longer.
+        deadline: Monotonic,
+    },
     /// Tasks are being stopped.
     Stopping {
         goal: Goal,
@@ -167,6 +177,7 @@ impl JobMaster {
             data_end: DataEnd::Open,
             restoring: false,
             when_ended: WhenEnded::Refuse,
+            commits: Commits::default(),
             cancel_requested: false,
         }
     }
@@ -229,6 +240,7 @@ impl JobMaster {
             completed_checkpoints: self.checkpoints.counts().completed,
             last_checkpoint: self.checkpoints.last().map(|checkpoint| checkpoint.id),
             off_record: false,
+            commit_is_open: self.commits.open().is_some(),
         }
     }
 
@@ -270,6 +282,7 @@ impl Machine for JobMaster {
         let of_phase = match &self.phase {
             Phase::Initial { read_at, .. } => *read_at,
             Phase::Live => self.trigger_at(),
+            Phase::Committing { deadline, .. } => Some(*deadline),
             Phase::Stopping { deadline, .. } if !self.tasks.all_stopped() => Some(*deadline),
             Phase::Stopping { goal: Goal::Restart(at), .. } => {
                 Some(*at).filter(|_| self.may_deploy())
@@ -281,7 +294,8 @@ impl Machine for JobMaster {
 
     fn check_invariants(&self) {
         self.checkpoints.check_invariants();
-        let may_have_tasks = matches!(self.phase, Phase::Live | Phase::Stopping { .. });
+        let may_have_tasks =
+            matches!(self.phase, Phase::Live | Phase::Committing { .. } | Phase::Stopping { .. });
         invariant!(
             may_have_tasks || self.tasks.all_stopped(),
             "tasks are alive in {:?}",

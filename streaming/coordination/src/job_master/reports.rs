@@ -196,6 +196,7 @@ impl JobMaster {
                 let attempt = state.attempt;
                 out.push(Effect::NotifyComplete { task, attempt, checkpoint: id });
             }
+            self.commits.begin(Some(id));
             if was_final {
                 self.data_end = DataEnd::Recorded(id);
             }
@@ -231,7 +232,8 @@ impl JobMaster {
     /// Tasks are being stopped: the checkpoint in flight cannot complete, and nobody need hear.
     pub(super) fn drop_checkpoint_in_flight(&mut self, now: Now, out: &mut Vec<Effect>) {
         let why = match &self.phase {
-            Phase::Stopping { goal: Goal::Fail(failure), .. } => failure.clone(),
+            Phase::Stopping { goal: Goal::Fail(failure), .. }
+            | Phase::Committing { goal: Goal::Fail(failure), .. } => failure.clone(),
             _ => failures::checkpoint_cut_off(),
         };
         if let Some(aborted) = self.checkpoints.abort(now, &why) {

@@ -1,7 +1,7 @@
 //! The end of the data, and the end on request.
 
 use super::script::{Script, check, graph, settings};
-use crate::job_master::TaskState;
+use crate::{job_master::TaskState, messages::RestartStrategy};
 
 const RUNNING: &str = "> start
     status Initializing
@@ -271,4 +271,119 @@ fn a_submitted_job_whose_older_master_still_recorded_its_end_has_that_end() {
          terminated Finished restarts 2 completed 3 last c5",
     );
     assert_eq!((master.view().restarts, master.view().checkpoints.counts.completed), (2, 3));
+}
+
+const COMMITTING: &str = "> at 1000
+         trigger c1 0/0#1.1
+         > ack c1 all
+         append 1: completed c1
+         > appended
+         complete c1 0/0#1.1
+         complete c1 1/0#1.1\n";
+
+#[test]
+fn cancelling_lets_sinks_commit_what_they_were_told_to() {
+    check(&format!(
+        "{RUNNING}{COMMITTING}
+         > cancel
+         status Cancelling
+         > at 1199
+         > committed c1 1/0
+         cancel 0/0#1.1
+         cancel 1/0#1.1
+         > canceled all
+         append 2: ended Canceled restarts 0 completed 1 last c1"
+    ));
+}
+
+#[test]
+fn the_last_failure_lets_sinks_commit_what_they_were_told_to() {
+    let mut settings = settings();
+    settings.restart = RestartStrategy::None;
+    Script::of(graph(1), settings).check(&format!(
+        "{RUNNING}{COMMITTING}
+         > fails 0/0
+         status Failing (boom in source (1/1))
+         > cancel
+         status Cancelling
+         > committed c1 1/0
+         cancel 1/0#1.1
+         > canceled 1/0
+         append 2: ended Canceled restarts 0 completed 1 last c1"
+    ));
+}
+
+#[test]
+fn sinks_that_do_not_commit_in_time_leave_the_commit_open() {
+    check(&format!(
+        "{RUNNING}{COMMITTING}
+         > cancel
+         status Cancelling
+         > at 1200
+         cancel 0/0#1.1
+         cancel 1/0#1.1
+         > canceled all
+         append 2: ended Canceled restarts 0 completed 1 last c1 commit open"
+    ));
+}
+
+#[test]
+fn a_lost_sink_is_not_waited_for_and_leaves_the_commit_open() {
+    let mut settings = settings();
+    settings.restart = RestartStrategy::None;
+    Script::of(graph(2), settings).check(
+        "> start
+         status Initializing
+         append 0: epoch 1 from c1
+         > appended
+         status Created
+         deploy 1/0#1.1
+         deploy 1/1#1.1
+         deploy 0/0#1.1
+         deploy 0/1#1.1
+         > running all
+         status Running
+         > at 1000
+         trigger c1 0/0#1.1
+         trigger c1 0/1#1.1
+         > ack c1 all
+         append 1: completed c1
+         > appended
+         complete c1 0/0#1.1
+         complete c1 0/1#1.1
+         complete c1 1/0#1.1
+         complete c1 1/1#1.1
+         > committed c1 1/0
+         > lost 1/1
+         status Failing (host-lost in sink (2/2))
+         cancel 0/0#1.1
+         cancel 0/1#1.1
+         cancel 1/0#1.1
+         > canceled 0/0 0/1 1/0
+         append 2: ended Failed restarts 0 completed 1 last c1 commit open \
+         (host-lost in sink (2/2))",
+    );
+}
+
+#[test]
+fn sinks_that_run_again_have_committed_what_they_restored() {
+    check(&format!(
+        "{RUNNING}{COMMITTING}
+         > crash
+         > start
+         status Initializing
+         append 2: epoch 2 from c65
+         > appended
+         status Created
+         deploy 1/0#2.1 from c1-1-0
+         deploy 0/0#2.1 from c1-0-0
+         > running all
+         status Running
+         > cancel
+         status Cancelling
+         cancel 0/0#2.1
+         cancel 1/0#2.1
+         > canceled all
+         append 3: ended Canceled restarts 0 completed 0 last c1"
+    ));
 }

@@ -123,7 +123,8 @@ fn a_checkpoint_that_cannot_be_restored_ends_the_job_off_the_record() {
          cancel 0/0#2.1
          > canceled 0/0
          status Failed (boom in sink (1/1))
-         terminated Failed restarts 0 completed 0 last c1 (boom in sink (1/1))"
+         terminated off-record Failed restarts 0 completed 0 last c1 commit open \
+         (boom in sink (1/1))"
     ));
     check(&format!(
         "{completed}
@@ -134,7 +135,8 @@ fn a_checkpoint_that_cannot_be_restored_ends_the_job_off_the_record() {
          > fails 1/0 permanent
          status Failing (boom in sink (1/1))
          status Failed (boom in sink (1/1))
-         terminated Failed restarts 1 completed 0 last c1 (boom in sink (1/1))"
+         terminated off-record Failed restarts 1 completed 0 last c1 commit open \
+         (boom in sink (1/1))"
     ));
     check(&format!(
         "{completed}

@@ -118,6 +118,7 @@ impl Script {
                     completed_checkpoints: 3,
                     last_checkpoint: Some(CheckpointId(5)),
                     off_record: false,
+                    commit_is_open: false,
                 };
                 let epoch = weir_base::LeaderEpoch(1);
                 AppendOutcome::Taken(Box::new(JobLogRecord::Finished { epoch, outcome }))
@@ -316,11 +317,12 @@ fn render_record(record: &JobLogRecord) -> String {
 fn render_outcome(outcome: &JobOutcome) -> String {
     let last = outcome.last_checkpoint.map_or("none".to_owned(), |id| format!("c{id}"));
     format!(
-        "{}{:?} restarts {} completed {} last {last}{}",
+        "{}{:?} restarts {} completed {} last {last}{}{}",
         if outcome.off_record { "off-record " } else { "" },
         outcome.status,
         outcome.restarts,
         outcome.completed_checkpoints,
+        if outcome.commit_is_open { " commit open" } else { "" },
         render_failure(outcome.failure.as_ref())
     )
 }
