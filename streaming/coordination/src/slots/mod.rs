@@ -18,6 +18,8 @@
 //! - Deployments pass only while every place has a ready host and every loss is settled: the job master
 //!   has heard of lost tasks before their successors run.
 //! - A new host is ordered only when the end of the last one under the same task manager is settled.
+//! - A place whose container ends before a host was ready asks for the next one after a pause: what is wrong
+//!   with a node takes longer to be seen, or to pass, than a refusal takes to come.
 //! - A place whose containers or hosts end [`FAILURES_IN_A_ROW`] times before a host was ready fails the
 //!   job, with the last reason. What no retry mends fails it at once.
 //! - It fails the job once, and asks for nothing after it.
@@ -41,6 +43,9 @@ use weir_base::{ContainerId, Machine, Monotonic, Now, invariant};
 pub const FAILURES_IN_A_ROW: u32 = 3;
 /// Wait before the next host after one that ended early, times the failures so far.
 const RETRY_DELAY: Duration = Duration::from_millis(200);
+/// Wait before the next container after one that ended before its host was ready, times the failures so
+/// far.
+const CONTAINER_RETRY_DELAY: Duration = Duration::from_secs(1);
 /// A ready host that ends sooner than this is followed by the next one only after a pause, so that one
 /// that always ends does not keep a machine busy.
 const SHORT_LIFE: Duration = Duration::from_secs(5);
@@ -120,12 +125,15 @@ impl SlotPool {
     fn container_lost(&mut self, now: Now, container: ContainerId, cause: Cause) {
         let Some(place) = self.place_of(container) else { return };
         let host = self.places[place].host();
-        self.places[place].holder = Holder::Vacant;
-        let number = host.and_then(Host::number);
+        let (number, ready_since) = (host.and_then(Host::number), ready_since(host));
         let last_is_unsettled = self.losses.iter().any(|loss| loss.container == container);
         // Between two hosts: the loss of the first is the one that tells.
-        if number.is_some() || !last_is_unsettled {
-            let ready_since = ready_since(host);
+        let is_loss = number.is_some() || !last_is_unsettled;
+        let failures = self.places[place].failures + 1;
+        let until = (is_loss && ready_since.is_none())
+            .then(|| now.monotonic.after(CONTAINER_RETRY_DELAY * failures));
+        self.places[place].holder = Holder::Vacant { until };
+        if is_loss {
             self.lose(
                 now,
                 Loss {
@@ -223,6 +231,7 @@ impl SlotPool {
             self.open_if_complete(out);
             self.watch_the_clock(now, out);
         }
+        self.end_pauses(now);
         self.ask(out);
     }
 
@@ -380,7 +389,8 @@ impl Machine for SlotPool {
             }
             _ => None,
         });
-        losses.chain(orders).chain(self.gives_up_at()).min()
+        let pauses = self.places.iter().filter_map(Place::pauses_until);
+        losses.chain(orders).chain(pauses).chain(self.gives_up_at()).min()
     }
 
     fn check_invariants(&self) {

@@ -21,8 +21,8 @@ pub(super) struct Place {
 /// Who serves a place.
 #[derive(Clone, Debug)]
 pub(super) enum Holder {
-    /// Nobody; a container is asked for.
-    Vacant,
+    /// Nobody; a container is asked for, after a pause if there is one.
+    Vacant { until: Option<Monotonic> },
     /// A leased container whose task manager has not introduced itself.
     Starting(ContainerId),
     /// A connected task manager.
@@ -47,13 +47,13 @@ pub(super) enum Host {
 
 impl Place {
     pub(super) fn new(slots: u32) -> Self {
-        Self { slots, holder: Holder::Vacant, failures: 0 }
+        Self { slots, holder: Holder::Vacant { until: None }, failures: 0 }
     }
 
     /// The container that serves it.
     pub(super) fn container(&self) -> Option<ContainerId> {
         match &self.holder {
-            Holder::Vacant => None,
+            Holder::Vacant { .. } => None,
             Holder::Starting(container) | Holder::Managed { container, .. } => Some(*container),
         }
     }
@@ -77,7 +77,20 @@ impl Place {
     }
 
     pub(super) fn is_vacant(&self) -> bool {
-        matches!(self.holder, Holder::Vacant)
+        matches!(self.holder, Holder::Vacant { .. })
+    }
+
+    /// Whether it takes the next container.
+    pub(super) fn wants_container(&self) -> bool {
+        matches!(self.holder, Holder::Vacant { until: None })
+    }
+
+    /// When it wants one again.
+    pub(super) fn pauses_until(&self) -> Option<Monotonic> {
+        match &self.holder {
+            Holder::Vacant { until } => *until,
+            _ => None,
+        }
     }
 }
 

@@ -17,9 +17,18 @@ impl SlotPool {
         self.ask_waits.clear();
     }
 
+    /// Places that have paused for long enough want a container again.
+    pub(super) fn end_pauses(&mut self, now: Now) {
+        for place in &mut self.places {
+            if place.pauses_until().is_some_and(|until| until <= now.monotonic) {
+                place.holder = Holder::Vacant { until: None };
+            }
+        }
+    }
+
     /// Says what is wanted when that has changed.
     pub(super) fn ask(&mut self, out: &mut Vec<SlotEffect>) {
-        let vacant = self.places.iter().filter(|place| place.is_vacant()).count();
+        let vacant = self.places.iter().filter(|place| place.wants_container()).count();
         let missing = match self.phase {
             Phase::Initial => return,
             Phase::Wanted => vacant as u64,
@@ -37,8 +46,8 @@ impl SlotPool {
             return;
         }
         self.granted += 1;
-        let vacant = self.places.iter_mut().find(|place| place.is_vacant());
-        match vacant.filter(|_| self.phase == Phase::Wanted) {
+        let place = self.places.iter_mut().find(|place| place.wants_container());
+        match place.filter(|_| self.phase == Phase::Wanted) {
             Some(place) => {
                 place.holder = Holder::Starting(container);
                 out.push(SlotEffect::StartContainer { container });
@@ -90,8 +99,8 @@ impl SlotPool {
         }
         self.phase = Phase::Ended;
         for place in &mut self.places {
-            match std::mem::replace(&mut place.holder, Holder::Vacant) {
-                Holder::Vacant => {}
+            match std::mem::replace(&mut place.holder, Holder::Vacant { until: None }) {
+                Holder::Vacant { .. } => {}
                 Holder::Starting(container) => {
                     out.push(SlotEffect::ReleaseContainer { container });
                 }

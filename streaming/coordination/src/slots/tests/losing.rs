@@ -145,16 +145,16 @@ fn losses_of_many_places_at_once_do_not_add_up() {
         > leased c2
         start c2
         > completed c1 node lost
-        ask 3
         > completed c2 node lost
+        > at 1000
         ask 4
         > leased c3
         start c3
         > leased c4
         start c4
         > completed c3 node lost
-        ask 5
         > completed c4 node lost
+        > at 3000
         ask 6
         > leased c5
         start c5
@@ -177,14 +177,15 @@ fn task_manager_that_is_lost_before_it_had_a_ready_host_counts_once() {
         start-host c1/1
         > manager-lost c1
         release c1
-        ask 3
         > completed c1 exit code 1
+        > at 1000
+        ask 3
         > leased c2
         start c2
         > manager-lost c2
         release c2
+        > at 3000
         ask 4
-        > at 500
         > leased c3
         start c3
         > completed c3 exit code 2

@@ -76,13 +76,14 @@ fn asks_count_anew_after_the_resource_manager_was_restarted() {
         > registered
         ask 0
         > completed c2 killed
+        > at 1000
         ask 1
         ",
     );
 }
 
 #[test]
-fn refused_start_leads_to_another_container_and_the_third_in_a_row_fails_the_job() {
+fn refused_start_leads_to_another_container_after_a_pause_and_the_third_in_a_row_fails_the_job() {
     check(
         "
         > registered
@@ -91,11 +92,15 @@ fn refused_start_leads_to_another_container_and_the_third_in_a_row_fails_the_job
         start c1
         > start-refused c1 disk full
         release c1
-        ask 3
         > start-refused c1 disk full
+        > at 999
+        > at 1000
+        ask 3
         > leased c2
         start c2
         > completed c2 exit code 1
+        > at 2999
+        > at 3000
         ask 4
         > leased c3
         start c3
@@ -106,6 +111,29 @@ fn refused_start_leads_to_another_container_and_the_third_in_a_row_fails_the_job
         > leased c4
         release c4
         ask 4
+        ",
+    );
+}
+
+#[test]
+fn place_that_pauses_leaves_the_next_container_to_the_others() {
+    check(
+        "
+        > registered
+        ask 2
+        > leased c1
+        start c1
+        > start-refused c1 disk full
+        release c1
+        > leased c2
+        start c2
+        > leased c3
+        release c3
+        ask 3
+        > at 1000
+        ask 4
+        > leased c4
+        start c4
         ",
     );
 }
