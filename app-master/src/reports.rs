@@ -7,7 +7,7 @@
 use crate::{
     excerpts::Excerpts,
     observed::Observed,
-    switchboard::{HostKey, Switchboard},
+    switchboard::{Deployed, HostKey, Switchboard},
     wire,
 };
 use std::{
@@ -80,15 +80,26 @@ impl Reports {
         }
     }
 
-    /// There will be no hosts. The log of the container may say why.
-    pub fn doomed(&self, failure: Failure, container: Option<ContainerId>) {
-        let tasks = self.switchboard.doom(failure.clone());
+    /// There will be no hosts, which fails the tasks that wait for one or, while the job has none between
+    /// two deployments, those of the next. The log of the container may say why.
+    pub fn doomed(self: &Arc<Self>, failure: Failure, container: Option<ContainerId>) {
+        let (tasks, mut late) = self.switchboard.doom();
+        self.lose_doomed(tasks, &failure, container);
+        let reports = Arc::clone(self);
+        tokio::spawn(async move {
+            while let Some(task) = late.recv().await {
+                reports.lose_doomed(vec![task], &failure, container);
+            }
+        });
+    }
+
+    fn lose_doomed(&self, tasks: Vec<Deployed>, failure: &Failure, container: Option<ContainerId>) {
         let Some((task, attempt)) = tasks.first().copied() else { return };
         if let Some(container) = container {
             self.observed.failed_at(task, attempt, container);
             self.excerpts.fetch(task, attempt, container);
         }
-        self.sender.tasks_lost(tasks, failure);
+        self.sender.tasks_lost(tasks, failure.clone());
     }
 
     /// Whatever was deployed to a host is lost.

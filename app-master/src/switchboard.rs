@@ -19,13 +19,16 @@ use std::{
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use weir_base::{ContainerId, ExecutionAttempt};
-use weir_coordination::{Failure, ReportKind, TaskReport};
+use weir_coordination::{ReportKind, TaskReport};
 use weir_graph::{TaskDeployment, TaskId};
 use weir_job_master::ReportSender;
 use weir_protocol::control::{HostOrder, ManagerOrder, Placement};
 
 /// A task host: its container, and its number in it.
 pub type HostKey = (ContainerId, u32);
+
+/// One deployment of one subtask.
+pub type Deployed = (TaskId, ExecutionAttempt);
 
 /// Why a connection is not admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,9 +52,10 @@ struct State {
     data_addresses: BTreeMap<HostKey, SocketAddr>,
     gate: Gate,
     queue: VecDeque<TaskDeployment>,
-    deployed: BTreeMap<(TaskId, ExecutionAttempt), HostKey>,
+    deployed: BTreeMap<Deployed, HostKey>,
     has_deployed: bool,
-    doom: Option<Failure>,
+    /// There will be no hosts; who fails what is deployed all the same.
+    doom: Option<UnboundedSender<Deployed>>,
 }
 
 /// Where orders to one peer go.
@@ -197,13 +201,14 @@ impl Switchboard {
         self.state().gate = Gate::Closed;
     }
 
-    /// There will be no hosts: what comes fails with this, and what has waited is given back to be
-    /// failed by the caller.
-    pub fn doom(&self, failure: Failure) -> Vec<(TaskId, ExecutionAttempt)> {
+    /// There will be no hosts: gives what has waited and, as it comes, what is deployed from now on. The
+    /// caller is to fail it.
+    pub fn doom(&self) -> (Vec<Deployed>, UnboundedReceiver<Deployed>) {
+        let (sender, late) = unbounded_channel();
         let mut state = self.state();
-        state.doom = Some(failure);
+        state.doom = Some(sender);
         let queue = std::mem::take(&mut state.queue);
-        queue.iter().map(|waiting| (waiting.task, waiting.attempt)).collect()
+        (queue.iter().map(|waiting| (waiting.task, waiting.attempt)).collect(), late)
     }
 
     /// Whether any task was ever sent to a host.
@@ -219,10 +224,10 @@ impl Switchboard {
     /// Starts a task, now or when there is a host for it.
     pub fn deploy(&self, deployment: TaskDeployment) {
         let mut state = self.state();
-        let doom = state.doom.clone();
-        match (doom, &state.gate) {
-            (Some(failure), _) => {
-                self.reports.tasks_lost(vec![(deployment.task, deployment.attempt)], failure);
+        match (&state.doom, &state.gate) {
+            (Some(late), _) => {
+                // Nobody takes it any more when the app master is about to end.
+                let _ = late.send((deployment.task, deployment.attempt));
             }
             (None, Gate::Open(_)) => state.send(deployment),
             (None, Gate::Closed) => state.queue.push_back(deployment),
@@ -262,9 +267,9 @@ impl Switchboard {
     }
 
     /// Takes what was deployed to a host, which is lost.
-    pub fn take_tasks_of(&self, key: HostKey) -> Vec<(TaskId, ExecutionAttempt)> {
+    pub fn take_tasks_of(&self, key: HostKey) -> Vec<Deployed> {
         let mut state = self.state();
-        let of_host = |(_, of): &(&(TaskId, ExecutionAttempt), &HostKey)| **of == key;
+        let of_host = |(_, of): &(&Deployed, &HostKey)| **of == key;
         let tasks: Vec<_> = state.deployed.iter().filter(of_host).map(|(task, _)| *task).collect();
         tasks.iter().for_each(|task| {
             state.deployed.remove(task);

@@ -212,3 +212,32 @@ fn host_that_cannot_be_started_fails_the_job_at_once() {
     assert!(end.diagnostics.ends_with(expected), "{}", end.diagnostics);
     cluster.returned().expect("told");
 }
+
+/// The last failure is told of the tasks of the next deployment, long after the container was given back.
+#[test]
+fn pool_that_fails_while_the_job_waits_to_restart_has_its_log_told() {
+    let mut cluster = Cluster::run(&with(&[
+        ("restart-strategy.type", "fixed-delay"),
+        ("restart-strategy.fixed-delay.attempts", "3"),
+        ("restart-strategy.fixed-delay.delay", "3 s"),
+    ]));
+    let [(mut manager, mut first), (_b, mut second)] = two(&cluster);
+    first.run();
+    second.run();
+    drop(first);
+    assert_eq!(manager.order(), Some(ManagerOrder::StopHost { host: 1 }));
+    manager.host_ended(1, "WEIR-TM-0002", "was ended by SIGKILL");
+    second.cancel();
+    let number = manager.host_launch().host;
+    manager.host_ended(number, "WEIR-TM-0001", "count is not executable");
+    second.abandon_output();
+    let end = cluster.finished();
+    assert!(end.diagnostics.contains("could not be started"), "{}", end.diagnostics);
+    let path = format!("/jobs/{}/execution-result", submission().job);
+    let answer = end.archive.iter().find(|answer| answer.path == path).expect("archived");
+    let result: serde_json::Value = serde_json::from_str(&answer.json).expect("JSON");
+    let failure = &result["weir-result"]["failure"];
+    assert_eq!(failure["container"], manager.inside.container.to_string());
+    assert_eq!(failure["log-excerpt"], LOG_LINE);
+    cluster.returned().expect("told");
+}
