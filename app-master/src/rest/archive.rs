@@ -107,7 +107,9 @@ fn put_checkpoints(shelf: &mut Shelf, reading: &Reading) {
     }
     let path = format!("/jobs/{}/checkpoints", reading.facts.submission.job);
     shelf.put(path.as_str(), &checkpoints::checkpoints_of(reading));
-    shelf.put(format!("{path}/config"), &checkpoints::config_of(reading));
+    if let Some(config) = checkpoints::config_of(reading) {
+        shelf.put(format!("{path}/config"), &config);
+    }
     for record in &reading.checkpoints.history {
         let details = checkpoints::checkpoint_of(reading, record);
         shelf.put(format!("{path}/details/{}", record.id), &details);

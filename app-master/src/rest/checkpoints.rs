@@ -14,12 +14,14 @@ use crate::observed::Reading;
 use actix_web::HttpRequest;
 use std::time::Duration;
 use weir_config::keys;
-use weir_coordination::job_master::{CheckpointRecord, CheckpointStatus as Status};
+use weir_coordination::job_master::{
+    CheckpointRecord, CheckpointStatus as Status, CheckpointsView, Spread,
+};
 use weir_protocol::rest::flink::{
     UNKNOWN_MS,
     checkpoints::{
         Checkpoint, CheckpointConfig, CheckpointCounts, CheckpointStatus, CheckpointSummary,
-        Checkpoints, Externalization, LatestCheckpoints, RestoredCheckpoint,
+        Checkpoints, Externalization, LatestCheckpoints, RestoredCheckpoint, Stats,
     },
     state::JobState,
 };
@@ -37,8 +39,7 @@ async fn checkpoints(job: Job) -> Result<Answer<Checkpoints>, ApiError> {
 }
 
 async fn config(job: Job) -> Result<Answer<CheckpointConfig>, ApiError> {
-    enabled(&job.0)?;
-    Ok(Answer(config_of(&job.0)))
+    config_of(&job.0).map(Answer).ok_or_else(not_enabled)
 }
 
 async fn details(request: HttpRequest, job: Job) -> Result<Answer<Checkpoint>, ApiError> {
@@ -54,8 +55,12 @@ async fn details(request: HttpRequest, job: Job) -> Result<Answer<Checkpoint>, A
 fn enabled(reading: &Reading) -> Result<(), ApiError> {
     match is_enabled(reading) {
         true => Ok(()),
-        false => Err(ApiError::not_found("", "Checkpointing has not been enabled.")),
+        false => Err(not_enabled()),
     }
+}
+
+fn not_enabled() -> ApiError {
+    ApiError::not_found("", "Checkpointing has not been enabled.")
 }
 
 /// Also a job without periodic checkpoints takes one at the end of its data, if a sink commits.
@@ -77,7 +82,7 @@ pub(super) fn checkpoints_of(reading: &Reading) -> Checkpoints {
             completed: view.counts.completed,
             failed: view.counts.failed,
         },
-        summary: summary(&view.history),
+        summary: summary(view),
         latest: LatestCheckpoints {
             completed: latest(Status::Completed),
             savepoint: None,
@@ -88,15 +93,28 @@ pub(super) fn checkpoints_of(reading: &Reading) -> Checkpoints {
     }
 }
 
-fn summary(history: &[CheckpointRecord]) -> CheckpointSummary {
-    let completed = || history.iter().filter(|record| record.status == Status::Completed);
-    let sizes = Sorted::new(completed().map(|record| record.size_bytes)).stats();
-    let durations = Sorted::new(completed().filter_map(|record| record.duration_ms)).stats();
+fn summary(view: &CheckpointsView) -> CheckpointSummary {
+    let completed = || view.history.iter().filter(|record| record.status == Status::Completed);
+    let sizes = Sorted::new(completed().map(|record| record.size_bytes));
+    let sizes = stats(&view.counts.size_bytes, &sizes);
+    let durations = Sorted::new(completed().filter_map(|record| record.duration_ms));
+    let durations = stats(&view.counts.duration_ms, &durations);
     CheckpointSummary {
         checkpointed_size: sizes,
         state_size: sizes,
         end_to_end_duration: durations,
         ..CheckpointSummary::default()
+    }
+}
+
+/// Percentiles are those of what is remembered, the rest is of all there were.
+fn stats(all: &Spread, remembered: &Sorted) -> Stats {
+    let signed = |value| i64::try_from(value).unwrap_or(i64::MAX);
+    Stats {
+        min: signed(all.min),
+        max: signed(all.max),
+        avg: signed(all.mean()),
+        ..remembered.stats()
     }
 }
 
@@ -129,7 +147,7 @@ pub(super) fn checkpoint_of(reading: &Reading, record: &CheckpointRecord) -> Che
         is_savepoint: false,
         savepoint_format: None,
         trigger_timestamp: millis(record.triggered_wall_ms),
-        latest_ack_timestamp: ended_ms.map_or(UNKNOWN_MS, millis),
+        latest_ack_timestamp: record.last_ack_wall_ms.map_or(UNKNOWN_MS, millis),
         checkpointed_size: record.size_bytes,
         state_size: record.size_bytes,
         end_to_end_duration: millis(record.duration_ms.unwrap_or(so_far_ms)),
@@ -164,13 +182,14 @@ fn path_of(reading: &Reading, id: u64) -> Option<String> {
     Some(format!("{}/{}/chk-{id}", folder.trim_end_matches('/'), reading.facts.submission.job))
 }
 
-pub(super) fn config_of(reading: &Reading) -> CheckpointConfig {
+/// `None` without periodic checkpoints: the one at the end has no interval to tell.
+pub(super) fn config_of(reading: &Reading) -> Option<CheckpointConfig> {
     let config = &reading.facts.config;
-    let interval = config.get_optional(&keys::CHECKPOINTING_INTERVAL);
+    let interval = config.get_optional(&keys::CHECKPOINTING_INTERVAL)?;
     let folder = config.get_optional(&keys::CHECKPOINTING_DIR);
-    CheckpointConfig {
+    Some(CheckpointConfig {
         mode: "exactly_once".to_owned(),
-        interval: interval.map_or(i64::MAX, duration_ms),
+        interval: duration_ms(interval),
         timeout: duration_ms(config.get(&keys::CHECKPOINTING_TIMEOUT)),
         min_pause: duration_ms(config.get(&keys::CHECKPOINTING_MIN_PAUSE)),
         max_concurrent: 1,
@@ -187,7 +206,7 @@ pub(super) fn config_of(reading: &Reading) -> CheckpointConfig {
         state_changelog_enabled: false,
         changelog_periodic_materialization_interval: 0,
         changelog_storage: String::new(),
-    }
+    })
 }
 
 fn duration_ms(duration: Duration) -> i64 {
@@ -202,12 +221,12 @@ mod tests {
     fn hidden_tasks_take_part_and_are_not_counted() {
         let reading = fixture::reading();
         let all = checkpoints_of(&reading);
-        assert_eq!(all.counts.completed, 2);
+        assert_eq!(all.counts.completed, 3);
         let ids: Vec<_> = all.history.iter().map(|one| (one.id, &*one.class_name)).collect();
         assert_eq!(ids, [(4, "in_progress"), (3, "failed"), (2, "completed"), (1, "completed")]);
         let newest = &all.history[0];
         assert_eq!((newest.num_subtasks, newest.num_acknowledged_subtasks), (4, 2));
-        assert_eq!((newest.end_to_end_duration, newest.latest_ack_timestamp), (500, -1));
+        assert_eq!((newest.end_to_end_duration, newest.latest_ack_timestamp), (500, 9_520));
         let completed = all.latest.completed.expect("one has");
         assert_eq!((completed.id, completed.discarded), (2, Some(false)));
         assert_eq!((completed.num_subtasks, completed.num_acknowledged_subtasks), (4, 4));
@@ -220,10 +239,25 @@ mod tests {
     }
 
     #[test]
-    fn only_completed_checkpoints_are_summed_up() {
+    fn all_that_have_completed_are_summed_up() {
         let summary = checkpoints_of(&fixture::reading()).summary;
-        assert_eq!((summary.state_size.min, summary.state_size.max), (100, 300));
-        assert_eq!(summary.end_to_end_duration.avg, 40);
+        let sizes = summary.state_size;
+        assert_eq!((sizes.min, sizes.max, sizes.avg, sizes.p50), (50, 300, 150, 200.0));
+        let durations = summary.end_to_end_duration;
+        assert_eq!(
+            (durations.min, durations.max, durations.avg, durations.p50),
+            (30, 130, 70, 40.0)
+        );
         assert_eq!(summary.persisted_data.max, 0);
+    }
+
+    #[test]
+    fn settings_are_those_of_periodic_checkpoints() {
+        let mut reading = fixture::reading();
+        assert_eq!(config_of(&reading).map(|config| config.interval), Some(10_000));
+        let facts = crate::observed::Facts { config: Default::default(), ..fixture::facts() };
+        reading.facts = std::sync::Arc::new(facts);
+        assert!(is_enabled(&reading), "one was taken at the end");
+        assert_eq!(config_of(&reading), None);
     }
 }

@@ -13,7 +13,7 @@ use weir_base::{
 use weir_config::Config;
 use weir_coordination::{
     Failure, FailureOrigin, JobSettings, RestartStrategy,
-    job_master::{CheckpointCounts, CheckpointsView},
+    job_master::{CheckpointCounts, CheckpointsView, Spread},
 };
 use weir_graph::{
     ChainEdge, ChainedOperator, ChainingStrategy, EdgeSpec, ExchangeKind, Fingerprint, JobEdge,
@@ -265,17 +265,28 @@ fn checkpoints() -> CheckpointsView {
         |id: u64, status: &str, acknowledged: u64, duration: &str, size: u64, why: &str| {
             // The last was triggered half a second before the reading.
             let wall = if id == 4 { 9_500 } else { 4_000 + id * 1_000 };
+            let acked = wall + 20;
             serde_json::from_str(&format!(
                 r#"{{"id":{id},"status":"{status}","is_final":false,"triggered_wall_ms":{wall},
             "duration_ms":{duration},"size_bytes":{size},"acknowledged_tasks":{acknowledged},
-            "tasks":5,"max_sync_ms":1,"max_async_ms":2,"max_alignment_ms":3,"failure":{why}}}"#
+            "last_ack_wall_ms":{acked},"tasks":5,"max_sync_ms":1,"max_async_ms":2,
+            "max_alignment_ms":3,"failure":{why}}}"#
             ))
             .expect("a record")
         };
     let why = r#"{"code":"WEIR-JOB-0007","message":"too late","origin":"External",
                  "task":null,"operator":null}"#;
     CheckpointsView {
-        counts: CheckpointCounts { restored: 1, total: 4, in_progress: 1, completed: 2, failed: 1 },
+        // One that has completed before the others is not remembered.
+        counts: CheckpointCounts {
+            restored: 1,
+            total: 5,
+            in_progress: 1,
+            completed: 3,
+            failed: 1,
+            size_bytes: Spread { count: 3, min: 50, max: 300, sum: 450 },
+            duration_ms: Spread { count: 3, min: 30, max: 130, sum: 210 },
+        },
         last_completed: Some(CheckpointId(2)),
         last_restored: Some(CheckpointId(1)),
         history: vec![

@@ -169,6 +169,7 @@ impl Checkpoints {
     /// Takes a task's part. When that was the last, gives all parts, to be recorded.
     pub(super) fn acknowledge(
         &mut self,
+        now: Now,
         task: TaskId,
         id: CheckpointId,
         snapshot: SnapshotHandle,
@@ -178,7 +179,7 @@ impl Checkpoints {
         if in_flight.acknowledged.contains_key(&task) {
             return None;
         }
-        self.history.acknowledged(id, snapshot.size_bytes, meta);
+        self.history.acknowledged(now, id, snapshot.size_bytes, meta);
         in_flight.acknowledged.insert(task, snapshot);
         if in_flight.acknowledged.len() < self.tasks {
             return None;

@@ -34,6 +34,37 @@ pub struct CheckpointCounts {
     pub completed: u64,
     /// Aborted.
     pub failed: u64,
+    /// Sizes of all that were recorded, in bytes.
+    pub size_bytes: Spread,
+    /// Durations of all that were recorded, in milliseconds.
+    pub duration_ms: Spread,
+}
+
+/// How values are spread, of which only this is kept; zeros without any.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Spread {
+    /// How many there were.
+    pub count: u64,
+    /// The smallest.
+    pub min: u64,
+    /// The largest.
+    pub max: u64,
+    /// All together.
+    pub sum: u64,
+}
+
+impl Spread {
+    fn add(&mut self, value: u64) {
+        self.min = if self.count == 0 { value } else { self.min.min(value) };
+        self.max = self.max.max(value);
+        self.count += 1;
+        self.sum = self.sum.saturating_add(value);
+    }
+
+    /// Rounded down.
+    pub fn mean(&self) -> u64 {
+        self.sum.checked_div(self.count).unwrap_or(0)
+    }
 }
 
 /// One checkpoint.
@@ -53,6 +84,8 @@ pub struct CheckpointRecord {
     pub size_bytes: u64,
     /// Tasks that have acknowledged it.
     pub acknowledged_tasks: usize,
+    /// Display time of the last acknowledgement in milliseconds since 1970.
+    pub last_ack_wall_ms: Option<u64>,
     /// Tasks that have to.
     pub tasks: usize,
     /// The longest any task thread spent on it.
@@ -93,6 +126,7 @@ impl CheckpointHistory {
             duration_ms: None,
             size_bytes: 0,
             acknowledged_tasks: 0,
+            last_ack_wall_ms: None,
             tasks,
             max_sync_ms: 0,
             max_async_ms: 0,
@@ -103,10 +137,17 @@ impl CheckpointHistory {
         self.records.truncate(HISTORY_LENGTH);
     }
 
-    pub(super) fn acknowledged(&mut self, id: CheckpointId, size: u64, meta: &TaskSnapshotMeta) {
+    pub(super) fn acknowledged(
+        &mut self,
+        now: Now,
+        id: CheckpointId,
+        size_bytes: u64,
+        meta: &TaskSnapshotMeta,
+    ) {
         if let Some(record) = self.record(id) {
-            record.size_bytes += size;
+            record.size_bytes += size_bytes;
             record.acknowledged_tasks += 1;
+            record.last_ack_wall_ms = Some(now.wall.0);
             record.max_sync_ms = record.max_sync_ms.max(meta.sync_ms);
             record.max_async_ms = record.max_async_ms.max(meta.async_ms);
             record.max_alignment_ms = record.max_alignment_ms.max(meta.alignment_ms);
@@ -116,6 +157,11 @@ impl CheckpointHistory {
     pub(super) fn completed(&mut self, id: CheckpointId, now: Now) {
         self.counts.completed += 1;
         self.end(id, now, CheckpointStatus::Completed);
+        let record = self.records.iter().find(|record| record.id == id);
+        if let Some(CheckpointRecord { size_bytes, duration_ms: Some(duration_ms), .. }) = record {
+            self.counts.size_bytes.add(*size_bytes);
+            self.counts.duration_ms.add(*duration_ms);
+        }
     }
 
     pub(super) fn failed(&mut self, id: CheckpointId, now: Now, why: &Failure) {

@@ -47,7 +47,7 @@ mod view;
 
 pub use execution::TaskState;
 pub use failover::FailureRecord;
-pub use history::{CheckpointCounts, CheckpointRecord, CheckpointStatus};
+pub use history::{CheckpointCounts, CheckpointRecord, CheckpointStatus, Spread};
 pub use log::CHECKPOINT_IDS_PER_RESERVATION;
 pub use view::{CheckpointsView, JobView, StatusTime, SubtaskView, VertexView};
 

@@ -171,7 +171,8 @@ impl JobMaster {
         meta: &TaskSnapshotMeta,
         out: &mut Vec<Effect>,
     ) {
-        if let Some(snapshots) = self.checkpoints.acknowledge(task, checkpoint, snapshot, meta) {
+        let parts = self.checkpoints.acknowledge(now, task, checkpoint, snapshot, meta);
+        if let Some(snapshots) = parts {
             let record = JobLogRecord::CheckpointCompleted {
                 epoch: self.epoch,
                 checkpoint,

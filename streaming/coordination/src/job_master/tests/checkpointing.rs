@@ -1,7 +1,7 @@
 //! Periodic checkpoints: pace, completion, retention, failure.
 
 use super::script::{Script, graph, settings};
-use crate::job_master::{CHECKPOINT_IDS_PER_RESERVATION, CheckpointStatus};
+use crate::job_master::{CHECKPOINT_IDS_PER_RESERVATION, CheckpointStatus, Spread};
 use std::fmt::Write;
 
 const RUNNING: &str = "> start
@@ -205,4 +205,47 @@ fn the_view_shows_sizes_and_durations() {
     assert_eq!((checkpoint.acknowledged_tasks, checkpoint.tasks), (2, 2));
     assert_eq!(view.checkpoints.counts.completed, 1);
     assert_eq!(view.status_times.last().map(|time| time.wall_ms), Some(1_000_000));
+}
+
+#[test]
+fn all_completed_checkpoints_are_summed_up_and_acknowledgements_have_their_time() {
+    let mut script = RUNNING.to_owned();
+    for number in 1..=12 {
+        let at_ms = number * 1000;
+        let _ = writeln!(
+            script,
+            "> at {at_ms}
+             trigger c{number} 0/0#1.1
+             > at {}
+             > ack c{number} 0/0",
+            at_ms + number,
+        );
+        if number == 12 {
+            break;
+        }
+        let _ = writeln!(
+            script,
+            "> ack c{number} 1/0
+             append {}: completed c{number}
+             > appended
+             complete c{number} 0/0#1.1
+             complete c{number} 1/0#1.1",
+            if number == 1 { 1 } else { 2 * number - 2 },
+        );
+        if number > 1 {
+            let (old, index) = (number - 1, 2 * number - 1);
+            let _ = writeln!(
+                script,
+                "dispose c{old} c{old}-0-0 c{old}-1-0
+                 append {index}: disposed c{old}
+                 > appended"
+            );
+        }
+    }
+    let view = Script::new().check(&script).view();
+    let Spread { count, min, max, .. } = view.checkpoints.counts.duration_ms;
+    assert_eq!((count, min, max), (11, 1, 11));
+    assert_eq!(view.checkpoints.counts.size_bytes.mean(), 20);
+    assert_eq!(view.checkpoints.history.len(), 10);
+    assert_eq!(view.checkpoints.history[0].last_ack_wall_ms, Some(1_012_012));
 }
