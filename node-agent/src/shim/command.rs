@@ -5,6 +5,7 @@ use crate::{layout::ContainerFolder, record::LaunchRecord};
 use std::{
     fs::File,
     io::{self, Read},
+    mem::MaybeUninit,
     os::{
         fd::{AsRawFd, OwnedFd},
         unix::process::CommandExt,
@@ -60,7 +61,7 @@ pub(super) fn spawn(folder: &ContainerFolder, launch: &LaunchRecord) -> Result<C
             if libc::getppid().cast_unsigned() != shim {
                 libc::_exit(137);
             }
-            Ok(())
+            unblock_signals()
         });
     }
     let child = spawn_patiently(&mut command);
@@ -70,6 +71,18 @@ pub(super) fn spawn(folder: &ContainerFolder, launch: &LaunchRecord) -> Result<C
     let outputs = outputs.map(|fd| fd.map(File::from));
     outputs.iter().flatten().for_each(make_nonblocking);
     Ok(Command { pid: child.id(), outputs, buffer: vec![0; CHUNK_BYTES], status: None })
+}
+
+/// The shim holds signals back to read them; what it blocks would stay blocked in the command and in all
+/// that descends from it. Called between fork and exec.
+fn unblock_signals() -> io::Result<()> {
+    let mut none = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: system calls that are safe after a fork; the set is initialised by the first.
+    let unblocked = unsafe {
+        libc::sigemptyset(none.as_mut_ptr());
+        libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut())
+    };
+    if unblocked < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 fn spawn_patiently(command: &mut process::Command) -> io::Result<process::Child> {

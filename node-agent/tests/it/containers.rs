@@ -72,6 +72,19 @@ fn sigterm_gives_the_command_time_to_end() {
 }
 
 #[test]
+fn sigterm_ends_a_command_that_does_nothing_about_it() {
+    let node = Node::start_with(&["yarn.nodemanager.sleep-delay-before-sigkill.ms=1 h"]);
+    let id = container(1);
+    // Not a shell, which takes a signal mask of its own.
+    node.run(id, shell("exec sleep 600"));
+    node.running(id);
+    node.stop(id);
+    node.ended(id);
+    let exit = fs::read_to_string(node.container_folder(id).join(".weir/exit"));
+    assert!(exit.expect("written by the shim").contains("\"exit_status\":143"));
+}
+
+#[test]
 fn killed_shim_leaves_nothing_behind() {
     let node = Node::start();
     let id = container(1);
