@@ -10,7 +10,7 @@ use crate::{
 use std::{
     collections::BTreeMap,
     fs::File,
-    io::Read,
+    io::{self, Read, Write},
     os::fd::FromRawFd,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
@@ -206,6 +206,12 @@ fn inherited(fd: i32) -> File {
     }
 }
 
+/// Writes a line to standard error, if anybody is left to read it: `eprintln!` panics otherwise, and the
+/// thread would not get to what it has to do next.
+pub(crate) fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
 /// Ends with the parent.
 fn end_with_parent(mut lifeline: File, role: Role) {
     let why = match role {
@@ -215,7 +221,7 @@ fn end_with_parent(mut lifeline: File, role: Role) {
     let watch = move || {
         let mut byte = [0];
         while matches!(lifeline.read(&mut byte), Ok(1)) {}
-        eprintln!("{why}");
+        say(why);
         crate::local::signals::parent_is_gone();
     };
     // Without the thread the job outlives its parent, which is better than not running at all.

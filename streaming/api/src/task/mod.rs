@@ -20,6 +20,7 @@ mod reports;
 use crate::{
     error::Result as BuildResult,
     job::{JobClient, JobExecutionResult},
+    launch::say,
     local,
     plan::Built,
 };
@@ -59,7 +60,7 @@ pub(crate) fn become_host(built: BuildResult<Built>, launch: &TaskLaunch, config
 }
 
 fn end(error: &Error) -> ! {
-    eprintln!("{}: {error}", error.code());
+    say(&format!("{}: {error}", error.code()));
     std::process::exit(1);
 }
 
@@ -79,10 +80,10 @@ fn serve(built: Built, launch: &TaskLaunch, config: &Config) -> Result<()> {
         return Err(Error::OldLeader { epoch, ordered: launch.epoch });
     }
     let (name, at) = (host_name(launch), net.local_addr());
-    eprintln!(
+    say(&format!(
         "task host {name}: joined job {} at {}, data port {at}",
         launch.job, launch.job_master
-    );
+    ));
     let reports = Reports::start(connection.writer(silence)?)?;
     let abandons = built.registry.abandons.clone();
     let host = TaskHost::new(HostConfig {

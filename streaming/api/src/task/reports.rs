@@ -12,6 +12,7 @@ use super::{
     end,
     error::{Error, Result, lost},
 };
+use crate::launch::say;
 use std::{
     collections::BTreeMap,
     io::Write,
@@ -99,7 +100,7 @@ impl Reports {
         if let HostReportKind::Failed(failure) = &report.kind {
             // For whoever reads the log of the container; panics on task threads print nothing.
             let TaskFailure { code, message, task, .. } = failure;
-            eprintln!("task {task} failed: {message} [{code}]");
+            say(&format!("task {task} failed: {message} [{code}]"));
         }
         if is_end(&report.kind) {
             let mut counted = self.counted();

@@ -173,6 +173,18 @@ fn a_host_ends_with_its_job_master_its_task_manager_and_never_lives_in_the_past(
 }
 
 #[test]
+fn a_host_ends_with_its_task_manager_also_when_nobody_reads_what_it_says() {
+    within_patience(|| {
+        let cluster = Cluster::new("count");
+        let mut host = cluster.start_host(0);
+        drop(host.child.stderr.take());
+        let _link = cluster.welcome();
+        host.lifeline = None;
+        assert_eq!(host.child.wait().expect("it was started").code(), Some(1));
+    });
+}
+
+#[test]
 fn orders_of_an_older_leader_are_ignored() {
     within_patience(|| {
         let cluster = Cluster::new("count");
