@@ -1,6 +1,6 @@
 //! Looks at the node every so often: memory of each container, room on the disk.
 
-use crate::{registry::Registry, shell::AgentShell, tree::Processes};
+use crate::{registry::Registry, shell::AgentShell, tree};
 use std::{
     ffi::CString,
     io,
@@ -14,7 +14,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use weir_node_agent_brain::{ContainerMemory, Input};
-use weir_service::Handle;
+use weir_service::{Handle, processes::Processes};
 
 /// With less room on its disk a node takes no containers.
 const MIN_FREE_BYTES: u64 = 16 << 20;
@@ -80,7 +80,7 @@ fn measure(registry: &Registry) -> Vec<ContainerMemory> {
     let processes = Processes::scan();
     let memory = running
         .iter()
-        .map(|(id, watched)| processes.memory(*id, watched.shim.pid, watched.leased_bytes));
+        .map(|(id, watched)| tree::memory(&processes, *id, watched.shim.pid, watched.leased_bytes));
     memory.collect()
 }
 

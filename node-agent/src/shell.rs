@@ -14,7 +14,10 @@ use weir_node_agent_brain::{
     NodeHeartbeat, NodeView, RegisterNode, Reply, Signal, exit_status,
 };
 use weir_protocol::cluster::{NodeOrders, NodeRegistered};
-use weir_service::{CallError, Client, Handle, Outlet, Shell, Ticket};
+use weir_service::{
+    CallError, Client, Handle, Outlet, Shell, Ticket,
+    processes::{Processes, kill_each},
+};
 
 /// How much later than its hold an answer may be.
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -164,7 +167,7 @@ fn kill(watched: Watched) {
     if watched.kills > 1 {
         let _ = watched.shim.signal(libc::SIGKILL);
     }
-    tree::kill_each(&tree::Processes::scan().of_shim(watched.shim));
+    kill_each(&tree::of_shim(&Processes::scan(), watched.shim));
 }
 
 /// Waits for the end of a container and tells it.

@@ -3,18 +3,19 @@
 use crate::{
     layout::DataDir,
     record::{self, ExitRecord, PidRecord},
-    tree::{self, Processes},
+    tree,
 };
 use std::{
     path::Path,
     time::{Duration, Instant},
 };
-use weir_service::ProcessId;
+use weir_service::{
+    ProcessId,
+    processes::{Processes, kill_each},
+};
 
 /// How often it is looked whether anything is left.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
-/// A process that has not gone so long after SIGKILL hangs in the kernel.
-const GIVE_UP: Duration = Duration::from_secs(30);
 
 /// What [`kill_all`] has done.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -39,7 +40,7 @@ pub fn kill_all(data_dir: &Path, delay: Duration) -> KilledSummary {
     }
     wait_until(delay, || !shims.iter().any(|shim| shim.is_alive()));
     let forced = shims.iter().filter(|shim| shim.is_alive()).count();
-    wait_until(GIVE_UP, || !kill_what_is_left(&data, &shims));
+    wait_until(tree::GIVE_UP, || !kill_what_is_left(&data, &shims));
     let left = what_is_left(&data, &shims).iter().map(|process| process.pid).collect();
     KilledSummary { containers: shims.len(), forced, left }
 }
@@ -61,9 +62,9 @@ fn running_shims(data: &DataDir) -> Vec<ProcessId> {
 fn what_is_left(data: &DataDir, shims: &[ProcessId]) -> Vec<ProcessId> {
     let processes = Processes::scan();
     // By their mark also the processes of shims that were killed earlier, and shims just started.
-    let mut left = processes.marked(data.containers().as_path());
+    let mut left = tree::marked(&processes, data.containers().as_path());
     for shim in shims {
-        left.extend(processes.of_shim(*shim));
+        left.extend(tree::of_shim(&processes, *shim));
         left.extend(shim.is_alive().then_some(*shim));
     }
     left.sort_unstable_by_key(|process| process.pid);
@@ -72,7 +73,7 @@ fn what_is_left(data: &DataDir, shims: &[ProcessId]) -> Vec<ProcessId> {
 }
 
 fn kill_what_is_left(data: &DataDir, shims: &[ProcessId]) -> bool {
-    tree::kill_each(&what_is_left(data, shims))
+    kill_each(&what_is_left(data, shims))
 }
 
 fn wait_until(limit: Duration, done: impl Fn() -> bool) {

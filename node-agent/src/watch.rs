@@ -53,14 +53,12 @@ pub(crate) fn verdict(folder: &ContainerFolder, shim: Option<ProcessId>) -> Exit
     match record::read::<ExitRecord>(&folder.exit()) {
         Ok(Some(ExitRecord { exit_status, diagnostics })) => Exit { exit_status, diagnostics },
         unknown => {
-            let killed_count = tree::kill_orphans(shim, folder.root());
+            let killed = tree::kill_orphans(shim, folder.root());
             let why = match unknown {
                 Err(error) => format!("its exit status cannot be read ({error})"),
                 _ => "its shim was killed".to_owned(),
             };
-            let diagnostics = format!(
-                "{why}; {killed_count} processes that were left have been killed [WEIR-NM-0015]"
-            );
+            let diagnostics = format!("{why}; {killed} [WEIR-NM-0015]");
             keep(folder, SHIM_KILLED, diagnostics)
         }
     }

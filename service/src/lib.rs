@@ -15,6 +15,7 @@ pub mod http;
 pub mod logs;
 pub mod metrics;
 pub mod process;
+pub mod processes;
 pub mod ready;
 pub mod signals;
 

@@ -1,13 +1,14 @@
 //! The shim among processes: its session, its signals, and the end of all that descend from it.
 
 use super::command::Command;
-use crate::tree::{self, Processes};
+use crate::tree;
 use std::{
     fs::File,
     io::{self, Read},
     mem::MaybeUninit,
     os::fd::{AsRawFd, FromRawFd},
 };
+use weir_service::processes::{Processes, kill_each};
 
 /// Something to see to.
 pub(super) enum Event {
@@ -95,7 +96,7 @@ impl Events {
 pub(super) fn end_descendants() {
     let own = std::process::id();
     loop {
-        tree::kill_each(&Processes::scan().below(own));
+        kill_each(&tree::below(&Processes::scan(), own));
         // SAFETY: plain system call; null means that the status does not matter.
         let ended = unsafe { libc::waitpid(-1, std::ptr::null_mut(), 0) };
         if ended < 0 && io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
