@@ -33,20 +33,22 @@ pub struct KilledSummary {
 /// met. To be called when no agent works there any more, or it would start others meanwhile.
 pub fn kill_all(data_dir: &Path, delay: Duration) -> KilledSummary {
     let Ok(data) = DataDir::new(data_dir) else { return KilledSummary::default() };
-    let shims = running_shims(&data);
-    for shim in &shims {
+    let shims = shims(&data);
+    let running: Vec<_> = shims.iter().filter(|shim| shim.is_alive()).collect();
+    for shim in &running {
         // The shim hands it down, and sees to the rest when its command has ended.
         let _ = shim.signal(libc::SIGTERM);
     }
-    wait_until(delay, || !shims.iter().any(|shim| shim.is_alive()));
-    let forced = shims.iter().filter(|shim| shim.is_alive()).count();
-    wait_until(tree::GIVE_UP, || !kill_what_is_left(&data, &shims));
+    wait_until(delay, || !running.iter().any(|shim| shim.is_alive()));
+    let forced = running.iter().filter(|shim| shim.is_alive()).count();
+    wait_until(tree::GIVE_UP, || !kill_each(&what_is_left(&data, &shims)));
     let left = what_is_left(&data, &shims).iter().map(|process| process.pid).collect();
-    KilledSummary { containers: shims.len(), forced, left }
+    KilledSummary { containers: running.len(), forced, left }
 }
 
-/// Shims that live.
-fn running_shims(data: &DataDir) -> Vec<ProcessId> {
+/// Shims of containers of which nobody has written down that they have ended. Some may have been killed,
+/// and what was in their sessions then lives on.
+fn shims(data: &DataDir) -> Vec<ProcessId> {
     let boot = record::boot_id();
     let containers = data.container_ids().unwrap_or_default();
     let shims = containers.into_iter().filter_map(|id| {
@@ -54,7 +56,7 @@ fn running_shims(data: &DataDir) -> Vec<ProcessId> {
         let has_ended = matches!(record::read::<ExitRecord>(&folder.exit()), Ok(Some(_)));
         let record = record::read::<PidRecord>(&folder.pid()).ok().flatten();
         let record = record.filter(|record| !has_ended && record.boot == boot)?;
-        record.shim.filter(|shim| shim.is_alive())
+        record.shim
     });
     shims.collect()
 }
@@ -65,15 +67,11 @@ fn what_is_left(data: &DataDir, shims: &[ProcessId]) -> Vec<ProcessId> {
     let mut left = tree::marked(&processes, data.containers().as_path());
     for shim in shims {
         left.extend(tree::of_shim(&processes, *shim));
-        left.extend(shim.is_alive().then_some(*shim));
+        left.extend(processes.has(*shim).then_some(*shim));
     }
     left.sort_unstable_by_key(|process| process.pid);
     left.dedup();
     left
-}
-
-fn kill_what_is_left(data: &DataDir, shims: &[ProcessId]) -> bool {
-    kill_each(&what_is_left(data, shims))
 }
 
 fn wait_until(limit: Duration, done: impl Fn() -> bool) {

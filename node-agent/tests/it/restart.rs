@@ -4,6 +4,7 @@ use crate::support::{Node, container, shell, wait_for};
 use std::{fs, time::Duration};
 use weir_node_agent::kill_all;
 use weir_protocol::cluster::{ContainerReport, ContainerState};
+use weir_service::ProcessId;
 
 const UNTIL_GO: &str = "echo up; while ! [ -e go ]; do sleep 0.01; done; echo gone; exit 7";
 
@@ -98,4 +99,23 @@ fn all_is_killed_also_without_an_agent() {
     assert_eq!(summary.forced, 2, "two do not listen to SIGTERM, one does");
     assert_eq!(node.processes(), Vec::<u32>::new());
     assert_eq!(kill_all(&node.data_dir(), Duration::ZERO).containers, 0);
+}
+
+#[test]
+fn unmarked_rest_of_a_shim_that_was_killed_is_killed_with_all() {
+    let mut node = Node::start();
+    let id = container(1);
+    // In the shim's session, and without the mark.
+    node.run(id, shell("env -i sleep 600 & echo $! > rest.draft; mv rest.draft rest; sleep 600"));
+    let file = node.container_folder(id).join("rest");
+    let rest = wait_for("it begins", || fs::read_to_string(&file).ok());
+    let rest = ProcessId::of(rest.trim().parse().expect("a number")).expect("it runs");
+    node.kill_agent();
+    let shim = ProcessId::of(node.pid(id, "/shim/pid").unsigned_abs()).expect("it runs");
+    shim.signal(libc::SIGKILL).expect("ours");
+    wait_for("the shim ends", || (!shim.is_alive()).then_some(()));
+    assert!(rest.is_alive());
+    let summary = kill_all(&node.data_dir(), Duration::ZERO);
+    assert_eq!((summary.containers, summary.left), (0, vec![]));
+    assert!(!rest.is_alive());
 }
