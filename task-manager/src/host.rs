@@ -4,11 +4,13 @@
 //! start ─▶ running ─ stop ─▶ lifeline dropped ─ 1 s ─▶ SIGKILL to its group
 //!             └──── exits by itself ───┴──────────────────┴─▶ exited ─ reap ─▶ HostEnd
 //! ```
+//!
+//! What always holds: nothing that a host has started outlives it, whatever group or session that is in.
 
 use crate::{
     error::{Error, Result},
     events::Event,
-    memory::TreeMemory,
+    memory::{MARK, tree, with_strays},
     settings::Settings,
 };
 use std::{
@@ -33,12 +35,30 @@ use weir_protocol::{
     control::{HostEnd, HostLaunch},
     job_executable::{Launch, Role, TaskLaunch, write_earlier_results},
 };
+use weir_service::{
+    ProcessId,
+    processes::{LargestProcess, Processes, UsedMemory, kill_until_gone},
+};
 
 /// How long a task host may take to end by its lifeline.
 const GRACE: Duration = Duration::from_secs(1);
-/// Variables of the container that a task host gets too.
-const KEPT_VARIABLES: [&str; 9] =
-    ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "CONTAINER_ID", "RUST_BACKTRACE"];
+/// How long what a task host leaves behind may take to go after SIGKILL; what takes longer hangs in the
+/// kernel.
+const GIVE_UP: Duration = Duration::from_secs(5);
+/// Variables of the container that a task host gets too. By the folder the node agent finds it, should the
+/// shim and the task manager be gone.
+const KEPT_VARIABLES: [&str; 10] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "CONTAINER_ID",
+    "WEIR_CONTAINER_FOLDER",
+    "RUST_BACKTRACE",
+];
 const MIB: u64 = 1 << 20;
 
 /// A task host that was started.
@@ -51,6 +71,10 @@ pub struct Host {
     limit_bytes: u64,
     /// Why it was killed, where we did it.
     killed: Option<String>,
+    /// Its mark, and that of whatever it starts.
+    mark: OsString,
+    /// What belonged to it when it was killed; some may have lost their mark, and then their parents.
+    seen: Vec<ProcessId>,
 }
 
 impl Host {
@@ -89,7 +113,7 @@ impl Host {
             ..Launch::default()
         };
         let mut command = command(&executable, settings, &launch);
-        command.envs(role.variables());
+        command.envs(role.variables()).env(MARK, mark(settings, number));
         let inherited = end.as_raw_fd();
         // SAFETY: between fork and exec only fcntl is called, which is async-signal-safe. The
         // descriptor is open until `spawn` has returned.
@@ -104,6 +128,8 @@ impl Host {
             kill_at: None,
             limit_bytes: launch.memory_limit_mib.saturating_mul(MIB),
             killed: None,
+            mark: mark(settings, number),
+            seen: Vec::new(),
         };
         match watch(host.pid(), number, events) {
             Ok(()) => Ok(host),
@@ -126,16 +152,21 @@ impl Host {
     }
 
     /// Kills it if its time is up, or if it uses more memory than it may.
-    pub fn check(&mut self, memory: &TreeMemory) {
+    pub fn check(&mut self, memory: &UsedMemory) {
         let now = Instant::now();
         if self.kill_at.is_some_and(|at| at <= now) {
             self.kill();
             self.kill_at = Some(now + GRACE);
         }
-        if memory.resident_bytes > self.limit_bytes && self.killed.is_none() {
+        if memory.used_bytes > self.limit_bytes && self.killed.is_none() {
             self.killed = Some(over_limit(memory, self.limit_bytes));
             self.kill();
         }
+    }
+
+    /// What it may use.
+    pub fn limit_bytes(&self) -> u64 {
+        self.limit_bytes
     }
 
     /// When [`Host::check`] has to be called next, besides for memory.
@@ -146,6 +177,8 @@ impl Host {
     /// Ends it, and everything in its process group, at once. It has not been reaped, so its number is
     /// its own.
     pub fn kill(&mut self) {
+        // Before, since nothing leads from a process to a parent that it has lost.
+        self.seen.extend(tree(&Processes::scan(), self.child.id()));
         if let Ok(group) = i32::try_from(self.child.id()) {
             // SAFETY: plain system call.
             unsafe { libc::kill(-group, libc::SIGKILL) };
@@ -155,14 +188,18 @@ impl Host {
     /// Takes the exit status of a host that has exited, and ends what it left behind.
     pub fn reap(mut self) -> HostEnd {
         self.kill();
+        let (pid, mark, seen) = (self.child.id(), &self.mark, &self.seen);
+        let rest = kill_until_gone(|processes| with_strays(processes, pid, mark, seen), GIVE_UP);
         let status = self.child.wait();
-        match (self.killed, status) {
-            (Some(reason), _) => end(self.number, "WEIR-TM-0003", reason),
-            (None, Ok(status)) => end(self.number, "WEIR-TM-0002", in_words(status)),
-            (None, Err(error)) => {
-                end(self.number, "WEIR-TM-0002", format!("ended in an unknown way: {error}"))
-            }
+        let (code, mut reason) = match (self.killed, status) {
+            (Some(reason), _) => ("WEIR-TM-0003", reason),
+            (None, Ok(status)) => ("WEIR-TM-0002", in_words(status)),
+            (None, Err(error)) => ("WEIR-TM-0002", format!("ended in an unknown way: {error}")),
+        };
+        if !rest.left.is_empty() {
+            reason = format!("{reason}; {rest}");
         }
+        end(self.number, code, reason)
     }
 }
 
@@ -191,15 +228,16 @@ fn in_words(status: ExitStatus) -> String {
     }
 }
 
-fn over_limit(memory: &TreeMemory, limit_bytes: u64) -> String {
+fn over_limit(memory: &UsedMemory, limit_bytes: u64) -> String {
     let size = |bytes: u64| format_size(bytes / MIB * MIB);
-    let largest = memory.largest.as_ref().map_or_else(String::new, |(name, pid, bytes)| {
-        format!("; the largest process is {name} (pid {pid}) with {}", size(*bytes))
+    let largest = memory.largest.as_ref().map_or_else(String::new, |process| {
+        let LargestProcess { name, pid, used_bytes } = process;
+        format!("; the largest process is {name} (pid {pid}) with {}", size(*used_bytes))
     });
     format!(
         "was killed because it used {} of memory, and {} are allowed{largest}; raise \
          taskmanager.memory.process.size, or use a higher parallelism",
-        size(memory.resident_bytes),
+        size(memory.used_bytes),
         size(limit_bytes)
     )
 }
@@ -225,6 +263,11 @@ fn write_files(folder: &Path, launch: &HostLaunch) -> io::Result<(PathBuf, Optio
     write_earlier_results(&mut bytes, &launch.earlier).map_err(io::Error::other)?;
     fs::write(&earlier, bytes)?;
     Ok((expected, Some(earlier)))
+}
+
+/// No two hosts that live at a time have the same.
+fn mark(settings: &Settings, number: u32) -> OsString {
+    settings.folder.join(number.to_string()).into()
 }
 
 fn command(executable: &Path, settings: &Settings, launch: &HostLaunch) -> Command {
@@ -285,8 +328,9 @@ mod tests {
             let words = in_words(ExitStatus::from_raw(raw));
             assert!(words.contains(expect), "{words}");
         }
-        let largest = Some(("word-count".to_owned(), 7, 3 * MIB));
-        let memory = TreeMemory { resident_bytes: 5 * MIB + 1, largest };
+        let name = "word-count".to_owned();
+        let largest = Some(LargestProcess { name, pid: 7, used_bytes: 3 * MIB });
+        let memory = UsedMemory { used_bytes: 5 * MIB + 1, largest };
         let words = over_limit(&memory, 4 * MIB);
         for expect in ["used 5 mb", "4 mb are allowed", "word-count (pid 7) with 3 mb"] {
             assert!(words.contains(expect), "{words}");

@@ -5,7 +5,7 @@ use crate::{
     error::{Error, Result},
     events::Event,
     host::{Host, not_started},
-    memory::Processes,
+    memory::tree_memory,
     settings::Settings,
 };
 use signal_hook::{
@@ -19,6 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 use weir_protocol::control::{HostLaunch, ManagerOrder, ManagerReport, Order};
+use weir_service::processes::Processes;
 
 /// How often memory is looked at and reported; also the sign of life.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
@@ -132,12 +133,12 @@ impl Manager<'_> {
         if self.hosts.is_empty() && self.look_at.is_some_and(|at| at > now) {
             return Ok(());
         }
-        let processes = Processes::now();
+        let processes = Processes::scan();
         let mut hosts = Vec::new();
         for (number, host) in &mut self.hosts {
-            let memory = processes.tree(host.pid());
+            let memory = tree_memory(&processes, host.pid(), host.limit_bytes());
             host.check(&memory);
-            hosts.push((*number, memory.resident_bytes));
+            hosts.push((*number, memory.used_bytes));
         }
         if self.look_at.is_some_and(|at| at > now) {
             return Ok(());

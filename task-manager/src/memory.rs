@@ -1,75 +1,48 @@
-//! How much memory process trees use, by `/proc`.
+//! The process tree of a task host, by `/proc`: who belongs to it, and how much memory it uses.
 
-use std::collections::BTreeMap;
-use weir_service::process::{ProcessStat, all_pids};
+use std::ffi::OsStr;
+use weir_service::{
+    ProcessId,
+    processes::{Processes, UsedMemory},
+};
 
-/// All processes of the machine at one moment.
-pub struct Processes {
-    by_pid: BTreeMap<u32, ProcessStat>,
-    page_bytes: u64,
+/// The variable that marks a task host and whatever it starts. Those of its launch do not serve: a job
+/// executable takes them out of its environment.
+pub const MARK: &str = "WEIR_TASK_HOST_MARK";
+
+/// A process and everything that it started. Of those it left behind, the ones in its process group
+/// belong to it.
+pub fn tree(processes: &Processes, root: u32) -> Vec<ProcessId> {
+    let group = processes.which(|stat| stat.group == root);
+    processes.with_descendants(group.into_iter().chain([root]))
 }
 
-/// A process tree's memory.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct TreeMemory {
-    /// Resident bytes of all of it. Pages that processes share count for each of them.
-    pub resident_bytes: u64,
-    /// Its largest process: name, number, bytes.
-    pub largest: Option<(String, u32, u64)>,
+/// Memory of that tree. Shared pages are divided once they would bring it above the limit.
+pub fn tree_memory(processes: &Processes, root: u32, limit_bytes: u64) -> UsedMemory {
+    processes.memory(&tree(processes, root), limit_bytes)
 }
 
-impl Processes {
-    /// Looks.
-    pub fn now() -> Self {
-        let stats = all_pids().into_iter().filter_map(|pid| Some((pid, ProcessStat::of(pid)?)));
-        // SAFETY: plain system call.
-        let page_bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-        Self { by_pid: stats.collect(), page_bytes: u64::try_from(page_bytes).unwrap_or(4096) }
-    }
-
-    /// Resident bytes of one process.
-    pub fn resident_bytes(&self, pid: u32) -> u64 {
-        self.by_pid.get(&pid).map_or(0, |stat| stat.resident_pages * self.page_bytes)
-    }
-
-    /// Memory of a process and everything that it started. Of those it left behind, the ones in its
-    /// process group count.
-    pub fn tree(&self, root: u32) -> TreeMemory {
-        let mut tree = TreeMemory::default();
-        for (pid, stat) in &self.by_pid {
-            if !self.belongs_to(*pid, root) {
-                continue;
-            }
-            let bytes = stat.resident_pages * self.page_bytes;
-            tree.resident_bytes += bytes;
-            if tree.largest.as_ref().is_none_or(|(_, _, most)| bytes > *most) {
-                tree.largest = Some((stat.name.clone(), *pid, bytes));
-            }
-        }
-        tree
-    }
-
-    fn belongs_to(&self, pid: u32, root: u32) -> bool {
-        let mut current = pid;
-        // A chain of parents is no longer than there are processes, also when numbers were given away
-        // again between two looks.
-        for _ in 0..=self.by_pid.len() {
-            if current == root {
-                return true;
-            }
-            let Some(stat) = self.by_pid.get(&current) else { return false };
-            if stat.group == root {
-                return true;
-            }
-            current = stat.parent;
-        }
-        false
-    }
+/// The same, with all that carry the mark and all that were seen of it before it lost its parents.
+pub fn with_strays(
+    processes: &Processes,
+    root: u32,
+    mark: &OsStr,
+    seen: &[ProcessId],
+) -> Vec<ProcessId> {
+    let mut roots: Vec<u32> = tree(processes, root).iter().map(|process| process.pid).collect();
+    roots.extend(processes.with_variable(MARK, |value| value == mark).iter().map(|one| one.pid));
+    roots.extend(seen.iter().filter(|process| processes.has(**process)).map(|one| one.pid));
+    processes.with_descendants(roots)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::{
+        io::Read,
+        process::{Command, Stdio},
+    };
+    use weir_service::process::ProcessStat;
 
     fn stat(name: &str, parent: u32, group: u32, resident_pages: u64) -> ProcessStat {
         let name = name.to_owned();
@@ -78,28 +51,40 @@ mod tests {
 
     #[test]
     fn tree_has_descendants_and_those_left_behind_in_the_group() {
-        let by_pid = BTreeMap::from([
+        let processes = Processes::of([
             (1, stat("init", 0, 1, 1000)),
             (10, stat("host", 1, 10, 5)),
             (11, stat("child", 10, 10, 7)),
             (12, stat("grandchild", 11, 12, 1)),
             (13, stat("orphan", 1, 10, 2)),
             (20, stat("other", 1, 20, 900)),
-            // Two numbers that name each other as parent.
-            (30, stat("loop", 31, 30, 1)),
-            (31, stat("loop", 30, 31, 1)),
         ]);
-        let processes = Processes { by_pid, page_bytes: 10 };
-        let expect =
-            TreeMemory { resident_bytes: 150, largest: Some(("child".to_owned(), 11, 70)) };
-        assert_eq!(processes.tree(10), expect);
-        assert_eq!(processes.tree(99), TreeMemory::default());
-        assert_eq!(processes.resident_bytes(20), 9_000);
+        let pids: Vec<u32> = tree(&processes, 10).iter().map(|process| process.pid).collect();
+        assert_eq!(pids, [10, 11, 12, 13]);
+        let memory = tree_memory(&processes, 10, u64::MAX);
+        assert_eq!(memory.used_bytes, processes.resident_bytes(11) / 7 * 15);
+        assert_eq!(memory.largest.map(|process| process.name), Some("child".to_owned()));
+        assert_eq!(tree_memory(&processes, 99, u64::MAX), UsedMemory::default());
     }
 
     #[test]
-    fn own_memory_is_seen() {
-        let processes = Processes::now();
-        assert!(processes.tree(std::process::id()).resident_bytes > 0);
+    fn pages_that_a_fork_shares_count_once_above_the_limit() {
+        // As a job that forks: three processes with the same 20 mb.
+        let big = "x=$(head -c 20000000 /dev/zero | tr '\\0' a)";
+        // In the background nothing comes by the usual input.
+        let fork = "(echo; read y <&3)";
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("{big}; exec 3<&0; {fork} & {fork} & wait")]);
+        let mut shell =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
+        let mut lines = [0; 2];
+        shell.stdout.as_mut().expect("piped").read_exact(&mut lines).expect("both have begun");
+        let processes = Processes::scan();
+        let used = |limit_bytes| tree_memory(&processes, shell.id(), limit_bytes).used_bytes;
+        let (resident, exact) = (used(u64::MAX), used(0));
+        // Its children read the end of their input.
+        drop(shell.stdin.take());
+        shell.wait().expect("ours");
+        assert!(exact < resident / 2, "{exact} of {resident} bytes");
     }
 }

@@ -2,8 +2,12 @@
 
 mod fake;
 
-use fake::{JobMaster, settings};
-use std::{fs, path::Path, process::Command};
+use fake::{Connected, JobMaster, settings};
+use std::{
+    fs,
+    path::Path,
+    process::{Child, Command},
+};
 use weir_base::LeaderEpoch;
 use weir_protocol::{
     challenge::JobKey,
@@ -83,6 +87,26 @@ fn stopped_host_ends_by_its_lifeline_or_by_force() {
 }
 
 #[test]
+fn what_a_host_started_in_a_session_of_its_own_ends_with_it() {
+    let (master, _manager) = JobMaster::with_manager();
+    let mut peer = master.admit();
+    // The host ends by itself, and only the mark tells whose the other one is.
+    let begin = "sleep 600 & echo $! > \"$1.draft\"; mv \"$1.draft\" \"$1\"";
+    peer.start_host(0, &format!("setsid {begin}; while ! [ -e \"$1.go\" ]; do sleep 0.01; done"));
+    let left = ProcessId::of(master.read_number("out")).expect("it runs");
+    fs::write(master.folder().join("out.go"), b"").expect("written");
+    peer.host_end();
+    assert!(!left.is_alive());
+    fs::remove_file(master.folder().join("out")).expect("there");
+    // The other one has no mark, and loses its parent when the host is killed.
+    peer.start_host(1, &format!("trap '' TERM; env -i setsid {begin}; wait"));
+    let left = ProcessId::of(master.read_number("out")).expect("it runs");
+    peer.order(ManagerOrder::StopHost { host: 1 });
+    peer.host_end();
+    assert!(!left.is_alive());
+}
+
+#[test]
 fn nothing_outlives_the_connection() {
     let (master, manager) = JobMaster::with_manager();
     let mut peer = master.admit();
@@ -139,20 +163,40 @@ fn task_manager_of_its_own_process() {
     let _ = weir_task_manager::run_with(&settings);
 }
 
-#[test]
-fn killed_task_manager_takes_its_hosts_along() {
-    let master = JobMaster::new();
-    let mut manager = Command::new(std::env::current_exe().expect("known"))
+/// A task manager in a process of its own, with a host that ends with its lifeline, as a job executable
+/// does.
+fn manager_process(master: &JobMaster) -> (Child, Connected, ProcessId) {
+    let manager = Command::new(std::env::current_exe().expect("known"))
         .args(["--exact", "--ignored", "task_manager_of_its_own_process"])
         .current_dir(master.folder())
         .env("JOB_MASTER", master.address())
+        .env("WEIR_CONTAINER_FOLDER", master.folder())
         .spawn()
         .expect("started");
     let mut peer = master.admit();
-    // As a job executable does: it ends with its lifeline.
     peer.start_host(0, "echo $$ > \"$1\"; eval \"read x <&$WEIR_LIFELINE_FD\"; exit 0");
     let host = ProcessId::of(master.read_number("out")).expect("it runs");
+    (manager, peer, host)
+}
+
+#[test]
+fn killed_task_manager_takes_its_hosts_along() {
+    let master = JobMaster::new();
+    let (mut manager, _peer, host) = manager_process(&master);
+    let environment = fs::read_to_string(format!("/proc/{}/environ", host.pid)).expect("readable");
+    let mark = format!("WEIR_CONTAINER_FOLDER={}", master.folder().display());
+    assert!(environment.split('\0').any(|one| one == mark), "the agent finds it by that");
     manager.kill().expect("killed");
     manager.wait().expect("ended");
     fake::wait_until("the host has ended", || !host.is_alive());
+}
+
+#[test]
+fn task_manager_that_is_told_to_end_by_a_signal_ends_its_hosts_first() {
+    let master = JobMaster::new();
+    let (mut manager, _peer, host) = manager_process(&master);
+    let own = ProcessId::of(manager.id()).expect("it runs");
+    own.signal(libc::SIGTERM).expect("ours");
+    assert!(manager.wait().expect("ended").success());
+    assert!(!host.is_alive());
 }
