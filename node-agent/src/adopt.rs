@@ -4,10 +4,18 @@
 use crate::{
     fetch,
     layout::{ContainerFolder, DataDir},
-    record::{self, LaunchRecord, PidRecord},
-    watch,
+    record::{self, ExitRecord, LaunchRecord, PidRecord},
+    remove, tree, watch,
 };
-use std::{fs, io, os::fd::OwnedFd};
+use std::{
+    fs,
+    io::{
+        self,
+        ErrorKind::{NotADirectory, NotFound},
+    },
+    os::fd::OwnedFd,
+    path::PathBuf,
+};
 use weir_base::{ApplicationId, ContainerId, Resources};
 use weir_node_agent_brain::{Exit, Recovered, RecoveredContainer, RecoveredState, exit_status};
 use weir_service::ProcessId;
@@ -22,25 +30,36 @@ pub(crate) struct Adopted {
     pub ended: OwnedFd,
 }
 
-/// Looks at the data folder. Blocks.
+/// Looks at the data folder. What is wrong with one container is that container's end, not the agent's.
+/// Blocks.
 pub(crate) fn look(data: &DataDir) -> io::Result<(Recovered, Vec<Adopted>)> {
     let mut recovered = Recovered { cached: fetch::cached_files(data)?, ..Recovered::default() };
     let mut adopted = Vec::new();
     for id in data.container_ids()? {
         let folder = data.container(id);
-        let Some(launch) = read_launch(&folder) else {
+        if was_never_made(&folder) {
             // The agent ended while it was making it: nothing of it ever ran.
-            fs::remove_dir_all(folder.root())?;
+            remove::folder(folder.root());
             continue;
-        };
-        let state = match find(&folder)? {
-            Found::Running(shim, ended) => {
-                adopted.push(Adopted { container: id, resources: launch.resources, shim, ended });
+        }
+        let launch = read_launch(&folder);
+        let resources = launch.as_ref().map(|launch| launch.resources).unwrap_or_default();
+        let state = match find(&folder) {
+            Ok(Found::Running(shim, ended)) if launch.is_some() => {
+                adopted.push(Adopted { container: id, resources, shim, ended });
                 RecoveredState::Running
             }
-            Found::Ended(exit) => RecoveredState::Exited(exit),
+            // Nobody knows what it was leased, so nobody could watch over it.
+            Ok(Found::Running(shim, _)) => {
+                let why = "what it was to run and to use cannot be read";
+                RecoveredState::Exited(give_up(&folder, Some(shim), why))
+            }
+            Ok(Found::Ended(exit)) => RecoveredState::Exited(exit),
+            Err(error) => {
+                let why = format!("it cannot be looked at: {error}");
+                RecoveredState::Exited(give_up(&folder, None, &why))
+            }
         };
-        let resources = launch.resources;
         recovered.containers.push(RecoveredContainer { container: id, resources, state });
     }
     for entry in fs::read_dir(data.logs())? {
@@ -49,6 +68,16 @@ pub(crate) fn look(data: &DataDir) -> io::Result<(Recovered, Vec<Adopted>)> {
     }
     recovered.logs.sort_unstable();
     Ok((recovered, adopted))
+}
+
+/// Whether neither what to run nor who runs it was ever written. A file that cannot be looked at counts as
+/// one that is there.
+fn was_never_made(folder: &ContainerFolder) -> bool {
+    let is_absent = |path: PathBuf| {
+        let found = fs::symlink_metadata(path);
+        found.is_err_and(|error| matches!(error.kind(), NotFound | NotADirectory))
+    };
+    is_absent(folder.launch()) && is_absent(folder.pid())
 }
 
 fn read_launch(folder: &ContainerFolder) -> Option<LaunchRecord> {
@@ -61,15 +90,36 @@ fn read_launch(folder: &ContainerFolder) -> Option<LaunchRecord> {
     }
 }
 
+/// Ends a container that cannot be taken back, its shim first, so that it starts nothing more.
+fn give_up(folder: &ContainerFolder, shim: Option<ProcessId>, why: &str) -> Exit {
+    if let Some(shim) = shim {
+        // Another user's process is none of ours.
+        let _ = shim.signal(libc::SIGKILL);
+    }
+    // A shim carries the mark, too, also one that has not said yet who it is.
+    let killed = tree::kill_orphans(shim, folder.root());
+    if let Ok(Some(ExitRecord { exit_status, diagnostics })) = record::read(&folder.exit()) {
+        return Exit { exit_status, diagnostics };
+    }
+    let diagnostics = format!("{why}; {killed} [WEIR-NM-0018]");
+    tracing::warn!("{} is given up: {diagnostics}", folder.root().display());
+    watch::keep(folder, exit_status::INVALID, diagnostics)
+}
+
 enum Found {
     Running(ProcessId, OwnedFd),
     Ended(Exit),
 }
 
 fn find(folder: &ContainerFolder) -> io::Result<Found> {
+    // First, since a claim takes room on the disk, which may have none, and what runs needs no claim.
+    let mut record = record::read::<PidRecord>(&folder.pid())?;
     // A shim may be about to begin, so that the container runs, or is given up, by whoever says so first.
-    let given_up = record::claim(folder, None)?;
-    let record = record::read::<PidRecord>(&folder.pid())?;
+    let given_up = record.is_none() && record::claim(folder, None)?;
+    if record.is_none() && !given_up {
+        record = record::read::<PidRecord>(&folder.pid())?;
+    }
+    let never_ran = given_up || record.as_ref().is_some_and(|record| record.shim.is_none());
     let shim = record.as_ref().and_then(|record| record.shim);
     let same_boot = record.is_some_and(|record| record.boot == record::boot_id());
     let living = match shim.filter(|_| same_boot) {
@@ -79,10 +129,10 @@ fn find(folder: &ContainerFolder) -> io::Result<Found> {
     if let Some((shim, ended)) = living {
         return Ok(Found::Running(shim, ended));
     }
-    if folder.exit().exists() || (same_boot && !given_up) {
+    if folder.exit().exists() || (same_boot && !never_ran) {
         return Ok(Found::Ended(watch::verdict(folder, shim.filter(|_| same_boot))));
     }
-    let why = match given_up {
+    let why = match never_ran {
         true => "not started: the node agent ended before [WEIR-NM-0018]",
         false => "its machine was restarted [WEIR-NM-0018]",
     };
@@ -92,8 +142,8 @@ fn find(folder: &ContainerFolder) -> io::Result<Found> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::ExitRecord;
     use std::path::Path;
+    use std::process::{Child, Command};
 
     fn data(root: &Path) -> DataDir {
         let data = DataDir::new(root).expect("a path");
@@ -147,6 +197,72 @@ mod tests {
         let expected = [(1, 3), (2, 137), (3, -1000), (4, -1000)];
         assert_eq!(exits(&data), expected);
         assert_eq!(exits(&data), expected, "the next start finds the same");
+    }
+
+    /// A process in the place of a shim; killed when dropped.
+    struct Stray(Child);
+
+    impl Stray {
+        fn of(folder: &ContainerFolder) -> (Self, ProcessId) {
+            let mut command = Command::new("sleep");
+            let child = command.arg("600").env(tree::MARK, folder.root()).spawn().expect("sleep");
+            let id = ProcessId::of(child.id()).expect("it runs");
+            (Self(child), id)
+        }
+    }
+
+    impl Drop for Stray {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
+    #[test]
+    fn container_that_runs_is_taken_back_without_a_write_to_the_disk() {
+        let root = tempfile::tempdir().expect("a folder");
+        let data = data(root.path());
+        let folder = container(&data, 1);
+        let (_stray, shim) = Stray::of(&folder);
+        record::claim(&folder, Some(shim)).expect("claimed");
+        let written = || fs::metadata(folder.private()).expect("there").modified().expect("known");
+        let before = written();
+        let (recovered, adopted) = look(&data).expect("readable");
+        assert_eq!((recovered.containers.len(), adopted[0].shim), (1, shim));
+        assert_eq!(written(), before, "a full disk would have refused it");
+    }
+
+    #[test]
+    fn running_container_with_a_damaged_launch_is_ended_and_its_folder_stays() {
+        let root = tempfile::tempdir().expect("a folder");
+        let data = data(root.path());
+        let folder = container(&data, 1);
+        let (_stray, shim) = Stray::of(&folder);
+        record::claim(&folder, Some(shim)).expect("claimed");
+        fs::write(folder.launch(), b"{").expect("written");
+        assert_eq!(exits(&data), [(0, exit_status::INVALID)]);
+        assert!(!shim.is_alive() && folder.exit().exists());
+    }
+
+    #[test]
+    fn container_that_cannot_be_looked_at_is_ended_and_costs_no_other() {
+        let root = tempfile::tempdir().expect("a folder");
+        let data = data(root.path());
+        let folder = container(&data, 1);
+        let (_stray, process) = Stray::of(&folder);
+        fs::write(folder.pid(), b"{").expect("written");
+        container(&data, 2);
+        assert_eq!(exits(&data), [(1, exit_status::INVALID), (2, exit_status::INVALID)]);
+        assert!(!process.is_alive(), "whoever it was, it carried the mark");
+    }
+
+    #[test]
+    fn what_does_not_belong_here_does_not_keep_an_agent_from_starting() {
+        let root = tempfile::tempdir().expect("a folder");
+        let data = data(root.path());
+        fs::create_dir_all(data.cache().join("stray/folder")).expect("made");
+        fs::write(data.container(ContainerId::default()).root(), b"a file").expect("written");
+        assert_eq!(exits(&data), []);
     }
 
     #[test]

@@ -1,9 +1,13 @@
 //! Files from the resource manager into the cache, each checked against the hash by which it is named.
 
-use crate::{error::is_disk_full, error::says_disk_full, layout::DataDir};
+use crate::{
+    error::{is_disk_full, says_disk_full},
+    layout::DataDir,
+    remove,
+};
 use sha2::{Digest, Sha256};
 use std::{
-    fs::{self, File},
+    fs::{self, DirEntry, File, Metadata},
     io::{self, Read},
     os::unix::fs::PermissionsExt,
     path::Path,
@@ -119,23 +123,25 @@ fn failure(hash: ArtifactHash, error: &CallError) -> DownloadFailure {
 }
 
 /// The complete files of the cache, the one fetched last at the end. What a fetch that was cut off has
-/// left is deleted.
+/// left is deleted, and whatever else is no file of ours.
 pub(crate) fn cached_files(data: &DataDir) -> io::Result<Vec<CachedFile>> {
     let mut files: Vec<(SystemTime, CachedFile)> = Vec::new();
     for entry in fs::read_dir(data.cache())? {
         let entry = entry?;
-        let name = entry.file_name();
-        match name.to_str().and_then(|name| name.parse().ok()) {
-            Some(hash) => {
-                let metadata = entry.metadata()?;
-                let file = CachedFile { hash, size_bytes: metadata.len() };
-                files.push((metadata.modified()?, file));
-            }
-            None => fs::remove_file(entry.path())?,
+        match cached_file(&entry) {
+            Some(file) => files.push(file),
+            None => remove::folder(&entry.path()),
         }
     }
     files.sort_unstable_by_key(|(modified, file)| (*modified, file.hash));
     Ok(files.into_iter().map(|(_, file)| file).collect())
+}
+
+/// A file of the cache, and when it was fetched.
+fn cached_file(entry: &DirEntry) -> Option<(SystemTime, CachedFile)> {
+    let hash = entry.file_name().to_str()?.parse().ok()?;
+    let metadata = entry.metadata().ok().filter(Metadata::is_file)?;
+    Some((metadata.modified().ok()?, CachedFile { hash, size_bytes: metadata.len() }))
 }
 
 #[cfg(test)]

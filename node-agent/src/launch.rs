@@ -4,6 +4,7 @@ use crate::{
     error::{is_disk_full, says_disk_full},
     layout::{ContainerFolder, DataDir, PRIVATE_FOLDER},
     record::{self, LaunchRecord},
+    remove,
     shim::STARTED,
     tree::MARK,
     watch,
@@ -87,7 +88,7 @@ impl Launcher {
         let folder = self.data.container(container.container);
         self.prepare(&folder, container).map_err(|error| {
             // What is there of it takes room that may be what is missing.
-            let _ = fs::remove_dir_all(folder.root());
+            remove::folder(folder.root());
             on_disk(
                 &format!("the container's folder cannot be made: {error}"),
                 is_disk_full(&error),

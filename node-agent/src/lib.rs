@@ -19,6 +19,7 @@ mod layout;
 mod monitor;
 mod record;
 mod registry;
+mod remove;
 mod rest;
 mod run;
 mod shell;

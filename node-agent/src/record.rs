@@ -84,10 +84,12 @@ pub(crate) fn claim(folder: &ContainerFolder, shim: Option<ProcessId>) -> io::Re
     // Shim and agent may try at the same time.
     let draft = path.with_extension(format!("{}.draft", std::process::id()));
     let record = PidRecord { shim, boot: boot_id() };
-    create_private(&draft)?.write_all(&serde_json::to_vec(&record)?)?;
-    let linked = fs::hard_link(&draft, &path);
-    fs::remove_file(&draft)?;
-    match linked {
+    let written = create_private(&draft)
+        .and_then(|mut file| file.write_all(&serde_json::to_vec(&record)?))
+        .and_then(|()| fs::hard_link(&draft, &path));
+    // What was written of it takes room, which may be what was missing.
+    let _ = fs::remove_file(&draft);
+    match written {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(error),
@@ -142,6 +144,16 @@ mod tests {
         assert!(!claim(&folder, None).expect("refused"));
         let record: PidRecord = read(&folder.pid()).expect("read").expect("there");
         assert_eq!((record.shim, record.boot), (Some(ProcessId::own()), boot_id()));
+    }
+
+    #[test]
+    fn claim_that_fails_leaves_no_draft() {
+        let (_guard, folder) = folder();
+        let draft = folder.pid().with_extension(format!("{}.draft", std::process::id()));
+        std::os::unix::fs::symlink("/dev/full", &draft).expect("linked");
+        let error = claim(&folder, None).expect_err("the disk is full");
+        assert_eq!(error.raw_os_error(), Some(libc::ENOSPC));
+        assert_eq!(fs::read_dir(folder.private()).expect("there").count(), 0);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::{
     convert, fetch,
     launch::{Launcher, Running},
     registry::{Registry, Watched},
-    tree, watch,
+    remove, tree, watch,
 };
 use std::{fs, io, path::PathBuf, sync::Arc, time::Duration};
 use tokio::sync::mpsc::UnboundedSender;
@@ -205,10 +205,5 @@ fn cut_short() -> LaunchFailure {
 }
 
 fn remove_folder(path: PathBuf) {
-    actix::spawn(tokio::task::spawn_blocking(move || match fs::remove_dir_all(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            tracing::warn!("{} cannot be removed: {error}", path.display());
-        }
-        _ => {}
-    }));
+    actix::spawn(tokio::task::spawn_blocking(move || remove::folder(&path)));
 }

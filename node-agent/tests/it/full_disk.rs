@@ -33,7 +33,7 @@ fn health(node: &Node) -> Option<String> {
 
 #[test]
 #[ignore = "takes the rights to mount: run it as root"]
-fn full_disk_fails_new_containers_and_costs_running_ones_lines() {
+fn full_disk_fails_new_containers_and_costs_running_ones_lines_and_no_agent() {
     let mut node = Node::without_agent(&[]);
     let _disk = SmallDisk::mount(&node.data_dir());
     node.restart_agent("127.0.0.1:0");
@@ -59,6 +59,14 @@ fn full_disk_fails_new_containers_and_costs_running_ones_lines() {
         assert_eq!(report.exit_status, Some(exit_status::DISKS_FAILED), "{}", report.diagnostics);
         assert!(report.diagnostics.contains("WEIR-NM-0013"), "{}", report.diagnostics);
     }
+
+    let address = node.kill_agent();
+    node.restart_agent(&address);
+    let found = wait_for("it registers again", || {
+        let state = node.resource_manager.state();
+        (state.registrations.len() == 2).then(|| state.registrations[1].containers.clone())
+    });
+    assert!(found.iter().any(|one| (one.container, one.exit_status) == (running, None)));
 
     fs::write(folder.join("go"), b"").expect("an empty file takes no room");
     assert_eq!(node.ended(running).exit_status, Some(5));
