@@ -138,18 +138,41 @@ impl RotatingLog {
         name.into()
     }
 
+    /// Puts the current file aside and begins another. Whatever step of it fails, the next try goes on
+    /// from there, and takes no older file's place a second time.
     fn rotate(&mut self) -> io::Result<()> {
+        self.put_aside()?;
+        self.open()
+    }
+
+    fn put_aside(&mut self) -> io::Result<()> {
         self.file = None;
         if self.max_files == 0 {
-            fs::remove_file(&self.path)?;
-            return self.open();
+            unless_missing(fs::remove_file(&self.path))?;
+        } else if fs::symlink_metadata(&self.path).is_ok() {
+            self.make_room()?;
+            unless_missing(fs::rename(&self.path, self.numbered(1)))?;
         }
-        for number in (1..self.max_files).rev() {
-            // One that is not there yet needs no other name.
-            let _ = fs::rename(self.numbered(number), self.numbered(number + 1));
+        self.size_bytes = 0;
+        Ok(())
+    }
+
+    /// Moves rotated files up by one, as far as there is no gap.
+    fn make_room(&self) -> io::Result<()> {
+        let is_taken = |number: &u32| fs::symlink_metadata(self.numbered(*number)).is_ok();
+        let taken_count = (1..self.max_files).take_while(is_taken).count();
+        for number in (1..=taken_count as u32).rev() {
+            unless_missing(fs::rename(self.numbered(number), self.numbered(number + 1)))?;
         }
-        fs::rename(&self.path, self.numbered(1))?;
-        self.open()
+        Ok(())
+    }
+}
+
+/// What the container has taken away itself needs not be moved or removed.
+fn unless_missing(done: io::Result<()>) -> io::Result<()> {
+    match done {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
     }
 }
 
@@ -192,6 +215,61 @@ mod tests {
         log(folder.path(), 4, 5).write(b"0123456789\n");
         let texts = ["stdout.2", "stdout.1", "stdout"].map(|name| text(folder.path(), name));
         assert_eq!(texts, ["0123", "4567", "89\n"]);
+    }
+
+    #[test]
+    fn file_that_the_container_has_deleted_is_begun_anew_and_older_ones_stay() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for max_files in [0, 2] {
+            let mut log = log(folder.path(), 5, max_files);
+            fs::write(folder.path().join("stdout.1"), b"old\n").expect("written");
+            log.write(b"aaaa\n");
+            fs::remove_file(folder.path().join("stdout")).expect("there");
+            log.write(b"bbbb\n");
+            let texts = ["stdout", "stdout.1", "stdout.2"].map(|name| text(folder.path(), name));
+            assert_eq!(texts, ["bbbb\n", "old\n", "none"], "{max_files} files");
+            fs::remove_file(folder.path().join("stdout")).expect("there");
+        }
+    }
+
+    #[test]
+    fn rotation_that_fails_goes_on_where_it_stopped_and_costs_no_older_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut log = log(folder.path(), 5, 3);
+        log.write(b"aaaa\nbbbb\n");
+        // A folder in the place of a file can be neither replaced by one nor opened.
+        let block = |name: &str| fs::create_dir(folder.path().join(name)).expect("made");
+        let unblock = |name: &str| fs::remove_dir(folder.path().join(name)).expect("there");
+        block("stdout.2");
+        block("stdout.3");
+        fs::write(folder.path().join("stdout.3/in"), b"").expect("written");
+        (0..3).for_each(|_| log.write(b"lost\n"));
+        assert_eq!(text(folder.path(), "stdout.1"), "aaaa\n", "it was not moved without need");
+        fs::remove_file(folder.path().join("stdout.3/in")).expect("there");
+        unblock("stdout.3");
+        unblock("stdout.2");
+        log.write(b"c\n");
+        log.write(b"d\n");
+        let expected = "[weir: 3 lines (15 bytes) are missing here: the disk was full]\nc\n";
+        let all = ["stdout.3", "stdout.2", "stdout.1", "stdout"];
+        let texts = all.map(|name| text(folder.path(), name));
+        assert_eq!(texts, ["aaaa\n", "bbbb\n", expected, "d\n"]);
+    }
+
+    #[test]
+    fn file_that_cannot_be_opened_after_the_last_was_put_aside_is_tried_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut log = log(folder.path(), 5, 2);
+        log.write(b"aaaa\n");
+        log.put_aside().expect("moved");
+        let path = folder.path().join("stdout");
+        fs::create_dir(&path).expect("in the way");
+        (0..2).for_each(|_| log.write(b"lost\n"));
+        fs::remove_dir(&path).expect("there");
+        log.write(b"b\n");
+        let expected = "[weir: 2 lines (10 bytes) are missing here: the disk was full]\nb\n";
+        let texts = ["stdout", "stdout.1", "stdout.2"].map(|name| text(folder.path(), name));
+        assert_eq!(texts, [expected, "aaaa\n", "none"]);
     }
 
     #[test]
