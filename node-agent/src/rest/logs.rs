@@ -14,9 +14,10 @@ use actix_web::{
 use futures::stream;
 use serde::Deserialize;
 use std::{
-    fs::{self, File, Metadata},
+    fs::{self, DirEntry, File, Metadata},
     io,
-    os::unix::fs::{FileExt, MetadataExt},
+    os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
+    path::Path as FilePath,
     time::UNIX_EPOCH,
 };
 use weir_protocol::rest::yarn::{ContainerLogs, ContainerLogsAnswer, LogFile};
@@ -32,11 +33,17 @@ pub(super) fn configure(service: &mut ServiceConfig) {
         .route("/containerlogs/{id}/{file}", web::get().to(read));
 }
 
-/// Names of the log files in a folder: `stderr`, `stdout`, `stdout.1`, …
-pub(super) fn log_names(folder: &std::path::Path) -> io::Result<Vec<String>> {
+/// Names of the log files in a folder: `stderr`, `stdout`, `stdout.1`, … The container may put anything
+/// there; what is no plain file, or would lead elsewhere, is none of its logs.
+pub(super) fn log_names(folder: &FilePath) -> io::Result<Vec<String>> {
+    if folder.canonicalize()? != folder {
+        return Err(io::Error::other("its log folder was replaced by a link"));
+    }
     let entries = fs::read_dir(folder)?;
+    let plain = |entry: &DirEntry| entry.file_type().is_ok_and(|kind| kind.is_file());
+    let files = entries.flatten().filter(plain);
     let mut names: Vec<String> =
-        entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        files.filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.sort_unstable_by_key(|name| match name.rsplit_once('.') {
         Some((base, number)) => (base.to_owned(), number.parse().unwrap_or(u32::MAX)),
         None => (name.clone(), 0),
@@ -44,28 +51,50 @@ pub(super) fn log_names(folder: &std::path::Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
+/// Opens a log, unless it has become something else since it was listed. Never waits for a writer.
+fn open_log(path: &FilePath) -> io::Result<(File, Metadata)> {
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+    let file = File::options().read(true).custom_flags(flags).open(path)?;
+    let metadata = file.metadata()?;
+    match metadata.is_file() {
+        true => Ok((file, metadata)),
+        false => Err(io::Error::other("it is no plain file")),
+    }
+}
+
+/// Does something with files, which may take its time, where it keeps no other request waiting.
+async fn on_disk<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+}
+
 async fn list(api: Data<Api>, id: Path<String>) -> Result<Json<ContainerLogsAnswer>, ApiError> {
     let id = container_id(&id)?;
     let folder = api.data.container_logs(id);
-    let names = match log_names(&folder) {
-        Ok(names) => names,
+    let files = match on_disk(move || describe_all(&folder)).await {
+        Ok(files) => files,
         Err(_) if api.view().await?.containers.iter().any(|one| one.report.container == id) => {
             Vec::new()
         }
         Err(_) => return Err(no_container(id, &api.node())),
     };
-    let files = names.into_iter().filter_map(|name| {
-        // A file that has been rotated away meanwhile is not listed.
-        let metadata = fs::metadata(folder.join(&name)).ok()?;
-        Some(describe(name, &metadata))
-    });
     let container_logs_info = ContainerLogs {
-        container_log_info: files.collect(),
+        container_log_info: files,
         log_aggregation_type: "LOCAL".to_owned(),
         container_id: id,
         node_id: api.node(),
     };
     Ok(Json(ContainerLogsAnswer { container_logs_info }))
+}
+
+fn describe_all(folder: &FilePath) -> io::Result<Vec<LogFile>> {
+    let files = log_names(folder)?.into_iter().filter_map(|name| {
+        // A file that has been rotated away meanwhile is not listed.
+        let metadata = fs::symlink_metadata(folder.join(&name)).ok()?;
+        Some(describe(name, &metadata))
+    });
+    Ok(files.collect())
 }
 
 fn describe(name: String, metadata: &Metadata) -> LogFile {
@@ -105,16 +134,17 @@ async fn read(
     let (id, name) = path.into_inner();
     let id = container_id(&id)?;
     let folder = api.data.container_logs(id);
-    let names = log_names(&folder).map_err(|_| no_container(id, &api.node()))?;
+    let listed = folder.clone();
+    let names = on_disk(move || log_names(&listed)).await;
+    let names = names.map_err(|_| no_container(id, &api.node()))?;
     if !names.contains(&name) {
         let message = format!("container {id} has no log {name:?}; it has {}", names.join(", "));
         return Err(ApiError::not_found("WEIR-NM-0008", message));
     }
-    let unreadable = |error: io::Error| {
+    let path = folder.join(&name);
+    let (file, metadata) = on_disk(move || open_log(&path)).await.map_err(|error| {
         ApiError::internal("WEIR-NM-0009", format!("log {name} of {id} cannot be read: {error}"))
-    };
-    let file = File::open(folder.join(&name)).map_err(unreadable)?;
-    let metadata = file.metadata().map_err(unreadable)?;
+    })?;
     // What is appended from now on belongs to the next answer.
     let (from, end) = part.range(metadata.len());
     let pieces = stream::try_unfold((file, from), move |(file, from)| next_piece(file, from, end));
@@ -151,6 +181,7 @@ async fn next_piece(file: File, from: u64, end: u64) -> io::Result<Piece> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::symlink;
 
     #[test]
     fn parts_stay_within_the_file() {
@@ -167,12 +198,31 @@ mod tests {
     }
 
     #[test]
-    fn logs_are_listed_newest_first() {
-        let folder = tempfile::tempdir().expect("a folder");
-        for name in ["stdout.10", "stdout", "stderr", "stdout.2"] {
-            fs::write(folder.path().join(name), b"").expect("written");
+    fn only_plain_files_are_listed_and_opened() {
+        let root = tempfile::tempdir().expect("a folder");
+        let folder = root.path().canonicalize().expect("there").join("logs");
+        fs::create_dir_all(folder.join("folder")).expect("made");
+        fs::write(folder.join("stdout"), b"").expect("written");
+        symlink("/etc/passwd", folder.join("link")).expect("linked");
+        let fifo = std::process::Command::new("mkfifo").arg(folder.join("fifo")).status();
+        assert!(fifo.expect("mkfifo").success());
+        assert_eq!(log_names(&folder).expect("a folder"), ["stdout"]);
+        assert!(open_log(&folder.join("stdout")).is_ok());
+        for name in ["folder", "link", "fifo"] {
+            assert!(open_log(&folder.join(name)).is_err(), "{name}");
         }
-        let names = log_names(folder.path()).expect("a folder");
+        symlink(&folder, root.path().join("elsewhere")).expect("linked");
+        assert!(log_names(&root.path().join("elsewhere")).is_err(), "it leads elsewhere");
+    }
+
+    #[test]
+    fn logs_are_listed_newest_first() {
+        let root = tempfile::tempdir().expect("a folder");
+        let folder = root.path().canonicalize().expect("there");
+        for name in ["stdout.10", "stdout", "stderr", "stdout.2"] {
+            fs::write(folder.join(name), b"").expect("written");
+        }
+        let names = log_names(&folder).expect("a folder");
         assert_eq!(names, ["stderr", "stdout", "stdout.2", "stdout.10"]);
     }
 }

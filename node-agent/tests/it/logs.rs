@@ -50,3 +50,18 @@ fn only_logs_are_served() {
     let (status, body) = node.get(&format!("/ws/v1/node/containers/{id}/logs/stdout?size=x"));
     assert_eq!(status, 400, "{body}");
 }
+
+#[test]
+fn what_a_container_puts_among_its_logs_neither_hangs_the_agent_nor_leads_elsewhere() {
+    let node = Node::start();
+    let id = container(1);
+    node.run(id, shell("cd $LOG_DIRS; mkfifo fifo; ln -s /etc/passwd link; mkdir folder; echo up"));
+    node.ended(id);
+    let shown = node.json(&format!("/ws/v1/node/containers/{id}"));
+    assert_eq!(shown["container"]["containerLogFiles"], serde_json::json!(["stderr", "stdout"]));
+    for name in ["fifo", "link", "folder"] {
+        let (status, body) = node.get(&format!("/containerlogs/{id}/{name}"));
+        assert_eq!(status, 404, "{name}: {body}");
+    }
+    assert_eq!(node.log(id, "stdout"), "up\n");
+}
