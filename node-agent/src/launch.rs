@@ -6,19 +6,20 @@ use crate::{
     record::{self, LaunchRecord},
     remove,
     shim::STARTED,
-    tree::MARK,
+    tree::{self, MARK},
     watch,
 };
 use std::{
     collections::BTreeSet,
     fs::{self, DirBuilder},
-    io::{self, BufRead, BufReader, Read},
+    io::{self, Read},
     os::{
-        fd::OwnedFd,
+        fd::{AsRawFd, OwnedFd},
         unix::{fs::DirBuilderExt, process::CommandExt},
     },
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
+    time::{Duration, Instant},
 };
 use weir_base::{NodeId, Resources};
 use weir_node_agent_brain::{
@@ -28,7 +29,9 @@ use weir_protocol::cluster::variables;
 use weir_service::ProcessId;
 
 /// What the shim says when it cannot begin is not longer.
-const MAX_COMPLAINT_BYTES: u64 = 64 * 1024;
+const MAX_COMPLAINT_BYTES: usize = 64 * 1024;
+/// A shim that has not begun so long after its start hangs, commonly on the disk.
+pub(crate) const START_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_NAME_BYTES: usize = 255;
 /// Variables of the agent that containers see, too. Nothing else of its environment reaches them.
 const PASSED_ON: [&str; 4] = ["PATH", "HOME", "USER", "LANG"];
@@ -43,6 +46,8 @@ pub(crate) struct Launcher {
     pub node: NodeId,
     pub log_max_bytes: u64,
     pub log_max_files: u32,
+    /// How long a shim may take to begin.
+    pub start_timeout: Duration,
 }
 
 /// A container in the hands of its shim.
@@ -162,25 +167,25 @@ impl Launcher {
             let shim = self.executable.display();
             on_disk(&format!("{shim} cannot be started: {error}"), is_disk_full(&error))
         })?;
-        let complaint = match await_start(&mut child) {
-            Ok(()) => {
-                // The number is the child's until it was waited for, which nobody has done yet.
-                let ended = watch::open(child.id());
-                let shim = ProcessId::of(child.id());
-                match (ended, shim) {
-                    (Ok(ended), Some(shim)) => {
-                        return Ok(Running { shim, ended, child: Some(child) });
-                    }
-                    (Err(error), _) => error.to_string(),
-                    (_, None) => "it has vanished".to_owned(),
+        // The number is the child's until it was waited for, which nobody has done yet.
+        let shim = ProcessId::of(child.id());
+        let complaint = match await_start(&mut child, self.start_timeout) {
+            Ok(()) => match (watch::open(child.id()), shim) {
+                (Ok(ended), Some(shim)) => {
+                    return Ok(Running { shim, ended, child: Some(child) });
                 }
-            }
+                (Err(error), _) => error.to_string(),
+                (_, None) => "it has vanished".to_owned(),
+            },
             Err(complaint) => complaint,
         };
-        // It ends by itself; should it not, it must not stay.
+        // It ends by itself; should it not, it must not stay, nor what it has started.
         let _ = child.kill();
-        let _ = child.wait();
-        let text = format!("the container's shim could not begin: {complaint}");
+        let killed = tree::kill_orphans(shim, folder.root());
+        // Not longer: one that hangs in the kernel does not end.
+        let _ = child.try_wait();
+        let rest = if killed.left.is_empty() { String::new() } else { format!("; {killed}") };
+        let text = format!("the container's shim could not begin: {complaint}{rest}");
         Err(on_disk(&text, says_disk_full(&complaint)))
     }
 
@@ -209,15 +214,48 @@ impl Launcher {
 }
 
 /// Waits for the shim's first line.
-fn await_start(child: &mut Child) -> Result<(), String> {
+fn await_start(child: &mut Child, timeout: Duration) -> Result<(), String> {
     let Some(out) = child.stdout.take() else { return Err("it has no output".to_owned()) };
-    let mut line = String::new();
-    let read = BufReader::new(out.take(MAX_COMPLAINT_BYTES)).read_line(&mut line);
-    match (read, line.trim()) {
-        (Err(error), _) => Err(error.to_string()),
-        (Ok(_), STARTED) => Ok(()),
-        (Ok(_), "") => Err("it ended at once".to_owned()),
-        (Ok(_), complaint) => Err(complaint.to_owned()),
+    let line = first_line(out, timeout).map_err(|error| match error.kind() {
+        io::ErrorKind::TimedOut => format!("it has said nothing for {timeout:?}"),
+        _ => error.to_string(),
+    })?;
+    match line.trim() {
+        STARTED => Ok(()),
+        "" => Err("it ended at once".to_owned()),
+        complaint => Err(complaint.to_owned()),
+    }
+}
+
+/// What comes before the first line break, the end, or more than a complaint can be.
+fn first_line(mut out: ChildStdout, timeout: Duration) -> io::Result<String> {
+    let give_up = Instant::now() + timeout;
+    let mut line = Vec::new();
+    let mut chunk = [0; 1024];
+    while !line.contains(&b'\n') && line.len() < MAX_COMPLAINT_BYTES {
+        wait_readable(&out, give_up)?;
+        match out.read(&mut chunk)? {
+            0 => break,
+            read_bytes => line.extend_from_slice(&chunk[..read_bytes]),
+        }
+    }
+    let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    Ok(String::from_utf8_lossy(line).into_owned())
+}
+
+fn wait_readable(out: &ChildStdout, give_up: Instant) -> io::Result<()> {
+    loop {
+        let left_ms = give_up.saturating_duration_since(Instant::now()).as_millis();
+        let mut fd = libc::pollfd { fd: out.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        // SAFETY: one descriptor, which is open and outlives the call.
+        match unsafe { libc::poll(&raw mut fd, 1, i32::try_from(left_ms).unwrap_or(i32::MAX)) } {
+            0 => return Err(io::ErrorKind::TimedOut.into()),
+            1.. => return Ok(()),
+            _ => match io::Error::last_os_error() {
+                error if error.kind() == io::ErrorKind::Interrupted => {}
+                error => return Err(error),
+            },
+        }
     }
 }
 
@@ -237,7 +275,8 @@ fn on_disk(problem: &str, is_full: bool) -> LaunchFailure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use weir_base::ArtifactHash;
+    use weir_base::{ArtifactHash, ContainerId};
+    use weir_service::processes::Processes;
 
     fn with_file(name: &str) -> LaunchContext {
         let artifact = ArtifactUse {
@@ -263,6 +302,50 @@ mod tests {
         let mut twice = with_file("a");
         twice.artifacts.extend(with_file("a").artifacts);
         assert!(check(&twice).is_err());
+    }
+
+    /// The failure of a launch with this script in the place of the shim; also that nothing of it is left.
+    fn failure_with_shim(script: &str, start_timeout: Duration) -> LaunchFailure {
+        let root = tempfile::tempdir().expect("a folder");
+        let data = DataDir::new(root.path()).expect("there");
+        fs::create_dir(data.containers()).expect("made");
+        let executable = root.path().join("shim");
+        // Not written by this process: a child of another test could hold it open, and then it is busy.
+        let write = "printf '#!/bin/sh\\n%s\\n' \"$1\" > \"$0\"; chmod 755 \"$0\"";
+        let status = Command::new("sh").args(["-c", write]).arg(&executable).arg(script).status();
+        assert!(status.expect("sh").success());
+        let launcher = Launcher {
+            data,
+            executable,
+            node: NodeId::default(),
+            log_max_bytes: 1,
+            log_max_files: 1,
+            start_timeout,
+        };
+        let launch = LaunchContext { artifacts: vec![], ..with_file("none") };
+        let container = LaunchContainer {
+            container: ContainerId::default(),
+            resources: Resources::default(),
+            launch,
+        };
+        let failure = launcher.launch(&container).expect_err("that is no shim");
+        assert_eq!(tree::marked(&Processes::scan(), launcher.data.root()), []);
+        failure
+    }
+
+    #[test]
+    fn shim_that_fails_late_leaves_nothing_behind() {
+        let failure = failure_with_shim("setsid sleep 600 & echo no room", START_TIMEOUT);
+        let expected = "the container's shim could not begin: no room [WEIR-NM-0016]";
+        assert_eq!(failure.message, expected);
+    }
+
+    #[test]
+    fn shim_that_says_nothing_is_given_up() {
+        let failure = failure_with_shim("sleep 600", Duration::from_millis(20));
+        let expected = "the container's shim could not begin: it has said nothing for 20ms";
+        assert!(failure.message.starts_with(expected), "{}", failure.message);
+        assert!(failure.message.ends_with("[WEIR-NM-0016]"), "{}", failure.message);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::{
     Error,
     adopt::{self, Adopted},
-    launch::{Launcher, Running},
+    launch::{Launcher, Running, START_TIMEOUT},
     layout::DataDir,
     monitor::{LastLook, Monitor, millis_now},
     registry::{Registry, Watched},
@@ -190,6 +190,7 @@ fn launcher(options: &Options, data: DataDir, node: NodeId) -> Launcher {
         node,
         log_max_bytes: options.config.get(&keys::CONTAINER_LOG_MAX_SIZE).bytes(),
         log_max_files: options.config.get(&keys::CONTAINER_LOG_MAX_FILES),
+        start_timeout: START_TIMEOUT,
     }
 }
 
