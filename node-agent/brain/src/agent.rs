@@ -7,13 +7,14 @@ mod view;
 pub use view::{ContainerView, NodeView};
 
 use crate::backoff::Backoff;
-use crate::cache::{AfterFailure, Cache, Retry};
+use crate::cache::{AfterFailure, Cache, Fetched, Retry};
 use crate::container::Container;
 use crate::heart::{Heart, Send};
 use crate::messages::{
     CachedFile, DownloadFailure, DownloadProblem, Effect, Exit, Input, Recovered, RecoveredState,
 };
 use crate::mirror::{ContainerReport, NodeHeartbeat, RegisterNode, exit_status};
+use crate::text;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use weir_base::{
@@ -139,12 +140,7 @@ impl NodeAgent {
         out: &mut Vec<Effect>,
     ) {
         let failure = match result {
-            Ok(_) => {
-                for container in self.cache.fetched(hash) {
-                    self.launch_when_ready(container, out);
-                }
-                return;
-            }
+            Ok(_) => return self.fetched(hash, out),
             Err(failure) => failure,
         };
         let Settings { retry_min, retry_max, download_tries, .. } = self.settings;
@@ -157,11 +153,25 @@ impl NodeAgent {
             DownloadProblem::DiskFull => exit_status::DISKS_FAILED,
             DownloadProblem::Transient | DownloadProblem::Fatal => exit_status::INVALID,
         };
-        if let AfterFailure::GivenUp(users) = self.cache.failed(hash, retry) {
+        if let AfterFailure::GivenUp { users, next } = self.cache.failed(hash, retry) {
             for container in users {
                 let exit = Exit { exit_status, diagnostics: failure.message.clone() };
                 self.finish(container, exit, out);
             }
+            out.extend(
+                next.map(|CachedFile { hash, size_bytes }| Effect::Download { hash, size_bytes }),
+            );
+        }
+    }
+
+    fn fetched(&mut self, hash: ArtifactHash, out: &mut Vec<Effect>) {
+        let Fetched { users, mistaken, size_bytes } = self.cache.fetched(hash);
+        for container in users {
+            self.launch_when_ready(container, out);
+        }
+        for (container, said_bytes) in mistaken {
+            let exit = text::other_size(&hash.to_string(), size_bytes, said_bytes);
+            self.finish(container, exit, out);
         }
     }
 

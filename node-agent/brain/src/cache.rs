@@ -9,6 +9,10 @@
 //!
 //! A file counts its users: live containers that were promised it. Of the files without users, the
 //! ones used longest ago go first when the present ones are larger together than the target.
+//!
+//! Containers may disagree about the size of a file. What is present and used is right. While it is being
+//! fetched nobody knows, so whoever says another size waits: when the fetch succeeds he was wrong, and when
+//! it fails the file is fetched by his size.
 
 use crate::backoff::Backoff;
 use crate::messages::CachedFile;
@@ -20,11 +24,13 @@ use weir_base::{ArtifactHash, ContainerId, Monotonic, invariant};
 pub(crate) enum Acquired {
     /// It is there.
     Present,
-    /// It is being fetched.
+    /// It is being fetched, with this size or another.
     Fetching,
     /// It has to be fetched now.
     Absent,
-    /// The same content is known with another size.
+    /// A file that nobody uses has to be deleted, since its size is another, and this one fetched now.
+    Replaced,
+    /// The same content is in use with another size.
     OtherSize(u64),
 }
 
@@ -33,8 +39,24 @@ pub(crate) enum Acquired {
 pub(crate) enum AfterFailure {
     /// It is tried again later.
     Later,
-    /// These containers cannot have it.
-    GivenUp(BTreeSet<ContainerId>),
+    /// It cannot be had so.
+    GivenUp {
+        /// Those who cannot have it.
+        users: BTreeSet<ContainerId>,
+        /// It is to be fetched now by the size that others say.
+        next: Option<CachedFile>,
+    },
+}
+
+/// Who is concerned by the arrival of a file.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Fetched {
+    /// Those that may have been waiting for it.
+    pub users: BTreeSet<ContainerId>,
+    /// Those that said another size.
+    pub mistaken: BTreeMap<ContainerId, u64>,
+    /// The size that it has.
+    pub size_bytes: u64,
 }
 
 /// How a failed fetch is tried again.
@@ -56,7 +78,48 @@ enum State {
 struct Entry {
     size_bytes: u64,
     users: BTreeSet<ContainerId>,
+    /// Who says which other size, while it is being fetched.
+    other_sizes: BTreeMap<ContainerId, u64>,
     state: State,
+}
+
+impl Entry {
+    fn new(size_bytes: u64, state: State) -> Self {
+        Self { size_bytes, users: BTreeSet::new(), other_sizes: BTreeMap::new(), state }
+    }
+
+    fn fetched_for(container: ContainerId, size_bytes: u64) -> Self {
+        let users = BTreeSet::from([container]);
+        Self { users, ..Self::new(size_bytes, State::Fetching { failures: 0, retry_at: None }) }
+    }
+
+    /// As its first dissenter says, with those who say the same; the others go on waiting.
+    fn by_other_size(mut other_sizes: BTreeMap<ContainerId, u64>) -> Option<Self> {
+        let (container, size_bytes) = other_sizes.pop_first()?;
+        let mut entry = Self::fetched_for(container, size_bytes);
+        for (other, said_bytes) in other_sizes {
+            if said_bytes == size_bytes {
+                entry.users.insert(other);
+            } else {
+                entry.other_sizes.insert(other, said_bytes);
+            }
+        }
+        Some(entry)
+    }
+
+    fn acquire_other_size(&mut self, container: ContainerId, size_bytes: u64) -> Acquired {
+        match self.state {
+            State::Fetching { .. } => {
+                self.other_sizes.insert(container, size_bytes);
+                Acquired::Fetching
+            }
+            State::Present { .. } if self.users.is_empty() => {
+                *self = Self::fetched_for(container, size_bytes);
+                Acquired::Replaced
+            }
+            State::Present { .. } => Acquired::OtherSize(self.size_bytes),
+        }
+    }
 }
 
 /// The cache of a node.
@@ -73,7 +136,7 @@ impl Cache {
         self.uses += 1;
         let state = State::Present { last_use: self.uses };
         let CachedFile { hash, size_bytes } = file;
-        self.entries.insert(hash, Entry { size_bytes, users: BTreeSet::new(), state });
+        self.entries.insert(hash, Entry::new(size_bytes, state));
     }
 
     /// Promises a file to a container.
@@ -81,13 +144,11 @@ impl Cache {
         self.uses += 1;
         let CachedFile { hash, size_bytes } = file;
         let Some(entry) = self.entries.get_mut(&hash) else {
-            let users = BTreeSet::from([container]);
-            let state = State::Fetching { failures: 0, retry_at: None };
-            self.entries.insert(hash, Entry { size_bytes, users, state });
+            self.entries.insert(hash, Entry::fetched_for(container, size_bytes));
             return Acquired::Absent;
         };
         if entry.size_bytes != size_bytes {
-            return Acquired::OtherSize(entry.size_bytes);
+            return entry.acquire_other_size(container, size_bytes);
         }
         entry.users.insert(container);
         match &mut entry.state {
@@ -102,6 +163,7 @@ impl Cache {
     /// The container needs no file any more.
     pub fn release(&mut self, container: ContainerId) {
         for entry in self.entries.values_mut() {
+            entry.other_sizes.remove(&container);
             if entry.users.remove(&container)
                 && let State::Present { last_use } = &mut entry.state
             {
@@ -111,23 +173,26 @@ impl Cache {
         }
     }
 
-    /// A file has been fetched: the containers that may be waiting for it. An answer that nobody
-    /// waits for any more changes nothing.
-    pub fn fetched(&mut self, hash: ArtifactHash) -> BTreeSet<ContainerId> {
+    /// A file has been fetched. An answer that nobody waits for any more changes nothing.
+    pub fn fetched(&mut self, hash: ArtifactHash) -> Fetched {
         self.uses += 1;
         match self.entries.get_mut(&hash) {
             Some(entry) if matches!(entry.state, State::Fetching { .. }) => {
                 entry.state = State::Present { last_use: self.uses };
-                entry.users.clone()
+                Fetched {
+                    users: entry.users.clone(),
+                    mistaken: std::mem::take(&mut entry.other_sizes),
+                    size_bytes: entry.size_bytes,
+                }
             }
-            _ => BTreeSet::new(),
+            _ => Fetched::default(),
         }
     }
 
     /// A fetch has failed; it is tried again where that can help, unless it has failed too often or
     /// nobody wants the file any more.
     pub fn failed(&mut self, hash: ArtifactHash, retry: Option<Retry>) -> AfterFailure {
-        let nobody = AfterFailure::GivenUp(BTreeSet::new());
+        let nobody = AfterFailure::GivenUp { users: BTreeSet::new(), next: None };
         let Some(entry) = self.entries.get_mut(&hash) else { return nobody };
         let State::Fetching { failures, retry_at } = &mut entry.state else { return nobody };
         if retry_at.is_some() {
@@ -141,8 +206,16 @@ impl Cache {
             *retry_at = Some(now.after(backoff.wait(*failures - 1)));
             return AfterFailure::Later;
         }
-        let users = self.entries.remove(&hash).map(|entry| entry.users).unwrap_or_default();
-        AfterFailure::GivenUp(users)
+        let users = std::mem::take(&mut entry.users);
+        let mut other_sizes = std::mem::take(&mut entry.other_sizes);
+        other_sizes.retain(|container, _| !users.contains(container));
+        self.entries.remove(&hash);
+        let next = Entry::by_other_size(other_sizes).map(|entry| {
+            let size_bytes = entry.size_bytes;
+            self.entries.insert(hash, entry);
+            CachedFile { hash, size_bytes }
+        });
+        AfterFailure::GivenUp { users, next }
     }
 
     /// Files whose next try is due.
@@ -171,7 +244,9 @@ impl Cache {
     /// Whether every file promised to the container is there.
     pub fn has_all_of(&self, container: ContainerId) -> bool {
         let present = |entry: &Entry| matches!(entry.state, State::Present { .. });
-        self.entries.values().all(|entry| !entry.users.contains(&container) || present(entry))
+        let waits = |entry: &Entry| entry.other_sizes.contains_key(&container);
+        let has = |entry: &Entry| !entry.users.contains(&container) || present(entry);
+        self.entries.values().all(|entry| !waits(entry) && has(entry))
     }
 
     /// Drops unused files, the one used longest ago first, until the rest is within the target.
@@ -209,8 +284,12 @@ impl Cache {
     /// What must hold between any two steps.
     pub fn check(&self, is_live: impl Fn(ContainerId) -> bool) {
         for (hash, entry) in &self.entries {
-            let all_live = entry.users.iter().all(|&user| is_live(user));
+            let holders = entry.users.iter().chain(entry.other_sizes.keys());
+            let all_live = holders.copied().all(&is_live);
             invariant!(all_live, "file {hash} is held for a container that has ended");
+            let is_fetched = matches!(entry.state, State::Fetching { .. });
+            let settled = is_fetched || entry.other_sizes.is_empty();
+            invariant!(settled, "file {hash} is there, and its size in doubt");
         }
     }
 }
@@ -247,11 +326,53 @@ mod tests {
         let mut cache = Cache::default();
         assert_eq!(cache.acquire(container(1), file(1, 10)), Acquired::Absent);
         assert_eq!(cache.acquire(container(2), file(1, 10)), Acquired::Fetching);
-        assert_eq!(cache.acquire(container(3), file(1, 11)), Acquired::OtherSize(10));
         assert!(!cache.has_all_of(container(2)));
-        assert_eq!(cache.fetched(file(1, 0).hash), BTreeSet::from([container(1), container(2)]));
-        assert!(cache.fetched(file(1, 0).hash).is_empty(), "a repeated answer wakes nobody");
+        let users = BTreeSet::from([container(1), container(2)]);
+        let fetched = Fetched { users, mistaken: BTreeMap::new(), size_bytes: 10 };
+        assert_eq!(cache.fetched(file(1, 0).hash), fetched);
+        let repeated = cache.fetched(file(1, 0).hash);
+        assert_eq!(repeated, Fetched::default(), "a repeated answer wakes nobody");
         assert!(cache.has_all_of(container(2)));
+    }
+
+    #[test]
+    fn other_size_waits_for_the_fetch_and_is_wrong_when_that_succeeds() {
+        let mut cache = Cache::default();
+        cache.acquire(container(1), file(1, 10));
+        assert_eq!(cache.acquire(container(2), file(1, 11)), Acquired::Fetching);
+        assert!(!cache.has_all_of(container(2)));
+        let fetched = cache.fetched(file(1, 0).hash);
+        assert_eq!(fetched.mistaken, BTreeMap::from([(container(2), 11)]));
+        assert_eq!(cache.acquire(container(3), file(1, 11)), Acquired::OtherSize(10));
+    }
+
+    #[test]
+    fn other_size_is_fetched_when_the_first_cannot_be_had() {
+        let mut cache = Cache::default();
+        cache.acquire(container(1), file(1, 10));
+        for (sequence, size_bytes) in [(2, 11), (3, 12), (4, 11), (5, 11)] {
+            cache.acquire(container(sequence), file(1, size_bytes));
+        }
+        cache.release(container(5));
+        let hash = file(1, 0).hash;
+        let given_up = |user, next| {
+            let users = BTreeSet::from_iter(user);
+            AfterFailure::GivenUp { users, next }
+        };
+        let first = given_up(vec![container(1)], Some(file(1, 11)));
+        assert_eq!(cache.failed(hash, None), first);
+        let second = given_up(vec![container(2), container(4)], Some(file(1, 12)));
+        assert_eq!(cache.failed(hash, None), second);
+        assert_eq!(cache.fetched(hash).users, BTreeSet::from([container(3)]));
+    }
+
+    #[test]
+    fn unused_file_of_another_size_is_replaced() {
+        let mut cache = Cache::default();
+        cache.recover(file(1, 7));
+        assert_eq!(cache.acquire(container(1), file(1, 10)), Acquired::Replaced);
+        assert!(!cache.has_all_of(container(1)));
+        assert_eq!(cache.fetched(file(1, 0).hash).users, BTreeSet::from([container(1)]));
     }
 
     #[test]
@@ -267,12 +388,12 @@ mod tests {
         assert_eq!((cache.due(Monotonic(4)), cache.next_deadline()), (vec![], Some(at)));
         assert_eq!(cache.due(at), vec![file(1, 10)]);
         let users = BTreeSet::from([container(1)]);
-        assert_eq!(cache.failed(hash, retry), AfterFailure::GivenUp(users));
+        assert_eq!(cache.failed(hash, retry), AfterFailure::GivenUp { users, next: None });
         assert_eq!(cache.len(), 0);
 
         cache.acquire(container(1), file(1, 10));
         cache.release(container(1));
-        let nobody = AfterFailure::GivenUp(BTreeSet::new());
+        let nobody = AfterFailure::GivenUp { users: BTreeSet::new(), next: None };
         assert_eq!(cache.failed(hash, retry), nobody);
     }
 }

@@ -241,7 +241,7 @@ pub enum Effect {
     RemoveFolder(ContainerId),
     /// Delete the logs of an application that has ended.
     RemoveLogs(ApplicationId),
-    /// Delete a file from the cache.
+    /// Delete a file from the cache; a download of the same file that follows is not deleted instead.
     DeleteCached(ArtifactHash),
     /// Answer a waiting caller.
     Reply {

@@ -1,6 +1,7 @@
 //! Words for people: sizes, and why a container was killed.
 
-use crate::messages::ContainerMemory;
+use crate::messages::{ContainerMemory, Exit};
+use crate::mirror::exit_status;
 use weir_base::Resources;
 
 /// A size as people say it: `96 mb`, `1.25 gb`.
@@ -30,6 +31,15 @@ pub(crate) fn over_limit(memory: &ContainerMemory, lease: Resources) -> String {
         "container {id} was killed: its processes used {used} of {leased} leased{largest} \
          [WEIR-NM-0010]"
     )
+}
+
+/// The end of a container whose start says of a file what is not so.
+pub(crate) fn other_size(file: &str, known_bytes: u64, said_bytes: u64) -> Exit {
+    let diagnostics = format!(
+        "file {file} has {known_bytes} bytes, not {said_bytes} as the start of the container says \
+         [WEIR-NM-0012]"
+    );
+    Exit { exit_status: exit_status::INVALID, diagnostics }
 }
 
 #[cfg(test)]

@@ -70,20 +70,17 @@ impl NodeAgent {
         self.containers.insert(id, container);
         for artifact in artifacts {
             let file = CachedFile { hash: artifact.hash, size_bytes: artifact.size_bytes };
+            let CachedFile { hash, size_bytes } = file;
             match self.cache.acquire(id, file) {
                 Acquired::Present | Acquired::Fetching => {}
-                Acquired::Absent => out.push(Effect::Download {
-                    hash: artifact.hash,
-                    size_bytes: artifact.size_bytes,
-                }),
+                Acquired::Absent => out.push(Effect::Download { hash, size_bytes }),
+                Acquired::Replaced => {
+                    out.push(Effect::DeleteCached(hash));
+                    out.push(Effect::Download { hash, size_bytes });
+                }
                 Acquired::OtherSize(known_bytes) => {
-                    let diagnostics = format!(
-                        "file {} has {known_bytes} bytes, not {} as the start of the container \
-                         says [WEIR-NM-0012]",
-                        artifact.name, artifact.size_bytes
-                    );
-                    let exit_status = exit_status::INVALID;
-                    return self.finish(id, Exit { exit_status, diagnostics }, out);
+                    let exit = text::other_size(&artifact.name, known_bytes, size_bytes);
+                    return self.finish(id, exit, out);
                 }
             }
         }

@@ -189,3 +189,33 @@ fn unused_files_are_dropped_above_the_target() {
     assert_eq!(script.step(exited(2, 0)), [Effect::DeleteCached(hash(2))]);
     assert_eq!(script.step(exited(1, 0)), []);
 }
+
+#[test]
+fn wrong_size_of_one_container_does_not_fail_another() {
+    let mut script = Script::joined();
+    let wrong = |sequence| {
+        let mut start = launch(sequence, &[1]);
+        start.launch.artifacts[0].size_bytes = 9;
+        Input::Start { ticket: Ticket(sequence), start }
+    };
+    script.step(wrong(1));
+    assert_eq!(script.step(start(2, &[1])), [localizing(2)], "it waits for what comes");
+    assert_eq!(script.step(not_downloaded(1, DownloadProblem::Fatal)), [download(1)]);
+    assert_eq!(script.step(wrong(3)).len(), 1, "now the other one waits");
+    assert_eq!(script.step(downloaded(1)), [Effect::Launch(launch(2, &[1]))]);
+    let reports = script.reports();
+    let statuses: Vec<_> = reports.iter().map(|report| report.exit_status).collect();
+    assert_eq!(statuses, [Some(exit_status::INVALID), None, Some(exit_status::INVALID)]);
+    let text = &reports[2].diagnostics;
+    assert!(text.contains("has 10 bytes, not 9") && text.contains("WEIR-NM-0012"), "{text}");
+}
+
+#[test]
+fn unused_file_of_another_size_is_fetched_anew() {
+    let cached = vec![CachedFile { hash: hash(1), size_bytes: 7 }];
+    let (mut script, _) = Script::new(Recovered { cached, ..Recovered::default() });
+    script.join();
+    let effects = script.step(start(1, &[1]));
+    assert_eq!(effects, [Effect::DeleteCached(hash(1)), download(1), localizing(1)]);
+    assert_eq!(script.step(downloaded(1)), [Effect::Launch(launch(1, &[1]))]);
+}
