@@ -80,6 +80,8 @@ pub struct NodeAgent {
     /// Applications that have ended, with the time at which their logs go.
     ended: BTreeMap<ApplicationId, Monotonic>,
     unhealthy: Option<String>,
+    /// Since the last look at the cache a write has met a full disk.
+    disk_was_full: bool,
     node_used_mib: u64,
     ending: Ending,
 }
@@ -107,6 +109,7 @@ impl NodeAgent {
             cache: Cache::default(),
             ended: BTreeMap::new(),
             unhealthy: None,
+            disk_was_full: false,
             node_used_mib: 0,
             ending: Ending::No,
         }
@@ -153,6 +156,7 @@ impl NodeAgent {
             DownloadProblem::DiskFull => exit_status::DISKS_FAILED,
             DownloadProblem::Transient | DownloadProblem::Fatal => exit_status::INVALID,
         };
+        self.disk_was_full |= failure.problem == DownloadProblem::DiskFull;
         if let AfterFailure::GivenUp { users, next } = self.cache.failed(hash, retry) {
             for container in users {
                 let exit = Exit { exit_status, diagnostics: failure.message.clone() };
@@ -207,7 +211,10 @@ impl NodeAgent {
         }
         self.kill_harder(now, out);
         self.drop_old_logs(now, out);
-        let dropped = self.cache.evict(self.settings.cache_target_bytes);
+        // What nobody uses is the first to make room on a disk that has none.
+        let lacks_room = std::mem::take(&mut self.disk_was_full) || self.unhealthy.is_some();
+        let target_bytes = if lacks_room { 0 } else { self.settings.cache_target_bytes };
+        let dropped = self.cache.evict(target_bytes);
         out.extend(dropped.into_iter().map(Effect::DeleteCached));
         if let Some(due) = self.heart.due(now) {
             out.push(self.send(due));

@@ -114,6 +114,7 @@ impl NodeAgent {
             return;
         }
         if let Err(LaunchFailure { exit_status, message }) = result {
+            self.disk_was_full |= exit_status == exit_status::DISKS_FAILED;
             return self.finish(id, Exit { exit_status, diagnostics: message }, out);
         }
         container.process = Process::Up;

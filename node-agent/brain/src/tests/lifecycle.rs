@@ -219,3 +219,29 @@ fn unused_file_of_another_size_is_fetched_anew() {
     assert_eq!(effects, [Effect::DeleteCached(hash(1)), download(1), localizing(1)]);
     assert_eq!(script.step(downloaded(1)), [Effect::Launch(launch(1, &[1]))]);
 }
+
+#[test]
+fn full_disk_costs_the_files_that_nobody_uses() {
+    let with_files = || {
+        let cached = [1, 2].map(|tag| CachedFile { hash: hash(tag), size_bytes: 10 });
+        let (mut script, _) =
+            Script::new(Recovered { cached: cached.to_vec(), ..Recovered::default() });
+        script.join();
+        script.step(start(1, &[1]));
+        script
+    };
+    let dropped = [Effect::DeleteCached(hash(2))];
+    let mut script = with_files();
+    let unhealthy = Some("12 mb are free".to_owned());
+    assert_eq!(script.step(Input::Checked { unhealthy }), dropped);
+
+    let mut script = with_files();
+    script.step(start(2, &[3]));
+    assert_eq!(script.step(not_downloaded(3, DownloadProblem::DiskFull)), dropped);
+
+    let mut script = with_files();
+    let failure = LaunchFailure { exit_status: exit_status::DISKS_FAILED, message: String::new() };
+    let result = Err(failure);
+    let failed = script.step(Input::Launched { container: container(1), result });
+    assert_eq!(failed, [Effect::DeleteCached(hash(2)), Effect::DeleteCached(hash(1))]);
+}
