@@ -1,6 +1,7 @@
 //! Files from the resource manager into the cache, each checked against the hash by which it is named.
 
 use crate::{
+    checked::CheckedFiles,
     error::{is_disk_full, says_disk_full},
     layout::DataDir,
     remove,
@@ -11,6 +12,7 @@ use std::{
     io::{self, Read},
     os::unix::fs::PermissionsExt,
     path::Path,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 use weir_base::ArtifactHash;
@@ -23,33 +25,66 @@ const CHUNK_BYTES: usize = 256 * 1024;
 /// Nobody writes to a file of the cache. Some are run, and a hard link has the mode of its file.
 const MODE: u32 = 0o555;
 
-/// Fetches a file into the cache; gives its size.
-pub(crate) async fn fetch(
-    client: &Client,
-    address: &str,
-    data: &DataDir,
-    file: CachedFile,
-) -> Result<u64, DownloadFailure> {
-    let CachedFile { hash, size_bytes } = file;
-    let path = format!("/ws/v1/cluster/artifacts/{hash}");
-    let partial = data.partial(hash);
-    let downloaded = client.download(address, &path, &partial, size_bytes);
-    let result = match tokio::time::timeout(TIMEOUT, downloaded).await {
-        Ok(Ok(_)) => accept_in_background(data, file).await,
-        Ok(Err(error)) => Err(failure(hash, &error)),
-        Err(_) => Err(transient(format!("file {hash} did not come in time"))),
-    };
-    if result.is_err() {
-        // It may never have been made.
-        let _ = fs::remove_file(&partial);
-    }
-    result
+/// What fetches files: from where, and to where.
+#[derive(Clone)]
+pub(crate) struct Fetcher {
+    pub client: Client,
+    pub resource_manager: String,
+    pub data: DataDir,
+    pub checked: Arc<CheckedFiles>,
 }
 
-async fn accept_in_background(data: &DataDir, file: CachedFile) -> Result<u64, DownloadFailure> {
-    let (partial, complete) = (data.partial(file.hash), data.cached(file.hash));
-    let accepted = tokio::task::spawn_blocking(move || accept(&partial, &complete, file));
-    accepted.await.unwrap_or_else(|_| Err(transient("the download was cut short".to_owned())))
+impl Fetcher {
+    /// Fetches a file into the cache, in the place of one that is there; gives its size.
+    pub async fn fetch(&self, file: CachedFile) -> Result<u64, DownloadFailure> {
+        let CachedFile { hash, size_bytes } = file;
+        let path = format!("/ws/v1/cluster/artifacts/{hash}");
+        let partial = self.data.partial(hash);
+        let downloaded = self.client.download(&self.resource_manager, &path, &partial, size_bytes);
+        let result = match tokio::time::timeout(TIMEOUT, downloaded).await {
+            Ok(Ok(_)) => self.accept(file).await,
+            Ok(Err(error)) => Err(failure(hash, &error)),
+            Err(_) => Err(transient(format!("file {hash} did not come in time"))),
+        };
+        if result.is_err() {
+            // It may never have been made.
+            let _ = fs::remove_file(&partial);
+        }
+        result
+    }
+
+    async fn accept(&self, file: CachedFile) -> Result<u64, DownloadFailure> {
+        let (partial, complete) = (self.data.partial(file.hash), self.data.cached(file.hash));
+        let checked = Arc::clone(&self.checked);
+        let accepted = tokio::task::spawn_blocking(move || {
+            let size_bytes = accept(&partial, &complete, file)?;
+            let noted = checked.note(file.hash, &complete);
+            noted.map(|()| size_bytes).map_err(|error| on_disk(file.hash, &error))
+        });
+        accepted.await.unwrap_or_else(|_| Err(transient("the download was cut short".to_owned())))
+    }
+
+    /// Fetches files of the cache anew that a container has changed, or that have gone.
+    pub async fn mend(&self, files: &[CachedFile]) -> Result<(), DownloadFailure> {
+        for &file in files {
+            if self.is_sound(file.hash).await {
+                continue;
+            }
+            let _alone = self.checked.mending.lock().await;
+            // Another container may have waited for the same file.
+            if !self.is_sound(file.hash).await {
+                tracing::warn!("file {} of the cache was changed; it is fetched anew", file.hash);
+                self.fetch(file).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn is_sound(&self, hash: ArtifactHash) -> bool {
+        let (checked, path) = (Arc::clone(&self.checked), self.data.cached(hash));
+        let looked = tokio::task::spawn_blocking(move || checked.is_sound(hash, &path));
+        looked.await.unwrap_or(false)
+    }
 }
 
 /// Takes a downloaded file into the cache if it is what it should be.
@@ -71,7 +106,8 @@ fn accept(partial: &Path, complete: &Path, file: CachedFile) -> Result<u64, Down
     Ok(found_bytes)
 }
 
-fn hash_file(path: &Path) -> io::Result<(ArtifactHash, u64)> {
+/// Hash and size of a file.
+pub(crate) fn hash_file(path: &Path) -> io::Result<(ArtifactHash, u64)> {
     let mut file = File::open(path)?;
     let mut hasher = Sha256::new();
     let mut chunk = vec![0; CHUNK_BYTES];

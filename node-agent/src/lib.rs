@@ -11,6 +11,7 @@
 //! the agent's environment but `PATH`, `HOME`, `USER` and `LANG`, and never the cluster's secret.
 
 mod adopt;
+mod checked;
 mod convert;
 mod error;
 mod fetch;

@@ -3,6 +3,7 @@
 use crate::{
     Error,
     adopt::{self, Adopted},
+    fetch::Fetcher,
     launch::{Launcher, Running, START_TIMEOUT},
     layout::DataDir,
     monitor::{LastLook, Monitor, millis_now},
@@ -85,8 +86,12 @@ async fn serve(options: Options) -> Result<(), Error> {
     let (end, mut told_to_end) = mpsc::unbounded_channel();
     let brain = NodeAgent::new(settings(&options.config, node));
     let shell = AgentShell {
-        client: Client::with_bearer(&secret.bearer()),
-        resource_manager: options.resource_manager.clone(),
+        fetcher: Fetcher {
+            client: Client::with_bearer(&secret.bearer()),
+            resource_manager: options.resource_manager.clone(),
+            data: launcher.data.clone(),
+            checked: Arc::default(),
+        },
         launcher: Arc::clone(&launcher),
         registry: Arc::clone(&registry),
         end,

@@ -1,7 +1,8 @@
 //! Does what the brain decides: requests to the resource manager, downloads, processes, files.
 
 use crate::{
-    convert, fetch,
+    convert,
+    fetch::Fetcher,
     launch::{Launcher, Running},
     registry::{Registry, Watched},
     remove, tree, watch,
@@ -10,12 +11,13 @@ use std::{fs, io, path::PathBuf, sync::Arc, time::Duration};
 use tokio::sync::mpsc::UnboundedSender;
 use weir_base::{ContainerId, Now};
 use weir_node_agent_brain::{
-    CachedFile, ContainerView, Effect, Exit, Input, LaunchContainer, LaunchFailure, NodeAgent,
-    NodeHeartbeat, NodeView, RegisterNode, Reply, Signal, exit_status,
+    CachedFile, ContainerView, DownloadFailure, DownloadProblem, Effect, Exit, Input,
+    LaunchContainer, LaunchFailure, NodeAgent, NodeHeartbeat, NodeView, RegisterNode, Reply,
+    Signal, exit_status,
 };
 use weir_protocol::cluster::{NodeOrders, NodeRegistered};
 use weir_service::{
-    CallError, Client, Handle, Outlet, Shell, Ticket,
+    CallError, Handle, Outlet, Shell, Ticket,
     processes::{Processes, kill_each},
 };
 
@@ -31,8 +33,7 @@ pub(crate) struct AgentView {
 
 /// The hands of an agent.
 pub(crate) struct AgentShell {
-    pub client: Client,
-    pub resource_manager: String,
+    pub fetcher: Fetcher,
     pub launcher: Arc<Launcher>,
     pub registry: Arc<Registry>,
     /// Where the reason goes for which the agent is to end.
@@ -67,6 +68,7 @@ impl Shell for AgentShell {
             }
             Effect::RemoveLogs(id) => remove_folder(self.launcher.data.application_logs(id)),
             Effect::DeleteCached(hash) => {
+                self.fetcher.checked.forget(hash);
                 // At once, so that a download of the same file that follows is not deleted instead.
                 if let Err(error) = fs::remove_file(self.launcher.data.cached(hash)) {
                     tracing::warn!("file {hash} cannot be deleted from the cache: {error}");
@@ -87,7 +89,7 @@ impl Shell for AgentShell {
 
 impl AgentShell {
     fn register(&self, registration: u64, register: RegisterNode, handle: Handle<Self>) {
-        let (client, address) = (self.client.clone(), self.resource_manager.clone());
+        let Fetcher { client, resource_manager: address, .. } = self.fetcher.clone();
         let registry = Arc::clone(&self.registry);
         actix::spawn(async move {
             let register = convert::register_out(register);
@@ -101,7 +103,7 @@ impl AgentShell {
     }
 
     fn heartbeat(&self, heartbeat: NodeHeartbeat, handle: Handle<Self>) {
-        let (client, address) = (self.client.clone(), self.resource_manager.clone());
+        let Fetcher { client, resource_manager: address, .. } = self.fetcher.clone();
         let registry = Arc::clone(&self.registry);
         actix::spawn(async move {
             let sequence = heartbeat.sequence;
@@ -117,10 +119,9 @@ impl AgentShell {
     }
 
     fn download(&self, file: CachedFile, handle: Handle<Self>) {
-        let (client, address) = (self.client.clone(), self.resource_manager.clone());
-        let data = self.launcher.data.clone();
+        let fetcher = self.fetcher.clone();
         actix::spawn(async move {
-            let result = fetch::fetch(&client, &address, &data, file).await;
+            let result = fetcher.fetch(file).await;
             if let Err(failure) = &result {
                 tracing::warn!("{}", failure.message);
             }
@@ -130,12 +131,11 @@ impl AgentShell {
 
     fn launch(&self, container: LaunchContainer, handle: Handle<Self>) {
         let (launcher, registry) = (Arc::clone(&self.launcher), Arc::clone(&self.registry));
+        let fetcher = self.fetcher.clone();
         let id = container.container;
         let leased_bytes = container.resources.memory_mib.saturating_mul(1 << 20);
         actix::spawn(async move {
-            let maker = Arc::clone(&launcher);
-            let launched = tokio::task::spawn_blocking(move || maker.launch(&container)).await;
-            let running = match launched.unwrap_or_else(|_| Err(cut_short())) {
+            let running = match launch(&fetcher, &launcher, container).await {
                 Ok(running) => running,
                 Err(failure) => {
                     tracing::warn!("container {id} was not started: {}", failure.message);
@@ -159,6 +159,30 @@ impl AgentShell {
             }
         }
     }
+}
+
+/// Starts a container, with files that are what they are named by.
+async fn launch(
+    fetcher: &Fetcher,
+    launcher: &Arc<Launcher>,
+    container: LaunchContainer,
+) -> Result<Running, LaunchFailure> {
+    let artifacts = container.launch.artifacts.iter();
+    let files: Vec<CachedFile> = artifacts
+        .map(|artifact| CachedFile { hash: artifact.hash, size_bytes: artifact.size_bytes })
+        .collect();
+    fetcher.mend(&files).await.map_err(not_mended)?;
+    let launcher = Arc::clone(launcher);
+    let launched = tokio::task::spawn_blocking(move || launcher.launch(&container)).await;
+    launched.unwrap_or_else(|_| Err(cut_short()))
+}
+
+fn not_mended(DownloadFailure { problem, message }: DownloadFailure) -> LaunchFailure {
+    let exit_status = match problem {
+        DownloadProblem::DiskFull => exit_status::DISKS_FAILED,
+        DownloadProblem::Transient | DownloadProblem::Fatal => exit_status::INVALID,
+    };
+    LaunchFailure { exit_status, message }
 }
 
 /// Kills a container. At first without its shim, which then writes down what happened; a shim that does

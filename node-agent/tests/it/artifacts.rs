@@ -67,3 +67,30 @@ fn file_that_the_resource_manager_lacks_fails_its_container() {
     node.run(container(2), shell("exit 0"));
     assert_eq!(node.ended(container(2)).exit_status, Some(0));
 }
+
+#[test]
+fn file_that_a_container_has_changed_is_fetched_anew_for_the_next() {
+    let mut node = Node::start();
+    offer(&node, SCRIPT, SCRIPT);
+    let evil = "chmod u+w run && echo 'echo evil' >> run";
+    let changes = |node: &Node, sequence| {
+        let launch = LaunchContext { command: shell(evil).command, ..with_script() };
+        node.run(container(sequence), launch);
+        assert_eq!(node.ended(container(sequence)).exit_status, Some(0));
+    };
+    let is_whole = |node: &Node, sequence| {
+        node.run(container(sequence), with_script());
+        assert_eq!(node.ended(container(sequence)).exit_status, Some(0));
+        assert!(!node.log(container(sequence), "stdout").contains("evil"));
+    };
+    changes(&node, 1);
+    is_whole(&node, 2);
+    is_whole(&node, 3);
+    assert_eq!(node.resource_manager.state().downloads, 2);
+    changes(&node, 4);
+    let address = node.kill_agent();
+    node.restart_agent(&address);
+    is_whole(&node, 5);
+    let original = node.container_folder(container(5)).join("run").metadata().expect("there");
+    assert_eq!(original.len(), SCRIPT.len() as u64);
+}
