@@ -48,13 +48,27 @@ pub(crate) struct Monitor {
 }
 
 impl Monitor {
-    /// Looks for as long as the agent runs.
+    /// Looks for as long as the agent runs. A disk that does not answer does not keep it from looking at
+    /// memory.
     pub async fn run(self, handle: Handle<AgentShell>) {
+        tokio::join!(self.look_at_disk(&handle), self.look_at_memory(&handle));
+    }
+
+    async fn look_at_disk(&self, handle: &Handle<AgentShell>) {
+        loop {
+            let data_dir = self.data_dir.clone();
+            let looked = tokio::task::spawn_blocking(move || unhealthy(&data_dir)).await;
+            self.last_look.note();
+            if let Ok(unhealthy) = looked {
+                handle.tell(Input::Checked { unhealthy });
+            }
+            tokio::time::sleep(self.interval).await;
+        }
+    }
+
+    async fn look_at_memory(&self, handle: &Handle<AgentShell>) {
         let mut was_measured = false;
         loop {
-            let unhealthy = unhealthy(&self.data_dir);
-            self.last_look.note();
-            handle.tell(Input::Checked { unhealthy });
             let any = !self.registry.all().is_empty();
             // Once more after the last container has ended, so that the sum goes back to 0.
             if any || was_measured {

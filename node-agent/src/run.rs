@@ -12,6 +12,7 @@ use crate::{
     shell::{self, ANSWER_TIMEOUT, AgentShell},
 };
 use std::{
+    collections::BTreeMap,
     fs::{DirBuilder, File},
     io,
     net::SocketAddr,
@@ -93,6 +94,7 @@ async fn serve(options: Options) -> Result<(), Error> {
             checked: Arc::default(),
         },
         launcher: Arc::clone(&launcher),
+        deletions: BTreeMap::new(),
         registry: Arc::clone(&registry),
         end,
     };

@@ -7,9 +7,9 @@ use crate::{
     registry::{Registry, Watched},
     remove, tree, watch,
 };
-use std::{fs, io, path::PathBuf, sync::Arc, time::Duration};
-use tokio::sync::mpsc::UnboundedSender;
-use weir_base::{ContainerId, Now};
+use std::{collections::BTreeMap, fs, io, path::PathBuf, sync::Arc, time::Duration};
+use tokio::{sync::mpsc::UnboundedSender, task::JoinHandle};
+use weir_base::{ArtifactHash, ContainerId, Now};
 use weir_node_agent_brain::{
     CachedFile, ContainerView, DownloadFailure, DownloadProblem, Effect, Exit, Input,
     LaunchContainer, LaunchFailure, NodeAgent, NodeHeartbeat, NodeView, RegisterNode, Reply,
@@ -35,6 +35,8 @@ pub(crate) struct AgentView {
 pub(crate) struct AgentShell {
     pub fetcher: Fetcher,
     pub launcher: Arc<Launcher>,
+    /// Files that are being deleted from the cache.
+    pub deletions: BTreeMap<ArtifactHash, JoinHandle<()>>,
     pub registry: Arc<Registry>,
     /// Where the reason goes for which the agent is to end.
     pub end: UnboundedSender<String>,
@@ -67,13 +69,7 @@ impl Shell for AgentShell {
                 remove_folder(self.launcher.data.container(id).root().to_owned());
             }
             Effect::RemoveLogs(id) => remove_folder(self.launcher.data.application_logs(id)),
-            Effect::DeleteCached(hash) => {
-                self.fetcher.checked.forget(hash);
-                // At once, so that a download of the same file that follows is not deleted instead.
-                if let Err(error) = fs::remove_file(self.launcher.data.cached(hash)) {
-                    tracing::warn!("file {hash} cannot be deleted from the cache: {error}");
-                }
-            }
+            Effect::DeleteCached(hash) => self.delete_cached(hash),
             Effect::Reply { ticket, reply } => outlet.reply(Ticket(ticket.0), reply),
             Effect::End { reason } => {
                 // Whoever listens has the process end anyway when it does not listen any more.
@@ -118,15 +114,33 @@ impl AgentShell {
         });
     }
 
-    fn download(&self, file: CachedFile, handle: Handle<Self>) {
-        let fetcher = self.fetcher.clone();
+    /// A deletion of the same file that is under way comes first, or it would meet what was fetched.
+    fn download(&mut self, file: CachedFile, handle: Handle<Self>) {
+        let (fetcher, deletion) = (self.fetcher.clone(), self.deletions.remove(&file.hash));
         actix::spawn(async move {
+            if let Some(deletion) = deletion {
+                // One that has panicked is over, too.
+                let _ = deletion.await;
+            }
             let result = fetcher.fetch(file).await;
             if let Err(failure) = &result {
                 tracing::warn!("{}", failure.message);
             }
             handle.tell(Input::Downloaded { hash: file.hash, result });
         });
+    }
+
+    fn delete_cached(&mut self, hash: ArtifactHash) {
+        let Fetcher { data, checked, .. } = &self.fetcher;
+        let path = data.cached(hash);
+        checked.forget(hash);
+        self.deletions.retain(|_, deletion| !deletion.is_finished());
+        let deletion = tokio::task::spawn_blocking(move || {
+            if let Err(error) = fs::remove_file(path) {
+                tracing::warn!("file {hash} cannot be deleted from the cache: {error}");
+            }
+        });
+        self.deletions.insert(hash, deletion);
     }
 
     fn launch(&self, container: LaunchContainer, handle: Handle<Self>) {
