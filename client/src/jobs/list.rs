@@ -8,6 +8,7 @@ use crate::output;
 use crate::problem::Problem;
 use crate::remote::{CLUSTER, Remote, Target, proxy_path, without_scheme};
 use serde::Serialize;
+use weir_protocol::cluster::FinalStatus;
 use weir_protocol::rest::flink::{job::JobsOverview, state::JobState};
 use weir_protocol::rest::yarn::{App, ApplicationState, Apps};
 
@@ -108,17 +109,27 @@ fn job_of_application(app: &App) -> Option<Job> {
     Some(Job {
         jid: job_of_tags(&app.application_tags)?.to_string(),
         name: app.name.clone(),
-        state: match app.state {
-            ApplicationState::Finished => JobState::Finished,
-            ApplicationState::Failed => JobState::Failed,
-            ApplicationState::Killed => JobState::Canceled,
-            ApplicationState::Running => JobState::Created,
-            _ => JobState::Initializing,
-        },
+        state: state_of(app),
         start_time: time(app.started_time),
         end_time: if app.state.has_ended() { time(app.finished_time) } else { -1 },
         application_id: Some(app.id.to_string()),
     })
+}
+
+/// What an application says of its job. One that its app master has ended is `FINISHED` however the job
+/// ended, as in YARN; the final status tells how.
+fn state_of(app: &App) -> JobState {
+    match (app.state, app.final_status) {
+        (ApplicationState::Finished, FinalStatus::Failed) | (ApplicationState::Failed, _) => {
+            JobState::Failed
+        }
+        (ApplicationState::Finished, FinalStatus::Killed) | (ApplicationState::Killed, _) => {
+            JobState::Canceled
+        }
+        (ApplicationState::Finished, _) => JobState::Finished,
+        (ApplicationState::Running, _) => JobState::Created,
+        _ => JobState::Initializing,
+    }
 }
 
 impl Wanted {
@@ -177,6 +188,23 @@ mod tests {
             start_time: 0,
             end_time: -1,
             application_id: None,
+        }
+    }
+
+    #[test]
+    fn application_that_its_app_master_ended_stands_as_its_job_ended() {
+        use ApplicationState::{Accepted, Failed, Finished, Killed, Running};
+        for (state, final_status, expect) in [
+            (Finished, FinalStatus::Succeeded, JobState::Finished),
+            (Finished, FinalStatus::Failed, JobState::Failed),
+            (Finished, FinalStatus::Killed, JobState::Canceled),
+            (Failed, FinalStatus::Failed, JobState::Failed),
+            (Killed, FinalStatus::Killed, JobState::Canceled),
+            (Running, FinalStatus::Undefined, JobState::Created),
+            (Accepted, FinalStatus::Undefined, JobState::Initializing),
+        ] {
+            let app = App { state, final_status, ..App::default() };
+            assert_eq!(state_of(&app), expect, "{state} {final_status:?}");
         }
     }
 
