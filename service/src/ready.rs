@@ -6,11 +6,12 @@
 //! failed WEIR-HTTP-0001 port in use: …
 //! ```
 //!
-//! Without the variable, as when started by hand, nothing is written.
+//! Without the variable, as when started by hand, nothing is written. A daemon whose starter has died
+//! meanwhile ends when it would be ready: nobody knows of it, so nobody could ever stop it.
 
 use std::{
     fs::File,
-    io::Write,
+    io::{self, Write},
     net::SocketAddr,
     os::fd::FromRawFd,
     sync::{Mutex, PoisonError},
@@ -38,19 +39,40 @@ pub fn take() {
     *PIPE.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
 }
 
-/// The daemon listens here.
+/// The daemon listens here. Ends the process if it was started by somebody who does not live any more.
 pub fn ready(address: SocketAddr) {
-    say(&format!("ready {address}\n"));
+    if let Err(error) = say(&format!("ready {address}\n")) {
+        tracing::error!(
+            "whoever started this daemon does not wait for it any more: {error}; it ends"
+        );
+        std::process::exit(1);
+    }
 }
 
 /// The daemon cannot begin.
 pub fn failed(code: &str, text: &str) {
-    say(&format!("failed {code} {}\n", text.replace('\n', " ")));
+    // It ends anyway, and a starter that has gone away does not want to know.
+    let _ = say(&format!("failed {code} {}\n", text.replace('\n', " ")));
 }
 
-fn say(line: &str) {
-    if let Some(mut pipe) = PIPE.lock().unwrap_or_else(PoisonError::into_inner).take() {
-        // A starter that has gone away does not want to know.
-        let _ = pipe.write_all(line.as_bytes());
+fn say(line: &str) -> io::Result<()> {
+    match PIPE.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        Some(mut pipe) => pipe.write_all(line.as_bytes()),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::OwnedFd;
+
+    #[test]
+    fn starter_that_has_died_is_noticed() {
+        let (starter, pipe) = io::pipe().expect("a pipe");
+        drop(starter);
+        *PIPE.lock().expect("not poisoned") = Some(File::from(OwnedFd::from(pipe)));
+        assert_eq!(say("ready\n").expect_err("broken").kind(), io::ErrorKind::BrokenPipe);
+        assert!(say("ready\n").is_ok(), "started by hand, or told already");
     }
 }
