@@ -16,6 +16,9 @@ const VERSION: u32 = 1;
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Record {
     version: u32,
+    /// The start of the machine on which its processes were started; empty when an earlier release wrote it.
+    #[serde(default)]
+    boot: String,
     /// Where the resource manager listens; empty before it does for the first time.
     pub address: String,
     /// When the cluster was started, in milliseconds since 1970.
@@ -45,6 +48,7 @@ impl Record {
     pub fn new(settings: Settings, now_ms: u64) -> Self {
         Self {
             version: VERSION,
+            boot: boot_id(),
             address: String::new(),
             started_ms: now_ms,
             settings,
@@ -66,13 +70,24 @@ impl Record {
             VERSION => Ok(record),
             other => Err(format!("it has version {other}, this release reads {VERSION}")),
         });
-        record.map(Some).map_err(|problem| {
+        record.map(|record| Some(record.on_boot(boot_id()))).map_err(|problem| {
             let what = format!("cannot read {}: {problem}", path.display());
             Problem::failure("WEIR-CLUSTER-0008", what).help(
                 "if another release of weir wrote it, use that one; else end the processes that \
                  `ps` shows for this folder, and remove the file",
             )
         })
+    }
+
+    /// As it stands after this start of the machine. Numbers and start times begin anew with each, so a
+    /// process of an earlier one has ended, whoever has its number now.
+    fn on_boot(mut self, boot: String) -> Self {
+        if !self.boot.is_empty() && self.boot != boot {
+            self.resource_manager = None;
+            self.node_agents.iter_mut().for_each(|agent| agent.process = None);
+        }
+        self.boot = boot;
+        self
     }
 
     /// Writes it.
@@ -101,6 +116,16 @@ impl Record {
         self.resource_manager.is_some_and(ProcessId::is_alive)
     }
 
+    /// Whether the resource manager lives, and it is known where.
+    pub fn resource_manager_is_up(&self) -> bool {
+        self.resource_manager_lives() && !self.address.is_empty()
+    }
+
+    /// Whether a process of it was ever started since the machine was.
+    pub fn was_started(&self) -> bool {
+        self.resource_manager.is_some() || self.node_agents.iter().any(|one| one.process.is_some())
+    }
+
     /// Every process that was started and lives.
     pub fn living(&self) -> Vec<(&str, ProcessId)> {
         let manager = self.resource_manager.map(|process| ("resource-manager", process));
@@ -109,17 +134,34 @@ impl Record {
         manager.into_iter().chain(agents).filter(|(_, process)| process.is_alive()).collect()
     }
 
-    /// Whether everything that was started lives.
+    /// Processes that live and of which nobody came to know where they listen: whoever started them died
+    /// before they said so.
+    pub fn strays(&self) -> Vec<(&str, ProcessId)> {
+        let is_known = |name: &str| match name {
+            "resource-manager" => !self.address.is_empty(),
+            name => self.node_agents.iter().any(|agent| agent.name == name && agent.is_up()),
+        };
+        self.living().into_iter().filter(|(name, _)| !is_known(name)).collect()
+    }
+
+    /// Whether everything that was to be started lives, and it is known where.
     pub fn all_live(&self) -> bool {
-        self.living().len() == 1 + self.node_agents.len()
+        let agents = self.node_agents.iter().filter(|agent| agent.is_up()).count();
+        self.resource_manager_is_up() && agents == self.settings.node_agents as usize
     }
 }
 
 impl NodeAgentRecord {
-    /// Whether it lives.
-    pub fn lives(&self) -> bool {
-        self.process.is_some_and(ProcessId::is_alive)
+    /// Whether it lives, and it is known where.
+    pub fn is_up(&self) -> bool {
+        !self.address.is_empty() && self.process.is_some_and(ProcessId::is_alive)
     }
+}
+
+/// Names this start of the machine.
+fn boot_id() -> String {
+    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    text.trim().to_owned()
 }
 
 fn is_absent(error: &io::Error) -> bool {
@@ -169,6 +211,48 @@ mod tests {
         let living: Vec<_> = record.living().into_iter().map(|(name, _)| name).collect();
         assert_eq!(living, ["resource-manager"]);
         assert!(!record.all_live());
+    }
+
+    #[test]
+    fn cluster_whose_start_was_cut_short_does_not_run() {
+        let own = Some(ProcessId::own());
+        let agent = |name: &str, address: &str| NodeAgentRecord {
+            name: name.to_owned(),
+            address: address.to_owned(),
+            process: own,
+        };
+        let at = "127.0.0.1:1";
+        let (one, other) = (agent("node-agent-1", at), agent("node-agent-2", at));
+        let unready = agent("node-agent-2", "");
+        let with = |address: &str, node_agents: Vec<NodeAgentRecord>| Record {
+            resource_manager: own,
+            address: address.to_owned(),
+            node_agents,
+            ..record()
+        };
+        for (record, runs, strays) in [
+            (with("", vec![]), false, vec!["resource-manager"]),
+            (with(at, vec![]), false, vec![]),
+            (with(at, vec![one.clone()]), false, vec![]),
+            (with(at, vec![one.clone(), unready]), false, vec!["node-agent-2"]),
+            (with(at, vec![one, other]), true, vec![]),
+        ] {
+            assert_eq!(record.all_live(), runs, "{record:?}");
+            let found: Vec<_> = record.strays().into_iter().map(|(name, _)| name).collect();
+            assert_eq!(found, strays, "{record:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_lives_on_over_a_start_of_the_machine() {
+        let recorded = || Record { resource_manager: Some(ProcessId::own()), ..record() };
+        let same = recorded().on_boot(boot_id());
+        assert_eq!((same.living().len(), same.was_started()), (1, true));
+        let later = recorded().on_boot("another".to_owned());
+        assert_eq!((later.living(), later.was_started()), (vec![], false));
+        assert_eq!(later.boot, "another");
+        let of_earlier_release = Record { boot: String::new(), ..recorded() };
+        assert_eq!(of_earlier_release.on_boot(boot_id()).living().len(), 1);
     }
 
     #[test]

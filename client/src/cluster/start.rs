@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! lock ─▶ record? ── all live ────────────────▶ refused
-//!           │  └──── some died ─▶ those again, as recorded
+//!           │  └──── some died ─▶ those again, as recorded; first ends what lives nobody knows where
 //!           └ none ─▶ new record
 //!         ─▶ token ─▶ resource manager ready ─▶ node agents ready ─▶ all registered ─▶ told
 //! ```
@@ -12,7 +12,7 @@ use super::folder::Folder;
 use super::folder_of;
 use super::record::{NodeAgentRecord, Record};
 use super::settings::Settings;
-use super::stop::finish_stop;
+use super::stop::{end_containers, end_in_order, finish_stop};
 use crate::flags::{Output, StartFlags};
 use crate::output;
 use crate::problem::Problem;
@@ -41,25 +41,37 @@ pub fn start(flags: StartFlags) -> Result<(), Problem> {
     let folder = folder_of(&flags.data_dir)?;
     folder.create()?;
     let _lock = folder.lock()?;
-    let (record, asked) = match Record::load(folder.path())? {
+    let (record, origin) = match Record::load(folder.path())? {
         Some(record) if record.all_live() => return Err(runs_already(&folder, &record)),
-        Some(record) => (record, Some(settings)),
-        None => (Record::new(settings, now_ms()), None),
+        Some(record) => {
+            if is_other(&record, &settings) {
+                output::note(&other_settings(&record, &settings));
+            }
+            (record, Origin::Found)
+        }
+        None => (Record::new(settings, now_ms()), Origin::Made),
     };
-    if let Some(asked) = asked.filter(|asked| is_other(&record, asked)) {
-        output::note(&other_settings(&record, &asked));
-    }
     let (events, received) = mpsc::channel();
     let _signals = report_signals(events.clone())?;
     let token = token(&folder)?;
-    let start = Start { folder, record, token, events, received, started: Vec::new() };
+    let start = Start { folder, record, origin, token, events, received, started: Vec::new() };
     let (start, restarted) = start.run()?;
     tell(&start, &restarted, flags.output.output)
+}
+
+/// Where the record comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Origin {
+    /// An earlier start left it.
+    Found,
+    /// This one made it.
+    Made,
 }
 
 struct Start {
     folder: Folder,
     record: Record,
+    origin: Origin,
     token: Secret,
     events: Sender<Event>,
     received: Receiver<Event>,
@@ -71,24 +83,36 @@ impl Start {
     /// Starts what does not live; gives the names of daemons that had died.
     fn run(mut self) -> Result<(Self, Vec<String>), Problem> {
         let before = self.record.clone();
-        let is_first = before.resource_manager.is_none();
+        let is_first = before.address.is_empty();
         match self.bring_up() {
             Ok(names) => Ok((self, if is_first { Vec::new() } else { names })),
             Err(problem) => {
-                self.started.drain(..).rev().for_each(Starting::kill);
-                // What lived before still does, and is what the record says then.
-                match before.living().is_empty() {
-                    true => Record::remove(&self.folder)?,
-                    false => before.store(&self.folder)?,
-                }
+                self.take_back(&before)?;
                 Err(problem)
             }
         }
     }
 
+    /// Leaves everything as it was before. A cluster of which all processes have died is still one: its
+    /// containers may live, and the next start finds them with its record.
+    fn take_back(&mut self, before: &Record) -> Result<(), Problem> {
+        self.started.drain(..).rev().for_each(Starting::kill);
+        if !before.was_started()
+            // Whatever agents have launched is of this start.
+            && let Err(left) = end_containers(&self.folder)
+        {
+            output::note(&left.to_string());
+        }
+        match self.origin {
+            Origin::Made => Record::remove(&self.folder),
+            Origin::Found => before.store(&self.folder),
+        }
+    }
+
     fn bring_up(&mut self) -> Result<Vec<String>, Problem> {
         let mut names = Vec::new();
-        if !self.record.resource_manager_lives() {
+        end_in_order(self.record.strays())?;
+        if !self.record.resource_manager_is_up() {
             let lives = !self.record.living().is_empty();
             self.start_resource_manager()?;
             finish_stop(&self.folder, &self.remote()?, lives)?;
@@ -102,7 +126,8 @@ impl Start {
     fn start_resource_manager(&mut self) -> Result<(), Problem> {
         let Settings { bind, config, storage_dir, .. } = &self.record.settings;
         // The others know it by its address.
-        let bind = if self.record.address.is_empty() { bind } else { &self.record.address };
+        let is_recorded = !self.record.address.is_empty();
+        let bind = if is_recorded { &self.record.address } else { bind };
         let mut words = self.words("resource-manager", &self.folder.resource_manager(), bind);
         words.extend(config_words(config.as_ref()));
         if storage_dir.is_none() {
@@ -113,8 +138,12 @@ impl Start {
         self.record.resource_manager = Some(starting);
         self.record.store(&self.folder)?;
         let name = ["resource-manager".to_owned()];
-        let ready = daemon::wait_until_ready(&self.folder, &name, &self.received)?;
-        self.record.address = ready.concat();
+        let ready = daemon::wait_until_ready(&self.folder, &name, &self.received);
+        let ready = ready.map_err(|problem| match is_recorded {
+            true => with_recorded_address(problem),
+            false => problem,
+        });
+        self.record.address = ready?.concat();
         self.record.store(&self.folder)
     }
 
@@ -128,8 +157,9 @@ impl Start {
         }
         let name_of = |place: &usize| self.record.node_agents[*place].name.clone();
         let names: Vec<_> = missing.iter().map(name_of).collect();
-        let addresses = daemon::wait_until_ready(&self.folder, &names, &self.received)?;
-        for (place, address) in missing.into_iter().zip(addresses) {
+        let addresses = daemon::wait_until_ready(&self.folder, &names, &self.received);
+        // A new one takes any free port, so the address of one in use was its address before.
+        for (place, address) in missing.into_iter().zip(addresses.map_err(with_recorded_address)?) {
             self.record.node_agents[place].address = address;
         }
         self.record.store(&self.folder)?;
@@ -143,7 +173,7 @@ impl Start {
             let name = format!("node-agent-{number}");
             agents.push(NodeAgentRecord { name, address: String::new(), process: None });
         }
-        (0..agents.len()).filter(|place| !agents[*place].lives()).collect()
+        (0..agents.len()).filter(|place| !agents[*place].is_up()).collect()
     }
 
     fn start_node_agent(
@@ -226,6 +256,18 @@ impl Start {
             token: Some(self.token.bearer()),
             token_origin: format!("in {}", self.folder.token().display()),
         })
+    }
+}
+
+/// `--port` does not help against another program at an address by which a daemon is known already.
+fn with_recorded_address(problem: Problem) -> Problem {
+    match problem.code.as_deref() {
+        Some("WEIR-CLUSTER-0001") => problem.help(
+            "the rest of the cluster knows it by this address: end the process that listens there \
+             (`ss -ltnp` shows it) and start again, or give up the cluster with its jobs by \
+             `weir cluster stop` and start another",
+        ),
+        _ => problem,
     }
 }
 

@@ -12,6 +12,9 @@ use std::fs;
 use weir_protocol::rest::yarn::{ClusterMetrics, ClusterMetricsAnswer, Node, Nodes};
 use weir_service::ProcessId;
 
+/// Of a cluster whose start was killed.
+const CUT_SHORT: &str = "its start did not come to its end";
+
 /// What `--output json` prints.
 #[derive(Serialize, Default)]
 #[serde(rename_all = "kebab-case")]
@@ -89,6 +92,10 @@ fn look(data_dir: String, record: &Record) -> Result<Status, Problem> {
         status.problem = Some("the resource manager has died".to_owned());
         return Ok(status);
     }
+    if !record.resource_manager_is_up() {
+        status.problem = Some(CUT_SHORT.to_owned());
+        return Ok(status);
+    }
     match ask(&record.address)? {
         Ok((metrics, nodes)) => {
             for daemon in &mut status.daemons[1..] {
@@ -96,12 +103,14 @@ fn look(data_dir: String, record: &Record) -> Result<Status, Problem> {
                 daemon.node_state = node.map(|node| node.state.to_string());
             }
             status.take_in(&metrics);
-            status.running = all_live;
+            status.running = record.all_live();
         }
         Err(problem) => status.problem = Some(problem.what),
     }
     if !all_live {
         status.problem = Some("some of its processes have died".to_owned());
+    } else if !record.all_live() {
+        status.problem = Some(CUT_SHORT.to_owned());
     }
     Ok(status)
 }
@@ -140,7 +149,12 @@ fn text(status: &Status) -> String {
     let state = if status.running { "runs" } else { "does not run, or not all of it" };
     let _ = writeln!(text, "The cluster on {} {state}.", status.data_dir);
     let token = status.token.as_ref().map(|token| format!("#token={token}")).unwrap_or_default();
-    let _ = writeln!(text, "Web: http://{address}/{token}\n");
+    let web = if address.is_empty() {
+        "not known".to_owned()
+    } else {
+        format!("http://{address}/{token}")
+    };
+    let _ = writeln!(text, "Web: {web}\n");
     for Daemon { name, pid, alive, address, node_state } in &status.daemons {
         let pid = pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string());
         let alive = if *alive { "alive" } else { "dead" };

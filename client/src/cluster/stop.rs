@@ -56,7 +56,7 @@ pub fn stop(flags: &StopFlags) -> Result<(), Problem> {
     let mut stopped = Stopped { data_dir, was_running: record.is_some(), ..Stopped::default() };
     if let Some(record) = &record {
         let all_ended =
-            record.resource_manager_lives() && kill_applications(&folder, record, &mut stopped);
+            record.resource_manager_is_up() && kill_applications(&folder, record, &mut stopped);
         if !all_ended {
             remember_to_kill(&folder)?;
         }
@@ -150,7 +150,11 @@ fn kill_all_of(remote: &Remote) -> Result<Vec<ApplicationId>, Problem> {
 
 /// Agents first: with the resource manager gone they would only look for it.
 fn end_daemons(record: &Record) -> Result<Vec<String>, Problem> {
-    let living = record.living();
+    end_in_order(record.living())
+}
+
+/// Ends these daemons, by force where nothing else helps; gives what they were.
+pub(super) fn end_in_order(living: Vec<(&str, ProcessId)>) -> Result<Vec<String>, Problem> {
     let (managers, agents): (Vec<_>, Vec<_>) =
         living.into_iter().partition(|(name, _)| *name == "resource-manager");
     for group in [&agents, &managers] {
@@ -179,7 +183,7 @@ fn end(group: &[(&str, ProcessId)], signal: i32) -> Result<(), Problem> {
 }
 
 /// Ends what is left in the folders of all agents; gives how many containers that were.
-fn end_containers(folder: &Folder) -> Result<usize, Problem> {
+pub(super) fn end_containers(folder: &Folder) -> Result<usize, Problem> {
     let mut ended = 0;
     for agent in folder.node_agents() {
         let killed = weir_node_agent::kill_all(&agent, CONTAINER_WITHIN);

@@ -50,7 +50,7 @@ impl Cluster {
     }
 
     /// The daemons as recorded.
-    fn daemons(&self) -> Vec<ProcessId> {
+    pub fn daemons(&self) -> Vec<ProcessId> {
         let record = self.record();
         let agents = record["node_agents"].as_array().cloned().unwrap_or_default();
         let all = std::iter::once(record["resource_manager"].clone()).chain(agents);
@@ -138,6 +138,63 @@ fn cluster_is_started_once_mended_and_stopped_without_a_trace() {
     stopped.succeeds();
     assert!(stopped.stdout.starts_with("No cluster runs on "), "{stopped:#?}");
     assert_eq!(cluster.weir(&["cluster", "status"]).code, Some(1));
+}
+
+#[test]
+fn start_that_was_killed_half_way_is_finished_by_the_next() {
+    let cluster = Cluster::start(1);
+    let before = cluster.daemons();
+    // As a start leaves it that is killed before the resource manager has said where it listens.
+    assert!(before[1].signal(9).expect("ours"));
+    cluster.wait_until("its end", || (!before[1].is_alive()).then_some(()));
+    let mut record = cluster.record();
+    record["address"] = "".into();
+    record["node_agents"] = Value::Array(Vec::new());
+    fs::write(cluster.data_dir().join("cluster.json"), record.to_string()).expect("written");
+    let status = cluster.weir(&["cluster", "status"]);
+    assert_eq!(status.code, Some(1), "{status:#?}");
+    assert!(status.stdout.contains("did not come to its end"), "{status:#?}");
+    cluster.weir(&["list"]).fails(1, &["no cluster is known", "WEIR-CLI-0201"]);
+
+    cluster.weir(&["cluster", "start"]).succeeds();
+    assert!(!before[0].is_alive(), "nobody knows where it listens");
+    let status = cluster.weir(&["cluster", "status", "--output", "json"]);
+    status.succeeds();
+    assert_eq!(status.json()["nodes"], 1);
+}
+
+#[test]
+fn start_again_that_fails_leaves_the_cluster_on_record() {
+    let cluster = Cluster::start(1);
+    let (record, daemons) = (cluster.record(), cluster.daemons());
+    for daemon in &daemons {
+        daemon.signal(9).expect("ours");
+        cluster.wait_until("its end", || (!daemon.is_alive()).then_some(()));
+    }
+    let address = record["address"].as_str().expect("an address");
+    let taken = TcpListener::bind(address).expect("free again");
+    let ended = cluster.weir(&["cluster", "start"]);
+    ended.fails(1, &[address, "end the process that listens there", "WEIR-CLUSTER-0001"]);
+    assert_eq!(cluster.record(), record);
+    assert_eq!(cluster.processes(), [0u32; 0]);
+    drop(taken);
+    cluster.weir(&["cluster", "start"]).succeeds();
+    assert_eq!(cluster.record()["address"], address);
+}
+
+#[test]
+fn daemon_whose_starter_has_died_ends() {
+    let folder = Folder::new();
+    folder.file("token", "ab".repeat(32), 0o600);
+    let data_dir = folder.path("data");
+    let data_dir = data_dir.to_str().expect("a text");
+    let line = ["resource-manager", "--data-dir", data_dir, "--token-file", "token"];
+    let mut command = folder.command(&[&line[..], &["--bind", "127.0.0.1:0"]].concat());
+    let (starter, pipe) = std::io::pipe().expect("a pipe");
+    drop(starter);
+    command.stdin(pipe).env("WEIR_READY_FD", "0");
+    let ended = Ended::of(folder.start(&mut command));
+    ended.fails(1, &["whoever started this daemon does not wait for it any more"]);
 }
 
 #[test]
