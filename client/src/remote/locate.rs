@@ -6,7 +6,8 @@
 //! | `yarn.resourcemanager.webapp.address`, where the configuration sets it | `WEIR_TOKEN` |
 //! | the cluster started on the default data folder | the file `token` of that folder, if the address is its cluster's |
 //!
-//! In each column the first that says something counts. Only what changes something takes a token.
+//! In each column the first that says something counts. Only what changes something takes a token. The
+//! data folder is only looked at for what nothing else says, and may be damaged otherwise.
 
 use super::problem::no_cluster;
 use crate::cluster::record::Record;
@@ -41,18 +42,41 @@ impl Target {
 
     /// Finds it.
     pub fn find_with(flags: &ClusterFlags, config: &Config) -> Result<Self, Problem> {
-        let data_dir = default_data_dir()?;
-        let here = Record::load(&data_dir)?.map(|record| record.address);
+        let here = Here::look();
         let address = match &flags.cluster {
             Some(typed) => checked_address(typed)?,
             None if config.is_set(&keys::RESOURCE_MANAGER_ADDRESS) => {
                 config.get(&keys::RESOURCE_MANAGER_ADDRESS)
             }
-            None => here.clone().ok_or_else(|| no_cluster(&data_dir))?,
+            None => here.as_ref().map_err(Clone::clone)?.address()?,
         };
-        let is_here = here.is_some_and(|here| same_place(&here, &address));
-        let (token, token_origin) = find_token(flags, is_here.then_some(data_dir.as_path()))?;
+        let data_dir = here.as_ref().ok().and_then(|here| here.folder_of(&address));
+        let (token, token_origin) = find_token(flags, data_dir)?;
         Ok(Self { address, token, token_origin })
+    }
+}
+
+/// The data folder of this user, and where its cluster listens.
+struct Here {
+    data_dir: PathBuf,
+    address: Option<String>,
+}
+
+impl Here {
+    fn look() -> Result<Self, Problem> {
+        let data_dir = default_data_dir()?;
+        let address = Record::load(&data_dir)?.map(|record| record.address);
+        Ok(Self { data_dir, address: address.filter(|address| !address.is_empty()) })
+    }
+
+    fn address(&self) -> Result<String, Problem> {
+        self.address.clone().ok_or_else(|| no_cluster(&self.data_dir))
+    }
+
+    /// The folder, if it is that of the cluster at an address.
+    fn folder_of(&self, address: &str) -> Option<&Path> {
+        let is_it = self.address.as_ref().is_some_and(|here| same_place(here, address));
+        is_it.then_some(self.data_dir.as_path())
     }
 }
 

@@ -102,6 +102,24 @@ fn address_and_token_come_from_flags_over_variables() {
 }
 
 #[test]
+fn data_folder_that_is_damaged_or_missing_does_not_matter_where_all_is_given() {
+    let folder = Folder::new();
+    folder.file("token", "of-the-file\n", 0o600);
+    std::fs::create_dir(folder.path("data")).expect("made");
+    folder.file("data/cluster.json", "{\"version\": 99}", 0o600);
+    let fake = cluster("RUNNING");
+    let job = JobId::of_text("count").to_string();
+    let line = ["cancel", "--cluster", &fake.address, "--token-file", "token", &job];
+    let mut command = folder.command(&line);
+    Ended::of(folder.start(command.env("WEIR_DATA_DIR", folder.path("data")))).succeeds();
+    let mut command = folder.command(&line);
+    Ended::of(folder.start(command.env("HOME", "not/absolute"))).succeeds();
+    let mut command = folder.command(&["list"]);
+    let ended = Ended::of(folder.start(command.env("WEIR_DATA_DIR", folder.path("data"))));
+    ended.fails(1, &["cluster.json", "WEIR-CLUSTER-0008"]);
+}
+
+#[test]
 fn missing_and_wrong_tokens_are_told_apart() {
     let folder = Folder::new();
     let strict = FakeCluster::new(|asked| match asked.method.as_str() {
