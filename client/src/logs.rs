@@ -3,6 +3,9 @@
 //!
 //! Each file is read from where the last reading ended. A file that was rotated meanwhile has another
 //! `ETag`; what is missing of it then stands at the end of `stdout.1`.
+//!
+//! Following goes on, as `weir run` does, when somebody does not answer who may answer again, and ends
+//! when the application has ended or nobody reads any more.
 
 use crate::applications;
 use crate::flags::{LogsFlags, Output};
@@ -11,7 +14,7 @@ use crate::nodes;
 use crate::output;
 use crate::problem::Problem;
 use crate::remote::{Remote, Target, TextAnswer, application_path};
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
@@ -38,6 +41,26 @@ struct Piece<'a> {
     text: String,
 }
 
+/// Why something is not shown.
+enum Failure {
+    /// It could not be asked for.
+    Call(CallError),
+    /// Something else, as its reader sees it.
+    Problem(Problem),
+}
+
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Self {
+        Self::Call(error)
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
 /// Prints them.
 pub fn logs(flags: &LogsFlags) -> Result<(), Problem> {
     let remote = Remote::new(Target::find(&flags.cluster)?)?;
@@ -45,7 +68,7 @@ pub fn logs(flags: &LogsFlags) -> Result<(), Problem> {
     let reader = Reader { remote: &remote, application: app.id, flags };
     match flags.follow {
         true => reader.follow(),
-        false => reader.print_all(),
+        false => reader.print_all().map_err(|failure| reader.problem(failure)),
     }
 }
 
@@ -60,10 +83,21 @@ struct Reader<'a> {
 struct Place {
     offset: u64,
     tag: Option<String>,
+    /// The beginning of a character whose rest was not read yet; only where texts are printed as JSON.
+    begun: Vec<u8>,
+}
+
+/// What was read by a follower.
+#[derive(Default)]
+struct Followed {
+    /// By container and file.
+    places: BTreeMap<(String, String), Place>,
+    /// The head that was printed last.
+    shown: String,
 }
 
 impl Reader<'_> {
-    fn print_all(&self) -> Result<(), Problem> {
+    fn print_all(&self) -> Result<(), Failure> {
         let containers = self.containers()?;
         self.check_container(&containers)?;
         if containers.is_empty() {
@@ -81,7 +115,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn print_container(&self, container: &Container, files: Vec<LogFile>) -> Result<(), Problem> {
+    fn print_container(&self, container: &Container, files: Vec<LogFile>) -> Result<(), Failure> {
         if self.is_text() {
             let Container { container_id, node_id, .. } = container;
             output::print(&format!(
@@ -99,7 +133,9 @@ impl Reader<'_> {
                 ))?;
             }
             // What is rotated away while it is listed stands in the next one.
-            self.read(container, name, &mut Place::default())?;
+            let mut place = Place::default();
+            self.read(container, name, &mut place)?;
+            self.print_begun(container, name, &mut place)?;
             if self.is_text() {
                 output::print(&format!("\nEnd of LogType:{name}\n{END_RULE}\n\n"))?;
             }
@@ -108,22 +144,38 @@ impl Reader<'_> {
     }
 
     fn follow(&self) -> Result<(), Problem> {
-        let mut places: BTreeMap<(String, String), Place> = BTreeMap::new();
-        let mut shown = String::new();
-        loop {
-            // Asked before the files are read: what was written before the end is then seen.
-            let app: OneApp = self.remote.get(&application_path(self.application))?;
-            let containers = self.containers()?;
-            for container in &containers {
-                for file in in_order_of_time(self.files(container)?) {
-                    self.print_news(container, &file, (&mut places, &mut shown))?;
+        let mut followed = Followed::default();
+        let mut told_silence = false;
+        while output::has_reader() {
+            match self.print_all_news(&mut followed) {
+                Ok(HasEnded(true)) => return Ok(()),
+                Ok(HasEnded(false)) => told_silence = false,
+                Err(Failure::Call(error)) if error.is_passing() => {
+                    if !std::mem::replace(&mut told_silence, true) {
+                        output::note(&format!("{error}; waiting"));
+                    }
                 }
-            }
-            if app.app.state.has_ended() {
-                return self.check_container(&containers);
+                Err(failure) => return Err(self.problem(failure)),
             }
             thread::sleep(LOOK_AGAIN);
         }
+        Ok(())
+    }
+
+    /// Prints what there is that was not printed; whether nothing more will come.
+    fn print_all_news(&self, followed: &mut Followed) -> Result<HasEnded, Failure> {
+        // Asked before the files are read: what was written before the end is then seen.
+        let app: OneApp = self.get(&application_path(self.application))?;
+        let containers = self.containers()?;
+        for container in &containers {
+            for file in in_order_of_time(self.files(container)?) {
+                self.print_news(container, &file, followed)?;
+            }
+        }
+        if app.app.state.has_ended() {
+            self.check_container(&containers)?;
+        }
+        Ok(HasEnded(app.app.state.has_ended()))
     }
 
     /// Prints what a file has got since it was read last, under its name where another stood before.
@@ -131,8 +183,8 @@ impl Reader<'_> {
         &self,
         container: &Container,
         file: &LogFile,
-        (places, shown): (&mut BTreeMap<(String, String), Place>, &mut String),
-    ) -> Result<(), Problem> {
+        Followed { places, shown }: &mut Followed,
+    ) -> Result<(), Failure> {
         let container_id = container.container_id.to_string();
         let is_rotated = base(&file.file_name).1 > 0;
         let key = (container_id, base(&file.file_name).0.to_owned());
@@ -152,16 +204,23 @@ impl Reader<'_> {
             output::print(&format!("{blank}{head}"))?;
             *shown = head;
         }
-        self.read(container, &file.file_name, place)
+        self.read(container, &file.file_name, place)?;
+        match is_rotated {
+            true => self.print_begun(container, &file.file_name, place),
+            false => Ok(()),
+        }
     }
 
     /// Prints a file from a place on, and moves the place to its end.
-    fn read(&self, container: &Container, file: &str, place: &mut Place) -> Result<(), Problem> {
+    fn read(&self, container: &Container, file: &str, place: &mut Place) -> Result<(), Failure> {
         let mut answer = self.read_from(container, file, place);
         if matches!(answer, Ok(TextAnswer::Other)) {
             let rest = format!("{file}.1");
-            let mut of_rest = Place { offset: place.offset, tag: None };
-            self.read_from(container, &rest, &mut of_rest).map_err(|e| self.remote.problem(e))?;
+            // Where that fails, the place is still right for another try.
+            let (offset, begun) = (place.offset, place.begun.clone());
+            let mut of_rest = Place { offset, tag: None, begun };
+            self.read_from(container, &rest, &mut of_rest)?;
+            self.print_begun(container, &rest, &mut of_rest)?;
             *place = Place::default();
             answer = self.read_from(container, file, place);
         }
@@ -172,7 +231,7 @@ impl Reader<'_> {
             }
             // Rotated again, or away, at this moment: the next look shows it.
             Ok(TextAnswer::Other) | Err(CallError::Refused { status: 404, .. }) => Ok(()),
-            Err(error) => Err(self.remote.problem(error)),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -186,30 +245,45 @@ impl Reader<'_> {
         let tag = place.tag.clone();
         self.remote.get_text(&path, tag.as_deref(), |bytes| {
             place.offset += bytes.len() as u64;
-            self.print_piece(container, file, bytes)
+            match self.is_text() {
+                true => output::print_bytes(bytes),
+                false => print_piece(container, file, text_of(&mut place.begun, bytes)),
+            }
         })
     }
 
-    fn print_piece(&self, container: &Container, file: &str, bytes: &[u8]) -> Result<(), Problem> {
-        if self.is_text() {
-            return output::print_bytes(bytes);
+    /// Prints what was kept of a character whose rest will not come.
+    fn print_begun(
+        &self,
+        container: &Container,
+        file: &str,
+        place: &mut Place,
+    ) -> Result<(), Failure> {
+        match std::mem::take(&mut place.begun).as_slice() {
+            [] => Ok(()),
+            begun => Ok(print_piece(container, file, String::from_utf8_lossy(begun).into_owned())?),
         }
-        output::print_json(&Piece {
-            container_id: &container.container_id.to_string(),
-            node_id: &container.node_id,
-            file,
-            text: String::from_utf8_lossy(bytes).into_owned(),
-        })
+    }
+
+    fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, CallError> {
+        self.remote.get_held(path, Duration::ZERO)
+    }
+
+    fn problem(&self, failure: Failure) -> Problem {
+        match failure {
+            Failure::Call(error) => self.remote.problem(error),
+            Failure::Problem(problem) => problem,
+        }
     }
 
     /// Containers of all attempts that are wanted, the oldest first.
-    fn containers(&self) -> Result<Vec<Container>, Problem> {
+    fn containers(&self) -> Result<Vec<Container>, CallError> {
         let path = format!("{}/appattempts", application_path(self.application));
-        let attempts: AppAttempts = self.remote.get(&path)?;
+        let attempts: AppAttempts = self.get(&path)?;
         let mut all = Vec::new();
         for attempt in attempts.app_attempts.app_attempt {
             let path = format!("{path}/{}/containers", attempt.app_attempt_id);
-            all.extend(self.remote.get::<Containers>(&path)?.containers.container);
+            all.extend(self.get::<Containers>(&path)?.containers.container);
         }
         all.extend(self.containers_of_nodes()?);
         all.sort_by_key(|container| container.container_id);
@@ -221,13 +295,13 @@ impl Reader<'_> {
     }
 
     /// What nodes know of it; a resource manager that was restarted knows only what runs.
-    fn containers_of_nodes(&self) -> Result<Vec<Container>, Problem> {
+    fn containers_of_nodes(&self) -> Result<Vec<Container>, CallError> {
         let mut all = Vec::new();
         for node in nodes::all(self.remote)?.nodes.node {
             let node_id = node.id.0;
             let path = format!("/proxy-node/{node_id}/ws/v1/node/apps/{}", self.application);
             // A node without containers of it says that it does not know it.
-            let known = self.remote.get_held::<OneNodeApp>(&path, Duration::ZERO);
+            let known = self.get::<OneNodeApp>(&path);
             let ids = known.map(|known| known.app.containerids).unwrap_or_default();
             all.extend(ids.into_iter().map(|container_id| Container {
                 container_id,
@@ -250,13 +324,11 @@ impl Reader<'_> {
     }
 
     /// Its log files that are wanted; none where its node has forgotten it or is away.
-    fn files(&self, container: &Container) -> Result<Vec<LogFile>, Problem> {
-        let answer =
-            self.remote.get_held::<ContainerLogsAnswer>(&logs_path(container), Duration::ZERO);
-        let mut files = match answer {
+    fn files(&self, container: &Container) -> Result<Vec<LogFile>, CallError> {
+        let mut files = match self.get::<ContainerLogsAnswer>(&logs_path(container)) {
             Ok(answer) => answer.container_logs_info.container_log_info,
             Err(CallError::Refused { status: 404 | 503, .. }) => Vec::new(),
-            Err(error) => return Err(self.remote.problem(error)),
+            Err(error) => return Err(error),
         };
         if let Some(wanted) = &self.flags.file {
             files.retain(|file| base(&file.file_name).0 == wanted);
@@ -267,6 +339,38 @@ impl Reader<'_> {
     fn is_text(&self) -> bool {
         self.flags.output.output == Output::Text
     }
+}
+
+/// Whether an application had ended when it was looked.
+struct HasEnded(bool);
+
+fn print_piece(container: &Container, file: &str, text: String) -> Result<(), Problem> {
+    output::print_json(&Piece {
+        container_id: &container.container_id.to_string(),
+        node_id: &container.node_id,
+        file,
+        text,
+    })
+}
+
+/// A piece as text. Pieces end anywhere, also within a character: what was begun there stands at the
+/// beginning of the next piece. Bytes that are no text are replaced.
+fn text_of(begun: &mut Vec<u8>, piece: &[u8]) -> String {
+    begun.extend_from_slice(piece);
+    let bytes = std::mem::take(begun);
+    let mut text = String::new();
+    let mut chunks = bytes.utf8_chunks().peekable();
+    while let Some(chunk) = chunks.next() {
+        text.push_str(chunk.valid());
+        match std::str::from_utf8(chunk.invalid()) {
+            Ok(_) => {}
+            Err(error) if error.error_len().is_none() && chunks.peek().is_none() => {
+                chunk.invalid().clone_into(begun);
+            }
+            Err(_) => text.push(char::REPLACEMENT_CHARACTER),
+        }
+    }
+    text
 }
 
 fn logs_path(container: &Container) -> String {
@@ -291,6 +395,20 @@ fn in_order_of_time(mut files: Vec<LogFile>) -> Vec<LogFile> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn character_that_comes_in_two_pieces_is_whole() {
+        let bytes = "naïve 日本 🦀".as_bytes();
+        for cut in 0..=bytes.len() {
+            let mut begun = Vec::new();
+            let (one, other) = bytes.split_at(cut);
+            let text = text_of(&mut begun, one) + &text_of(&mut begun, other);
+            assert_eq!((text.as_str(), begun.len()), ("naïve 日本 🦀", 0), "cut at {cut}");
+        }
+        let mut begun = Vec::new();
+        assert_eq!(text_of(&mut begun, b"a\xff\xe6b\xe6"), "a\u{fffd}\u{fffd}b");
+        assert_eq!(begun, b"\xe6");
+    }
 
     #[test]
     fn rotated_files_come_before_their_successors() {

@@ -5,7 +5,9 @@ use crate::output;
 use crate::problem::Problem;
 use crate::remote::{CLUSTER, Remote, Target};
 use std::fmt::Write as _;
+use std::time::Duration;
 use weir_protocol::rest::yarn::{Node, NodeState, Nodes};
+use weir_service::CallError;
 
 /// Does it.
 pub fn run(action: NodeAction) -> Result<(), Problem> {
@@ -16,7 +18,7 @@ pub fn run(action: NodeAction) -> Result<(), Problem> {
 
 fn list(flags: &NodeListFlags) -> Result<(), Problem> {
     let remote = Remote::new(Target::find(&flags.cluster)?)?;
-    let mut nodes = all(&remote)?;
+    let mut nodes = all(&remote).map_err(|error| remote.problem(error))?;
     nodes.nodes.node.retain(|node| flags.all || node.state == NodeState::Running);
     match flags.output.output {
         Output::Json => output::print_json(&nodes),
@@ -25,9 +27,9 @@ fn list(flags: &NodeListFlags) -> Result<(), Problem> {
 }
 
 /// Nodes in any state.
-pub fn all(remote: &Remote) -> Result<Nodes, Problem> {
+pub fn all(remote: &Remote) -> Result<Nodes, CallError> {
     let states = NodeState::ALL.map(NodeState::name).join(",");
-    remote.get(&format!("{CLUSTER}/nodes?states={states}"))
+    remote.get_held(&format!("{CLUSTER}/nodes?states={states}"), Duration::ZERO)
 }
 
 fn table(nodes: &[Node]) -> String {

@@ -4,6 +4,7 @@
 use crate::problem::Problem;
 use serde::Serialize;
 use std::io::{self, ErrorKind, Write};
+use std::os::fd::AsRawFd;
 
 /// Writes what was asked for to standard output.
 pub fn print(text: &str) -> Result<(), Problem> {
@@ -24,6 +25,15 @@ pub fn print_bytes(bytes: &[u8]) -> Result<(), Problem> {
         }
         _ => Ok(()),
     }
+}
+
+/// Whether somebody may still read standard output. Whoever goes on printing without an end asks now and
+/// then: a write to a reader that has gone away is no error here.
+pub fn has_reader() -> bool {
+    let mut out = libc::pollfd { fd: io::stdout().as_raw_fd(), events: 0, revents: 0 };
+    // SAFETY: one valid structure, and no waiting.
+    let polled = unsafe { libc::poll(&mut out, 1, 0) };
+    polled <= 0 || out.revents & (libc::POLLERR | libc::POLLHUP) == 0
 }
 
 /// Writes one line of JSON to standard output.

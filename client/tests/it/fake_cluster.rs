@@ -32,6 +32,9 @@ impl Asked {
 /// Status and body.
 pub type Answer = (u16, String);
 
+/// The connection ends without an answer.
+pub const LOST: u16 = 0;
+
 type Answers = Box<dyn Fn(&Asked) -> Option<Answer> + Send + Sync>;
 
 #[derive(Clone)]
@@ -93,6 +96,9 @@ fn serve(mut stream: TcpStream, answers: &Answers, asked: &Mutex<Vec<Asked>>) {
         let (status, body) = answer.unwrap_or_else(|| refusal(404, "WEIR-RM-0030", "no"));
         // Kept before it is answered, so that whoever has the answer sees it.
         asked.lock().expect("not poisoned").push(request.clone());
+        if status == LOST {
+            return;
+        }
         let body = if request.method == "HEAD" { String::new() } else { body };
         let head = format!(
             "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\nx-weir-protocol: 1\r\n\

@@ -1,8 +1,9 @@
 //! Actions on a cluster: how it is found, and what they ask and print. The resource manager is a fake.
 
-use crate::fake_cluster::{Asked, FakeCluster, ok, refusal};
+use crate::fake_cluster::{Asked, FakeCluster, LOST, ok, refusal};
 use crate::fixture::{Ended, Folder};
 use serde_json::{Value, json};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use weir_base::JobId;
 
 const APPLICATION: &str = "application_1763640000000_0001";
@@ -237,4 +238,43 @@ fn nodes_are_listed() {
     assert!(ended.stdout.starts_with("Total Nodes:1\n"), "{ended:#?}");
     let ended = fake.weir(&folder, &["node", "list", "--all", "--output", "json"]);
     assert_eq!(ended.json()["nodes"]["node"].as_array().map(Vec::len), Some(2));
+}
+
+/// An application without containers that stands so whenever it is asked for, the last from then on.
+fn followed(states: &'static [&'static str]) -> FakeCluster {
+    let asked_apps = AtomicUsize::new(0);
+    FakeCluster::new(move |asked: &Asked| {
+        let path = asked.path.split('?').next().unwrap_or_default();
+        match path {
+            "/ws/v1/cluster/nodes" => ok(json!({"nodes": {}})),
+            path if path.ends_with("/appattempts") => ok(json!({"appAttempts": {}})),
+            path if path.ends_with(&format!("/apps/{APPLICATION}")) => {
+                let place = asked_apps.fetch_add(1, Ordering::SeqCst).min(states.len() - 1);
+                match states[place] {
+                    "LOST" => Some((LOST, String::new())),
+                    "503" => Some(refusal(503, "WEIR-HTTP-0004", "the store is busy")),
+                    state => ok(json!({"app": app(state)})),
+                }
+            }
+            _ => None,
+        }
+    })
+}
+
+#[test]
+fn following_logs_goes_on_when_somebody_does_not_answer_for_a_while() {
+    let folder = Folder::new();
+    let fake = followed(&["RUNNING", "RUNNING", "LOST", "503", "RUNNING", "FINISHED"]);
+    let ended = fake.weir(&folder, &["logs", "-f", APPLICATION]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert_eq!(ended.stderr.matches("waiting").count(), 1, "{ended:#?}");
+}
+
+#[test]
+fn following_logs_ends_when_nobody_reads_them() {
+    let folder = Folder::new();
+    let fake = followed(&["RUNNING"]);
+    let mut child = folder.start(&mut fake.command(&folder, &["logs", "-f", APPLICATION]));
+    drop(child.stdout.take());
+    Ended::of(child).succeeds();
 }
