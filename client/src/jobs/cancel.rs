@@ -1,5 +1,5 @@
 //! `weir cancel`: asks the app master of a job to cancel it, or the resource manager to kill an
-//! application that has no app master yet.
+//! application that never had an app master.
 
 use super::tag_of;
 use crate::flags::{CancelFlags, Output};
@@ -9,8 +9,19 @@ use crate::remote::{CLUSTER, Remote, Target, application_path, proxy_path};
 use reqwest::Method;
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::thread;
+use std::time::{Duration, Instant};
 use weir_base::{ApplicationId, JobId};
-use weir_protocol::rest::yarn::{App, AppState, ApplicationState, Apps};
+use weir_protocol::rest::yarn::{App, AppState, ApplicationState, Apps, OneApp};
+use weir_service::CallError;
+
+/// The code of a job that cannot be cancelled, since it has ended.
+pub const HAS_ENDED: &str = "WEIR-CLI-0210";
+/// How long an app master is waited for that is out of reach: the next attempt starts within seconds, and
+/// one that runs registers within seconds with a resource manager that was started anew.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+/// Between two tries.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -63,23 +74,73 @@ fn application_of(remote: &Remote, job: JobId) -> Result<App, Problem> {
 }
 
 fn cancel_in(remote: &Remote, app: &App, job: JobId) -> Result<(), Problem> {
+    match without_app_master(remote, app) {
+        Some(settled) => settled,
+        None => cancel_or_kill(remote, app.id, job, PATIENCE),
+    }
+}
+
+/// Has a job cancelled by its app master, or its application killed if it never had one.
+///
+/// Between two attempts, and until it has registered with a resource manager that was started anew, an app
+/// master cannot be reached although the job runs or will run again. Then it is waited for: a kill would
+/// end the job without a record of its own and leave what its sinks have prepared.
+pub fn cancel_or_kill(
+    remote: &Remote,
+    id: ApplicationId,
+    job: JobId,
+    patience: Duration,
+) -> Result<(), Problem> {
+    let deadline = Instant::now() + patience;
+    loop {
+        let error = match ask_app_master(remote, id, job) {
+            Ok(()) => return Ok(()),
+            // The app master says so, or the resource manager of one that has just gone.
+            Err(CallError::Refused { status: 409, message, .. }) => {
+                return Err(Problem::failure(HAS_ENDED, message));
+            }
+            Err(error) if error.is_passing() => error,
+            Err(error) => return Err(remote.problem(error)),
+        };
+        // Where that is not known either, the next try tells.
+        let found = remote.get_held::<OneApp>(&application_path(id), Duration::ZERO);
+        if let Some(settled) = found.ok().and_then(|one| without_app_master(remote, &one.app)) {
+            return settled;
+        }
+        if Instant::now() >= deadline {
+            return Err(out_of_reach(id, &error, patience));
+        }
+        thread::sleep(LOOK_AGAIN);
+    }
+}
+
+/// Cancels what no app master has to be asked for: what has ended, and what never had one.
+fn without_app_master(remote: &Remote, app: &App) -> Option<Result<(), Problem>> {
     if app.state.has_ended() {
-        let what = format!(
-            "its application {} has reached a terminal state already ({})",
-            app.id, app.state
-        );
-        return Err(Problem::failure("WEIR-CLI-0210", what));
+        let App { id, state, .. } = app;
+        let what = format!("its application {id} has reached a terminal state already ({state})");
+        return Some(Err(Problem::failure(HAS_ENDED, what)));
     }
-    if app.state != ApplicationState::Running {
-        return kill(remote, app.id, "its job was cancelled before it began");
-    }
-    cancel_running(remote, app.id, job)
+    never_had_app_master(app).then(|| kill(remote, app.id, "its job was cancelled before it began"))
+}
+
+/// Whether no container was ever leased for an app master of it.
+fn never_had_app_master(app: &App) -> bool {
+    app.state != ApplicationState::Running && app.launch_time == 0
+}
+
+fn out_of_reach(id: ApplicationId, why: &CallError, patience: Duration) -> Problem {
+    let what = format!("its app master is out of reach for {} s: {why}", patience.as_secs());
+    Problem::failure("WEIR-CLI-0214", what).help(format!(
+        "`weir application status {id}` shows how it stands; try again, or end it without its app \
+         master by `weir application kill {id}`"
+    ))
 }
 
 /// Asks the app master, through the resource manager.
-pub fn cancel_running(remote: &Remote, id: ApplicationId, job: JobId) -> Result<(), Problem> {
+fn ask_app_master(remote: &Remote, id: ApplicationId, job: JobId) -> Result<(), CallError> {
     let path = format!("{}/jobs/{job}?mode=cancel", proxy_path(id));
-    remote.change::<_, Value>(Method::PATCH, &path, &json!({})).map(drop)
+    remote.try_change::<_, Value>(Method::PATCH, &path, &json!({})).map(drop)
 }
 
 /// Ends an application by the resource manager.

@@ -5,7 +5,7 @@
 mod cancel;
 mod list;
 
-pub use cancel::{cancel, cancel_running, kill};
+pub use cancel::{HAS_ENDED, PATIENCE, cancel, cancel_or_kill, kill};
 pub use list::list;
 
 use weir_base::JobId;

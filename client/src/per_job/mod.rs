@@ -29,7 +29,7 @@ use crate::request::{OnInterrupt, PerJob, Request, Words};
 use crate::screen;
 use crate::signals::Signal;
 use crate::summary::Summary;
-use crate::supervise::{End, Step, Supervised, Transcript, cannot_wait};
+use crate::supervise::{End, Event, Step, Supervised, Transcript, cannot_wait};
 use crate::verdict::{self, Verdict};
 use std::os::unix::process::ExitStatusExt;
 use std::sync::mpsc::{self, Sender};
@@ -207,6 +207,8 @@ impl<'a> Run<'a> {
                 self.failure.get_or_insert(problem);
                 self.supervised.end_soon();
             }
+            News::NotCancelled(problem) if self.running.is_some() => return Err(problem),
+            News::NotCancelled(_) => {}
         }
         Ok(Flow::On)
     }
@@ -260,11 +262,20 @@ impl<'a> Run<'a> {
         Ok(Flow::Exit(Exit::Signal(signal)))
     }
 
-    fn cancel(&self, running: Submitted) -> Result<(), Problem> {
-        let Submitted { application, job } = running;
-        jobs::cancel_running(&self.remote, application, job).or_else(|_| {
-            jobs::kill(&self.remote, application, "its job was cancelled before it began")
-        })
+    /// Has a job cancelled. By a thread of its own: its app master may be out of reach for a while, and a
+    /// second signal is to be heard meanwhile.
+    fn cancel(&self, Submitted { application, job }: Submitted) -> Result<(), Problem> {
+        let (remote, events) = (self.remote.again()?, self.supervised.sender());
+        thread::spawn(move || {
+            let cancelled = jobs::cancel_or_kill(&remote, application, job, jobs::PATIENCE);
+            // How it ended that had ended already is told by whoever waits for it.
+            let failed = cancelled.err().filter(|one| one.code.as_deref() != Some(jobs::HAS_ENDED));
+            if let Some(problem) = failed {
+                // Without a main thread there is nobody left to tell.
+                let _ = events.send(Event::News(News::NotCancelled(problem)));
+            }
+        });
+        Ok(())
     }
 
     fn judge(self) -> Result<Exit, Problem> {

@@ -35,6 +35,8 @@ pub enum News {
     Ended(Ended),
     /// It could not be submitted, or not be followed.
     Failed(Problem),
+    /// It was to be cancelled, and could not be.
+    NotCancelled(Problem),
 }
 
 /// How a job ended.

@@ -185,6 +185,51 @@ fn cancelling_asks_the_app_master_or_kills_an_application_without_one() {
     finished.fails(1, &[&what, "(FINISHED)", "WEIR-CLI-0210"]);
 }
 
+/// An application in this state that has had an app master, whose answers to a cancel are these in turn.
+fn launched(state: &'static str, answers: Vec<(u16, &'static str)>) -> FakeCluster {
+    let answers = std::sync::Mutex::new(answers.into_iter());
+    FakeCluster::new(move |asked: &Asked| {
+        let mut app = app(state);
+        app["launchTime"] = json!(1_763_640_001_500_u64);
+        let path = asked.path.split('?').next().unwrap_or_default();
+        match asked.method.as_str() {
+            "GET" if path.ends_with("/apps") => ok(json!({"apps": {"app": [app]}})),
+            "GET" => ok(json!({"app": app})),
+            "PATCH" => {
+                let (status, text) = answers.lock().expect("not poisoned").next().expect("enough");
+                Some((status, json!({"errors": [text]}).to_string()))
+            }
+            _ => None,
+        }
+    })
+}
+
+#[test]
+fn job_that_has_run_is_not_killed_while_its_app_master_is_out_of_reach() {
+    let folder = Folder::new();
+    let job = JobId::of_text("count").to_string();
+    for state in ["ACCEPTED", "RUNNING"] {
+        let not_up = (503, "it has no app master yet [WEIR-RM-0050]");
+        let fake = launched(state, vec![not_up, not_up, (202, "")]);
+        fake.weir(&folder, &["cancel", &job]).succeeds();
+        let changes: Vec<_> =
+            fake.lines().into_iter().filter(|line| !line.starts_with("GET")).collect();
+        let patch = format!("PATCH /proxy/{APPLICATION}/jobs/{job}?mode=cancel");
+        assert_eq!(changes, [patch.clone(), patch.clone(), patch]);
+    }
+}
+
+#[test]
+fn job_that_ends_while_it_is_cancelled_is_said_to_have_ended() {
+    let folder = Folder::new();
+    let job = JobId::of_text("count").to_string();
+    let text = "Job cancellation failed because the job has already reached another terminal state \
+                (FINISHED).";
+    let fake = launched("RUNNING", vec![(409, text)]);
+    let ended = fake.weir(&folder, &["cancel", &job]);
+    ended.fails(1, &[&format!("Could not cancel job {job}: {text}"), "WEIR-CLI-0210"]);
+}
+
 #[test]
 fn jobs_and_applications_that_are_not_there_are_named() {
     let folder = Folder::new();
