@@ -10,6 +10,7 @@
 //! What always holds: the job does not depend on this process. Its death, or an interrupt, leaves the
 //! job running, unless asked otherwise.
 
+mod gate;
 mod hash_cache;
 mod ship;
 mod submit;
@@ -31,7 +32,9 @@ use crate::signals::Signal;
 use crate::summary::Summary;
 use crate::supervise::{End, Event, Step, Supervised, Transcript, cannot_wait};
 use crate::verdict::{self, Verdict};
+use gate::Gate;
 use std::os::unix::process::ExitStatusExt;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 use submit::{Graph, Origin, Submitted};
@@ -60,6 +63,7 @@ struct Run<'a> {
     remote: Remote,
     supervised: Supervised<News>,
     graphs: Sender<Graph>,
+    gate: Arc<Gate>,
     /// Jobs that were handed to the worker and are not done.
     in_flight: u32,
     /// The one that runs.
@@ -104,6 +108,7 @@ impl<'a> Run<'a> {
         };
         let mut supervised = Supervised::start(words, launch, Streams::Inherited, Answers::Piped)?;
         let own_remote = remote.again()?;
+        let gate = Arc::new(Gate::default());
         let worker = Worker {
             remote,
             first: Some(first),
@@ -113,6 +118,7 @@ impl<'a> Run<'a> {
             lines: if request.is_quiet() { Lines::LeftOut } else { Lines::Printed },
             answers: supervised.take_answers().expect("it was started with answers"),
             news: supervised.sender(),
+            gate: Arc::clone(&gate),
             earlier: Vec::new(),
         };
         let (graphs, to_worker) = mpsc::channel();
@@ -123,6 +129,7 @@ impl<'a> Run<'a> {
             remote: own_remote,
             supervised,
             graphs,
+            gate,
             in_flight: 0,
             running: None,
             messages: Vec::new(),
@@ -186,6 +193,7 @@ impl<'a> Run<'a> {
     fn learn(&mut self, news: News) -> Result<Flow, Problem> {
         match news {
             News::Submitted(submitted, name) => {
+                self.gate.leave();
                 self.running = Some(submitted);
                 self.last = Some(submitted);
                 self.messages.push(JobMessage::Submitted { job: submitted.job, name });
@@ -202,6 +210,7 @@ impl<'a> Run<'a> {
                 }
             }
             News::Failed(problem) => {
+                self.gate.leave();
                 self.in_flight = 0;
                 self.running = None;
                 self.failure.get_or_insert(problem);
@@ -223,6 +232,9 @@ impl<'a> Run<'a> {
             {
                 self.leave(running, signal).unwrap_or(Flow::Exit(Exit::Signal(signal)))
             }
+            (None, Some(signal @ (libc::SIGINT | libc::SIGTERM))) if self.withhold() => {
+                Flow::Exit(Exit::Signal(signal))
+            }
             (Some(running), _) if !self.is_cancelling => {
                 screen::above(|| output::note(&runs_on(running)));
                 self.in_flight = 0;
@@ -239,6 +251,7 @@ impl<'a> Run<'a> {
         }
         match self.running {
             Some(running) => self.leave(running, number),
+            None if self.withhold() => Ok(Flow::Exit(Exit::Signal(number))),
             None if self.in_flight > 0 => {
                 self.early_signal = Some(number);
                 Ok(Flow::On)
@@ -248,6 +261,16 @@ impl<'a> Run<'a> {
                 Ok(Flow::On)
             }
         }
+    }
+
+    /// Keeps a job from being submitted that was handed to the worker, and says so; whether that was in
+    /// time.
+    fn withhold(&self) -> bool {
+        let is_withheld = self.in_flight > 0 && self.gate.close();
+        if is_withheld {
+            screen::above(|| output::note("The job was not submitted: nothing of it runs."));
+        }
+        is_withheld
     }
 
     /// Leaves a job that runs: as it is, or cancelled where that was asked for.

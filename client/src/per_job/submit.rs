@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
+use std::thread;
+use std::time::{Duration, Instant};
 use weir_base::{ApplicationId, ArtifactHash, JobId};
 use weir_config::{Config, keys};
 use weir_graph::{Fingerprint, StreamGraph};
@@ -17,8 +19,13 @@ use weir_protocol::rest::yarn::{
     ARTIFACT_SCHEME, ClusterInfoAnswer, Commands, ContainerSpec, Entry, Environment, LocalResource,
     LocalResourceEntry, LocalResources, NewApplication, Resource, Submission, Tags,
 };
+use weir_service::CallError;
 
 const MIB: u64 = 1 << 20;
+/// How long it is tried to submit when answers are lost.
+const SUBMITTED_WITHIN: Duration = Duration::from_secs(15);
+/// Between two tries.
+const TRY_AGAIN: Duration = Duration::from_millis(250);
 /// Variables that an app master takes over from the submitter.
 const PASSED_ON: [&str; 2] = ["WEIR_LOG", "RUST_BACKTRACE"];
 
@@ -87,21 +94,21 @@ pub fn new_application(remote: &Remote) -> Result<NewApplication, Problem> {
     remote.change(Method::POST, &format!("{CLUSTER}/apps/new-application"), &json!({}))
 }
 
-/// Submits a job under this id.
-pub fn submit(
+/// Brings a job to the cluster; gives what is to be submitted under this id.
+pub fn prepare(
     remote: &Remote,
     application: ApplicationId,
     graph: Graph,
     origin: &Origin,
     (shipped, earlier): (&Shipped, &[RecordedResult]),
-) -> Result<Submitted, Problem> {
+) -> Result<(JobId, Submission), Problem> {
     let job = JobId::of_text(&format!("{application}:{}", graph.ordinal));
     let name = graph.stream_graph.name.clone();
     let submission = job_submission(job, graph, origin, (shipped, earlier));
     let bytes = cluster::encode(&submission);
     let (hash, size) = (ArtifactHash(Sha256::digest(&bytes).into()), bytes.len() as u64);
     remote.put_bytes(&artifact_path(hash), bytes)?;
-    let body = Submission {
+    let submission = Submission {
         application_id: application,
         application_name: origin.config.get_optional(&keys::APPLICATION_NAME).unwrap_or(name),
         queue: String::new(),
@@ -118,8 +125,45 @@ pub fn submit(
         application_tags: Tags { tag: vec![jobs::tag_of(job)] },
         weir_artifacts: vec![shipped.weir.hash, shipped.executable.hash, hash],
     };
-    remote.change::<_, Value>(Method::POST, &format!("{CLUSTER}/apps"), &body)?;
-    Ok(Submitted { application, job })
+    Ok((job, submission))
+}
+
+/// Submits a job that was prepared.
+pub fn submit(remote: &Remote, job: JobId, submission: &Submission) -> Result<Submitted, Problem> {
+    let application = submission.application_id;
+    let path = format!("{CLUSTER}/apps");
+    let post = || remote.try_change::<_, Value>(Method::POST, &path, submission).map(drop);
+    match until_answered(post, SUBMITTED_WITHIN) {
+        Ok(()) => Ok(Submitted { application, job }),
+        Err(error) if error.is_passing() => Err(perhaps_submitted(application, &error)),
+        Err(error) => Err(remote.problem(error)),
+    }
+}
+
+/// Submits again when an answer was lost, for at most this long: the resource manager takes the same
+/// submission twice for one.
+fn until_answered(
+    submit: impl Fn() -> Result<(), CallError>,
+    patience: Duration,
+) -> Result<(), CallError> {
+    let deadline = Instant::now() + patience;
+    loop {
+        match submit() {
+            Err(error) if error.is_passing() && Instant::now() < deadline => {
+                thread::sleep(TRY_AGAIN);
+            }
+            answered => return answered,
+        }
+    }
+}
+
+/// The resource manager may have taken it, and then runs it.
+fn perhaps_submitted(application: ApplicationId, error: &CallError) -> Problem {
+    let what = format!("it is not known whether {application} was submitted: {error}");
+    Problem::failure("WEIR-CLI-0213", what).help(format!(
+        "it may be running; `weir application status {application}` tells as soon as the resource \
+         manager answers again"
+    ))
 }
 
 fn job_submission(
@@ -173,6 +217,38 @@ fn container(shipped: &Shipped, job: ArtifactHash, job_bytes: u64) -> ContainerS
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
+
+    fn unreachable() -> CallError {
+        CallError::Unreachable { address: "127.0.0.1:1".to_owned(), problem: "reset".to_owned() }
+    }
+
+    #[test]
+    fn lost_answer_is_asked_for_again_and_a_refusal_is_not() {
+        let patience = Duration::from_secs(60);
+        let tries = Cell::new(0);
+        let second_time = || {
+            tries.set(tries.get() + 1);
+            if tries.get() == 2 { Ok(()) } else { Err(unreachable()) }
+        };
+        assert_eq!((until_answered(second_time, patience), tries.get()), (Ok(()), 2));
+        let refusal = || CallError::Refused {
+            status: 400,
+            code: "WEIR-RM-0004".to_owned(),
+            message: "too large".to_owned(),
+        };
+        assert_eq!(until_answered(|| Err(refusal()), patience), Err(refusal()));
+        assert_eq!(until_answered(|| Err(unreachable()), Duration::ZERO), Err(unreachable()));
+    }
+
+    #[test]
+    fn submission_without_an_answer_names_the_application_that_may_run() {
+        let id = ApplicationId::default();
+        let problem = perhaps_submitted(id, &unreachable());
+        assert!(problem.what.contains(&id.to_string()), "{}", problem.what);
+        let help = problem.help.expect("what to do");
+        assert!(help.contains(&format!("weir application status {id}")), "{help}");
+    }
 
     #[test]
     fn releases_may_differ_by_one() {

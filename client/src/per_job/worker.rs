@@ -8,6 +8,7 @@
 //!
 //! One job at a time: `execute()` of the program returns when its job has ended.
 
+use super::gate::Gate;
 use super::ship::{self, Shipped};
 use super::submit::{self, Graph, Origin, Submitted};
 use super::told;
@@ -17,6 +18,7 @@ use crate::progress::Reporter;
 use crate::remote::Remote;
 use std::io::PipeWriter;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use weir_base::ApplicationId;
 use weir_protocol::cluster::RecordedResult;
@@ -86,6 +88,8 @@ pub struct Worker {
     pub answers: PipeWriter,
     /// To the main thread.
     pub news: Sender<Event<News>>,
+    /// Whether jobs may still be submitted.
+    pub gate: Arc<Gate>,
     /// Results of jobs that have finished.
     pub earlier: Vec<RecordedResult>,
 }
@@ -112,7 +116,13 @@ impl Worker {
             None => submit::new_application(&self.remote)?.application_id,
         };
         let extras = (shipped, self.earlier.as_slice());
-        let submitted = submit::submit(&self.remote, application, graph, &self.origin, extras)?;
+        let (job, submission) =
+            submit::prepare(&self.remote, application, graph, &self.origin, extras)?;
+        if !self.gate.enter() {
+            // An interrupt was faster: the main thread has told so, and ends.
+            return Ok(());
+        }
+        let submitted = submit::submit(&self.remote, job, &submission)?;
         told::submitted(&self.remote, submitted, self.lines)?;
         self.tell(News::Submitted(submitted, name.clone()));
         self.answer(&JobAnswer::Accepted { job: submitted.job });

@@ -1,7 +1,7 @@
 //! `weir run -t per-job`: what goes to the cluster, what the program is answered, what is printed. The
 //! resource manager is a fake, the program a script.
 
-use crate::fake_cluster::{Asked, FakeCluster, ok, refusal};
+use crate::fake_cluster::{Asked, FakeCluster, LOST, ok, refusal};
 use crate::fixture::{Ended, Folder, hello};
 use serde_json::{Value, json};
 use std::os::unix::process::CommandExt;
@@ -223,6 +223,31 @@ fn refused_submission_is_told_in_the_words_of_the_resource_manager() {
 }
 
 #[test]
+fn job_whose_submission_was_not_answered_is_submitted_again_as_the_same() {
+    let folder = Folder::new();
+    job(&folder, UNTIL_ANSWERED);
+    let was_lost = AtomicBool::new(false);
+    let fake = FakeCluster::new(move |asked| match (asked.method.as_str(), asked.path.as_str()) {
+        ("POST", "/ws/v1/cluster/apps/new-application") => {
+            ok(json!({"application-id": APPLICATION}))
+        }
+        ("POST", "/ws/v1/cluster/apps") => match was_lost.swap(true, Ordering::SeqCst) {
+            false => Some((LOST, String::new())),
+            true => Some((202, String::new())),
+        },
+        ("PUT" | "HEAD", _) => Some((200, String::new())),
+        _ => None,
+    });
+    let ended = fake.weir(&folder, &["run", "-t", "per-job", "-d", "job"]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    let all = fake.all();
+    let is_submission = |asked: &&Asked| asked.line_is("POST", "/ws/v1/cluster/apps");
+    let submissions: Vec<_> = all.iter().filter(is_submission).map(Asked::json).collect();
+    assert_eq!(submissions.len(), 2);
+    assert_eq!(submissions[0], submissions[1]);
+}
+
+#[test]
 fn resource_manager_of_another_release_or_of_hadoop_is_refused() {
     let folder = Folder::new();
     folder.job("job", &[hello(), graph()], "touch started");
@@ -293,6 +318,39 @@ fn interrupted(flags: &[&str]) -> (Ended, FakeCluster) {
     folder.wait_for("up");
     send("-INT", child.id());
     (Ended::of(child), fake)
+}
+
+#[test]
+fn interrupt_before_the_job_is_submitted_withholds_it() {
+    static ARRIVED: AtomicBool = AtomicBool::new(false);
+    static RELEASED: AtomicBool = AtomicBool::new(false);
+    let folder = Folder::new();
+    job(&folder, "cat \"/dev/fd/$WEIR_LIFELINE_FD\"");
+    let fake = FakeCluster::new(|asked| match asked.method.as_str() {
+        "POST" => ok(json!({"application-id": APPLICATION})),
+        // That of the job itself, whose graph is known then: the files of the program are there.
+        "PUT" => {
+            ARRIVED.store(true, Ordering::SeqCst);
+            while !RELEASED.load(Ordering::SeqCst) {
+                std::thread::yield_now();
+            }
+            Some((201, String::new()))
+        }
+        "HEAD" => Some((200, String::new())),
+        _ => None,
+    });
+    let mut command = fake.command(&folder, &["run", "-t", "per-job", "job"]);
+    let child = folder.start(command.process_group(0));
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !ARRIVED.load(Ordering::SeqCst) {
+        assert!(std::time::Instant::now() < end, "the job is not uploaded");
+        std::thread::yield_now();
+    }
+    send("-INT", child.id());
+    let ended = Ended::of(child);
+    RELEASED.store(true, Ordering::SeqCst);
+    ended.fails(130, &["The job was not submitted: nothing of it runs."]);
+    assert!(!fake.all().iter().any(|asked| asked.line_is("POST", "/ws/v1/cluster/apps")));
 }
 
 #[test]
