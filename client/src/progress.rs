@@ -63,8 +63,11 @@ impl Reporter {
     pub fn stop(self, result: Option<&WeirResult>) {
         if let Some((stop, thread)) = self.thread {
             let totals = |result: &WeirResult| (result.operators.clone(), result.runtime_ms);
-            // A thread that has ended shows nothing more.
-            let _ = result.map(|result| stop.send(totals(result)));
+            // Of a job whose details are lost, what was seen last stays.
+            if let Some(result) = result.filter(|result| !result.operators.is_empty()) {
+                // A thread that has ended shows nothing more.
+                let _ = stop.send(totals(result));
+            }
             drop(stop);
             let _ = thread.join();
         }

@@ -6,7 +6,7 @@
 //!        ▼
 //!  application? ── waits for its app master ──▶ says for what, asks again
 //!        │     └── runs ─────────────────────▶ asks again: the next attempt takes the job up
-//!        │     └── has ended ────────────────▶ what it left, or its diagnostics
+//!        │     └── has ended ────────────────▶ what it left, or how it ended and its diagnostics
 //!        └ no answer: the resource manager is away; the job runs on, asks again
 //! ```
 
@@ -18,7 +18,9 @@ use crate::remote::{Remote, application_path, proxy_path};
 use crate::screen;
 use std::thread;
 use std::time::{Duration, Instant};
+use weir_protocol::cluster::FinalStatus;
 use weir_protocol::rest::flink::result::{ExecutionResult, WeirResult};
+use weir_protocol::rest::flink::state::JobState;
 use weir_protocol::rest::yarn::{App, ApplicationState, OneApp};
 use weir_service::CallError;
 
@@ -87,7 +89,7 @@ impl<'a> Watch<'a> {
     fn without_answer(&mut self) -> Result<Option<WeirResult>, Problem> {
         let path = application_path(self.submitted.application);
         match self.remote.get_held::<OneApp>(&path, Duration::ZERO) {
-            Ok(OneApp { app }) if app.state.has_ended() => self.what_is_left(&app).map(Some),
+            Ok(OneApp { app }) if app.state.has_ended() => self.what_is_left(&app),
             Ok(OneApp { app }) if app.state == ApplicationState::Running => {
                 self.waiting_since = None;
                 thread::sleep(LOOK_AGAIN);
@@ -110,11 +112,17 @@ impl<'a> Watch<'a> {
     }
 
     /// What an app master that is gone has left with the resource manager.
-    fn what_is_left(&self, app: &App) -> Result<WeirResult, Problem> {
-        match self.ask() {
-            Ok(Some(result)) => Ok(result),
-            _ => Err(ended_without_result(app)),
-        }
+    fn what_is_left(&self, app: &App) -> Result<Option<WeirResult>, Problem> {
+        let error = match self.ask() {
+            Ok(Some(result)) => return Ok(Some(result)),
+            // It has gone since it was asked about the application.
+            Err(CallError::Unreachable { .. } | CallError::TimedOut { .. }) => return Ok(None),
+            Ok(None) => String::new(),
+            Err(error) => format!(" ({error})"),
+        };
+        let result = result_of(app).ok_or_else(|| ended_without_result(app))?;
+        note(&format!("{} has ended; nothing more is kept of its job{error}", app.id));
+        Ok(Some(result))
     }
 
     /// Says what the application waits for, once for each reason: for room, or else what the resource
@@ -156,11 +164,29 @@ fn note(text: &str) {
     screen::above(|| output::note(text));
 }
 
+/// The result of a job of which only is known that its app master brought it to an end, and to which.
+fn result_of(app: &App) -> Option<WeirResult> {
+    let status = match (app.state, app.final_status) {
+        (ApplicationState::Finished, FinalStatus::Succeeded) => JobState::Finished,
+        (ApplicationState::Finished, FinalStatus::Killed) => JobState::Canceled,
+        _ => return None,
+    };
+    Some(WeirResult {
+        status,
+        failure: None,
+        restarts: 0,
+        completed_checkpoints: 0,
+        operators: Vec::new(),
+        runtime_ms: app.finished_time.saturating_sub(app.started_time),
+    })
+}
+
 /// The application has ended without a word about its job.
 fn ended_without_result(app: &App) -> Problem {
-    let how = match app.state {
-        ApplicationState::Killed => "was killed",
-        ApplicationState::Finished => "ended without the result of its job",
+    let how = match (app.state, app.final_status) {
+        (ApplicationState::Killed, _) => "was killed",
+        (ApplicationState::Finished, FinalStatus::Failed) => "failed",
+        (ApplicationState::Finished, _) => "ended without the result of its job",
         _ => "failed before its job could end",
     };
     let why = match app.diagnostics.trim() {
@@ -189,5 +215,27 @@ mod tests {
         );
         let killed = App { state: ApplicationState::Killed, ..App::default() };
         assert_eq!(ended_without_result(&killed).what, "application_0_0000 was killed");
+    }
+
+    #[test]
+    fn job_whose_result_is_lost_ended_as_its_application_says() {
+        let app = |state, final_status| App {
+            state,
+            final_status,
+            started_time: 5,
+            finished_time: 12,
+            diagnostics: "task Map (1/2): boom [WEIR-TASK-0001]".to_owned(),
+            ..App::default()
+        };
+        let finished = result_of(&app(ApplicationState::Finished, FinalStatus::Succeeded));
+        let finished = finished.expect("it ended well");
+        assert_eq!((finished.status, finished.runtime_ms), (JobState::Finished, 7));
+        let cancelled = result_of(&app(ApplicationState::Finished, FinalStatus::Killed));
+        assert_eq!(cancelled.map(|result| result.status), Some(JobState::Canceled));
+        let failed = app(ApplicationState::Finished, FinalStatus::Failed);
+        assert_eq!(result_of(&failed), None);
+        let what = "application_0_0000 failed: task Map (1/2): boom [WEIR-TASK-0001]";
+        assert_eq!(ended_without_result(&failed).what, what);
+        assert_eq!(result_of(&app(ApplicationState::Killed, FinalStatus::Killed)), None);
     }
 }

@@ -282,6 +282,28 @@ fn application_that_dies_before_its_job_shows_its_diagnostics() {
     ended.fails(1, &["failed before its job could end: the app master crashed", "WEIR-CLI-0208"]);
 }
 
+#[test]
+fn job_that_ended_well_is_no_failure_where_its_result_is_lost() {
+    let folder = Folder::new();
+    job(&folder, UNTIL_ANSWERED);
+    let fake = FakeCluster::new(|asked| match asked.path.split('?').next().unwrap_or_default() {
+        path if path.starts_with("/ws/v1/cluster/artifacts/") => Some((200, String::new())),
+        "/ws/v1/cluster/apps/new-application" => ok(json!({"application-id": APPLICATION})),
+        "/ws/v1/cluster/apps" => Some((202, String::new())),
+        path if path.ends_with(&format!("/apps/{APPLICATION}")) => ok(json!({"app": {
+            "id": APPLICATION, "state": "FINISHED", "finalStatus": "SUCCEEDED",
+            "startedTime": 5, "finishedTime": 12,
+        }})),
+        path if path.starts_with("/proxy/") => {
+            Some((404, json!({"errors": ["nothing kept [WEIR-RM-0052]"]}).to_string()))
+        }
+        _ => None,
+    });
+    let ended = fake.weir(&folder, &["run", "-t", "per-job", "job"]);
+    ended.fails(0, &["nothing more is kept of its job"]);
+    assert!(ended.stdout.ends_with("has finished.\nJob Runtime: 7 ms\n"), "{ended:#?}");
+}
+
 fn send(signal: &str, process: u32) {
     let status = Command::new("kill").args([signal, &process.to_string()]).status();
     assert!(status.expect("kill runs").success());
