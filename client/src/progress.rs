@@ -14,7 +14,9 @@ use std::time::Duration;
 use weir_base::{ApplicationId, JobId};
 use weir_config::{Config, keys};
 use weir_protocol::job_executable::BackpressureLevel;
-use weir_protocol::rest::flink::result::{JobProgress, OperatorRow, OperatorTotals, WeirResult};
+use weir_protocol::rest::flink::result::{
+    FailureReport, JobProgress, OperatorRow, OperatorTotals, WeirResult,
+};
 
 /// How often a terminal is redrawn.
 const REDRAW: Duration = Duration::from_millis(250);
@@ -105,11 +107,8 @@ impl Watch {
     fn tell_restarts(&mut self, progress: &JobProgress) {
         let before = self.restarts.replace(progress.restarts).unwrap_or(0);
         if progress.restarts > before {
-            let why = match &progress.failure {
-                Some(failure) => format!(": {} ({})", failure.message, failure.code),
-                None => String::new(),
-            };
-            screen::above(|| output::note(&format!("job restarts{why}")));
+            let text = restart_text(progress.failure.as_ref());
+            screen::above(|| output::note(&text));
         }
     }
 
@@ -144,6 +143,24 @@ impl Watch {
             Style::Lines => drop(io::stderr().write_all(lines(rows).as_bytes())),
         }
     }
+}
+
+/// What has failed, and where: with restarts without a limit this may be all that is ever told of it.
+fn restart_text(failure: Option<&FailureReport>) -> String {
+    let Some(failure) = failure else { return "job restarts".to_owned() };
+    let FailureReport { code, message, operator, task, host, container, .. } = failure;
+    let mut text = format!("job restarts: {message}");
+    if !code.is_empty() {
+        let _ = write!(text, " ({code})");
+    }
+    for (name, value) in
+        [("operator", operator), ("subtask", task), ("host", host), ("container", container)]
+    {
+        if let Some(value) = value {
+            let _ = write!(text, "\n  {name}: {value}");
+        }
+    }
+    text
 }
 
 fn table(rows: &[OperatorRow]) -> String {
@@ -236,6 +253,27 @@ mod tests {
         let line = text.lines().nth(1).expect("a row");
         assert!(line.starts_with("Count  ") && line.ends_with("  LOW  0.25"), "{line}");
         assert!(line.contains(" 1,234,567 "), "{line}");
+    }
+
+    #[test]
+    fn restart_tells_what_failed_and_where() {
+        assert_eq!(restart_text(None), "job restarts");
+        let failure = FailureReport {
+            code: "WEIR-TASK-0001".to_owned(),
+            message: "boom".to_owned(),
+            operator: Some("Map".to_owned()),
+            task: Some("Map -> Sink (1/2)".to_owned()),
+            host: Some("127.0.0.1:7".to_owned()),
+            container: Some("container_1_0001_01_000002".to_owned()),
+            log_excerpt: Some("much".to_owned()),
+        };
+        assert_eq!(
+            restart_text(Some(&failure)),
+            "job restarts: boom (WEIR-TASK-0001)\n  operator: Map\n  subtask: Map -> Sink (1/2)\n  \
+             host: 127.0.0.1:7\n  container: container_1_0001_01_000002"
+        );
+        let lost = FailureReport { message: "a task host ended".to_owned(), ..Default::default() };
+        assert_eq!(restart_text(Some(&lost)), "job restarts: a task host ended");
     }
 
     #[test]

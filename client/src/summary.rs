@@ -4,6 +4,7 @@ use crate::problem::Problem;
 use serde::Serialize;
 use weir_base::ApplicationId;
 use weir_protocol::job_executable::JobMessage;
+use weir_protocol::rest::flink::result::FailureReport;
 
 /// The last job of a program, and why it failed.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
@@ -25,10 +26,22 @@ pub struct Summary {
     failure: Option<Failure>,
 }
 
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+/// Why the job failed; where, only of a job on a cluster.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
 struct Failure {
     code: Option<String>,
     message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operator: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    container: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_excerpt: Option<String>,
 }
 
 impl Summary {
@@ -80,6 +93,14 @@ impl Summary {
         }
     }
 
+    /// Adds where a job on a cluster failed, if that is the failure that is told.
+    pub fn failed_at(&mut self, report: &FailureReport) {
+        let FailureReport { operator, task, host, container, log_excerpt, .. } = report.clone();
+        if let Some(told) = self.failure.take_if(|told| told.message == report.message) {
+            self.failure = Some(Failure { operator, task, host, container, log_excerpt, ..told });
+        }
+    }
+
     /// Adds what `weir` found. What the program said about a failed job stands, but a job that
     /// finished before the program failed does not make the whole a success.
     pub fn fail_with(&mut self, problem: &Problem) {
@@ -90,7 +111,7 @@ impl Summary {
 
     fn fail(&mut self, code: Option<String>, message: &str) {
         self.status = "FAILED".to_owned();
-        self.failure = Some(Failure { code, message: message.to_owned() });
+        self.failure = Some(Failure { code, message: message.to_owned(), ..Failure::default() });
     }
 
     /// As one line of JSON.
@@ -163,6 +184,24 @@ mod tests {
              \"application-id\":\"application_0_0000\",\"web-address\":\"http://x/\"}}\n"
         );
         assert_eq!(found.to_line(), expect);
+    }
+
+    #[test]
+    fn failure_on_a_cluster_names_its_place() {
+        let mut found = summary(vec![submitted("a"), failed(Some(JobId::of_text("a")))]);
+        let other = FailureReport { task: Some("Map (2/2)".to_owned()), ..Default::default() };
+        found.failed_at(&other);
+        found.failed_at(&FailureReport {
+            message: "boom".to_owned(),
+            task: Some("Map (1/2)".to_owned()),
+            host: Some("127.0.0.1:7".to_owned()),
+            log_excerpt: Some("one\ntwo".to_owned()),
+            ..FailureReport::default()
+        });
+        let expect = "\"failure\":{\"code\":\"WEIR-RUN-0001\",\"message\":\"boom\",\
+                      \"task\":\"Map (1/2)\",\"host\":\"127.0.0.1:7\",\
+                      \"log-excerpt\":\"one\\ntwo\"}";
+        assert!(found.to_line().contains(expect), "{}", found.to_line());
     }
 
     #[test]

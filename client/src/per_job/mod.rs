@@ -39,6 +39,7 @@ use std::sync::mpsc::{self, Sender};
 use std::thread;
 use submit::{Graph, Origin, Submitted};
 use weir_protocol::job_executable::{JobMessage, Launch, Role};
+use weir_protocol::rest::flink::result::FailureReport;
 use weir_protocol::rest::flink::state::JobState;
 use worker::{Ended, Lines, Mode, News, Worker};
 
@@ -72,6 +73,8 @@ struct Run<'a> {
     messages: Vec<JobMessage>,
     /// Why a job did not come to be or could not be followed.
     failure: Option<Problem>,
+    /// Where the last job failed.
+    report: Option<FailureReport>,
     last: Option<Submitted>,
     /// An interrupt before it was known what it would leave behind.
     early_signal: Option<i32>,
@@ -134,6 +137,7 @@ impl<'a> Run<'a> {
             running: None,
             messages: Vec::new(),
             failure: None,
+            report: None,
             last: None,
             early_signal: None,
             is_cancelling: false,
@@ -153,6 +157,9 @@ impl<'a> Run<'a> {
             }
         };
         *summary = Summary::of(&self.messages);
+        if let Some(report) = &self.report {
+            summary.failed_at(report);
+        }
         if let Some(last) = self.last {
             summary.of_application(last.application, web_address(self.remote.address(), last));
             summary.is_detached(self.per_job.is_detached);
@@ -194,6 +201,7 @@ impl<'a> Run<'a> {
         match news {
             News::Submitted(submitted, name) => {
                 self.gate.leave();
+                self.report = None;
                 self.running = Some(submitted);
                 self.last = Some(submitted);
                 self.messages.push(JobMessage::Submitted { job: submitted.job, name });
@@ -204,6 +212,7 @@ impl<'a> Run<'a> {
             News::Ended(ended) => {
                 self.in_flight = self.in_flight.saturating_sub(1);
                 self.running = None;
+                self.report = ended.result.as_ref().and_then(|result| result.failure.clone());
                 self.messages.extend(message_of(ended));
                 if self.is_cancelling {
                     self.supervised.end();

@@ -183,7 +183,7 @@ fn failed_job_is_told_with_its_place_and_the_program_with_its_code() {
             }),
         ))
     });
-    let ended = fake.weir(&folder, &["run", "-t", "per-job", "job"]);
+    let ended = fake.weir(&folder, &["run", "-t", "per-job", "--output", "json", "job"]);
     ended.fails(
         1,
         &[
@@ -195,6 +195,10 @@ fn failed_job_is_told_with_its_place_and_the_program_with_its_code() {
             "WEIR-TASK-0001: see docs/errors/WEIR-TASK-0001.md",
         ],
     );
+    let told = ended.json()["failure"].clone();
+    assert_eq!(told["message"], "the map panicked");
+    assert_eq!((&told["operator"], &told["task"]), (&json!("Map"), &json!("Map (1/2)")));
+    assert_eq!((&told["host"], &told["log-excerpt"]), (&json!("127.0.0.1:7"), &json!("a\nb")));
     let failed = JobAnswer::Failed {
         code: "WEIR-TASK-0001".to_owned(),
         message: "the map panicked".to_owned(),
