@@ -6,6 +6,7 @@ use super::fixture::Ended;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Child;
 use weir_service::ProcessId;
 
 const LINE: &str = "to be or not to be that is the question\n";
@@ -71,6 +72,67 @@ fn kill(cluster: &Cluster, word: &str) {
     let victim = cluster.wait_until(word, || process(cluster, word, &[]));
     assert!(victim.signal(9).expect("ours"), "{word} has ended before");
     cluster.wait_until("another one", || process(cluster, word, &[victim]));
+}
+
+/// A word count that reads for some seconds, with checkpoints; each of its daemons is killed once.
+struct Disturbed<'a> {
+    cluster: &'a Cluster,
+    output: PathBuf,
+    running: Child,
+}
+
+impl<'a> Disturbed<'a> {
+    fn start(cluster: &'a Cluster, name: &str) -> Self {
+        let input = cluster.folder.path("input");
+        if !input.exists() {
+            fs::create_dir(&input).expect("made");
+            for file in ["0", "1"] {
+                fs::write(input.join(file), LINE.repeat(LINES)).expect("written");
+            }
+        }
+        let word_count = example("word-count");
+        let checkpoints = "execution.checkpointing.interval=100 ms";
+        let run = ["run", "-t", "per-job", "-p", "2", "-D", checkpoints];
+        let arguments = ["--input", "input", "--output", name];
+        let slow = ["--lines-per-second", LINES_PER_SECOND];
+        let word_count = [word_count.to_str().expect("a text")];
+        let line = [&run[..], &word_count[..], &arguments[..], &slow[..]].concat();
+        let running = cluster.folder.start(&mut cluster.command(&line));
+        wait_for_running(cluster);
+        Self { cluster, output: cluster.folder.path(name), running }
+    }
+
+    /// Kills it, which must be there.
+    fn kill(&self, victim: ProcessId) {
+        assert!(victim.signal(9).expect("ours"), "it has ended before");
+        self.cluster.wait_until("its end", || (!victim.is_alive()).then_some(()));
+    }
+
+    fn assert_counted_once(self) {
+        let ended = Ended::of(self.running);
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
+        assert_updates(&self.output, &counted_here(&LINE.repeat(2 * LINES)));
+    }
+}
+
+#[test]
+fn words_are_counted_once_whichever_daemon_is_killed() {
+    let cluster = Cluster::start(2);
+    let job = Disturbed::start(&cluster, "without-app-master");
+    let app_master = cluster.wait_until("an app master", || process(&cluster, "app-master", &[]));
+    job.kill(app_master);
+    cluster.wait_until("another attempt", || process(&cluster, "app-master", &[app_master]));
+    job.assert_counted_once();
+
+    for (place, name) in ["resource-manager", "node-agent-1", "node-agent-2"].iter().enumerate() {
+        let job = Disturbed::start(&cluster, name);
+        job.kill(cluster.daemons()[place]);
+        let mended = cluster.weir(&["cluster", "start"]);
+        mended.succeeds();
+        let told = format!("Started again: {name}.");
+        assert!(mended.stdout.starts_with(&told), "{mended:#?}");
+        job.assert_counted_once();
+    }
 }
 
 #[test]
