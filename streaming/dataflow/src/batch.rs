@@ -47,6 +47,8 @@ pub trait Payload: Send {
     fn append(&mut self, other: Box<dyn Payload>);
     /// Appends the encoding of the records in `range`.
     fn encode(&self, range: Range<usize>, out: &mut Vec<u8>) -> Result<()>;
+    /// Gives its memory to the next batch of the type.
+    fn recycle(self: Box<Self>);
     /// Name of the record type.
     fn type_name(&self) -> &'static str;
     /// For downcasts.
@@ -140,7 +142,11 @@ impl<T: Record> Payload for Vec<T> {
     }
 
     fn encode(&self, range: Range<usize>, out: &mut Vec<u8>) -> Result<()> {
-        self[range].iter().try_for_each(|record| codec::encode_into(record, out))
+        codec::encode_all(&self[range], out)
+    }
+
+    fn recycle(self: Box<Self>) {
+        vec_pool::give(*self);
     }
 
     fn type_name(&self) -> &'static str {
@@ -185,20 +191,10 @@ impl<T> Default for TypedPayload<T> {
 }
 
 impl<T: Record> PayloadType for TypedPayload<T> {
-    fn decode(&self, mut bytes: &[u8], records: usize) -> Result<Box<dyn Payload>> {
-        // The count comes from outside; a record of a sized type has at least one byte, others
-        // are bounded by the batch limit of the sender's codec.
-        let mut payload = Vec::with_capacity(records.min(bytes.len().max(MAX_RECORDS)));
-        for _ in 0..records {
-            payload.push(codec::decode_from::<T>(&mut bytes)?);
-        }
-        if bytes.is_empty() {
-            return Ok(Box::new(payload));
-        }
-        Err(Error::permanent(
-            "WEIR-TYPE-0002",
-            format!("{} bytes are left behind {records} records", bytes.len()),
-        ))
+    fn decode(&self, bytes: &[u8], records: usize) -> Result<Box<dyn Payload>> {
+        let mut payload = vec_pool::take::<T>();
+        codec::decode_all(bytes, records, &mut payload)?;
+        Ok(Box::new(payload))
     }
 
     fn type_name(&self) -> &'static str {
@@ -292,6 +288,18 @@ impl Batch {
             + usize::from(self.key_hashes.is_some())
             + usize::from(self.weights.is_some());
         self.payload.size_bytes() + columns * 8 * self.len()
+    }
+
+    /// Gives its memory to the batches to come: for whoever has read the records and needs no more
+    /// of them. Dropping a batch frees it.
+    pub fn recycle(self) {
+        fn give<T: Send + 'static>(column: Option<Vec<T>>) {
+            column.into_iter().for_each(vec_pool::give);
+        }
+        self.payload.recycle();
+        give(self.timestamps);
+        give(self.key_hashes);
+        give(self.weights);
     }
 
     /// The records as a slice of their type.

@@ -19,6 +19,7 @@ use std::{
     hash::{Hash, Hasher},
     ops::Deref,
     ptr, slice,
+    str::Utf8Error,
     sync::atomic::{AtomicUsize, Ordering as MemoryOrder, fence},
 };
 
@@ -52,6 +53,34 @@ impl Text {
     /// The empty text.
     pub const fn new() -> Self {
         Self { lo: 0, hi: 0 }
+    }
+
+    /// The text of these bytes.
+    ///
+    /// # Errors
+    /// They are not UTF-8.
+    #[inline(always)]
+    pub fn from_utf8(bytes: &[u8]) -> Result<Self, Utf8Error> {
+        if bytes.len() <= INLINE_MAX {
+            let (lo, hi) = short_words(bytes);
+            if (lo | hi) & HIGH == 0 {
+                return Ok(Self::inline(lo, hi, bytes.len()));
+            }
+        }
+        Self::checked(bytes)
+    }
+
+    #[cold]
+    fn checked(bytes: &[u8]) -> Result<Self, Utf8Error> {
+        std::str::from_utf8(bytes).map(Self::from)
+    }
+
+    /// A short text from its bytes as two zero-padded words.
+    #[inline(always)]
+    fn inline(lo: u64, hi: u64, len: usize) -> Self {
+        // Little-endian words put byte i of the text at address i; on a big-endian machine the
+        // words are stored swapped so that `as_bytes` still finds them in order.
+        Self { lo: lo.to_le(), hi: (hi | ((len as u64) << 56)).to_le() }
     }
 
     /// The text as a slice.
@@ -208,7 +237,7 @@ impl Iterator for Words<'_> {
 }
 
 /// Up to 15 bytes as two zero-padded little-endian words, without the length.
-#[inline]
+#[inline(always)]
 pub(crate) fn short_words(bytes: &[u8]) -> (u64, u64) {
     let len = bytes.len();
     debug_assert!(len <= INLINE_MAX);
@@ -247,9 +276,7 @@ impl From<&str> for Text {
             return Self::shared(bytes);
         }
         let (lo, hi) = short_words(bytes);
-        // Little-endian words put byte i of the text at address i; on a big-endian machine the
-        // words are stored swapped so that `as_bytes` still finds them in order.
-        Self { lo: lo.to_le(), hi: (hi | ((bytes.len() as u64) << 56)).to_le() }
+        Self::inline(lo, hi, bytes.len())
     }
 }
 
@@ -388,13 +415,17 @@ impl fmt::Debug for Text {
 }
 
 impl Serialize for Text {
-    #[inline]
+    // Always: called for each record of a batch, and a call would cost about what it does.
+    #[inline(always)]
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
 }
 
 impl<'de> Deserialize<'de> for Text {
+    // Always, down to where the two words are made: handed over through memory as two words and
+    // taken up as one value of 16 bytes, they would wait for each other.
+    #[inline(always)]
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Visitor;
         impl de::Visitor<'_> for Visitor {
@@ -404,11 +435,24 @@ impl<'de> Deserialize<'de> for Text {
                 f.write_str("a string")
             }
 
+            #[inline]
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Text, E> {
                 Ok(Text::from(text))
             }
+
+            #[inline(always)]
+            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Text, E> {
+                Text::from_utf8(bytes).map_err(E::custom)
+            }
         }
-        deserializer.deserialize_str(Visitor)
+        // In compact formats a string is its bytes with their number before them, as for bytes; asked
+        // for as bytes it is checked here, which takes two instructions for most words. Formats that
+        // tell the two apart give what they have, and both are taken.
+        if deserializer.is_human_readable() {
+            deserializer.deserialize_str(Visitor)
+        } else {
+            deserializer.deserialize_bytes(Visitor)
+        }
     }
 }
 
@@ -468,6 +512,32 @@ mod tests {
                 assert_eq!(*word, Text::from(word.as_str()), "stored alike");
             }
         }
+    }
+
+    #[test]
+    fn bytes_are_a_text_only_where_they_are_utf8() {
+        for bytes in [&b"short"[..], b"", "水".as_bytes(), "a longer text with é".as_bytes()] {
+            assert_eq!(Text::from_utf8(bytes).unwrap(), std::str::from_utf8(bytes).unwrap());
+        }
+        for bytes in [&b"\xff"[..], b"cut \xe6\xb0", b"fifteen bytes \x80", &[b'x', 0xc0, 0x80]] {
+            assert!(Text::from_utf8(bytes).is_err(), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn compact_and_readable_formats_take_it_as_a_string() {
+        for word in ["", "word", "fifteen letters", "水水", "more than sixteen letters"] {
+            let text = Text::from(word);
+            let bytes = crate::codec::encode(&text).unwrap();
+            assert_eq!(bytes, crate::codec::encode(word).unwrap());
+            assert_eq!(crate::codec::decode::<Text>(&bytes).unwrap(), text);
+            let json = serde_json::to_string(&text).unwrap();
+            assert_eq!(serde_json::from_str::<Text>(&json).unwrap(), text);
+            let named = rmp_serde::to_vec_named(&text).unwrap();
+            assert_eq!(named, rmp_serde::to_vec_named(word).unwrap());
+            assert_eq!(rmp_serde::from_slice::<Text>(&named).unwrap(), text);
+        }
+        assert!(crate::codec::decode::<Text>(&[1, 0xff]).is_err());
     }
 
     #[test]
