@@ -90,8 +90,13 @@ impl BatchAssembler {
         Self { partial: Vec::new(), max_batch_bytes }
     }
 
-    /// Takes the next piece; gives the batch when it was the last one.
-    pub fn piece(&mut self, buffer: &Buffer<'_>) -> Result<Option<EncodedBatch>> {
+    /// Takes the next piece; gives the batch when it was the last one. Batches are put together in
+    /// vectors that `empty` gives.
+    pub fn piece(
+        &mut self,
+        buffer: &Buffer<'_>,
+        empty: impl FnOnce() -> Vec<u8>,
+    ) -> Result<Option<EncodedBatch>> {
         let length = self.partial.len() + buffer.bytes.len();
         if length > self.max_batch_bytes {
             return Err(Error::Oversized {
@@ -99,6 +104,9 @@ impl BatchAssembler {
                 length_bytes: length as u64,
                 limit_bytes: self.max_batch_bytes as u64,
             });
+        }
+        if self.partial.is_empty() {
+            self.partial = empty();
         }
         self.partial.extend_from_slice(buffer.bytes);
         if !buffer.is_last {
@@ -127,8 +135,8 @@ mod tests {
     fn pieces_become_the_batch_and_the_next_one_starts_empty() {
         let mut assembler = BatchAssembler::new(100);
         for _ in 0..2 {
-            assert_eq!(assembler.piece(&piece(&[1; 12], 2, false)), Ok(None));
-            let batch = assembler.piece(&piece(&[2; 6], 2, true)).unwrap().unwrap();
+            assert_eq!(assembler.piece(&piece(&[1; 12], 2, false), Vec::new), Ok(None));
+            let batch = assembler.piece(&piece(&[2; 6], 2, true), Vec::new).unwrap().unwrap();
             assert_eq!((batch.records, batch.bytes.len()), (2, 18));
         }
     }
@@ -141,10 +149,10 @@ mod tests {
             (&[0; 7][..], 1, "WEIR-NET-0008"),
             (&[0; 100][..], u32::MAX, "WEIR-NET-0008"),
         ] {
-            let refused = BatchAssembler::new(100).piece(&piece(bytes, records, true));
+            let refused = BatchAssembler::new(100).piece(&piece(bytes, records, true), Vec::new);
             assert_eq!(refused.unwrap_err().code(), code, "{records} in {}", bytes.len());
         }
         let unbounded = Buffer { columns: Columns::default(), ..piece(&[], u32::MAX, true) };
-        assert!(BatchAssembler::new(100).piece(&unbounded).is_err());
+        assert!(BatchAssembler::new(100).piece(&unbounded, Vec::new).is_err());
     }
 }

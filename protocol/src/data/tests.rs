@@ -190,7 +190,7 @@ fn garbage_never_panics_and_never_makes_the_decoder_hoard() {
             decoder.feed(chunk);
             while let Some(frame) = decoder.next_frame()? {
                 if let Frame::Buffer(buffer) = frame {
-                    assembler.piece(&buffer)?;
+                    assembler.piece(&buffer, Vec::new)?;
                 }
             }
             Ok::<(), Error>(())

@@ -34,14 +34,32 @@ pub struct TaskControl {
     wakers: Mutex<Vec<Box<dyn Fn() + Send>>>,
     /// Consumers that were sent something without being woken.
     unkicked: Mutex<Vec<Arc<dyn Kick>>>,
-    /// Number of kicks so far: a sender registers its consumer once between two.
+    /// Number of kicks so far.
     kicks: AtomicU64,
 }
 
-/// A consumer that can be made to look at what was sent.
+/// Somebody who was handed something, and can be made to look at it.
 pub trait Kick: Send + Sync {
-    /// Wakes the consumer if it waits and has something to take.
+    /// Wakes it if it waits and has something to take.
     fn kick(&self);
+}
+
+/// Has the same one kicked, registering it once between two kicks.
+#[derive(Default)]
+pub struct KickOnce {
+    /// The task's number of kicks at the last registration.
+    registered: u64,
+}
+
+impl KickOnce {
+    /// See [`TaskControl::kick_later`]. To be called when something has been handed over: before that,
+    /// a wait for room would be the kick.
+    pub fn later(&mut self, control: &TaskControl, who: impl FnOnce() -> Arc<dyn Kick>) {
+        if self.registered != control.kicks() {
+            self.registered = control.kicks();
+            control.kick_later(who());
+        }
+    }
 }
 
 #[derive(Default)]

@@ -10,13 +10,13 @@
 //! gives to all its consumers before it waits for anything, and about every millisecond.
 
 use super::ElementSender;
-use crate::control::{Kick, Signal, TaskControl, Wait};
+use crate::control::{Kick, KickOnce, Signal, TaskControl, Wait};
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use weir_dataflow::{Batch, Element, Error, Result};
+use weir_dataflow::{Batch, Element, Error, Result, vec_pool};
 
 /// One part of so many of a channel's bounds is worth waking the consumer for.
 const WAKE_SHARE: usize = 2;
@@ -89,7 +89,7 @@ struct Channel {
     /// Wakes the parked producer, if there is one.
     parked: Option<Arc<Signal>>,
     /// Told of every batch taken: how a remote producer gets its credit back.
-    on_taken: Option<Box<dyn Fn() + Send>>,
+    on_taken: Option<Box<dyn Fn(usize) + Send>>,
 }
 
 struct State {
@@ -175,11 +175,16 @@ impl Inbox {
                 self.wake_if(state.waiting, state);
                 return Err(element);
             }
-            urgent = (entry.batches + 1) * WAKE_SHARE >= self.limits.batches
-                || (entry.bytes + bytes) * WAKE_SHARE >= self.limits.bytes;
+            urgent = self.is_urgent(entry, bytes);
         }
         self.append(state, channel, element, cost, urgent);
         Ok(())
+    }
+
+    /// Whether a channel with one more batch of so many bytes is worth waking the consumer for.
+    fn is_urgent(&self, channel: &Channel, bytes: usize) -> bool {
+        (channel.batches + 1) * WAKE_SHARE >= self.limits.batches
+            || (channel.bytes + bytes) * WAKE_SHARE >= self.limits.bytes
     }
 
     fn wake_if(&self, wake: bool, state: MutexGuard<'_, State>) {
@@ -190,12 +195,13 @@ impl Inbox {
     }
 
     /// Puts an element into a channel, room or not: for producers whose credit is counted
-    /// elsewhere.
+    /// elsewhere. Whoever pushes batches kicks the inbox when there is nothing more to push.
     pub fn push(&self, channel: usize, element: QueuedElement) {
         let cost = element.cost();
         let state = self.lock();
         if !state.closed {
-            self.append(state, channel, element, cost, true);
+            let urgent = cost.is_none_or(|bytes| self.is_urgent(&state.channels[channel], bytes));
+            self.append(state, channel, element, cost, urgent);
         }
     }
 
@@ -219,8 +225,8 @@ impl Inbox {
         self.wake_if(state.waiting && urgent, state);
     }
 
-    /// Calls `on_taken` whenever a batch leaves the channel's queue.
-    pub fn on_batch_taken(&self, channel: usize, on_taken: impl Fn() + Send + 'static) {
+    /// Calls `on_taken` with the bytes of every batch that leaves the channel's queue.
+    pub fn on_batch_taken(&self, channel: usize, on_taken: impl Fn(usize) + Send + 'static) {
         self.lock().channels[channel].on_taken = Some(Box::new(on_taken));
     }
 
@@ -263,7 +269,7 @@ impl Inbox {
                 entry.bytes -= bytes;
                 parked = entry.parked.take();
                 if let Some(on_taken) = &entry.on_taken {
-                    on_taken();
+                    on_taken(bytes);
                 }
             }
             state.ready -= 1;
@@ -328,8 +334,7 @@ pub struct LocalSender {
     channel: usize,
     control: Arc<TaskControl>,
     parked: Arc<Signal>,
-    /// The producer's number of kicks when its consumer was last registered for the next one.
-    registered: u64,
+    kick: KickOnce,
 }
 
 impl LocalSender {
@@ -340,26 +345,25 @@ impl LocalSender {
             let parked = Arc::clone(&parked);
             move || parked.raise()
         });
-        Self { inbox, channel, control, parked, registered: 0 }
+        Self { inbox, channel, control, parked, kick: KickOnce::default() }
     }
 }
 
 impl ElementSender for LocalSender {
     fn send(&mut self, element: Element) -> Result<()> {
         let mut element = QueuedElement::Element(element);
-        if self.registered != self.control.kicks() {
-            self.registered = self.control.kicks();
-            self.control.kick_later(Arc::clone(&self.inbox) as Arc<dyn Kick>);
-        }
         loop {
             match self.inbox.offer(self.channel, element, &self.parked) {
-                Ok(()) => return Ok(()),
+                // Not before: a wait in between is a kick, and would be the one that counts.
+                Ok(()) => break,
                 Err(back) => element = back,
             }
             self.control.check()?;
             self.control.waiting(Wait::Output, || self.parked.wait(None));
             self.control.check()?;
         }
+        self.kick.later(&self.control, || Arc::clone(&self.inbox) as Arc<dyn Kick>);
+        Ok(())
     }
 }
 
@@ -371,6 +375,7 @@ impl Delivery {
         let times = column(self.has_timestamps, self.records, &mut rest, i64::from_le_bytes)?;
         let weights = column(self.has_weights, self.records, &mut rest, i64::from_le_bytes)?;
         let mut batch = Batch::of_payload(payload_type.decode(rest, self.records)?);
+        vec_pool::give(self.bytes);
         if let Some(hashes) = hashes {
             batch = batch.with_key_hashes(hashes);
         }
@@ -385,7 +390,7 @@ impl Delivery {
 }
 
 /// Takes a column off the front of the bytes, if it is there.
-fn column<T>(
+fn column<T: Send + 'static>(
     is_there: bool,
     records: usize,
     bytes: &mut &[u8],
@@ -402,7 +407,9 @@ fn column<T>(
     };
     *bytes = rest;
     let (words, _) = front.as_chunks::<8>();
-    Ok(Some(words.iter().map(|word| value(*word)).collect()))
+    let mut values = vec_pool::take();
+    values.extend(words.iter().map(|word| value(*word)));
+    Ok(Some(values))
 }
 
 #[cfg(test)]
@@ -496,6 +503,28 @@ mod tests {
         sender.send(batch(1)).unwrap();
         control.kick();
         assert_eq!(value(consumer.join().unwrap()), (0, 1));
+    }
+
+    /// The wait for room was the kick that the batch behind it had been registered for.
+    #[test]
+    fn a_batch_that_had_to_wait_for_room_is_kicked_too() {
+        for _ in 0..200 {
+            let inbox = Inbox::new(1, InboxLimits { batches: 4, bytes: 1 << 20 });
+            let control = TaskControl::new();
+            let mut sender = LocalSender::new(Arc::clone(&inbox), 0, Arc::clone(&control));
+            let producer = thread::spawn(move || {
+                (0..5).for_each(|i| sender.send(batch(i)).unwrap());
+                control.kick();
+            });
+            let (consumer, mut taken) = (TaskControl::new(), 0);
+            while taken < 5 {
+                match inbox.wait(&consumer, Some(Duration::from_secs(60))) {
+                    Received::Element(..) => taken += 1,
+                    other => panic!("{taken} batches came, then {other:?}"),
+                }
+            }
+            producer.join().unwrap();
+        }
     }
 
     #[test]

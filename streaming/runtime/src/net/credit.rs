@@ -33,11 +33,13 @@ impl Account {
         Self { window, under_way: VecDeque::new(), bytes: 0 }
     }
 
-    /// Books a batch if there is room for it. One that exceeds the window passes alone.
+    /// Books a batch if there is room for it. One that exceeds the window passes when little is
+    /// under way: less than what the consumer may keep back without giving credit.
     pub fn book(&mut self, batch_bytes: usize) -> bool {
         let batch_bytes = batch_bytes as u64;
         let is_full = self.under_way.len() >= self.window.batches as usize
-            || (!self.under_way.is_empty() && self.bytes + batch_bytes > self.window.bytes);
+            || (!is_little(self.bytes, self.window)
+                && self.bytes + batch_bytes > self.window.bytes);
         if !is_full {
             self.under_way.push_back(batch_bytes);
             self.bytes += batch_bytes;
@@ -57,6 +59,11 @@ impl Account {
     }
 }
 
+/// Whether so many bytes are less than a quarter of the window: what both ends may leave uncounted.
+fn is_little(bytes: u64, window: Window) -> bool {
+    bytes == 0 || bytes < window.bytes / 4
+}
+
 /// The consumer's count of one channel.
 pub struct Returns {
     channel: u32,
@@ -65,13 +72,15 @@ pub struct Returns {
     received: AtomicU64,
     taken: AtomicU64,
     given_back: AtomicU64,
+    /// Of the batches taken and not given back.
+    due_bytes: AtomicU64,
 }
 
 impl Returns {
     /// Counts from nothing; credit goes out through the outbox of the channel's connection.
     pub fn new(channel: u32, window: Window, outbox: Arc<Outbox>) -> Self {
-        let [received, taken, given_back] = [(); 3].map(|()| AtomicU64::new(0));
-        Self { channel, window, outbox, received, taken, given_back }
+        let [received, taken, given_back, due_bytes] = [(); 4].map(|()| AtomicU64::new(0));
+        Self { channel, window, outbox, received, taken, given_back, due_bytes }
     }
 
     /// A batch has come; an error if there was no credit for it.
@@ -83,16 +92,18 @@ impl Returns {
         Err(Error::malformed("buffer", "its batch was sent without credit"))
     }
 
-    /// The task has taken a batch. Credit goes back when a quarter of the window has gathered, or
-    /// when nothing is left that could gather more: the producer may wait for just that.
+    /// The task has taken a batch of so many bytes. Credit goes back when a quarter of the window
+    /// has gathered, in batches or in bytes: with less outstanding no producer waits.
     ///
     /// Called by one thread at a time (the inbox calls it under its lock).
-    pub fn on_taken(&self) {
+    pub fn on_taken(&self, batch_bytes: usize) {
         let taken = self.taken.fetch_add(1, Ordering::SeqCst) + 1;
         let due = taken - self.given_back.load(Ordering::SeqCst);
-        let is_last = taken == self.received.load(Ordering::SeqCst);
-        if due >= u64::from(self.window.batches / 4) || is_last {
+        let due_bytes = self.due_bytes.load(Ordering::SeqCst) + batch_bytes as u64;
+        self.due_bytes.store(due_bytes, Ordering::SeqCst);
+        if due >= u64::from(self.window.batches / 4) || !is_little(due_bytes, self.window) {
             self.given_back.store(taken, Ordering::SeqCst);
+            self.due_bytes.store(0, Ordering::SeqCst);
             // What is due never exceeds the window, which is a u32.
             let batches = due as u32;
             self.outbox.push_frame(&Frame::Credit { channel: self.channel, batches });
@@ -109,7 +120,7 @@ mod tests {
     #[test]
     fn the_account_bounds_batches_and_bytes_and_lets_one_giant_pass() {
         let mut account = Account::new(WINDOW);
-        assert!(account.book(500), "alone");
+        assert!(account.book(500), "nothing else is under way");
         assert!(!account.book(1));
         account.give_back(1).unwrap();
         assert_eq!((0..20).filter(|_| account.book(10)).count(), 8, "batches");
@@ -124,17 +135,19 @@ mod tests {
         for window in [1, 2, 3, 4, 8, 9].map(|batches| Window { batches, bytes: 100 }) {
             let mut account = Account::new(window);
             let returns = Returns::new(1, window, Arc::new(Outbox::default()));
-            let (mut sent, mut taken, mut credited) = (0u64, 0, 0);
+            let (mut queued, mut credited) = (VecDeque::new(), 0);
             for _ in 0..10_000 {
-                if account.book(1 + rng.below(150) as usize) {
-                    sent += 1;
+                let bytes = 1 + rng.below(150) as usize;
+                if account.book(bytes) {
+                    queued.push_back(bytes);
                     returns.on_received().unwrap();
                 } else {
-                    assert!(taken < sent, "no room although everything was taken");
+                    assert!(!queued.is_empty(), "no room although everything was taken");
                 }
-                while taken < sent && rng.percent(50) {
-                    taken += 1;
-                    returns.on_taken();
+                while rng.percent(50)
+                    && let Some(bytes) = queued.pop_front()
+                {
+                    returns.on_taken(bytes);
                 }
                 let given_back = returns.given_back.load(Ordering::SeqCst);
                 account.give_back((given_back - credited) as u32).unwrap();

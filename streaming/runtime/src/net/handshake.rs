@@ -48,11 +48,16 @@ pub async fn connect(
     encode_preamble(&mut words);
     Frame::Hello(hello).encode_into(&mut words)?;
     writer.write_all(&words).await.map_err(|error| broken(&error))?;
-    let challenge = link::read_frames(reader, decoder, broken, |frame| match frame {
-        Frame::Challenge(challenge) => Ok(Next::Done(challenge)),
-        Frame::Error(report) => Err(Error::reported(&report.code, report.message)),
-        _ => Err(Error::malformed("connection", "it does not begin with a challenge")),
-    });
+    let challenge = link::read_frames(
+        reader,
+        decoder,
+        broken,
+        link::each(|frame| match frame {
+            Frame::Challenge(challenge) => Ok(Next::Done(challenge)),
+            Frame::Error(report) => Err(Error::reported(&report.code, report.message)),
+            _ => Err(Error::malformed("connection", "it does not begin with a challenge")),
+        }),
+    );
     let Some(challenge) = challenge.await? else {
         return Err(cannot("it closed the connection".to_owned()));
     };
@@ -78,10 +83,15 @@ pub async fn accept(
 ) -> Result<Option<String>> {
     let config = &shared.config;
     let lost = |error: &io::Error| lost(address, error);
-    let hello = link::read_frames(reader, decoder, lost, |frame| match frame {
-        Frame::Hello(hello) => Ok(Next::Done(hello)),
-        _ => Err(Error::malformed("connection", "it does not begin with a hello")),
-    });
+    let hello = link::read_frames(
+        reader,
+        decoder,
+        lost,
+        link::each(|frame| match frame {
+            Frame::Hello(hello) => Ok(Next::Done(hello)),
+            _ => Err(Error::malformed("connection", "it does not begin with a hello")),
+        }),
+    );
     // A port that somebody only looked at is not worth a word.
     let Some(hello) = hello.await? else { return Ok(None) };
     if hello.job != config.job {
@@ -93,11 +103,16 @@ pub async fn accept(
     let nonce = nonce().map_err(|error| lost(&error))?;
     let proof = config.key.prove(&MAGIC, Side::Acceptor, hello.nonce, nonce);
     outbox.push_frame(&Frame::Challenge(Challenge { host: config.host.clone(), nonce, proof }));
-    let proof = link::read_frames(reader, decoder, lost, |frame| match frame {
-        Frame::Proof(proof) => Ok(Next::Done(proof)),
-        Frame::Error(report) => Err(Error::reported(&report.code, report.message)),
-        _ => Err(Error::malformed("connection", "it goes on without a proof")),
-    });
+    let proof = link::read_frames(
+        reader,
+        decoder,
+        lost,
+        link::each(|frame| match frame {
+            Frame::Proof(proof) => Ok(Next::Done(proof)),
+            Frame::Error(report) => Err(Error::reported(&report.code, report.message)),
+            _ => Err(Error::malformed("connection", "it goes on without a proof")),
+        }),
+    );
     let Some(proof) = proof.await? else { return Ok(None) };
     let peer = format!("{} ({address})", printable(&hello.from_host));
     if !config.key.verify(&MAGIC, Side::Connector, hello.nonce, nonce, &proof) {

@@ -12,12 +12,15 @@ use super::{
     credit::Returns,
     handshake,
     host::Shared,
-    link::{self, Next},
+    link::{self, Next, OnFrame},
     outbox::Outbox,
     registry::LostHook,
     task_error,
 };
-use crate::exchange::{Delivery, Inbox, QueuedElement};
+use crate::{
+    control::Kick,
+    exchange::{Delivery, Inbox, QueuedElement},
+};
 use std::{
     collections::HashMap,
     io,
@@ -28,12 +31,15 @@ use std::{
     },
 };
 use tokio::{net::TcpStream, net::tcp::OwnedReadHalf, time};
-use weir_dataflow::{Barrier, Element};
+use weir_dataflow::{Barrier, Element, vec_pool};
 use weir_protocol::data::{
     BatchAssembler, Buffer, ChannelEnds, CloseReason, Control, EncodedBatch, Error, ErrorReport,
     Frame, FrameDecoder, Result, Window,
 };
 
+/// What is queued here is encoded, and bounded by its bytes: so many times more batches than in a
+/// queue of decoded ones.
+pub const SMALL_BATCHES: usize = 4;
 /// Channels that one connection may have open.
 const MAX_CHANNELS: usize = 64 * 1024;
 
@@ -63,12 +69,13 @@ impl InChannel {
     /// Connects the channel with its inbox and tells the producer to begin.
     pub fn attach(&self, attachment: Attachment) {
         let limits = attachment.inbox.limits();
-        let batches = u32::try_from(limits.batches).unwrap_or(u32::MAX).max(1);
+        let batches = limits.batches.max(1).saturating_mul(SMALL_BATCHES);
+        let batches = u32::try_from(batches).unwrap_or(u32::MAX);
         let window = Window { batches, bytes: limits.bytes as u64 };
         let returns = Arc::new(Returns::new(self.id, window, Arc::clone(&self.outbox)));
         attachment.inbox.on_batch_taken(attachment.index, {
             let returns = Arc::clone(&returns);
-            move || returns.on_taken()
+            move |batch_bytes| returns.on_taken(batch_bytes)
         });
         if self.attached.set((attachment, returns)).is_ok() {
             self.outbox.push_frame(&Frame::ChannelOpened(self.id, window));
@@ -134,7 +141,7 @@ async fn read(
     decoder.set_read_bytes(link::READ_BYTES);
     let mut connection = Connection::new(shared, outbox, peer);
     let read: Result<Option<()>> =
-        link::read_frames(reader, &mut decoder, lost, |frame| connection.on_frame(frame)).await;
+        link::read_frames(reader, &mut decoder, lost, &mut connection).await;
     connection.problem = match &read {
         Ok(_) => "it closed the connection".to_owned(),
         Err(error) => error.to_string(),
@@ -153,6 +160,8 @@ struct Connection {
     peer: String,
     problem: String,
     channels: HashMap<u32, Channel>,
+    /// Got batches since they were last kicked.
+    filled: Vec<Arc<Inbox>>,
 }
 
 impl Connection {
@@ -163,19 +172,8 @@ impl Connection {
             peer,
             problem: "the connection was given up".to_owned(),
             channels: HashMap::new(),
+            filled: Vec::new(),
         }
-    }
-
-    fn on_frame(&mut self, frame: Frame<'_>) -> Result<Next<()>> {
-        match frame {
-            Frame::Buffer(buffer) => self.on_buffer(&buffer)?,
-            Frame::Control(id, control) => self.on_control(id, control)?,
-            Frame::OpenChannel(id, ends) => self.on_open(id, ends)?,
-            Frame::CloseChannel(id, _) => self.on_close(id)?,
-            Frame::Error(report) => return Err(Error::reported(&report.code, report.message)),
-            _ => return Err(Error::malformed("frame", "it is for the other end to send")),
-        }
-        Ok(Next::Frame)
     }
 
     fn on_open(&mut self, id: u32, ends: ChannelEnds) -> Result<()> {
@@ -198,27 +196,27 @@ impl Connection {
         Ok(())
     }
 
-    fn channel(&mut self, id: u32) -> Result<&mut Channel> {
-        self.channels.get_mut(&id).ok_or_else(|| Error::refused(format!("number {id} is not open")))
-    }
-
     fn on_buffer(&mut self, buffer: &Buffer<'_>) -> Result<()> {
-        let channel = self.channel(buffer.channel)?;
+        let channel = channel_of(&mut self.channels, buffer.channel)?;
         if channel.shared.is_closed() {
             return Ok(());
         }
         let Some((attachment, returns)) = channel.shared.attached.get() else {
             return Err(Error::malformed("buffer", "its channel is not opened yet"));
         };
-        if let Some(batch) = channel.assembler.piece(buffer)? {
+        if let Some(batch) = channel.assembler.piece(buffer, vec_pool::take)? {
             returns.on_received()?;
-            attachment.inbox.push(attachment.index, QueuedElement::Encoded(delivery(batch)));
+            let inbox = &attachment.inbox;
+            inbox.push(attachment.index, QueuedElement::Encoded(delivery(batch)));
+            if !self.filled.iter().any(|filled| Arc::ptr_eq(filled, inbox)) {
+                self.filled.push(Arc::clone(inbox));
+            }
         }
         Ok(())
     }
 
     fn on_control(&mut self, id: u32, control: Control) -> Result<()> {
-        let channel = self.channel(id)?;
+        let channel = channel_of(&mut self.channels, id)?;
         if channel.shared.is_closed() {
             return Ok(());
         }
@@ -231,11 +229,29 @@ impl Connection {
     }
 
     fn on_close(&mut self, id: u32) -> Result<()> {
-        let channel = self.channel(id)?;
+        let channel = channel_of(&mut self.channels, id)?;
         let shared = Arc::clone(&channel.shared);
         self.channels.remove(&id);
         self.shared.registry.stop_waiting(&shared);
         Ok(())
+    }
+}
+
+impl OnFrame<()> for &mut Connection {
+    fn on_frame(&mut self, frame: Frame<'_>) -> Result<Next<()>> {
+        match frame {
+            Frame::Buffer(buffer) => self.on_buffer(&buffer)?,
+            Frame::Control(id, control) => self.on_control(id, control)?,
+            Frame::OpenChannel(id, ends) => self.on_open(id, ends)?,
+            Frame::CloseChannel(id, _) => self.on_close(id)?,
+            Frame::Error(report) => return Err(Error::reported(&report.code, report.message)),
+            _ => return Err(Error::malformed("frame", "it is for the other end to send")),
+        }
+        Ok(Next::Frame)
+    }
+
+    fn on_read_end(&mut self) {
+        self.filled.drain(..).for_each(|inbox| inbox.kick());
     }
 }
 
@@ -256,6 +272,10 @@ impl Drop for Connection {
             }
         }
     }
+}
+
+fn channel_of(channels: &mut HashMap<u32, Channel>, id: u32) -> Result<&mut Channel> {
+    channels.get_mut(&id).ok_or_else(|| Error::refused(format!("number {id} is not open")))
 }
 
 /// Refuses a channel whose consumer does not register.

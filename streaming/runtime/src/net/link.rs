@@ -29,20 +29,41 @@ pub enum Next<T> {
     Done(T),
 }
 
+/// Takes the frames of a connection.
+pub trait OnFrame<T> {
+    /// The next frame.
+    fn on_frame(&mut self, frame: Frame<'_>) -> Result<Next<T>>;
+
+    /// There are no more whole frames before more is read, which may take a while.
+    fn on_read_end(&mut self) {}
+}
+
+impl<T, F: FnMut(Frame<'_>) -> Result<Next<T>>> OnFrame<T> for F {
+    fn on_frame(&mut self, frame: Frame<'_>) -> Result<Next<T>> {
+        self(frame)
+    }
+}
+
+/// A closure as what takes the frames: its parameter may live for any time.
+pub fn each<T, F: FnMut(Frame<'_>) -> Result<Next<T>>>(on_frame: F) -> F {
+    on_frame
+}
+
 /// Reads frames until `on_frame` has what it wants. `None`: the peer has closed the connection in
 /// good order. `lost` makes an error of a broken socket.
 pub async fn read_frames<T>(
     reader: &mut (impl AsyncRead + Unpin),
     decoder: &mut FrameDecoder,
     lost: impl Fn(&io::Error) -> Error,
-    mut on_frame: impl FnMut(Frame<'_>) -> Result<Next<T>>,
+    mut on_frame: impl OnFrame<T>,
 ) -> Result<Option<T>> {
     loop {
         while let Some(frame) = decoder.next_frame()? {
-            if let Next::Done(result) = on_frame(frame)? {
+            if let Next::Done(result) = on_frame.on_frame(frame)? {
                 return Ok(Some(result));
             }
         }
+        on_frame.on_read_end();
         let read_bytes = reader.read(decoder.spare()).await.map_err(|error| lost(&error))?;
         if read_bytes == 0 {
             return decoder.finish().map(|()| None);

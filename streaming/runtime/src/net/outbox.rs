@@ -1,9 +1,11 @@
 //! What waits to be written to one connection: buffers of the pool and small frames, in order.
 //!
 //! Any thread appends; the connection's writer takes whole groups and writes each with as few
-//! system calls as it can. The writer is woken only when it may be asleep.
+//! system calls as it can. The writer is woken only when it may be asleep, and for buffers only when
+//! some have gathered: whoever appends fewer kicks the outbox before it waits for anything.
 
 use super::pool::Segment;
+use crate::control::Kick;
 use std::{
     collections::VecDeque,
     io::{self, IoSlice},
@@ -17,6 +19,8 @@ use weir_protocol::data::{Frame, encode_preamble};
 
 /// Buffers written in one go: few enough that the first ones are soon back in the pool.
 const GROUP: usize = 16;
+/// Buffers that are worth waking the writer for.
+const WAKE: usize = 4;
 /// Small frames are gathered up to this size.
 const GATHER_BYTES: usize = 4 * 1024;
 
@@ -38,6 +42,8 @@ impl Outgoing {
 struct State {
     queue: VecDeque<Outgoing>,
     closed: bool,
+    /// The writer has found the queue empty, and nobody has woken it since.
+    writer_waits: bool,
 }
 
 /// The queue in front of one connection's socket.
@@ -45,6 +51,15 @@ struct State {
 pub struct Outbox {
     state: Mutex<State>,
     filled: Notify,
+}
+
+impl Kick for Outbox {
+    fn kick(&self) {
+        let state = self.lock();
+        if !state.queue.is_empty() {
+            self.wake_writer(state);
+        }
+    }
 }
 
 impl Outbox {
@@ -55,10 +70,11 @@ impl Outbox {
         let mut state = self.lock();
         assert!(state.queue.is_empty(), "the preamble comes first");
         state.queue.push_back(Outgoing::Gathered(bytes));
-        self.filled(state);
+        self.wake_writer(state);
     }
 
-    /// Appends a buffer; a closed outbox drops it.
+    /// Appends a buffer, which is written when some have gathered or the outbox is kicked; a closed
+    /// outbox drops it.
     pub fn push_segment(&self, segment: Segment) {
         let mut state = self.lock();
         if state.closed {
@@ -66,7 +82,9 @@ impl Outbox {
             return;
         }
         state.queue.push_back(Outgoing::Segment(segment));
-        self.filled(state);
+        if state.queue.len() >= WAKE {
+            self.wake_writer(state);
+        }
     }
 
     /// Appends a frame without records; a closed outbox drops it.
@@ -79,12 +97,12 @@ impl Outbox {
             && bytes.len() < GATHER_BYTES
         {
             Self::encode(frame, bytes);
-            return;
+        } else {
+            let mut bytes = Vec::new();
+            Self::encode(frame, &mut bytes);
+            state.queue.push_back(Outgoing::Gathered(bytes));
         }
-        let mut bytes = Vec::new();
-        Self::encode(frame, &mut bytes);
-        state.queue.push_back(Outgoing::Gathered(bytes));
-        self.filled(state);
+        self.wake_writer(state);
     }
 
     fn encode(frame: &Frame<'_>, bytes: &mut Vec<u8>) {
@@ -92,11 +110,10 @@ impl Outbox {
         frame.encode_into(bytes).expect("our own messages are below the limit");
     }
 
-    /// Wakes the writer if it may have seen the queue empty.
-    fn filled(&self, state: MutexGuard<'_, State>) {
-        let was_empty = state.queue.len() == 1;
+    fn wake_writer(&self, mut state: MutexGuard<'_, State>) {
+        let waits = std::mem::take(&mut state.writer_waits);
         drop(state);
-        if was_empty {
+        if waits {
             self.filled.notify_one();
         }
     }
@@ -126,6 +143,7 @@ impl Outbox {
                 let mut state = self.lock();
                 let count = state.queue.len().min(GROUP);
                 group.extend(state.queue.drain(..count));
+                state.writer_waits = count == 0 && !state.closed;
                 state.closed
             };
             if !group.is_empty() {

@@ -109,7 +109,7 @@ impl OutConnection {
             let (this, lost) = (Arc::clone(self), lost.clone());
             async move {
                 let broken = |error: &io::Error| lost(error.to_string());
-                let on_frame = |frame: Frame<'_>| this.on_frame(frame);
+                let on_frame = link::each(|frame| this.on_frame(frame));
                 let read = link::read_frames(&mut reader, &mut decoder, broken, on_frame).await;
                 let error = read.map_or_else(
                     |error| error,

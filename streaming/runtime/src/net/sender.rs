@@ -11,7 +11,7 @@ use super::{
     task_error,
 };
 use crate::{
-    control::{TaskControl, Wait},
+    control::{Kick, KickOnce, TaskControl, Wait},
     exchange::ElementSender,
 };
 use std::sync::Arc;
@@ -33,6 +33,7 @@ pub struct RemoteSender {
     encoded: Vec<u8>,
     max_batch_bytes: usize,
     has_ended: bool,
+    kick: KickOnce,
 }
 
 impl RemoteSender {
@@ -45,7 +46,8 @@ impl RemoteSender {
         max_batch_bytes: usize,
     ) -> Self {
         let encoded = Vec::new();
-        Self { connection, channel, pool, control, encoded, max_batch_bytes, has_ended: false }
+        let (has_ended, kick) = (false, KickOnce::default());
+        Self { connection, channel, pool, control, encoded, max_batch_bytes, has_ended, kick }
     }
 
     /// Waits until the connection stands.
@@ -53,7 +55,7 @@ impl RemoteSender {
         self.wait_until(|| Ok(self.channel.is_connected().map_err(fail)?.then_some(())))
     }
 
-    fn send_batch(&mut self, batch: &Batch) -> Result<()> {
+    fn send_batch(&mut self, batch: Batch) -> Result<()> {
         if batch.is_empty() {
             return Ok(());
         }
@@ -67,7 +69,8 @@ impl RemoteSender {
             bytes: std::mem::take(&mut self.encoded),
         };
         encoded.bytes.clear();
-        encode(batch, &mut encoded.bytes)?;
+        encode(&batch, &mut encoded.bytes)?;
+        batch.recycle();
         self.check(&encoded)?;
         let sent = self.send_encoded(&encoded);
         self.encoded = encoded.bytes;
@@ -89,7 +92,7 @@ impl RemoteSender {
         checked.map_err(|e| weir_dataflow::Error::permanent(e.code(), e.to_string()))
     }
 
-    fn send_encoded(&self, batch: &EncodedBatch) -> Result<()> {
+    fn send_encoded(&mut self, batch: &EncodedBatch) -> Result<()> {
         let length = batch.bytes.len();
         let admission = self.wait_admitted(|| self.channel.admit_batch(length))?;
         if admission == Admission::Pointless {
@@ -110,7 +113,9 @@ impl RemoteSender {
                 bytes: &batch.bytes[start..end],
             };
             encode_buffer(&buffer, &mut segment.bytes);
-            self.connection.outbox.push_segment(segment);
+            let outbox = &self.connection.outbox;
+            outbox.push_segment(segment);
+            self.kick.later(&self.control, || Arc::clone(outbox) as Arc<dyn Kick>);
         }
         self.control.sent(length);
         Ok(())
@@ -162,7 +167,7 @@ impl RemoteSender {
 impl ElementSender for RemoteSender {
     fn send(&mut self, element: Element) -> Result<()> {
         let control = match element {
-            Element::Batch(batch) => return self.send_batch(&batch),
+            Element::Batch(batch) => return self.send_batch(batch),
             Element::Watermark(watermark) => Control::Watermark(watermark),
             Element::Idle => Control::Idle,
             Element::Active => Control::Active,

@@ -31,7 +31,7 @@ fn cancelling_frees_a_sender_without_credit() {
     let control = TaskControl::new();
     let mut sender = left.open_output(right.local_addr(), ends(0), Arc::clone(&control)).unwrap();
     let producer = thread::spawn(move || send_until_error(&mut *sender));
-    wait_for("a full window", || inbox.queued_batches() == 2);
+    wait_for("a full window", || inbox.queued_batches() == WINDOW);
     control.cancel();
     assert!(matches!(producer.join().unwrap(), Error::Cancelled));
 }
@@ -148,7 +148,7 @@ fn an_unregistered_consumer_lets_its_producers_go_on() {
     let (inbox, losses) = input(&right, ends(0), TWO_BATCHES);
     let mut sender = output(&left, &right, ends(0));
     let producer = thread::spawn(move || send_all(&mut *sender, 0..1000));
-    wait_for("a full window", || inbox.queued_batches() == 2);
+    wait_for("a full window", || inbox.queued_batches() == WINDOW);
     inbox.close();
     right.unregister(ends(0).consumer);
     producer.join().unwrap().unwrap();
@@ -161,7 +161,7 @@ fn when_the_consumers_host_dies_its_senders_are_told() {
     let (inbox, _losses) = input(&right, ends(0), TWO_BATCHES);
     let mut sender = output(&left, &right, ends(0));
     let producer = thread::spawn(move || send_until_error(&mut *sender));
-    wait_for("a full window", || inbox.queued_batches() == 2);
+    wait_for("a full window", || inbox.queued_batches() == WINDOW);
     let peer = right.local_addr().to_string();
     right.shutdown();
     let error = producer.join().unwrap();

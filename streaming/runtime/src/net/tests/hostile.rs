@@ -226,7 +226,7 @@ fn a_batch_without_credit_ends_the_connection_and_its_consumer_learns_it() {
     let (right, log) = logging_host("right", |_| {});
     let (_inbox, losses) = input(&right, ends(0), TWO_BATCHES);
     let mut frames = vec![Frame::OpenChannel(1, ends(0))];
-    frames.extend((0..3).map(|_| plain_buffer(1, 8)));
+    frames.extend((0..=WINDOW).map(|_| plain_buffer(1, 8)));
     let answer = provoke(right.local_addr(), &member(&frames), None).unwrap();
     assert!(answer.message.contains("without credit"), "{}", answer.message);
     assert!(log.recv_timeout(LIMIT).unwrap().contains("without credit"));

@@ -4,7 +4,7 @@ mod exchange;
 mod failures;
 mod hostile;
 
-use super::{ChannelEnds, NetConfig, NetHost};
+use super::{ChannelEnds, NetConfig, NetHost, incoming::SMALL_BATCHES};
 use crate::{
     control::TaskControl,
     exchange::{ElementSender, Inbox, InboxLimits, QueuedElement, Received},
@@ -25,6 +25,8 @@ use weir_protocol::challenge::{JobKey, Nonce, Proof, Side};
 /// Above this, a test fails instead of hanging.
 const LIMIT: Duration = Duration::from_secs(60);
 const TWO_BATCHES: InboxLimits = InboxLimits { batches: 2, bytes: 1 << 20 };
+/// Small batches that may be under way to an inbox of those limits.
+const WINDOW: usize = TWO_BATCHES.batches * SMALL_BATCHES;
 
 /// The nonce of peers that a test plays.
 const ZEROS: Nonce = Nonce([0; 32]);
@@ -69,7 +71,23 @@ fn input(host: &NetHost, ends: ChannelEnds, limits: InboxLimits) -> (Arc<Inbox>,
 }
 
 fn output(from: &NetHost, to: &NetHost, ends: ChannelEnds) -> Box<dyn ElementSender> {
-    from.open_output(to.local_addr(), ends, TaskControl::new()).unwrap()
+    let control = TaskControl::new();
+    let sender = from.open_output(to.local_addr(), ends, Arc::clone(&control)).unwrap();
+    Box::new(Kicking { sender, control })
+}
+
+/// Kicks after each element, as a task does before it waits for something.
+struct Kicking {
+    sender: Box<dyn ElementSender>,
+    control: Arc<TaskControl>,
+}
+
+impl ElementSender for Kicking {
+    fn send(&mut self, element: Element) -> Result<()> {
+        let sent = self.sender.send(element);
+        self.control.kick();
+        sent
+    }
 }
 
 fn batch(value: u64) -> Element {
