@@ -35,6 +35,8 @@ fn block_on<T>(call: impl Future<Output = T>) -> T {
 }
 
 const STAGING: &str = "staging";
+/// How often a folder is tried whose files vanish: each master sweeps once.
+const PROBES: u32 = 10;
 
 /// One job's objects.
 pub(crate) struct Store {
@@ -79,6 +81,18 @@ impl Store {
         let Some(folder) = &self.folder else {
             return Ok(());
         };
+        let mut probed = Ok(());
+        for _ in 0..PROBES {
+            probed = self.probe_once(folder);
+            // A master that begins sweeps the files of others, this one among them.
+            if !matches!(&probed, Err(error) if error.kind() == io::ErrorKind::NotFound) {
+                break;
+            }
+        }
+        probed
+    }
+
+    fn probe_once(&self, folder: &Path) -> io::Result<()> {
         let probe = folder.join(self.staging_path());
         let link = probe.with_extension("link");
         fs::write(&probe, b"probe")?;

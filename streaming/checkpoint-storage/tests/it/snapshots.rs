@@ -136,3 +136,19 @@ fn writers_and_deleters_of_one_folder_do_not_disturb_each_other() {
     });
     assert!(storage.list_snapshots().unwrap().is_empty());
 }
+
+/// Task hosts open the folder while their job master begins, and sweeps.
+#[test]
+fn folder_opens_also_while_another_sweeps() {
+    let (dir, storage) = local();
+    std::thread::scope(|scope| {
+        let opening = scope
+            .spawn(|| (0..500).try_for_each(|_| CheckpointStorage::local(dir.path()).map(drop)));
+        while !opening.is_finished() {
+            storage.sweep(&BTreeSet::new()).unwrap();
+            // Masters do not sweep without pause.
+            std::thread::yield_now();
+        }
+        opening.join().unwrap().unwrap();
+    });
+}
