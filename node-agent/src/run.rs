@@ -12,22 +12,28 @@ use crate::{
     shell::{self, ANSWER_TIMEOUT, AgentShell},
 };
 use std::{
+    cell::Cell,
     collections::BTreeMap,
     fs::{DirBuilder, File},
     io,
     net::SocketAddr,
     os::{fd::AsRawFd, unix::fs::DirBuilderExt},
     path::{Path, PathBuf},
+    rc::Rc,
     sync::{Arc, OnceLock},
     time::Duration,
 };
 use tokio::sync::mpsc;
 use weir_base::{NodeId, Resources};
 use weir_config::{Config, keys};
-use weir_node_agent_brain::{Input, NodeAgent, Recovered, Settings};
+use weir_node_agent_brain::{ContainerState, Input, NodeAgent, Recovered, Settings};
+use weir_protocol::cluster::{LeaveNode, NodeLeft};
 use weir_service::{
     Client, ErrorStyle, Handle, Secret, Server, ServerConfig, logs, ready, signals,
 };
+
+/// How long the resource manager may take to hear that the node leaves.
+const GOODBYE: Duration = Duration::from_secs(2);
 
 /// What an agent is told.
 #[derive(Clone, Debug)]
@@ -47,7 +53,7 @@ pub struct Options {
 }
 
 /// Runs an agent until SIGTERM or SIGINT, or until the resource manager tells it to end. Its containers
-/// run on in the first case, under their shims.
+/// run on in the first case, under their shims; where none does, its node leaves the cluster at once.
 ///
 /// # Errors
 /// It cannot begin, or was told to end.
@@ -85,7 +91,10 @@ async fn serve(options: Options) -> Result<(), Error> {
     let launcher = Arc::new(launcher(&options, data, node.clone()));
     let registry = Arc::new(Registry::default());
     let (end, mut told_to_end) = mpsc::unbounded_channel();
-    let brain = NodeAgent::new(settings(&options.config, node));
+    let leaving = Rc::new(Cell::new(false));
+    let settings = settings(&options.config, node.clone());
+    let leave = LeaveNode { node, incarnation: settings.incarnation };
+    let brain = NodeAgent::new(settings);
     let shell = AgentShell {
         fetcher: Fetcher {
             client: Client::with_bearer(&secret.bearer()),
@@ -97,7 +106,9 @@ async fn serve(options: Options) -> Result<(), Error> {
         deletions: BTreeMap::new(),
         registry: Arc::clone(&registry),
         end,
+        leaving: Rc::clone(&leaving),
     };
+    let client = shell.fetcher.client.clone();
     let handle = weir_service::start(brain, shell);
     handle.tell(Input::Recovered(recovered));
     readopt(adopted, &launcher, &registry, &handle);
@@ -109,7 +120,7 @@ async fn serve(options: Options) -> Result<(), Error> {
     };
     actix::spawn(monitor.run(handle.clone()));
     // Set once, here.
-    let _ = api.handle.set(handle);
+    let _ = api.handle.set(handle.clone());
     ready::ready(server.address());
     let ended = tokio::select! {
         terminated = signals::terminated() => terminated.map_err(Error::from),
@@ -119,7 +130,26 @@ async fn serve(options: Options) -> Result<(), Error> {
     };
     tracing::info!("the node agent ends");
     server.stop().await;
+    if ended.is_ok() && nothing_runs(&handle).await {
+        leaving.set(true);
+        say_goodbye(&client, &options.resource_manager, &leave).await;
+    }
     ended
+}
+
+async fn nothing_runs(handle: &Handle<AgentShell>) -> bool {
+    let view = handle.fresh_snapshot().await;
+    view.containers.iter().all(|container| container.report.state == ContainerState::Complete)
+}
+
+/// Tells the resource manager that the node is not there any more. One that does not hear it finds out by
+/// the silence.
+async fn say_goodbye(client: &Client, resource_manager: &str, leave: &LeaveNode) {
+    let path = "/internal/v1/nodes/leave";
+    let left: Result<NodeLeft, _> = client.call(resource_manager, path, leave, GOODBYE).await;
+    if let Err(error) = left {
+        tracing::info!("the resource manager was not told that the node leaves: {error}");
+    }
 }
 
 fn prepare(root: &Path) -> io::Result<DataDir> {

@@ -7,7 +7,9 @@ use crate::{
     registry::{Registry, Watched},
     remove, tree, watch,
 };
-use std::{collections::BTreeMap, fs, io, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    cell::Cell, collections::BTreeMap, fs, io, path::PathBuf, rc::Rc, sync::Arc, time::Duration,
+};
 use tokio::{sync::mpsc::UnboundedSender, task::JoinHandle};
 use weir_base::{ArtifactHash, ContainerId, Now};
 use weir_node_agent_brain::{
@@ -40,6 +42,8 @@ pub(crate) struct AgentShell {
     pub registry: Arc<Registry>,
     /// Where the reason goes for which the agent is to end.
     pub end: UnboundedSender<String>,
+    /// It ends, and its node with it: it does not register again, whatever it is answered.
+    pub leaving: Rc<Cell<bool>>,
 }
 
 /// A brain's ticket for a caller's.
@@ -85,6 +89,9 @@ impl Shell for AgentShell {
 
 impl AgentShell {
     fn register(&self, registration: u64, register: RegisterNode, handle: Handle<Self>) {
+        if self.leaving.get() {
+            return;
+        }
         let Fetcher { client, resource_manager: address, .. } = self.fetcher.clone();
         let registry = Arc::clone(&self.registry);
         actix::spawn(async move {

@@ -13,7 +13,8 @@ use std::{
 use tokio::sync::{Notify, oneshot};
 use weir_base::ContainerId;
 use weir_protocol::cluster::{
-    ContainerReport, NodeAction, NodeHeartbeat, NodeOrders, NodeRegistered, RegisterNode,
+    ContainerReport, LeaveNode, NodeAction, NodeHeartbeat, NodeLeft, NodeOrders, NodeRegistered,
+    RegisterNode,
 };
 use weir_service::{ErrorStyle, Msgpack, ServerConfig, bind};
 
@@ -22,6 +23,7 @@ use weir_service::{ErrorStyle, Msgpack, ServerConfig, bind};
 pub struct State {
     pub registrations: Vec<RegisterNode>,
     pub last: Option<NodeHeartbeat>,
+    pub left: Vec<LeaveNode>,
     /// Said once, in the answer to the next heartbeat.
     pub orders: Option<NodeOrders>,
     /// Path → content; a path may lie.
@@ -74,6 +76,7 @@ impl ResourceManager {
                         .app_data(Data::from(Arc::clone(&state)))
                         .route("/internal/v1/nodes/register", web::post().to(register))
                         .route("/internal/v1/nodes/heartbeat", web::post().to(heartbeat))
+                        .route("/internal/v1/nodes/leave", web::post().to(leave))
                         .route("/ws/v1/cluster/artifacts/{hash}", web::get().to(artifact));
                 });
                 let server = server.expect("a port");
@@ -125,6 +128,16 @@ async fn register(
         heartbeat_interval_ms: 200,
         expiry_ms: 10_000,
     })
+}
+
+/// As the real one: whoever still asks is told to register again.
+async fn leave(shared: Data<Shared>, Msgpack(request): Msgpack<LeaveNode>) -> Msgpack<NodeLeft> {
+    let mut state = shared.state.lock().expect("no panic");
+    state.left.push(request);
+    state.orders = Some(NodeOrders { action: NodeAction::Resync, ..no_orders() });
+    drop(state);
+    shared.news.notify_waiters();
+    Msgpack(NodeLeft {})
 }
 
 async fn heartbeat(

@@ -50,6 +50,26 @@ fn restarted_agent_takes_back_what_runs_and_tells_what_has_ended() {
 }
 
 #[test]
+fn agent_that_ends_takes_its_node_along_only_when_nothing_runs_there() {
+    let mut node = Node::start();
+    let id = container(1);
+    node.run(id, shell(UNTIL_GO));
+    node.running(id);
+    let address = node.address().to_owned();
+    node.end_agent();
+    assert_eq!(node.resource_manager.state().left.len(), 0);
+    node.restart_agent(&address);
+    last_registration(&node, 2);
+    go(&node, 1);
+    node.ended(id);
+    node.end_agent();
+    let state = node.resource_manager.state();
+    assert_eq!(state.left.len(), 1);
+    assert_eq!(state.left[0].incarnation, state.registrations[1].incarnation);
+    assert_eq!(state.registrations.len(), 2, "who leaves does not come back");
+}
+
+#[test]
 fn taken_back_container_is_killed_as_any_other() {
     let mut node = Node::start();
     let id = container(1);

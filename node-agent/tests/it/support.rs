@@ -149,6 +149,15 @@ impl Node {
         agent.address.clone()
     }
 
+    /// SIGTERM, and its end.
+    pub fn end_agent(&mut self) {
+        let mut agent = self.agent.take().expect("it runs");
+        let pid = i32::try_from(agent.process.id()).expect("a pid");
+        // SAFETY: plain system call; the process is our child and not waited for yet.
+        assert_eq!(unsafe { libc::kill(pid, libc::SIGTERM) }, 0);
+        assert!(agent.process.wait().expect("it ends").success());
+    }
+
     pub fn restart_agent(&mut self, address: &str) {
         self.agent = Some(Agent::start(self, address, &self.settings));
     }
