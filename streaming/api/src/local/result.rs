@@ -54,7 +54,12 @@ impl Running {
         progress.stop();
         signals::forget();
         let goes_on = outcome.status == JobStatus::Failed && resumable;
-        if outcome.status != JobStatus::Finished && !goes_on {
+        if outcome.status != JobStatus::Finished && !goes_on && outcome.commit_is_open {
+            eprintln!(
+                "warning: prepared output is left where it is: part of it belongs to a completed \
+                 checkpoint and was not committed before the job ended"
+            );
+        } else if outcome.status != JobStatus::Finished && !goes_on {
             for abandon in abandons {
                 if let Err(error) = abandon() {
                     eprintln!("warning: output is left behind: {error}");
