@@ -21,10 +21,6 @@ pub(super) const UNKNOWN: &str = "WEIR-AM-0102";
 /// The longest that a request may wait for news, in milliseconds.
 pub(super) const MAX_WAIT_MS: u64 = 60_000;
 
-/// Says which build has answered. The resource manager's proxy hands on what its own build says
-/// without taking its rights away.
-pub(super) const VERSION_HEADER: (&str, &str) = ("x-weir-version", env!("CARGO_PKG_VERSION"));
-
 /// A body of JSON, with the media type that Flink gives.
 pub(super) struct Answer<T>(pub T);
 
@@ -34,7 +30,6 @@ impl<T: Serialize> Answer<T> {
         match serde_json::to_string(&self.0) {
             Ok(json) => HttpResponse::build(status)
                 .insert_header((CONTENT_TYPE, "application/json; charset=UTF-8"))
-                .insert_header(VERSION_HEADER)
                 .body(json),
             Err(error) => {
                 let problem = format!("the answer has no JSON: {error}");

@@ -5,7 +5,7 @@
 
 use super::{
     Paths,
-    extract::{Now, VERSION_HEADER},
+    extract::Now,
     metrics::{self, Sample},
     task_managers,
 };
@@ -21,7 +21,6 @@ pub(super) fn configure(paths: &mut Paths) {
 async fn prometheus(now: Now) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, PROMETHEUS_MEDIA_TYPE))
-        .insert_header(VERSION_HEADER)
         .body(prometheus_of(&now.0))
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 pub struct Checkpoints {
     /// How many there were.
     pub counts: CheckpointCounts,
-    /// Over those that completed and are remembered.
+    /// Over those that completed; percentiles over those that are remembered.
     pub summary: CheckpointSummary,
     /// The latest of each kind.
     pub latest: LatestCheckpoints,
@@ -112,7 +112,7 @@ pub struct Checkpoint {
     pub savepoint_format: Option<String>,
     /// When it was triggered.
     pub trigger_timestamp: i64,
-    /// When it ended; -1 while it is in progress.
+    /// When the last task so far acknowledged it; -1 before the first.
     pub latest_ack_timestamp: i64,
     /// Bytes written so far.
     pub checkpointed_size: u64,
