@@ -20,15 +20,15 @@ keys! {
             .at_least("4 kb")
             .at_most("64 mb");
 
-    /// How many batches or buffers a channel may hold before its sender waits. Flink's default
-    /// is 2.
+    /// How many batches a channel may hold before its sender waits; four times as many between task
+    /// hosts, where they are encoded. Flink's default is 2.
     NETWORK_BUFFERS_PER_CHANNEL: ConfigKey<u32> =
         ConfigKey::new("taskmanager.network.memory.buffers-per-channel", "8")
             .at_least("1")
             .at_most("65536");
 
     /// How many bytes a channel may hold before its sender waits. A single larger batch is let
-    /// through alone.
+    /// through alone, between task hosts also behind less than a quarter of that.
     EXCHANGE_BYTES_PER_CHANNEL: ConfigKey<MemorySize> =
         ConfigKey::new("weir.exchange.bytes-per-channel", "256 kb")
             .at_least("4 kb")
