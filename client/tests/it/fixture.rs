@@ -1,7 +1,7 @@
 //! A folder with scripts that stand for job executables, and `weir` started in it.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::{fs::PermissionsExt, process::CommandExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Mutex;
@@ -69,10 +69,12 @@ impl Folder {
         Ended::of(self.start(&mut self.command(arguments)))
     }
 
-    /// Starts a command with its output kept.
+    /// Starts a command with its output kept, and open to interrupts.
     pub fn start(&self, command: &mut Command) -> Child {
         let _guard = SCRIPTS.lock().unwrap_or_else(|poison| poison.into_inner());
         let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        // SAFETY: it makes a plain system call.
+        unsafe { command.pre_exec(heed_interrupts) };
         command.spawn().expect("weir starts")
     }
 
@@ -84,6 +86,13 @@ impl Folder {
     pub fn wait_for(&self, name: &str) {
         wait_for(&self.path(name));
     }
+}
+
+/// A shell has what it starts in the background ignore interrupts, and what is ignored stays so.
+fn heed_interrupts() -> std::io::Result<()> {
+    // SAFETY: a plain system call, also between fork and exec.
+    unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
+    Ok(())
 }
 
 fn wait_for(path: &Path) {
