@@ -65,6 +65,8 @@ impl<'a> Watch<'a> {
                 Ok(None) => {
                     self.hears_again();
                     self.tell_reason("");
+                    // Whoever does not hold the answer back is not asked without pause.
+                    thread::sleep(LOOK_AGAIN);
                 }
                 Err(_) => {
                     if let Some(result) = self.without_answer()? {
