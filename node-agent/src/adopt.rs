@@ -142,8 +142,12 @@ fn find(folder: &ContainerFolder) -> io::Result<Found> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
-    use std::process::{Child, Command};
+    use std::{
+        path::Path,
+        process::{Child, Command},
+        thread,
+        time::{Duration, Instant},
+    };
 
     fn data(root: &Path) -> DataDir {
         let data = DataDir::new(root).expect("a path");
@@ -218,6 +222,15 @@ mod tests {
         }
     }
 
+    /// One that was killed is a moment about it.
+    fn wait_for_end(process: ProcessId) {
+        let started = Instant::now();
+        while process.is_alive() {
+            assert!(started.elapsed() < Duration::from_secs(60), "{process:?} lives on");
+            thread::yield_now();
+        }
+    }
+
     #[test]
     fn container_that_runs_is_taken_back_without_a_write_to_the_disk() {
         let root = tempfile::tempdir().expect("a folder");
@@ -241,7 +254,8 @@ mod tests {
         record::claim(&folder, Some(shim)).expect("claimed");
         fs::write(folder.launch(), b"{").expect("written");
         assert_eq!(exits(&data), [(0, exit_status::INVALID)]);
-        assert!(!shim.is_alive() && folder.exit().exists());
+        wait_for_end(shim);
+        assert!(folder.exit().exists());
     }
 
     #[test]
@@ -253,7 +267,8 @@ mod tests {
         fs::write(folder.pid(), b"{").expect("written");
         container(&data, 2);
         assert_eq!(exits(&data), [(1, exit_status::INVALID), (2, exit_status::INVALID)]);
-        assert!(!process.is_alive(), "whoever it was, it carried the mark");
+        // Whoever it was, it carried the mark.
+        wait_for_end(process);
     }
 
     #[test]

@@ -96,14 +96,14 @@ fn what_a_host_started_in_a_session_of_its_own_ends_with_it() {
     let left = ProcessId::of(master.read_number("out")).expect("it runs");
     fs::write(master.folder().join("out.go"), b"").expect("written");
     peer.host_end();
-    assert!(!left.is_alive());
+    fake::wait_until("it has ended", || !left.is_alive());
     fs::remove_file(master.folder().join("out")).expect("there");
     // The other one has no mark, and loses its parent when the host is killed.
     peer.start_host(1, &format!("trap '' TERM; env -i setsid {begin}; wait"));
     let left = ProcessId::of(master.read_number("out")).expect("it runs");
     peer.order(ManagerOrder::StopHost { host: 1 });
     peer.host_end();
-    assert!(!left.is_alive());
+    fake::wait_until("it has ended", || !left.is_alive());
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn nothing_outlives_the_connection() {
     let host = ProcessId::of(master.read_number("out")).expect("it runs");
     drop(peer);
     assert_eq!(manager.join().expect("no panic").expect_err("lost").code(), "WEIR-TM-0006");
-    assert!(!host.is_alive());
+    fake::wait_until("the host has ended", || !host.is_alive());
 }
 
 #[test]
@@ -198,5 +198,5 @@ fn task_manager_that_is_told_to_end_by_a_signal_ends_its_hosts_first() {
     let own = ProcessId::of(manager.id()).expect("it runs");
     own.signal(libc::SIGTERM).expect("ours");
     assert!(manager.wait().expect("ended").success());
-    assert!(!host.is_alive());
+    fake::wait_until("the host has ended", || !host.is_alive());
 }
