@@ -103,7 +103,8 @@ fn app_master_whose_attempt_is_over_leaves_the_job_to_others() {
     assert!(error.to_string().contains("the attempt is over"), "{error}");
     assert!(cluster.state().finished.is_none());
     let folder = storage.path().join(submission().job.to_string()).join("log");
-    for record in std::fs::read_dir(folder).expect("a log") {
+    // It may have lost its job before it wrote anything.
+    for record in std::fs::read_dir(folder).into_iter().flatten() {
         let record = std::fs::read(record.expect("read").path()).expect("read");
         assert!(!String::from_utf8_lossy(&record).contains("finished"));
     }
