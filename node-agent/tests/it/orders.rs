@@ -16,6 +16,8 @@ fn app_master_is_launched_killed_forgotten_and_cleared_away() {
     let launch = LaunchContainer { container: id, resources, launch };
     node.resource_manager.order(NodeOrders { launch: vec![launch], ..no_orders() });
     node.running(id);
+    let log = format!("/ws/v1/node/containers/{id}/logs/stdout");
+    wait_for("it has begun", || (node.get(&log) == (200, "up\n".to_owned())).then_some(()));
     let kill = vec![(id, exit_status::KILLED_BY_RESOURCE_MANAGER)];
     node.resource_manager.order(NodeOrders { kill, ..no_orders() });
     let report = node.ended(id);

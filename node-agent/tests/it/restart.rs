@@ -105,11 +105,14 @@ fn shim_killed_while_no_agent_lived_is_found_and_its_rest_cleared() {
 fn all_is_killed_also_without_an_agent() {
     let mut node = Node::start();
     for sequence in 1..=2 {
+        let id = container(sequence);
         node.run(
-            container(sequence),
-            shell("setsid sleep 600 & trap '' TERM; while :; do sleep 1; done"),
+            id,
+            shell("setsid sleep 600 & trap '' TERM; touch deaf; while :; do sleep 1; done"),
         );
-        node.running(container(sequence));
+        node.running(id);
+        let deaf = node.container_folder(id).join("deaf");
+        wait_for("it is deaf", || deaf.exists().then_some(()));
     }
     node.run(container(3), shell("exec sleep 600"));
     node.running(container(3));
