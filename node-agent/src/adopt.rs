@@ -18,7 +18,7 @@ use std::{
 };
 use weir_base::{ApplicationId, ContainerId, Resources};
 use weir_node_agent_brain::{Exit, Recovered, RecoveredContainer, RecoveredState, exit_status};
-use weir_service::ProcessId;
+use weir_service::{ProcessId, process::boot_id};
 
 /// A container that runs on.
 #[derive(Debug)]
@@ -121,7 +121,7 @@ fn find(folder: &ContainerFolder) -> io::Result<Found> {
     }
     let never_ran = given_up || record.as_ref().is_some_and(|record| record.shim.is_none());
     let shim = record.as_ref().and_then(|record| record.shim);
-    let same_boot = record.is_some_and(|record| record.boot == record::boot_id());
+    let same_boot = record.is_some_and(|record| record.boot == boot_id());
     let living = match shim.filter(|_| same_boot) {
         Some(shim) => watch::open_living(shim)?.map(|ended| (shim, ended)),
         None => None,

@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use weir_base::{ContainerId, Resources};
-use weir_service::ProcessId;
+use weir_service::{ProcessId, process::boot_id};
 
 /// A file of ours is never larger, or it is not ours.
 const MAX_RECORD_BYTES: u64 = 128 * 1024 * 1024;
@@ -45,12 +45,6 @@ pub(crate) struct ExitRecord {
     pub exit_status: i32,
     /// Why, for people; may be empty.
     pub diagnostics: String,
-}
-
-/// Names this start of the machine.
-pub(crate) fn boot_id() -> String {
-    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    text.trim().to_owned()
 }
 
 /// Reads a record; `None` when there is none.

@@ -11,6 +11,7 @@ use std::{
 };
 use weir_service::{
     ProcessId,
+    process::boot_id,
     processes::{Processes, kill_each},
 };
 
@@ -49,7 +50,7 @@ pub fn kill_all(data_dir: &Path, delay: Duration) -> KilledSummary {
 /// Shims of containers of which nobody has written down that they have ended. Some may have been killed,
 /// and what was in their sessions then lives on.
 fn shims(data: &DataDir) -> Vec<ProcessId> {
-    let boot = record::boot_id();
+    let boot = boot_id();
     let containers = data.container_ids().unwrap_or_default();
     let shims = containers.into_iter().filter_map(|id| {
         let folder = data.container(id);

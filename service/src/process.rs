@@ -100,6 +100,12 @@ impl ProcessId {
     }
 }
 
+/// Names this start of the machine: a [`ProcessId`] says nothing about processes of another.
+pub fn boot_id() -> String {
+    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    text.trim().to_owned()
+}
+
 /// Numbers of all processes.
 pub fn all_pids() -> Vec<u32> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };

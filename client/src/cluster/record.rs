@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
-use weir_service::ProcessId;
+use weir_service::{ProcessId, process::boot_id};
 
 /// The version of the file that is written and read here.
 const VERSION: u32 = 1;
@@ -156,12 +156,6 @@ impl NodeAgentRecord {
     pub fn is_up(&self) -> bool {
         !self.address.is_empty() && self.process.is_some_and(ProcessId::is_alive)
     }
-}
-
-/// Names this start of the machine.
-fn boot_id() -> String {
-    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    text.trim().to_owned()
 }
 
 fn is_absent(error: &io::Error) -> bool {

@@ -354,7 +354,6 @@ impl ElementSender for LocalSender {
         let mut element = QueuedElement::Element(element);
         loop {
             match self.inbox.offer(self.channel, element, &self.parked) {
-                // Not before: a wait in between is a kick, and would be the one that counts.
                 Ok(()) => break,
                 Err(back) => element = back,
             }
@@ -362,6 +361,7 @@ impl ElementSender for LocalSender {
             self.control.waiting(Wait::Output, || self.parked.wait(None));
             self.control.check()?;
         }
+        // Not before: a wait for room is a kick, and would be the one that counts.
         self.kick.later(&self.control, || Arc::clone(&self.inbox) as Arc<dyn Kick>);
         Ok(())
     }
