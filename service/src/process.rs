@@ -26,6 +26,8 @@ pub struct ProcessStat {
     pub group: u32,
     /// Its session.
     pub session: u32,
+    /// Its threads that have not ended; the first counts until it is waited for.
+    pub threads: u64,
     /// When it began.
     pub start_time: u64,
     /// Resident memory in pages.
@@ -51,14 +53,16 @@ impl ProcessStat {
             parent: u32::try_from(number(4)?).ok()?,
             group: u32::try_from(number(5)?).ok()?,
             session: u32::try_from(number(6)?).ok()?,
+            threads: number(20)?,
             start_time: number(22)?,
             resident_pages: number(24)?,
         })
     }
 
-    /// Whether it has ended and only waits to be reaped.
-    pub fn is_zombie(&self) -> bool {
-        matches!(self.state, 'Z' | 'X')
+    /// Whether it has ended and at most waits to be reaped. The state is that of the first thread: while
+    /// another lives, the process still has its memory, files and ports.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.state, 'Z' | 'X') && self.threads <= 1
     }
 }
 
@@ -77,7 +81,7 @@ impl ProcessId {
     /// Whether it still runs; one that waits to be reaped does not.
     pub fn is_alive(self) -> bool {
         let stat = ProcessStat::of(self.pid);
-        stat.is_some_and(|stat| stat.start_time == self.start_time && !stat.is_zombie())
+        stat.is_some_and(|stat| stat.start_time == self.start_time && !stat.has_ended())
     }
 
     /// Sends a signal; whether there was somebody to get it.
@@ -126,6 +130,18 @@ mod tests {
         assert_eq!((stat.group, stat.session, stat.start_time), (4, 5, 99));
         assert_eq!(stat.resident_pages, 12);
         assert_eq!(ProcessStat::parse("nonsense"), None);
+    }
+
+    #[test]
+    fn process_lives_until_its_last_thread_has_ended() {
+        let ended = |state: char, threads: u64| {
+            let text =
+                format!("7 (a) {state} 3 4 5 0 -1 0 0 0 0 0 0 0 0 0 20 0 {threads} 0 99 1000 12 0");
+            ProcessStat::parse(&text).expect("sound").has_ended()
+        };
+        assert!(ended('Z', 1) && ended('X', 0));
+        assert!(!ended('Z', 2), "a thread holds its files");
+        assert!(!ended('S', 1));
     }
 
     #[test]

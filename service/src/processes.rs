@@ -65,7 +65,7 @@ impl Processes {
 
     /// Whether this process lives; one that waits to be reaped does not.
     pub fn has(&self, process: ProcessId) -> bool {
-        let stat = self.stats.get(&process.pid).filter(|stat| !stat.is_zombie());
+        let stat = self.stats.get(&process.pid).filter(|stat| !stat.has_ended());
         stat.is_some_and(|stat| stat.start_time == process.start_time)
     }
 
@@ -98,7 +98,7 @@ impl Processes {
 
     fn alive(&self, pids: impl IntoIterator<Item = u32>) -> Vec<ProcessId> {
         let ids = pids.into_iter().filter_map(|pid| {
-            let stat = self.stats.get(&pid).filter(|stat| !stat.is_zombie())?;
+            let stat = self.stats.get(&pid).filter(|stat| !stat.has_ended())?;
             Some(ProcessId { pid, start_time: stat.start_time })
         });
         ids.collect()
@@ -227,6 +227,7 @@ mod tests {
             parent,
             group: 1,
             session: 1,
+            threads: 1,
             start_time: 1,
             resident_pages: 1,
         };

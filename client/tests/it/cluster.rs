@@ -5,10 +5,11 @@ use crate::fixture::{Ended, Folder};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 use weir_service::ProcessId;
 
@@ -22,8 +23,8 @@ pub struct Cluster {
 impl Cluster {
     pub fn start(node_agents: u32) -> Self {
         let cluster = Self { folder: Folder::new() };
-        let agents = node_agents.to_string();
-        let ended = cluster.weir(&["cluster", "start", "--port", "0", "--node-agents", &agents]);
+        let (port, agents) = (port_to_come_back_to().to_string(), node_agents.to_string());
+        let ended = cluster.weir(&["cluster", "start", "--port", &port, "--node-agents", &agents]);
         ended.succeeds();
         assert!(ended.stdout.contains("The cluster is up"), "{ended:#?}");
         cluster
@@ -88,6 +89,17 @@ impl Drop for Cluster {
             assert_eq!(left, [0u32; 0], "processes are left");
         }
     }
+}
+
+/// A port that the system gives to nobody who asks for any: it is still free when a resource manager
+/// that was killed starts again. 16384 to 32767 lie below the ports that Linux gives out by default.
+fn port_to_come_back_to() -> u16 {
+    static TRIED: AtomicU16 = AtomicU16::new(0);
+    let process = u16::try_from(std::process::id() % 16_000).expect("small");
+    std::iter::repeat_with(|| 16_384 + (process + TRIED.fetch_add(1, Ordering::Relaxed)) % 16_384)
+        .take(16_384)
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .expect("a port is free")
 }
 
 /// An example job, built in the profile of the tests.
@@ -178,6 +190,8 @@ fn start_again_that_fails_leaves_the_cluster_on_record() {
     assert_eq!(cluster.record(), record);
     assert_eq!(cluster.processes(), [0u32; 0]);
     drop(taken);
+    // A process that another test starts at this moment has the listener for as long as it is a copy of us.
+    cluster.wait_until("a free port", || TcpStream::connect(address).is_err().then_some(()));
     cluster.weir(&["cluster", "start"]).succeeds();
     assert_eq!(cluster.record()["address"], address);
 }

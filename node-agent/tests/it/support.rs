@@ -8,6 +8,7 @@ use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU8, Ordering},
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
@@ -100,6 +101,12 @@ impl Drop for Agent {
     }
 }
 
+/// Any port of an address that no other agent listens at: nothing takes the port while the agent is dead.
+fn address_of_its_own() -> String {
+    static TAKEN: AtomicU8 = AtomicU8::new(0);
+    format!("127.0.1.{}:0", TAKEN.fetch_add(1, Ordering::Relaxed))
+}
+
 /// A node: folder, secret, resource manager, agent. Nothing of it is left when it is dropped.
 pub struct Node {
     folder: TempDir,
@@ -116,7 +123,7 @@ impl Node {
 
     pub fn start_with(settings: &[&'static str]) -> Self {
         let mut node = Self::without_agent(settings);
-        node.agent = Some(Agent::start(&node, "127.0.0.1:0", settings));
+        node.agent = Some(Agent::start(&node, &address_of_its_own(), settings));
         node
     }
 
