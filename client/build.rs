@@ -1,7 +1,7 @@
 //! Finds the commit that `weir --version` names. Without git, or outside a checkout of this
 //! repository, the commit is `unknown`; the build never fails for it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn main() {
@@ -13,7 +13,8 @@ fn main() {
 fn commit() -> Option<String> {
     // A release unpacked inside somebody else's checkout must not take on its commit.
     let top = git(&["rev-parse", "--show-toplevel"])?;
-    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?;
+    let crate_folder = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR")?);
+    let ours = crate_folder.parent()?;
     if Path::new(&top).canonicalize().ok()? != ours.canonicalize().ok()? {
         return None;
     }

@@ -2,12 +2,18 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus};
+use std::sync::LazyLock;
 
 use anyhow::{Context, Result};
 
-/// The root of the repository: the folder above this crate's.
+/// The root of the repository: the folder above this crate's. Cargo says where that is now; it may have
+/// built this program in another checkout that shares the target folder.
 pub fn repository_root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask/ has a parent folder")
+    static CRATE: LazyLock<PathBuf> = LazyLock::new(|| {
+        let now = std::env::var_os("CARGO_MANIFEST_DIR");
+        PathBuf::from(now.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into()))
+    });
+    CRATE.parent().expect("xtask/ has a parent folder")
 }
 
 /// The cargo that runs us, started in the root of the repository.
