@@ -46,7 +46,16 @@ mod tests {
 
     fn stat(name: &str, parent: u32, group: u32, resident_pages: u64) -> ProcessStat {
         let name = name.to_owned();
-        ProcessStat { name, state: 'S', parent, group, session: 1, start_time: 1, resident_pages }
+        ProcessStat {
+            name,
+            state: 'S',
+            parent,
+            group,
+            session: 1,
+            threads: 1,
+            start_time: 1,
+            resident_pages,
+        }
     }
 
     #[test]
