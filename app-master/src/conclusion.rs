@@ -25,8 +25,8 @@ use weir_service::Handle;
 /// For a task host to clear away what sinks have prepared.
 const ABANDON_PATIENCE: Duration = Duration::from_secs(5);
 const HOST_POLL: Duration = Duration::from_millis(20);
-/// For the logs of what has failed.
-const EXCERPT_PATIENCE: Duration = Duration::from_secs(1);
+/// For the logs of what has failed: a busy node may take its time, and one that is gone refuses at once.
+const EXCERPT_PATIENCE: Duration = Duration::from_secs(10);
 /// For the end of the job to be seen by what shows it.
 const END_PATIENCE: Duration = Duration::from_secs(1);
 /// For last orders to leave, when nobody else ends task managers.

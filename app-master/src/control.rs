@@ -42,7 +42,7 @@ use weir_service::Handle;
 
 /// Handshakes under way at a time; further connections are closed at once.
 const MAX_HANDSHAKES: usize = 256;
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Wait before the next accept after one that failed, commonly for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 

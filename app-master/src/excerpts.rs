@@ -15,7 +15,7 @@ use weir_service::Client;
 const EXCERPT_BYTES: usize = 2048;
 /// The last words of a process go through its task manager first.
 const HEAD_START: Duration = Duration::from_millis(50);
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Fetches excerpts beside everything else. One that cannot be had is not missed.
 pub struct Excerpts {

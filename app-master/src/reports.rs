@@ -19,14 +19,14 @@ use std::{
 };
 use tokio::sync::watch;
 use weir_base::ContainerId;
-use weir_coordination::{Failure, FailureOrigin, ReportKind, TaskReport};
+use weir_coordination::{Failure, FailureOrigin, ReportKind, TaskReport, slots};
 use weir_job_master::ReportSender;
 use weir_protocol::control::HostReport;
 
 /// Codes of failures that are mostly the echo of another one.
 const ECHO_PREFIX: &str = "WEIR-NET-";
-/// How long an echo waits for what it is the echo of. Above the pool's grace for a lost host.
-const ECHO_WAIT: Duration = Duration::from_millis(600);
+/// How long an echo waits for what it is the echo of: longer than the pool does.
+const ECHO_WAIT: Duration = slots::GRACE.saturating_add(Duration::from_millis(100));
 
 /// Brings reports to where they belong.
 pub struct Reports {

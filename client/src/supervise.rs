@@ -267,8 +267,8 @@ impl<N: Send + 'static> Supervised<N> {
     }
 
     fn end_to_tell(&mut self) -> Option<End> {
-        let (status, until) = self.ended?;
-        if self.told_end || (self.listening && Instant::now() < until) {
+        let (status, _) = self.ended?;
+        if self.told_end || self.listening {
             return None;
         }
         self.told_end = true;
@@ -301,6 +301,10 @@ impl<N: Send + 'static> Supervised<N> {
         if self.ended.is_none() && self.kill_at.take_if(|at| *at <= now).is_some() {
             self.child.kill()?;
             self.killed = true;
+        }
+        // What has come by then was taken in before this.
+        if self.ended.is_some_and(|(_, until)| until <= now) {
+            self.listening = false;
         }
         Ok(())
     }

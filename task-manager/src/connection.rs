@@ -27,7 +27,7 @@ const REACH_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long between two tries.
 const RETRY_DELAY: Duration = Duration::from_millis(200);
 /// How long a step of the handshake may take.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
 const READ_BYTES: usize = 64 * 1024;
 
 /// An open connection. Its reading half is with a thread.

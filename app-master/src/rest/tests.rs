@@ -401,7 +401,15 @@ async fn progress_is_answered_when_the_state_changes() {
     assert_eq!(before["operators"][1]["name"], "split");
     assert_eq!(before["operators"][1]["backpressure-level"], "high");
     let path = Fixture::job(&format!("/progress?wait-ms=60000&since={}", before["version"]));
-    let asked = fixture.ok(&path);
+    let asked = async {
+        let mut after = fixture.ok(&path).await;
+        // Versions also grow with what the job went through before the first answer.
+        while after["state"] == "RUNNING" {
+            let since = format!("/progress?wait-ms=60000&since={}", after["version"]);
+            after = fixture.ok(&Fixture::job(&since)).await;
+        }
+        after
+    };
     let changed = async {
         // By then the question is on its way, or it is answered at once: both are right.
         fixture.handle.cancel();
@@ -409,7 +417,6 @@ async fn progress_is_answered_when_the_state_changes() {
     let both = async { futures::join!(asked, changed) };
     let (after, ()) = tokio::time::timeout(LONG, both).await.expect("it is not answered in time");
     assert_ne!(after["version"], before["version"]);
-    assert_ne!(after["state"], "RUNNING");
     // An answer is not held back from whoever has no version yet.
     let path = Fixture::job("/progress?wait-ms=60000");
     let at_once = fixture.ok(&path);

@@ -24,8 +24,10 @@ use weir_service::ProcessId;
 
 /// How long applications may take to end.
 const APPLICATIONS_WITHIN: Duration = Duration::from_secs(15);
-/// How long a daemon may take from SIGTERM on, and again from SIGKILL on.
+/// How long a daemon may take from SIGTERM on.
 const DAEMON_WITHIN: Duration = Duration::from_secs(5);
+/// How long it may take from SIGKILL on: one that writes to a slow disk is not gone before that is done.
+const KILLED_WITHIN: Duration = Duration::from_secs(30);
 /// How long a container may take from SIGTERM until SIGKILL.
 const CONTAINER_WITHIN: Duration = Duration::from_millis(500);
 /// Between two looks.
@@ -158,15 +160,14 @@ pub(super) fn end_in_order(living: Vec<(&str, ProcessId)>) -> Result<Vec<String>
     let (managers, agents): (Vec<_>, Vec<_>) =
         living.into_iter().partition(|(name, _)| *name == "resource-manager");
     for group in [&agents, &managers] {
-        for signal in [libc::SIGTERM, libc::SIGKILL] {
-            end(group, signal)?;
-        }
+        end(group, libc::SIGTERM, DAEMON_WITHIN)?;
+        end(group, libc::SIGKILL, KILLED_WITHIN)?;
     }
     Ok(agents.iter().chain(&managers).map(|(name, id)| left(name, *id)).collect())
 }
 
 /// Signals those that live and waits for them.
-fn end(group: &[(&str, ProcessId)], signal: i32) -> Result<(), Problem> {
+fn end(group: &[(&str, ProcessId)], signal: i32, within: Duration) -> Result<(), Problem> {
     for (name, process) in group {
         process.signal(signal).map_err(|error| {
             let what = format!("cannot end {}: {error}", left(name, *process));
@@ -174,7 +175,7 @@ fn end(group: &[(&str, ProcessId)], signal: i32) -> Result<(), Problem> {
                 .help("stop the cluster as the user who started it")
         })?;
     }
-    let deadline = Instant::now() + DAEMON_WITHIN;
+    let deadline = Instant::now() + within;
     let lives = |(_, process): &(&str, ProcessId)| process.is_alive();
     while group.iter().any(lives) && Instant::now() < deadline {
         thread::sleep(LOOK_AGAIN);

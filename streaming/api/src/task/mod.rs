@@ -132,7 +132,7 @@ fn data_port(launch: &TaskLaunch, config: &Config, control: SocketAddr) -> Resul
     let started = NetHost::start(NetConfig {
         bind: SocketAddr::new(control.ip(), 0),
         segment_bytes: config.get(&keys::MEMORY_SEGMENT_SIZE).bytes() as usize,
-        handshake_timeout: Duration::from_secs(10),
+        handshake_timeout: Duration::from_secs(30),
         ..NetConfig::new(launch.job, launch.key.clone(), &host_name(launch))
     });
     started.map_err(|error| Error::Job(crate::error::Error::of_task(&error)))

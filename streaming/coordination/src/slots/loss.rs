@@ -9,8 +9,9 @@ use crate::messages::Failure;
 use std::time::Duration;
 use weir_base::{ContainerId, Monotonic};
 
-/// How long a better reason, or the end of a connection, is waited for.
-pub(super) const GRACE: Duration = Duration::from_millis(500);
+/// How long a better reason, or the end of a connection, is waited for. Both nearly always come within
+/// milliseconds; on a node that is short of memory, what tells of it may be slow.
+pub const GRACE: Duration = Duration::from_secs(2);
 
 /// Why, as far as it is known.
 #[derive(Clone, Debug)]

@@ -31,6 +31,7 @@ mod supply;
 #[cfg(test)]
 mod tests;
 
+pub use loss::GRACE;
 pub use messages::{SlotEffect, SlotInput, SlotSettings};
 
 use crate::messages::{Failure, FailureOrigin};

@@ -82,7 +82,7 @@ impl NetConfig {
             segment_bytes: MAX_BUFFER_BYTES,
             pool_buffers: 64,
             max_batch_bytes: DEFAULT_MAX_BATCH_BYTES,
-            handshake_timeout: Duration::from_secs(5),
+            handshake_timeout: Duration::from_secs(30),
             open_timeout: Duration::from_secs(30),
             max_connections: 1024,
             // A line that nobody takes is no reason to panic.

@@ -56,13 +56,13 @@ fn loss_does_not_wait_longer_than_its_grace() {
         > disconnected c1/1
         stop-host c1/1
         close
-        > at 7499
-        > at 7500
+        > at 8999
+        > at 9000
         tasks-lost c1/1: connection lost
         start-host c1/2
         > ended c1/1 too late
         > ended c2/1 hung
-        > at 8000
+        > at 11000
         tasks-lost c2/1: hung
         start-host c2/2
         "
@@ -208,8 +208,8 @@ fn nothing_opens_before_the_loss_it_replaces_is_settled() {
         > connected c3
         start-host c3/1
         > ready c3/1
-        > at 7499
-        > at 7500
+        > at 8999
+        > at 9000
         tasks-lost c2/1: connection lost
         open c1/1 c1/1 c3/1
         "

@@ -23,7 +23,7 @@
 
 use super::{
     TextFileCommittable,
-    place::{CANNOT_WRITE, Place, make_folder, remove_file, sync_folder},
+    place::{CANNOT_WRITE, Place, make_folder, remove_file, sync_folder, sync_removal},
 };
 use std::{
     fs::{self, File, OpenOptions},
@@ -98,8 +98,8 @@ fn make_file(committable: &TextFileCommittable) -> Result<()> {
     }
     fs::rename(&committable.segment, file)
         .map_err(|error| file_error(CANNOT_WRITE, "rename the output to", file, &error))?;
-    sync_parent(file)?;
-    sync_parent(&committable.segment)
+    file.parent().map_or(Ok(()), sync_folder)?;
+    sync_segments(committable)
 }
 
 fn append(committable: &TextFileCommittable) -> Result<()> {
@@ -117,7 +117,7 @@ fn append(committable: &TextFileCommittable) -> Result<()> {
         return Err(changed(committable, &format!("the segment gave only {copied} bytes")));
     }
     remove_file(&committable.segment)?;
-    sync_parent(&committable.segment)
+    sync_segments(committable)
 }
 
 /// Writes the segment's bytes to their place. The file never gets shorter: what an earlier try has
@@ -151,8 +151,8 @@ fn length_of(path: &Path) -> Result<Option<u64>> {
     }
 }
 
-fn sync_parent(path: &Path) -> Result<()> {
-    path.parent().map_or(Ok(()), sync_folder)
+fn sync_segments(committable: &TextFileCommittable) -> Result<()> {
+    committable.segment.parent().map_or(Ok(()), sync_removal)
 }
 
 fn changed(committable: &TextFileCommittable, found: &str) -> Error {

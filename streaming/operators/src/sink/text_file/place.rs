@@ -162,10 +162,22 @@ pub(super) fn remove_file(path: &Path) -> Result<()> {
     }
 }
 
-/// Makes what was created, renamed and removed in a folder survive a power loss.
+/// Makes what was created and renamed in a folder survive a power loss.
 pub(super) fn sync_folder(folder: &Path) -> Result<()> {
-    let synced = File::open(folder).and_then(|folder| folder.sync_all());
-    match synced {
+    synced(folder, File::open(folder).and_then(|folder| folder.sync_all()))
+}
+
+/// Makes what was removed from a folder stay removed; whoever removed the last of it may have removed the
+/// folder itself by now.
+pub(super) fn sync_removal(folder: &Path) -> Result<()> {
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        result => synced(folder, result),
+    }
+}
+
+fn synced(folder: &Path, result: io::Result<()>) -> Result<()> {
+    match result {
         // Some file systems have no such thing for folders.
         Err(error) if !has_no_sync(&error) => {
             Err(file_error(CANNOT_WRITE, "sync folder", folder, &error))

@@ -176,6 +176,14 @@ fn a_writer_makes_its_work_folder_anew_when_another_has_removed_it() {
 }
 
 #[test]
+fn what_was_removed_with_its_folder_stays_removed() {
+    let (_dir, path) = temp();
+    super::place::sync_removal(&path.join("removed")).unwrap();
+    let error = super::place::sync_folder(&path.join("removed")).unwrap_err();
+    assert_eq!(error.code(), "WEIR-SINK-0002");
+}
+
+#[test]
 fn lines_longer_than_the_buffer_come_out_whole() {
     let (_folder, path) = temp();
     let lines: Vec<String> = (1..5).map(|i| i.to_string().repeat(i * 100_000)).collect();
