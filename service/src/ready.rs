@@ -65,12 +65,13 @@ fn say(line: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::fd::OwnedFd;
+    use std::{net::Shutdown, os::fd::OwnedFd, os::unix::net::UnixStream};
 
     #[test]
     fn starter_that_has_died_is_noticed() {
-        let (starter, pipe) = io::pipe().expect("a pipe");
-        drop(starter);
+        let (starter, pipe) = UnixStream::pair().expect("a pipe");
+        // Closing it is not enough: a process that another test starts at this moment has a copy.
+        starter.shutdown(Shutdown::Both).expect("open");
         *PIPE.lock().expect("not poisoned") = Some(File::from(OwnedFd::from(pipe)));
         assert_eq!(say("ready\n").expect_err("broken").kind(), io::ErrorKind::BrokenPipe);
         assert!(say("ready\n").is_ok(), "started by hand, or told already");

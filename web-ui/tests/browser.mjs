@@ -8,6 +8,9 @@ import puppeteer from "puppeteer-core";
 
 const USUAL_PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
+/** How long something may take that must come; the machine may be busy with other things. */
+export const PATIENCE_MS = 60_000;
+
 /** The browser: `WEIR_CHROMIUM`, or where it usually is. */
 export function chromium() {
   const found = [process.env.WEIR_CHROMIUM ?? "", ...USUAL_PLACES].find((place) => place !== "" && existsSync(place));
@@ -19,6 +22,7 @@ export function chromium() {
 export async function launch() {
   return puppeteer.launch({
     executablePath: chromium(),
+    timeout: PATIENCE_MS,
     args: ["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking", "--no-first-run", "--disable-gpu"],
     defaultViewport: { width: 1440, height: 900 },
   });
@@ -34,6 +38,7 @@ export async function launch() {
 export async function open(browser, address, look = {}) {
   const context = await browser.createBrowserContext();
   const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
   const origin = new URL(address).origin;
   /** @type {string[]} */
   const complaints = [];
@@ -61,7 +66,7 @@ export async function open(browser, address, look = {}) {
  */
 export async function shows(page, text) {
   try {
-    await page.waitForFunction((wanted) => document.body.innerText.includes(wanted), { timeout: 10_000, polling: 50 }, text);
+    await page.waitForFunction((wanted) => document.body.innerText.includes(wanted), { polling: 50 }, text);
   } catch {
     const found = await page.evaluate(() => document.body.innerText);
     throw new Error(`the page does not show ${JSON.stringify(text)}, but:\n${found}`);

@@ -9,10 +9,7 @@
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
-import { launch, open, shows } from "./browser.mjs";
-
-/** How long the job has to come under backpressure. */
-const PATIENCE_MS = 60_000;
+import { launch, open, PATIENCE_MS, shows } from "./browser.mjs";
 
 /** @typedef {{ application: string, id: string, name: string }} LiveJob */
 
@@ -26,9 +23,6 @@ async function getJson(base, path) {
   return response.json();
 }
 
-/** How long a job that was just submitted may take to run. */
-const SUBMIT_PATIENCE_MS = 30_000;
-
 /**
  * The newest running job of a cluster.
  *
@@ -36,11 +30,17 @@ const SUBMIT_PATIENCE_MS = 30_000;
  * @returns {Promise<LiveJob>}
  */
 export async function liveJob(base) {
-  for (const start = Date.now(); Date.now() - start < SUBMIT_PATIENCE_MS; await pause(100)) {
-    const job = await runningJob(base);
-    if (job !== undefined) return job;
+  let problem;
+  for (const start = Date.now(); Date.now() - start < PATIENCE_MS; await pause(100)) {
+    try {
+      const job = await runningJob(base);
+      if (job !== undefined) return job;
+    } catch (error) {
+      // An app master that has just begun may not answer yet.
+      problem = error;
+    }
   }
-  throw new Error(`no job runs on ${base}: start one, then try again`);
+  throw new Error(`no job runs on ${base}: start one, then try again`, { cause: problem });
 }
 
 /** @param {number} ms */
@@ -114,7 +114,7 @@ async function test(address) {
 
     const worst = await worstVertex(base, job);
     await go(`${jobHash}?vertex=${worst.id}&pane=backpressure`);
-    await page.waitForSelector(".panel table .level", { timeout: 15_000 });
+    await page.waitForSelector(".panel table .level");
     await picture("backpressure");
 
     for (const tab of ["checkpoints", "exceptions", "taskmanagers", "configuration"]) {
@@ -144,7 +144,7 @@ async function highVertex(page) {
       const labels = [...document.querySelectorAll("[data-vertex]")].map((vertex) => vertex.getAttribute("aria-label") ?? "");
       return labels.find((label) => Number(/backpressured (\d+)% HIGH/.exec(label)?.[1] ?? 0) > 50);
     },
-    { timeout: PATIENCE_MS, polling: 250 },
+    { polling: 250 },
   );
   return String(await found.jsonValue());
 }
@@ -155,7 +155,7 @@ async function highVertex(page) {
  * @param {import("puppeteer-core").Page} page
  */
 async function settled(page) {
-  await page.waitForFunction(() => document.querySelector("main .skeleton") === null, { timeout: 15_000 });
+  await page.waitForFunction(() => document.querySelector("main .skeleton") === null);
   const problem = await page.evaluate(() => document.querySelector("main [role=alert]")?.textContent ?? null);
   if (problem !== null) throw new Error(`${page.url()}: ${problem}`);
 }

@@ -9,7 +9,7 @@ use std::io::Write;
 use weir_base::ContainerId;
 use weir_protocol::{
     challenge::JobKey,
-    cluster::FinalStatus,
+    cluster::{AppMasterCommand, FinalStatus},
     control::{Admission, MAX_HANDSHAKE_BYTES, Peer, ReportKind, encode_preamble},
 };
 
@@ -22,7 +22,7 @@ fn refusal(admission: Option<Admission>) -> (String, String) {
 
 #[test]
 fn strangers_are_refused() {
-    let cluster = Cluster::run(&submission());
+    let mut cluster = Cluster::run(&submission());
     let mut manager = Manager::of(&cluster, 0);
     let inside = manager.inside.clone();
 
@@ -43,6 +43,8 @@ fn strangers_are_refused() {
     assert_eq!(refusal(admission).0, "WEIR-AM-0014");
     // None of it has harmed who was there before.
     manager.host();
+    cluster.command(AppMasterCommand::Shutdown);
+    let _ = cluster.returned();
 }
 
 #[test]

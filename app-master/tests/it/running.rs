@@ -16,14 +16,14 @@ use weir_protocol::{
 fn job_gets_containers_managers_hosts_and_deployments_and_its_end_is_told() {
     let mut cluster = Cluster::run(&with(&[
         ("taskmanager.memory.process.size", "512 mb"),
-        ("heartbeat.timeout", "7 s"),
+        ("heartbeat.timeout", "67 s"),
     ]));
     let (_, launch) = cluster.started(0);
     assert_eq!(launch.command, ["./weir", "task-manager"]);
     let artifacts: Vec<_> = launch.artifacts.iter().map(|used| used.name.as_str()).collect();
     assert_eq!(artifacts, ["weir", "count"]);
     let variable = |name: &str| launch.environment.iter().find(|(of, _)| of == name).cloned();
-    assert_eq!(variable("WEIR_HEARTBEAT_TIMEOUT_MS").expect("given").1, "7000");
+    assert_eq!(variable("WEIR_HEARTBEAT_TIMEOUT_MS").expect("given").1, "67000");
     assert_eq!(variable("WEIR_TASK_SLOTS").expect("given").1, "1");
 
     let mut managers = [Manager::of(&cluster, 0), Manager::of(&cluster, 1)];

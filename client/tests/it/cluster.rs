@@ -1,7 +1,7 @@
 //! A real cluster on this machine: every daemon, every process. Few tests, each with a cluster of its own
 //! that is stopped whatever happens.
 
-use crate::fixture::{Ended, Folder};
+use crate::fixture::{Ended, Folder, spawn};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,7 +9,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 use weir_service::ProcessId;
 
@@ -23,8 +23,10 @@ pub struct Cluster {
 impl Cluster {
     pub fn start(node_agents: u32) -> Self {
         let cluster = Self { folder: Folder::new() };
-        let (port, agents) = (port_to_come_back_to().to_string(), node_agents.to_string());
-        let ended = cluster.weir(&["cluster", "start", "--port", &port, "--node-agents", &agents]);
+        let agents = node_agents.to_string();
+        let mut start = cluster.command(&["cluster", "start", "--node-agents", &agents]);
+        start.env("WEIR_CONF_YARN_RESOURCEMANAGER_WEBAPP_ADDRESS", address_of_its_own());
+        let ended = Ended::of(cluster.folder.start(&mut start));
         ended.succeeds();
         assert!(ended.stdout.contains("The cluster is up"), "{ended:#?}");
         cluster
@@ -75,7 +77,7 @@ impl Cluster {
                 return found;
             }
             assert!(Instant::now() < end, "{what} does not come");
-            std::thread::yield_now();
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 }
@@ -91,15 +93,11 @@ impl Drop for Cluster {
     }
 }
 
-/// A port that the system gives to nobody who asks for any: it is still free when a resource manager
-/// that was killed starts again. 16384 to 32767 lie below the ports that Linux gives out by default.
-fn port_to_come_back_to() -> u16 {
-    static TRIED: AtomicU16 = AtomicU16::new(0);
-    let process = u16::try_from(std::process::id() % 16_000).expect("small");
-    std::iter::repeat_with(|| 16_384 + (process + TRIED.fetch_add(1, Ordering::Relaxed)) % 16_384)
-        .take(16_384)
-        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
-        .expect("a port is free")
+/// Any port of an address that no other cluster listens at: nothing takes the port of a daemon that was
+/// killed before it is started again.
+fn address_of_its_own() -> String {
+    static TAKEN: AtomicU8 = AtomicU8::new(1);
+    format!("127.0.2.{}:0", TAKEN.fetch_add(1, Ordering::Relaxed))
 }
 
 /// An example job, built in the profile of the tests.
@@ -109,7 +107,8 @@ pub fn example(name: &str) -> PathBuf {
         let mut build = Command::new(env!("CARGO"));
         build.args(["build", "--quiet", "--profile", "test", "-p", "weir-examples", "--bins"]);
         build.current_dir(env!("CARGO_MANIFEST_DIR"));
-        assert!(build.status().expect("cargo runs").success(), "the examples do not build");
+        let status = spawn(&mut build).wait();
+        assert!(status.expect("ours").success(), "the examples do not build");
     });
     let beside = Path::new(env!("CARGO_BIN_EXE_weir")).parent().expect("in a folder").join(name);
     assert!(beside.exists(), "{} is missing", beside.display());

@@ -71,11 +71,10 @@ impl Folder {
 
     /// Starts a command with its output kept, and open to interrupts.
     pub fn start(&self, command: &mut Command) -> Child {
-        let _guard = SCRIPTS.lock().unwrap_or_else(|poison| poison.into_inner());
         let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
         // SAFETY: it makes a plain system call.
         unsafe { command.pre_exec(heed_interrupts) };
-        command.spawn().expect("weir starts")
+        spawn(command)
     }
 
     pub fn read(&self, name: &str) -> String {
@@ -89,6 +88,19 @@ impl Folder {
 }
 
 /// A shell has what it starts in the background ignore interrupts, and what is ignored stays so.
+/// Starts a process while no script is being written.
+pub fn spawn(command: &mut Command) -> Child {
+    let _guard = SCRIPTS.lock().unwrap_or_else(|poison| poison.into_inner());
+    command.spawn().expect("it starts")
+}
+
+/// Sends a signal to a process that is ours and not waited for yet.
+pub fn send(signal: i32, process: u32) {
+    let pid = i32::try_from(process).expect("a pid");
+    // SAFETY: a plain system call.
+    assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
+}
+
 fn heed_interrupts() -> std::io::Result<()> {
     // SAFETY: a plain system call, also between fork and exec.
     unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
@@ -99,7 +111,7 @@ fn wait_for(path: &Path) {
     let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
     while !path.exists() {
         assert!(std::time::Instant::now() < end, "{} does not appear", path.display());
-        std::thread::yield_now();
+        std::thread::sleep(std::time::Duration::from_millis(5));
     }
 }
 

@@ -9,10 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::Child;
 use weir_service::ProcessId;
 
-const LINE: &str = "to be or not to be that is the question\n";
-/// Of each file; at this rate it is read for some seconds.
-const LINES: usize = 1_500;
-const LINES_PER_SECOND: &str = "500";
+const LINE: &str = "to be\n";
+/// Of each file: read slowly they take half a minute, so no job ends before it has been disturbed.
+const LINES: usize = 150_000;
 
 /// Files of an output, which is a folder unless there is one subtask.
 fn parts(output: &Path) -> Vec<PathBuf> {
@@ -40,98 +39,110 @@ fn assert_updates(output: &Path, expected: &BTreeMap<String, u64>) {
     assert_eq!(&found, expected);
 }
 
-/// A process of the cluster whose command line has this word; none of `but`.
-fn process(cluster: &Cluster, word: &str, but: &[ProcessId]) -> Option<ProcessId> {
+/// Processes in containers of the cluster whose command line has this word.
+fn processes(cluster: &Cluster, word: &str) -> Vec<ProcessId> {
     let command = |pid: u32| fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let is_it = |pid: &u32| command(*pid).split('\0').take(2).any(|part| part.ends_with(word));
-    let mut processes = weir_service::process::all_pids().into_iter().filter(is_it);
     let folder = cluster.folder.path("data").canonicalize().expect("a folder");
     let folder = folder.to_string_lossy().into_owned();
-    // In a container, which the program that submitted the job is not.
+    // The program that submitted the job is in no container.
     let is_ours = |pid: &u32| {
         let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
         let environment = String::from_utf8_lossy(&environment).into_owned();
         let is_here = environment.contains(&folder) || command(*pid).contains(&folder);
         is_here && environment.contains("CONTAINER_ID=")
     };
-    processes.find_map(|pid| {
-        let id = ProcessId::of(pid).filter(|id| !but.contains(id))?;
-        is_ours(&pid).then_some(id)
-    })
+    let pids = weir_service::process::all_pids().into_iter();
+    pids.filter(is_it).filter(is_ours).filter_map(ProcessId::of).collect()
 }
 
-fn wait_for_running(cluster: &Cluster) {
-    cluster.wait_until("a running job", || {
-        let list = cluster.weir(&["list", "-r"]);
-        list.stdout.contains("(RUNNING)").then_some(())
-    });
-}
-
-fn kill(cluster: &Cluster, word: &str) {
-    wait_for_running(cluster);
-    let victim = cluster.wait_until(word, || process(cluster, word, &[]));
-    assert!(victim.signal(9).expect("ours"), "{word} has ended before");
-    cluster.wait_until("another one", || process(cluster, word, &[victim]));
-}
-
-/// A word count that reads for some seconds, with checkpoints; each of its daemons is killed once.
+/// A word count with checkpoints, slow until it has been disturbed.
 struct Disturbed<'a> {
     cluster: &'a Cluster,
     output: PathBuf,
+    slow_while: PathBuf,
     running: Child,
 }
 
 impl<'a> Disturbed<'a> {
-    fn start(cluster: &'a Cluster, name: &str) -> Self {
-        let input = cluster.folder.path("input");
-        if !input.exists() {
-            fs::create_dir(&input).expect("made");
-            for file in ["0", "1"] {
-                fs::write(input.join(file), LINE.repeat(LINES)).expect("written");
-            }
-        }
+    fn start(cluster: &'a Cluster, parallelism: &str, input: &str, output: &str) -> Self {
+        let slow_while = cluster.folder.path("slow");
+        fs::write(&slow_while, "").expect("written");
         let word_count = example("word-count");
+        let word_count = word_count.to_str().expect("a text");
         let checkpoints = "execution.checkpointing.interval=100 ms";
-        let run = ["run", "-t", "per-job", "-p", "2", "-D", checkpoints];
-        let arguments = ["--input", "input", "--output", name];
-        let slow = ["--lines-per-second", LINES_PER_SECOND];
-        let word_count = [word_count.to_str().expect("a text")];
-        let line = [&run[..], &word_count[..], &arguments[..], &slow[..]].concat();
+        let run = ["run", "-t", "per-job", "-p", parallelism, "-D", checkpoints, word_count];
+        let slow = ["--slow-while", slow_while.to_str().expect("a text")];
+        let line = [&run[..], &["--input", input, "--output", output], &slow].concat();
         let running = cluster.folder.start(&mut cluster.command(&line));
-        wait_for_running(cluster);
-        Self { cluster, output: cluster.folder.path(name), running }
+        let output = cluster.folder.path(output);
+        let job = Self { cluster, output, slow_while, running };
+        job.wait_for_running();
+        job
     }
 
-    /// Kills it, which must be there.
+    fn wait_for_running(&self) {
+        self.cluster.wait_until("a running job", || {
+            let list = self.cluster.weir(&["list", "-r"]);
+            list.stdout.contains("(RUNNING)").then_some(())
+        });
+    }
+
+    /// kill -9 of a daemon.
     fn kill(&self, victim: ProcessId) {
         assert!(victim.signal(9).expect("ours"), "it has ended before");
         self.cluster.wait_until("its end", || (!victim.is_alive()).then_some(()));
     }
 
-    fn assert_counted_once(self) {
+    /// kill -9 of a process in a container, and another in its place.
+    fn kill_one(&self, word: &str) {
+        self.wait_for_running();
+        // The host that is seen may end before it is signalled: its siblings were told to.
+        let before = self.cluster.wait_until(word, || {
+            let before = processes(self.cluster, word);
+            let is_hit = before.first()?.signal(9).expect("ours");
+            is_hit.then_some(before)
+        });
+        self.cluster.wait_until("another one", || {
+            let now = processes(self.cluster, word);
+            now.iter().any(|process| !before.contains(process)).then_some(())
+        });
+    }
+
+    fn ends_with(self, expected: &BTreeMap<String, u64>) {
+        fs::remove_file(self.slow_while).expect("it was slow");
         let ended = Ended::of(self.running);
         assert_eq!(ended.code, Some(0), "{ended:#?}");
-        assert_updates(&self.output, &counted_here(&LINE.repeat(2 * LINES)));
+        assert_updates(&self.output, expected);
     }
+}
+
+/// A folder of files that all have the same lines: what is counted in them.
+fn write_input(cluster: &Cluster, name: &str, files: usize) -> BTreeMap<String, u64> {
+    let folder = cluster.folder.path(name);
+    fs::create_dir(&folder).expect("made");
+    for file in 0..files {
+        fs::write(folder.join(file.to_string()), LINE.repeat(LINES)).expect("written");
+    }
+    counted_here(&LINE.repeat(LINES * files))
 }
 
 #[test]
 fn words_are_counted_once_whichever_daemon_is_killed() {
     let cluster = Cluster::start(2);
-    let job = Disturbed::start(&cluster, "without-app-master");
-    let app_master = cluster.wait_until("an app master", || process(&cluster, "app-master", &[]));
-    job.kill(app_master);
-    cluster.wait_until("another attempt", || process(&cluster, "app-master", &[app_master]));
-    job.assert_counted_once();
+    let expected = write_input(&cluster, "input", 2);
+    let job = Disturbed::start(&cluster, "2", "input", "without-app-master");
+    job.kill_one("app-master");
+    job.ends_with(&expected);
 
     for (place, name) in ["resource-manager", "node-agent-1", "node-agent-2"].iter().enumerate() {
-        let job = Disturbed::start(&cluster, name);
+        let job = Disturbed::start(&cluster, "2", "input", name);
         job.kill(cluster.daemons()[place]);
         let mended = cluster.weir(&["cluster", "start"]);
         mended.succeeds();
         let told = format!("Started again: {name}.");
         assert!(mended.stdout.starts_with(&told), "{mended:#?}");
-        job.assert_counted_once();
+        job.ends_with(&expected);
     }
 }
 
@@ -141,15 +152,8 @@ fn words_are_counted_once_whoever_is_killed() {
     let word_count = example("word-count");
     let word_count = word_count.to_str().expect("a text");
     for parallelism in ["1", "2", "4"] {
-        let files: usize = parallelism.parse().expect("a number");
         let input = format!("input-{parallelism}");
-        let path = cluster.folder.path(&input);
-        fs::create_dir(&path).expect("made");
-        for file in 0..files {
-            fs::write(path.join(file.to_string()), LINE.repeat(LINES)).expect("written");
-        }
-        let expected = counted_here(&LINE.repeat(LINES * files));
-
+        let expected = write_input(&cluster, &input, parallelism.parse().expect("a number"));
         let calm = format!("calm-{parallelism}");
         let arguments = ["--input", &input, "--output", &calm];
         let line = [&["run", "-t", "per-job", "-p", parallelism, word_count], &arguments[..]];
@@ -158,16 +162,9 @@ fn words_are_counted_once_whoever_is_killed() {
         assert_updates(&cluster.folder.path(&calm), &expected);
 
         let disturbed = format!("disturbed-{parallelism}");
-        let checkpoints = "execution.checkpointing.interval=100 ms";
-        let run = ["run", "-t", "per-job", "-p", parallelism, "-D", checkpoints, word_count];
-        let slow = ["--lines-per-second", LINES_PER_SECOND];
-        let arguments = ["--input", &input, "--output", &disturbed];
-        let line = [&run[..], &arguments[..], &slow[..]].concat();
-        let running = cluster.folder.start(&mut cluster.command(&line));
-        kill(&cluster, "word-count");
-        kill(&cluster, "task-manager");
-        let ended = Ended::of(running);
-        assert_eq!(ended.code, Some(0), "{ended:#?}");
-        assert_updates(&cluster.folder.path(&disturbed), &expected);
+        let job = Disturbed::start(&cluster, parallelism, &input, &disturbed);
+        job.kill_one("word-count");
+        job.kill_one("task-manager");
+        job.ends_with(&expected);
     }
 }

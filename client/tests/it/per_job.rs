@@ -2,10 +2,9 @@
 //! resource manager is a fake, the program a script.
 
 use crate::fake_cluster::{Asked, FakeCluster, LOST, ok, refusal};
-use crate::fixture::{Ended, Folder, hello};
+use crate::fixture::{Ended, Folder, hello, send};
 use serde_json::{Value, json};
 use std::os::unix::process::CommandExt;
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use weir_base::JobId;
 use weir_graph::{Fingerprint, StreamGraph};
@@ -308,11 +307,6 @@ fn job_that_ended_well_is_no_failure_where_its_result_is_lost() {
     assert!(ended.stdout.ends_with("has finished.\nJob Runtime: 7 ms\n"), "{ended:#?}");
 }
 
-fn send(signal: &str, process: u32) {
-    let status = Command::new("kill").args([signal, &process.to_string()]).status();
-    assert!(status.expect("kill runs").success());
-}
-
 /// A job that waits for its lifeline to end, on a cluster where it does not end before it is cancelled.
 fn interrupted(flags: &[&str]) -> (Ended, FakeCluster) {
     static CANCELLED: AtomicBool = AtomicBool::new(false);
@@ -342,7 +336,7 @@ fn interrupted(flags: &[&str]) -> (Ended, FakeCluster) {
     let mut command = fake.command(&folder, &line);
     let child = folder.start(command.process_group(0));
     folder.wait_for("up");
-    send("-INT", child.id());
+    send(libc::SIGINT, child.id());
     (Ended::of(child), fake)
 }
 
@@ -358,7 +352,7 @@ fn interrupt_before_the_job_is_submitted_withholds_it() {
         "PUT" => {
             ARRIVED.store(true, Ordering::SeqCst);
             while !RELEASED.load(Ordering::SeqCst) {
-                std::thread::yield_now();
+                std::thread::sleep(std::time::Duration::from_millis(5));
             }
             Some((201, String::new()))
         }
@@ -370,9 +364,9 @@ fn interrupt_before_the_job_is_submitted_withholds_it() {
     let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
     while !ARRIVED.load(Ordering::SeqCst) {
         assert!(std::time::Instant::now() < end, "the job is not uploaded");
-        std::thread::yield_now();
+        std::thread::sleep(std::time::Duration::from_millis(5));
     }
-    send("-INT", child.id());
+    send(libc::SIGINT, child.id());
     let ended = Ended::of(child);
     RELEASED.store(true, Ordering::SeqCst);
     ended.fails(130, &["The job was not submitted: nothing of it runs."]);

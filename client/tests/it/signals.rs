@@ -1,13 +1,8 @@
 //! Signals to `weir`, and its death.
 
-use crate::fixture::{Ended, Folder, hello, submitted};
+use crate::fixture::{Ended, Folder, hello, send, submitted};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
-
-fn send(signal: &str, process: u32) {
-    let status = Command::new("kill").args([signal, &process.to_string()]).status();
-    assert!(status.expect("kill runs").success());
-}
 
 /// A job that says it is up, and then waits for its lifeline to end.
 fn waiting_job(folder: &Folder, traps: &str) {
@@ -24,7 +19,7 @@ fn termination_is_passed_on_and_the_program_waited_for() {
     waiting_job(&folder, "trap 'touch ended; exit 3' TERM");
     let child = folder.start(&mut folder.command(&["run", "job"]));
     folder.wait_for("up");
-    send("-TERM", child.id());
+    send(libc::SIGTERM, child.id());
     Ended::of(child).fails(1, &["job ended with exit code 3", "WEIR-CLI-0008"]);
     assert!(folder.path("ended").exists());
 }
@@ -37,7 +32,7 @@ fn interrupt_that_is_not_the_terminals_is_passed_on() {
     // In a process group of its own it is not in the foreground of a terminal.
     let child = folder.start(command.process_group(0));
     folder.wait_for("up");
-    send("-INT", child.id());
+    send(libc::SIGINT, child.id());
     let ended = Ended::of(child);
     ended.fails(1, &["job was ended by SIGINT", "nothing is wrong with it", "WEIR-CLI-0009"]);
 }
@@ -48,7 +43,7 @@ fn program_learns_that_weir_is_dead() {
     waiting_job(&folder, "exec > /dev/null 2>&1");
     let child = folder.start(&mut folder.command(&["run", "job"]));
     folder.wait_for("up");
-    send("-KILL", child.id());
+    send(libc::SIGKILL, child.id());
     assert_eq!(Ended::of(child).code, None);
     folder.wait_for("released");
 }

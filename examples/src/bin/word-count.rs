@@ -24,20 +24,22 @@ struct Arguments {
     /// Make the counting fail at the given rate per million words, to see the job restart.
     #[arg(long, hide = true)]
     panics_per_million: Option<u64>,
-    /// Let each subtask read no more lines than this in a second, to have time to disturb the job.
+    /// Read slowly as long as this file exists, to have time to disturb the job.
     #[arg(long, hide = true)]
-    lines_per_second: Option<u32>,
+    slow_while: Option<PathBuf>,
 }
 
 fn main() -> weir::Result<()> {
     let arguments = Arguments::parse();
     let env = StreamExecutionEnvironment::new()?;
 
-    let pause = arguments.lines_per_second.map(|rate| Duration::from_secs(1) / rate.max(1));
+    let slow_while = arguments.slow_while;
     let words = env
         .read_text_file(arguments.input)
         .flat_map(move |line: Text, out: &mut Collector<(Text, u64)>| {
-            pause.into_iter().for_each(thread::sleep);
+            if slow_while.as_ref().is_some_and(|file| file.exists()) {
+                thread::sleep(Duration::from_micros(200));
+            }
             out.extend(line.words().map(|word| (word, 1)));
         })
         .seal();

@@ -130,6 +130,7 @@ fn a_killed_word_count_goes_on_from_its_checkpoint() {
     let folder = Folder::new();
     let input = folder.file("input", &documents(150_000));
     let output = folder.path("counts");
+    let slow = folder.file("slow", "");
     let checkpoints = folder.path("checkpoints").display().to_string();
     let settings = [
         ("parallelism.default", "2"),
@@ -138,6 +139,7 @@ fn a_killed_word_count_goes_on_from_its_checkpoint() {
     ];
     for log_records in [4, 10] {
         let mut command = word_count(&input, &output, &settings);
+        command.arg("--slow-while").arg(&slow);
         let child = command.stdout(Stdio::null()).spawn().expect("it starts");
         let mut watched = Watched(Some(child));
         wait_until("its log grows", || {
@@ -148,7 +150,7 @@ fn a_killed_word_count_goes_on_from_its_checkpoint() {
     }
     run(&mut word_count(&input, &output, &settings));
     assert_updates(&output, &counted_by_tools(&input));
-    assert_eq!(folder.names(), ["checkpoints", "counts", "input"]);
+    assert_eq!(folder.names(), ["checkpoints", "counts", "input", "slow"]);
 }
 
 #[test]

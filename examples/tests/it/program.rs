@@ -104,6 +104,6 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !condition() {
         assert!(Instant::now() < end, "not seen: {what}");
-        thread::yield_now();
+        thread::sleep(Duration::from_millis(2));
     }
 }

@@ -92,6 +92,8 @@ fn killed_shim_leaves_nothing_behind() {
     let script = format!("sh -c '{forever}' & setsid sh -c '{forever}' & touch begun; {forever}");
     node.run(id, shell(&script));
     wait_for("it begins", || node.container_folder(id).join("begun").exists().then_some(()));
+    // The command may be further than what its shim has told.
+    node.running(id);
     let shim = node.pid(id, "/shim/pid");
     // SAFETY: plain system call.
     unsafe { libc::kill(shim, libc::SIGKILL) };

@@ -30,9 +30,10 @@ fn restarted_agent_takes_back_what_runs_and_tells_what_has_ended() {
     go(&node, 1);
     node.ended(container(1));
     let address = node.kill_agent();
+    let shim = u32::try_from(node.pid(container(2), "/shim/pid")).expect("positive");
+    let shim = ProcessId::of(shim).expect("it runs");
     go(&node, 2);
-    let exit = node.container_folder(container(2)).join(".weir/exit");
-    wait_for("it ends without an agent", || exit.exists().then_some(()));
+    wait_for("it ends without an agent", || (!shim.is_alive()).then_some(()));
     node.restart_agent(&address);
 
     let found = last_registration(&node, 2);
@@ -63,8 +64,8 @@ fn agent_that_ends_takes_its_node_along_only_when_nothing_runs_there() {
     go(&node, 1);
     node.ended(id);
     node.end_agent();
+    wait_for("it is heard", || (node.resource_manager.state().left.len() == 1).then_some(()));
     let state = node.resource_manager.state();
-    assert_eq!(state.left.len(), 1);
     assert_eq!(state.left[0].incarnation, state.registrations[1].incarnation);
     assert_eq!(state.registrations.len(), 2, "who leaves does not come back");
 }
@@ -117,7 +118,7 @@ fn all_is_killed_also_without_an_agent() {
     node.run(container(3), shell("exec sleep 600"));
     node.running(container(3));
     node.kill_agent();
-    let summary = kill_all(&node.data_dir(), Duration::from_secs(5));
+    let summary = kill_all(&node.data_dir(), Duration::from_secs(10));
     assert_eq!((summary.containers, summary.left), (3, vec![]));
     assert_eq!(summary.forced, 2, "two do not listen to SIGTERM, one does");
     assert_eq!(node.processes(), Vec::<u32>::new());

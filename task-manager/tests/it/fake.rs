@@ -4,7 +4,6 @@ use std::{
     fs,
     io::{Read, Write},
     net::{TcpListener, TcpStream},
-    os::unix::fs::PermissionsExt,
     path::Path,
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -30,7 +29,7 @@ pub fn wait_until(what: &str, condition: impl Fn() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(start.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
-        thread::yield_now();
+        thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -182,18 +181,22 @@ impl Connected {
     /// Orders a host that is this shell script; `$1` is the file `out`.
     pub fn start_host(&mut self, host: u32, script: &str) {
         let name = format!("host-{host}");
-        let path = self.folder.join(&name);
-        fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("written");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("set");
-        self.start_executable(host, &name);
+        // No file is written that is run: a process that another test starts at this moment would hold it
+        // open, and it would be refused as busy.
+        std::os::unix::fs::symlink("/bin/sh", self.folder.join(&name)).expect("linked");
+        let out = self.folder.join("out");
+        self.start(host, &name, &["-c", script, &name, out.to_str().expect("text")]);
     }
 
     pub fn start_executable(&mut self, host: u32, executable: &str) {
-        let out = self.folder.join("out").to_str().expect("text").as_bytes().to_vec();
+        self.start(host, executable, &[]);
+    }
+
+    fn start(&mut self, host: u32, executable: &str, arguments: &[&str]) {
         let launch = HostLaunch {
             host,
             executable: executable.to_owned(),
-            arguments: vec![out],
+            arguments: arguments.iter().map(|one| one.as_bytes().to_vec()).collect(),
             working_directory: "/no/such/folder".to_owned(),
             configuration: "{}".to_owned(),
             once_values: Vec::new(),

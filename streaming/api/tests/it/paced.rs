@@ -1,9 +1,12 @@
 //! A source of lines that sets the pace by checkpoints and not by time: it emits a handful of lines
 //! between two barriers, so a job has many checkpoints however fast the machine is.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 use weir::{Collector, ReaderContext, Source, SourcePoll, SourceReader, TaskResult, Text};
 
@@ -13,16 +16,25 @@ const LINES_PER_CHECKPOINT: usize = 40;
 /// A source of lines that waits for a barrier after every few of them.
 pub struct PacedLines {
     lines: Arc<Vec<String>>,
+    held_while: Option<PathBuf>,
 }
 
 impl PacedLines {
     pub fn new(lines: Vec<String>) -> Self {
-        Self { lines: Arc::new(lines) }
+        Self { lines: Arc::new(lines), held_while: None }
+    }
+
+    /// Keeps the last line of each reader back as long as this file or folder exists, so the job does not
+    /// end before that.
+    pub fn held_while(mut self, path: PathBuf) -> Self {
+        self.held_while = Some(path);
+        self
     }
 }
 
 struct PacedReader {
     lines: Arc<Vec<String>>,
+    held_while: Option<PathBuf>,
     /// Next line and the one behind the last.
     splits: Vec<(usize, usize)>,
     /// What may still be emitted before the next barrier; refilled by `splits`.
@@ -56,7 +68,12 @@ impl Source for PacedLines {
         _: ReaderContext,
     ) -> TaskResult<Box<dyn SourceReader<Item = Text, Split = (usize, usize)>>> {
         let allowance = AtomicU64::new(LINES_PER_CHECKPOINT as u64);
-        Ok(Box::new(PacedReader { lines: Arc::clone(&self.lines), splits: Vec::new(), allowance }))
+        Ok(Box::new(PacedReader {
+            lines: Arc::clone(&self.lines),
+            held_while: self.held_while.clone(),
+            splits: Vec::new(),
+            allowance,
+        }))
     }
 }
 
@@ -72,7 +89,9 @@ impl SourceReader for PacedReader {
     fn poll_batch(&mut self, _: usize, out: &mut Collector<Text>) -> TaskResult<SourcePoll> {
         let Some((next, end)) = self.splits.last_mut() else { return Ok(SourcePoll::End) };
         let allowed = self.allowance.swap(0, Ordering::Relaxed) as usize;
-        let stop = (*next + allowed).min(*end);
+        let is_held = self.held_while.as_ref().is_some_and(|path| path.exists());
+        let last = if is_held { (*end - 1).max(*next) } else { *end };
+        let stop = (*next + allowed).min(last);
         out.extend(self.lines[*next..stop].iter().map(|line| Text::from(line.as_str())));
         *next = stop;
         if next == end {

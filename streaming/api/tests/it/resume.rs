@@ -36,19 +36,24 @@ fn environment(folder: &Path, parallelism: u32) -> StreamExecutionEnvironment {
 
 /// The job that is killed and resumed.
 fn count_paced_lines(folder: &Path, parallelism: u32) -> Result<JobExecutionResult> {
+    count_from(PacedLines::new(lines()), folder, parallelism)
+}
+
+fn count_from(source: PacedLines, folder: &Path, parallelism: u32) -> Result<JobExecutionResult> {
     let env = environment(folder, parallelism);
-    count(env.from_source(PacedLines::new(lines())))
-        .write_as_text_with(folder.join("counts"), as_line);
+    count(env.from_source(source)).write_as_text_with(folder.join("counts"), as_line);
     env.execute("resumed")
 }
 
 #[test]
 #[ignore = "the other tests start it in processes that they kill"]
 fn job_of_another_process() {
-    let folder = std::env::var_os(FOLDER).expect("started by a test here");
+    let folder = PathBuf::from(std::env::var_os(FOLDER).expect("started by a test here"));
     let parallelism = std::env::var(PARALLELISM).expect("started by a test here");
     let parallelism = parallelism.parse().expect("a number");
-    count_paced_lines(Path::new(&folder), parallelism).expect("it finishes, or is killed");
+    // It is killed, however many checkpoints it has had by then.
+    let source = PacedLines::new(lines()).held_while(folder.clone());
+    count_from(source, &folder, parallelism).expect("it is killed");
 }
 
 /// A process that runs the job; killed when dropped.

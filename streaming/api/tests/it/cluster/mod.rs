@@ -21,6 +21,8 @@ use weir::{Config, Error, StreamExecutionEnvironment};
 use weir_protocol::job_executable::{Launch, VARIABLES};
 
 const FOLDER: &str = "WEIR_TEST_FOLDER";
+/// A file in the folder: while it is there, the job that counts does not end.
+const HOLD: &str = "hold";
 /// How `main` goes on: a word of [`program`].
 const PLOT: &str = "WEIR_TEST_PLOT";
 
@@ -87,7 +89,7 @@ fn describe_count(env: &StreamExecutionEnvironment, folder: &Path, salt: u32) {
     let lines = lines().into_iter().map(|line| {
         line.split_whitespace().map(|word| format!("{word}-{salt}")).collect::<Vec<_>>().join(" ")
     });
-    count(env.from_source(PacedLines::new(lines.collect())))
+    count(env.from_source(PacedLines::new(lines.collect()).held_while(folder.join(HOLD))))
         .write_as_text_with(folder.join("counts"), as_line);
 }
 

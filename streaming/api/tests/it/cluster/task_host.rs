@@ -1,11 +1,12 @@
 //! Role task: hosts that exchange records, are killed, refused, and left alone.
 
 use super::{
+    HOLD,
     job_master::{Cluster, Job},
     lines,
 };
 use crate::support::{assert_each_update_once, count_words, wait_until, within_patience};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fs};
 use weir::JobStatus;
 use weir_base::LeaderEpoch;
 use weir_protocol::{
@@ -57,6 +58,7 @@ fn two_hosts_exchange_records_and_count_them_to_the_end() {
 fn a_killed_host_is_replaced_and_the_output_stays_exact() {
     within_patience(|| {
         let cluster = Cluster::new("count");
+        let hold = cluster.folder.file(HOLD, "");
         let mut job = cluster.run();
         for number in [2, 3] {
             let completed = || job.handle.view().checkpoints.counts.completed;
@@ -71,6 +73,7 @@ fn a_killed_host_is_replaced_and_the_output_stays_exact() {
                 view.restarts >= number as u32 - 1 && view.status == JobStatus::Running
             });
         }
+        fs::remove_file(hold).expect("it was held");
         finish(&cluster, job);
     });
 }
@@ -215,6 +218,7 @@ fn orders_of_an_older_leader_are_ignored() {
 fn a_cancelled_job_leaves_only_what_it_has_committed() {
     within_patience(|| {
         let cluster = Cluster::new("count");
+        cluster.folder.file(HOLD, "");
         let mut job = cluster.run();
         wait_until("output is committed", || cluster.folder.path("counts").exists());
         job.handle.cancel();
