@@ -37,7 +37,10 @@ pub fn with(settings: &[(&str, &str)]) -> JobSubmission {
 }
 
 fn configuration(settings: &[(&str, &str)]) -> BTreeMap<String, String> {
-    settings.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+    // No task is given up because the machine is slow.
+    let patient = [("task.cancellation.timeout", "2 min")];
+    let settings = patient.iter().chain(settings);
+    settings.map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
 }
 
 pub fn graph(sink: &str) -> StreamGraph {

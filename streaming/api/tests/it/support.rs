@@ -44,9 +44,10 @@ impl Folder {
     }
 }
 
-/// A configuration with these settings.
+/// A configuration with these settings; no task is given up because the machine is slow.
 pub fn config<V: ToString>(settings: impl IntoIterator<Item = (&'static str, V)>) -> Config {
-    let builder = settings.into_iter().fold(ConfigBuilder::new(), |builder, (key, value)| {
+    let builder = ConfigBuilder::new().dynamic("task.cancellation.timeout=2 min");
+    let builder = settings.into_iter().fold(builder, |builder, (key, value)| {
         builder.dynamic(format!("{key}={}", value.to_string()))
     });
     let (config, warnings) = builder.build().expect("valid settings");
