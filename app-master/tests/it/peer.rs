@@ -60,7 +60,7 @@ impl Line {
             match self.stream.read(&mut buffer) {
                 Ok(0) => return None,
                 Ok(read) => self.frames.extend(&buffer[..read]),
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                Err(error) if is_passing(&error) => {}
                 Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return None,
                 Err(error) => panic!("{error}"),
             }
@@ -77,11 +77,16 @@ impl Line {
             match self.stream.read(&mut buffer) {
                 Ok(0) => return,
                 Ok(_) => {}
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                Err(error) if is_passing(&error) => {}
                 Err(_) => return,
             }
         }
     }
+}
+
+/// Whether to read again: nothing has come yet, or this process was stopped for a while.
+fn is_passing(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::Interrupted)
 }
 
 /// What a process in a container knows.

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{Read, Write},
+    io::{self, Read, Write},
     net::{TcpListener, TcpStream},
     path::Path,
     thread::{self, JoinHandle},
@@ -155,9 +155,12 @@ fn next<T: serde::de::DeserializeOwned>(stream: &mut TcpStream, frames: &mut Fra
         if let Some(body) = frames.next_body().expect("sound") {
             return decode_body("message", &body).expect("sound");
         }
-        let read_bytes = stream.read(&mut buffer).expect("something comes");
-        assert!(read_bytes > 0, "the task manager hung up");
-        frames.extend(&buffer[..read_bytes]);
+        match stream.read(&mut buffer) {
+            Ok(0) => panic!("the task manager hung up"),
+            Ok(read_bytes) => frames.extend(&buffer[..read_bytes]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => panic!("nothing comes: {error}"),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Pipes, Process, configuration};
 use crate::support::Folder;
 use std::{
-    io::{Read, Write},
+    io::{self, Read, Write},
     net::{TcpListener, TcpStream},
     sync::{Arc, Mutex, MutexGuard},
     thread,
@@ -211,6 +211,7 @@ impl Link {
             }
             match self.stream.read(&mut buffer) {
                 Ok(read_bytes) if read_bytes > 0 => self.frames.extend(&buffer[..read_bytes]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 _ => return None,
             }
         }

@@ -2,7 +2,7 @@
 
 use super::*;
 use std::{
-    io::{Read, Write},
+    io::{ErrorKind, Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
 };
 use weir_base::SeededRng;
@@ -57,11 +57,11 @@ impl Answers {
                     return Some(found);
                 }
             }
-            let read_bytes = self.stream.read(self.decoder.spare()).unwrap_or(0);
-            if read_bytes == 0 {
-                return None;
+            match self.stream.read(self.decoder.spare()) {
+                Ok(read_bytes) if read_bytes > 0 => self.decoder.filled(read_bytes),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                _ => return None,
             }
-            self.decoder.filled(read_bytes);
         }
     }
 }
