@@ -28,7 +28,7 @@ use connection::Connection;
 use error::{Error, Result};
 use orders::Orders;
 use reports::Reports;
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 use weir_checkpoint_storage::CheckpointStorage;
 use weir_config::{Config, keys};
 use weir_graph::Fingerprint;
@@ -132,7 +132,6 @@ fn data_port(launch: &TaskLaunch, config: &Config, control: SocketAddr) -> Resul
     let started = NetHost::start(NetConfig {
         bind: SocketAddr::new(control.ip(), 0),
         segment_bytes: config.get(&keys::MEMORY_SEGMENT_SIZE).bytes() as usize,
-        handshake_timeout: Duration::from_secs(30),
         ..NetConfig::new(launch.job, launch.key.clone(), &host_name(launch))
     });
     started.map_err(|error| Error::Job(crate::error::Error::of_task(&error)))

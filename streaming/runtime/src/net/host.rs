@@ -61,7 +61,7 @@ pub struct NetConfig {
     pub pool_buffers: usize,
     /// Size of an encoded batch, at most. Default: 256 MiB.
     pub max_batch_bytes: usize,
-    /// Time for a connection to come to be. Default: 5 s.
+    /// Time for a connection to come to be. Default: 30 s.
     pub handshake_timeout: Duration,
     /// Time a channel waits for its consumer to register. Default: 30 s.
     pub open_timeout: Duration,
