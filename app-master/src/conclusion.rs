@@ -25,8 +25,10 @@ use weir_service::Handle;
 /// For a task host to clear away what sinks have prepared.
 const ABANDON_PATIENCE: Duration = Duration::from_secs(5);
 const HOST_POLL: Duration = Duration::from_millis(20);
-/// For the logs of what has failed: a busy node may take its time, and one that is gone refuses at once.
+/// For the log of what a job has failed with; a busy node may take its time.
 const EXCERPT_PATIENCE: Duration = Duration::from_secs(10);
+/// For logs of failures that a job has got over.
+const PAST_EXCERPT_PATIENCE: Duration = Duration::from_secs(1);
 /// For the end of the job to be seen by what shows it.
 const END_PATIENCE: Duration = Duration::from_secs(1);
 /// For last orders to leave, when nobody else ends task managers.
@@ -71,7 +73,11 @@ impl Conclusion<'_> {
                 None => self.abandon_output().await,
             }
         }
-        let _ = timeout(EXCERPT_PATIENCE, self.excerpts.settled()).await;
+        let patience = match outcome.status {
+            JobStatus::Failed => EXCERPT_PATIENCE,
+            _ => PAST_EXCERPT_PATIENCE,
+        };
+        let _ = timeout(patience, self.excerpts.settled()).await;
         let archive = rest::archive(&self.observed);
         self.pool.tell(SlotInput::JobEnded);
         self.manager.finish(&finish(self.assignment, &outcome, archive)).await;

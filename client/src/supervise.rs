@@ -31,6 +31,8 @@ const ENDS_WITHIN: Duration = Duration::from_secs(10);
 /// How long the rest of the messages may take after the program has ended. A child of the program
 /// that kept the pipe must not keep us.
 const REST: Duration = Duration::from_secs(1);
+/// How long whoever goes on sending after that is listened to.
+const FLOOD: Duration = Duration::from_secs(10);
 
 /// What a program told, and how it ended.
 #[derive(Debug)]
@@ -267,8 +269,8 @@ impl<N: Send + 'static> Supervised<N> {
     }
 
     fn end_to_tell(&mut self) -> Option<End> {
-        let (status, _) = self.ended?;
-        if self.told_end || self.listening {
+        let (status, until) = self.ended?;
+        if self.told_end || (self.listening && Instant::now() < until + FLOOD) {
             return None;
         }
         self.told_end = true;

@@ -12,7 +12,7 @@ use std::{
 use weir_service::{
     ProcessId,
     process::boot_id,
-    processes::{Processes, kill_each},
+    processes::{Processes, kill_until_gone},
 };
 
 /// How often it is looked whether anything is left.
@@ -42,8 +42,8 @@ pub fn kill_all(data_dir: &Path, delay: Duration) -> KilledSummary {
     }
     wait_until(delay, || !running.iter().any(|shim| shim.is_alive()));
     let forced = running.iter().filter(|shim| shim.is_alive()).count();
-    wait_until(tree::GIVE_UP, || !kill_each(&what_is_left(&data, &shims)));
-    let left = what_is_left(&data, &shims).iter().map(|process| process.pid).collect();
+    let killed = kill_until_gone(|now| what_is_left(now, &data, &shims), tree::GIVE_UP);
+    let left = killed.left.iter().map(|process| process.pid).collect();
     KilledSummary { containers: running.len(), forced, left }
 }
 
@@ -62,12 +62,11 @@ fn shims(data: &DataDir) -> Vec<ProcessId> {
     shims.collect()
 }
 
-fn what_is_left(data: &DataDir, shims: &[ProcessId]) -> Vec<ProcessId> {
-    let processes = Processes::scan();
+fn what_is_left(processes: &Processes, data: &DataDir, shims: &[ProcessId]) -> Vec<ProcessId> {
     // By their mark also the processes of shims that were killed earlier, and shims just started.
-    let mut left = tree::marked(&processes, data.containers().as_path());
+    let mut left = tree::marked(processes, data.containers().as_path());
     for shim in shims {
-        left.extend(tree::of_shim(&processes, *shim));
+        left.extend(tree::of_shim(processes, *shim));
         left.extend(processes.has(*shim).then_some(*shim));
     }
     left.sort_unstable_by_key(|process| process.pid);

@@ -3,7 +3,7 @@
 
 use crate::process::{ProcessId, ProcessStat, all_pids};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     ffi::{OsStr, OsString},
     fmt::{self, Display, Formatter},
     fs,
@@ -155,14 +155,12 @@ fn values(pid: u32, name: &str) -> Vec<OsString> {
     values.map(|value| OsStr::from_bytes(value).to_owned()).collect()
 }
 
-/// SIGKILL to each; whether there was anybody.
-pub fn kill_each(processes: &[ProcessId]) -> bool {
-    let mut was_any = false;
+/// SIGKILL to each.
+pub fn kill_each(processes: &[ProcessId]) {
     for process in processes {
         // Another user's process is none of ours.
-        was_any |= process.signal(libc::SIGKILL).unwrap_or(false);
+        let _ = process.signal(libc::SIGKILL);
     }
-    was_any
 }
 
 /// What [`kill_until_gone`] has done.
@@ -186,13 +184,17 @@ impl Display for Killed {
     }
 }
 
-/// Kills what is found, again and again until nothing is, or until this much time is over. Blocks.
+/// Kills what is found, again and again until nothing is, or until this much time is over. Blocks. What was
+/// found once counts until it has gone: with its first thread a process loses what it is found by.
 pub fn kill_until_gone(find: impl Fn(&Processes) -> Vec<ProcessId>, limit: Duration) -> Killed {
     let (started, [mut pause, longest]) = (Instant::now(), LOOK_AGAIN);
-    let mut killed = BTreeSet::new();
+    let mut killed = HashSet::new();
     loop {
-        let left = find(&Processes::scan());
-        killed.extend(left.iter().map(|id| (id.pid, id.start_time)));
+        let processes = Processes::scan();
+        let mut left = find(&processes);
+        let is_new = |id: &ProcessId| !left.contains(id) && processes.has(*id);
+        left.extend(killed.iter().copied().filter(is_new).collect::<Vec<_>>());
+        killed.extend(left.iter().copied());
         if left.is_empty() || started.elapsed() >= limit {
             return Killed { count: killed.len(), left };
         }

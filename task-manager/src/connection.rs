@@ -26,6 +26,8 @@ use weir_protocol::{
 const REACH_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long between two tries.
 const RETRY_DELAY: Duration = Duration::from_millis(200);
+/// How long one address of the job master may take to accept.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a step of the handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
 const READ_BYTES: usize = 64 * 1024;
@@ -103,7 +105,7 @@ fn reach(address: &str) -> Result<TcpStream> {
 fn connect(address: &str) -> io::Result<TcpStream> {
     let mut last = io::Error::other("the name has no address");
     for candidate in address.to_socket_addrs()? {
-        match TcpStream::connect_timeout(&candidate, HANDSHAKE_TIMEOUT) {
+        match TcpStream::connect_timeout(&candidate, CONNECT_TIMEOUT) {
             Ok(stream) => return Ok(stream),
             Err(error) => last = error,
         }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { type Browser, type KeyInput, type Page, TimeoutError } from "puppeteer-core";
-import { launch, open, shows } from "./browser.mjs";
+import { launch, open, PATIENCE_MS, shows } from "./browser.mjs";
 import { APPLICATION, CONTAINER, ENDED, ENDED_JOB, FAILED, JOB, masterAnswers, NODE, TOKEN, VERTICES, WAITING } from "./fixture/cluster";
 import { FixtureServer } from "./fixture/server";
 
@@ -58,13 +58,13 @@ async function untilLoaded(page: Page): Promise<void> {
 
 /** Presses keys until a condition in the page holds: some count only in quick succession, and a machine may pause. */
 async function pressUntil(page: Page, keys: KeyInput[], condition: string): Promise<void> {
-  for (;;) {
+  for (const start = Date.now(); ; ) {
     for (const key of keys) await page.keyboard.press(key);
     try {
       await page.waitForFunction(condition, { timeout: 2_000, polling: 50 });
       return;
     } catch (error) {
-      if (!(error instanceof TimeoutError)) throw error;
+      if (!(error instanceof TimeoutError) || Date.now() - start > PATIENCE_MS) throw error;
     }
   }
 }

@@ -14,7 +14,7 @@ use weir_coordination::{Failure, JobStatus};
 use weir_job_master::StatusChange;
 
 /// How long the end of a failed job is held back for the log of the failure.
-pub(super) const EXCERPT_GRACE: Duration = Duration::from_secs(1);
+pub(super) const EXCERPT_GRACE: Duration = Duration::from_secs(5);
 
 /// How a job ended.
 #[derive(Clone, PartialEq, Eq, Debug)]

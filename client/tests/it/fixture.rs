@@ -87,7 +87,6 @@ impl Folder {
     }
 }
 
-/// A shell has what it starts in the background ignore interrupts, and what is ignored stays so.
 /// Starts a process while no script is being written.
 pub fn spawn(command: &mut Command) -> Child {
     let _guard = SCRIPTS.lock().unwrap_or_else(|poison| poison.into_inner());
@@ -101,6 +100,7 @@ pub fn send(signal: i32, process: u32) {
     assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
 }
 
+/// A shell has what it starts in the background ignore interrupts, and what is ignored stays so.
 fn heed_interrupts() -> std::io::Result<()> {
     // SAFETY: a plain system call, also between fork and exec.
     unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };

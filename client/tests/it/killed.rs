@@ -10,7 +10,7 @@ use std::process::Child;
 use weir_service::ProcessId;
 
 const LINE: &str = "to be\n";
-/// Of each file: read slowly they take half a minute, so no job ends before it has been disturbed.
+/// Of each file: read slowly they take half a minute, in which a job is disturbed.
 const LINES: usize = 150_000;
 
 /// Files of an output, which is a folder unless there is one subtask.

@@ -17,7 +17,7 @@ use weir_protocol::{
 };
 
 /// Time for the connection to come to be, and for each answer of the handshake.
-const HANDSHAKE: Duration = Duration::from_secs(10);
+const HANDSHAKE: Duration = Duration::from_secs(30);
 const READ_BYTES: usize = 64 * 1024;
 
 /// The reading end.

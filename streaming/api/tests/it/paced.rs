@@ -90,7 +90,7 @@ impl SourceReader for PacedReader {
         let Some((next, end)) = self.splits.last_mut() else { return Ok(SourcePoll::End) };
         let allowed = self.allowance.swap(0, Ordering::Relaxed) as usize;
         let is_held = self.held_while.as_ref().is_some_and(|path| path.exists());
-        let last = if is_held { (*end - 1).max(*next) } else { *end };
+        let last = if is_held { end.saturating_sub(1).max(*next) } else { *end };
         let stop = (*next + allowed).min(last);
         out.extend(self.lines[*next..stop].iter().map(|line| Text::from(line.as_str())));
         *next = stop;

@@ -10,7 +10,8 @@ use std::time::Duration;
 use weir_base::{ContainerId, Monotonic};
 
 /// How long a better reason, or the end of a connection, is waited for. Both nearly always come within
-/// milliseconds; on a node that is short of memory, what tells of it may be slow.
+/// milliseconds; on a node that is short of memory, what tells of it may be slow. Once a container has
+/// ended, its connections end sooner than this.
 pub const GRACE: Duration = Duration::from_secs(2);
 
 /// Why, as far as it is known.
