@@ -15,7 +15,7 @@ use weir_service::{
     processes::{Processes, kill_until_gone},
 };
 
-/// How often it is looked whether anything is left.
+/// How often it is looked whether shims have ended.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// What [`kill_all`] has done.

@@ -164,25 +164,25 @@ pub(super) fn remove_file(path: &Path) -> Result<()> {
 
 /// Makes what was created and renamed in a folder survive a power loss.
 pub(super) fn sync_folder(folder: &Path) -> Result<()> {
-    synced(folder, File::open(folder).and_then(|folder| folder.sync_all()))
+    sync(folder).map_err(|error| file_error(CANNOT_WRITE, "sync folder", folder, &error))
 }
 
 /// Makes what was removed from a folder stay removed; whoever removed the last of it may have removed the
 /// folder itself by now.
 pub(super) fn sync_removal(folder: &Path) -> Result<()> {
-    match File::open(folder).and_then(|folder| folder.sync_all()) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        result => synced(folder, result),
-    }
-}
-
-fn synced(folder: &Path, result: io::Result<()>) -> Result<()> {
-    match result {
-        // Some file systems have no such thing for folders.
-        Err(error) if !has_no_sync(&error) => {
+    match sync(folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
             Err(file_error(CANNOT_WRITE, "sync folder", folder, &error))
         }
         _ => Ok(()),
+    }
+}
+
+fn sync(folder: &Path) -> io::Result<()> {
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        // Some file systems have no such thing for folders.
+        Err(error) if has_no_sync(&error) => Ok(()),
+        result => result,
     }
 }
 
