@@ -15,15 +15,18 @@ pub enum Defect {
     RestoreOlder,
     /// Disposed files are those of the newest checkpoint.
     DisposeNewest,
+    /// A sweep deletes whatever its master did not know to be recorded, of newer masters too.
+    SweepTakesAll,
 }
 
 impl Defect {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::CommitBeforeRecord,
         Self::StoreOverwrites,
         Self::EqualEpochsPass,
         Self::RestoreOlder,
         Self::DisposeNewest,
+        Self::SweepTakesAll,
     ];
 }

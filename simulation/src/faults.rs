@@ -22,6 +22,8 @@ pub struct Faults {
     pub append_late_percent: u64,
     /// The longest an append takes.
     pub append_ms: u64,
+    /// A master stalls before it sweeps, while a newer one may take over.
+    pub sweep_late_percent: u64,
     /// From loss to loss of a task host.
     pub host_lost_every_ms: u64,
     /// From failure to failure of a single task.
@@ -55,6 +57,7 @@ impl Faults {
             append_lands_percent: sometimes(rng, 1, 30),
             append_late_percent: sometimes(rng, 1, 30),
             append_ms: between(rng, 1, 400),
+            sweep_late_percent: sometimes(rng, 10, 100),
             host_lost_every_ms: sometimes(rng, 500, 6000),
             task_fails_every_ms: sometimes(rng, 500, 6000),
             deploy_fails_percent: sometimes(rng, 1, 10),

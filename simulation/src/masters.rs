@@ -279,6 +279,7 @@ impl World {
                 let event = Event::Task(TaskEvent::Dispose { paths });
                 self.queue.push(self.now_ms + in_ms, event);
             }
+            Effect::SweepSnapshots { below, keep } => self.plan_sweep(below, keep),
             Effect::StatusChanged { .. } => {}
             Effect::Terminated(outcome) => self.master_ended(master, &outcome),
         }

@@ -9,13 +9,16 @@ use crate::{
     task::{Action, Element, SimTask, Snapshot},
     world::{Event, World},
 };
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use weir_base::{CheckpointId, ExecutionAttempt};
 use weir_coordination::{FailureOrigin, Input, ReportKind, TaskReport};
 use weir_graph::{SnapshotHandle, TaskDeployment, TaskId, TaskSnapshotMeta};
 
 /// Elements on their way to a task at which its producer waits; a barrier may wait behind them.
 const CHANNEL_LENGTH: usize = 16;
+
+/// The longest a stalled master takes to sweep.
+const LATE_SWEEP_MS: u64 = 12_000;
 
 /// One deployment of one subtask.
 pub(crate) type Deployed = (TaskId, ExecutionAttempt);
@@ -44,6 +47,8 @@ pub(crate) enum TaskEvent {
     Declined { task: Deployed, checkpoint: CheckpointId },
     /// Files are deleted.
     Dispose { paths: Vec<String> },
+    /// What earlier masters have written and no record needs is deleted.
+    Sweep { below: CheckpointId, keep: BTreeSet<String> },
     /// A host is lost, with all its tasks.
     LoseHost,
     /// A single task fails.
@@ -88,6 +93,7 @@ impl World {
                 self.report(task, ReportKind::SnapshotDeclined { checkpoint, failure });
             }
             TaskEvent::Dispose { paths } => self.dispose(&paths),
+            TaskEvent::Sweep { below, keep } => self.sweep(below, &keep),
             TaskEvent::LoseHost => {
                 self.lose_host();
                 self.plan_task_fault(TaskEvent::LoseHost, self.faults.host_lost_every_ms);
@@ -336,6 +342,23 @@ impl World {
             let prefix = format!("{newest}/");
             self.tasks.storage.retain(|path, _| !path.starts_with(&prefix));
         }
+    }
+
+    /// Plans a sweep, perhaps so late that the world has gone on under newer masters.
+    pub(crate) fn plan_sweep(&mut self, below: CheckpointId, keep: BTreeSet<String>) {
+        let is_late = self.strikes(self.faults.sweep_late_percent);
+        let in_ms = self.delay(if is_late { LATE_SWEEP_MS } else { self.faults.message_ms });
+        let event = Event::Task(TaskEvent::Sweep { below, keep });
+        self.queue.push(self.now_ms + in_ms, event);
+    }
+
+    fn sweep(&mut self, below: CheckpointId, keep: &BTreeSet<String>) {
+        let takes_all = self.defect == Some(Defect::SweepTakesAll);
+        let is_below = |path: &str| {
+            let id = path.split_once('/').and_then(|(id, _)| id.parse().ok());
+            takes_all || id.is_some_and(|id: u64| id < below.0)
+        };
+        self.tasks.storage.retain(|path, _| keep.contains(path) || !is_below(path));
     }
 
     // ---- faults ----

@@ -5,7 +5,7 @@
 //!   log/00000000000000000000        one record each, gapless from 0, written by create-if-absent
 //!   log/00000000000000000001
 //!   chk-7/<vertex>-<subtask>-<attempt>   one snapshot each, written whole
-//!   staging/                        unfinished writes of a local folder; swept
+//!   staging/                        unfinished writes of a local folder; each names its object
 //! ```
 //!
 //! The API is synchronous and needs no async runtime: callers are plain threads, and a call may

@@ -8,6 +8,7 @@ use crate::{
 };
 use bytes::Bytes;
 use std::{collections::BTreeSet, fmt, path::Path, sync::Arc};
+use weir_base::CheckpointId;
 
 /// The storage of one job. Clones share it.
 ///
@@ -98,16 +99,17 @@ impl CheckpointStorage {
         Ok(paths)
     }
 
-    /// Deletes every snapshot that is not in `keep`, and what unfinished writes have left; a
-    /// crash leaves such files. Returns the number of snapshots deleted.
+    /// Deletes the snapshots of checkpoints below `below` that are not in `keep`, and unfinished
+    /// writes of such snapshots. Also deletes other unfinished writes that are older than a day.
+    /// Returns the number of snapshots deleted.
     ///
-    /// Only the job's master calls it, after its epoch has begun and before it deploys tasks: a
-    /// snapshot that is being written is deleted too.
-    pub fn sweep(&self, keep: &BTreeSet<String>) -> Result<usize> {
+    /// A job master calls it with the first checkpoint id of its epoch. Newer masters use higher
+    /// ids, so what they and their tasks write is never touched, however late this runs.
+    pub fn sweep(&self, below: CheckpointId, keep: &BTreeSet<String>) -> Result<usize> {
         let mut orphans = self.list_snapshots()?;
-        orphans.retain(|path| !keep.contains(path));
+        orphans.retain(|path| is_below(path, below) && !keep.contains(path));
         self.delete(&orphans)?;
-        self.store.clear_staging()?;
+        self.store.sweep_staging(|target| is_below(target, below))?;
         Ok(orphans.len())
     }
 }
@@ -124,6 +126,12 @@ fn folder_of(path: &str) -> Option<&str> {
     let number = folder.strip_prefix("chk-")?;
     let is_number = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
     is_number.then_some(folder)
+}
+
+/// Whether a path belongs to a checkpoint below this one.
+fn is_below(path: &str, below: CheckpointId) -> bool {
+    let number = folder_of(path).and_then(|folder| folder.strip_prefix("chk-")?.parse().ok());
+    number.is_some_and(|id: u64| id < below.0)
 }
 
 /// Refuses a path that could lead out of the checkpoint's folder or mean two things on two

@@ -7,7 +7,14 @@
 //! write staging/x ─▶ fsync ─▶ link (create-if-absent) or rename (replace) ─▶ fsync folders
 //! ```
 //!
-//! A crash leaves at most a file in `staging/`.
+//! A crash leaves at most a file in `staging/`. Its name tells for which object it was written:
+//!
+//! ```text
+//! staging/<path of the object, "." for "/">.<instance>-<number>
+//! ```
+//!
+//! So a sweep knows which unfinished writes cannot be of use any more, and leaves the others alone
+//! until they are a day old.
 
 use crate::{
     error::{Cause, Error, Result},
@@ -25,6 +32,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, SystemTime},
 };
 
 /// Waits for a call of the store. A caller may be on a thread of an async runtime: there the store
@@ -35,15 +43,18 @@ fn block_on<T>(call: impl Future<Output = T>) -> T {
 }
 
 const STAGING: &str = "staging";
-/// How often a folder is tried whose files vanish: each master sweeps once.
-const PROBES: u32 = 10;
+/// Object of the scratch file that is written when a folder is opened.
+const PROBE: &str = "probe";
+/// Unfinished writes are swept at this age, whoever they belong to. A write that takes longer
+/// fails and is repeated by its caller.
+const STAGING_AGE_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// One job's objects.
 pub(crate) struct Store {
     objects: Box<dyn ObjectStore>,
     /// Root of a local folder; `None` for other stores.
     folder: Option<PathBuf>,
-    /// Tells this instance's staging files from those of any other, on whichever host.
+    /// Tells this instance's staging files from those of any other, on any node.
     instance: u64,
     next_staging: AtomicU64,
 }
@@ -81,20 +92,8 @@ impl Store {
         let Some(folder) = &self.folder else {
             return Ok(());
         };
-        let mut probed = Ok(());
-        for _ in 0..PROBES {
-            probed = self.probe_once(folder);
-            // A master that begins sweeps the files of others, this one among them.
-            if !matches!(&probed, Err(error) if error.kind() == io::ErrorKind::NotFound) {
-                break;
-            }
-        }
-        probed
-    }
-
-    fn probe_once(&self, folder: &Path) -> io::Result<()> {
-        let probe = folder.join(self.staging_path());
-        let link = probe.with_extension("link");
+        let probe = folder.join(self.staging_path(PROBE));
+        let link = folder.join(self.staging_path(PROBE));
         fs::write(&probe, b"probe")?;
         let linked = fs::hard_link(&probe, &link);
         fs::remove_file(&probe)?;
@@ -188,14 +187,23 @@ impl Store {
         }
     }
 
-    /// Deletes what unfinished writes have left behind. A write that is under way fails.
-    pub(crate) fn clear_staging(&self) -> Result<()> {
+    /// Deletes unfinished writes of the objects that `is_useless` names, and any that are older
+    /// than a day.
+    pub(crate) fn sweep_staging(&self, is_useless: impl Fn(&str) -> bool) -> Result<()> {
         let Some(folder) = &self.folder else {
             return Ok(());
         };
-        let failed = |source: io::Error| Error::of_call("clear", self.display(STAGING), source);
+        let failed = |source: io::Error| Error::of_call("sweep", self.display(STAGING), source);
+        let now = self.file_system_time(folder).map_err(failed)?;
         for entry in fs::read_dir(folder.join(STAGING)).map_err(failed)? {
-            match fs::remove_file(entry.map_err(failed)?.path()) {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name();
+            let target = name.to_str().and_then(staged_target);
+            let is_old = || age(&entry, now).is_some_and(|age| age > STAGING_AGE_LIMIT);
+            if !target.is_some_and(|target| is_useless(&target)) && !is_old() {
+                continue;
+            }
+            match fs::remove_file(entry.path()) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
                 _ => {}
             }
@@ -203,9 +211,18 @@ impl Store {
         Ok(())
     }
 
+    /// The time by the clock that the file system sets times of files by: that of another machine
+    /// where the folder is shared.
+    fn file_system_time(&self, folder: &Path) -> io::Result<SystemTime> {
+        let probe = folder.join(self.staging_path(PROBE));
+        let modified = fs::write(&probe, b"probe").and_then(|()| fs::metadata(&probe)?.modified());
+        let removed = fs::remove_file(&probe);
+        modified.and_then(|modified| removed.map(|()| modified))
+    }
+
     /// Writes and syncs a local object under a name of its own; `path` is for errors.
     fn stage(&self, path: &str, payload: PutPayload) -> Result<ObjectPath> {
-        let staging_path = self.staging_path();
+        let staging_path = self.staging_path(path);
         let staged = ObjectPath::from(staging_path.as_str());
         let written = block_on(self.objects.put(&staged, payload))
             .map_err(Cause::from)
@@ -219,9 +236,10 @@ impl Store {
         }
     }
 
-    fn staging_path(&self) -> String {
+    fn staging_path(&self, target: &str) -> String {
         let number = self.next_staging.fetch_add(1, Ordering::Relaxed);
-        format!("{STAGING}/{:016x}-{number}", self.instance)
+        let target = target.replace('/', ".");
+        format!("{STAGING}/{target}.{:016x}-{number}", self.instance)
     }
 
     fn sync_file(&self, path: &str) -> io::Result<()> {
@@ -252,6 +270,17 @@ impl Store {
             source,
         }
     }
+}
+
+/// The object that a file in `staging/` was written for; only its first `/` is given back.
+fn staged_target(name: &str) -> Option<String> {
+    let (target, _) = name.rsplit_once('.')?;
+    Some(target.replacen('.', "/", 1))
+}
+
+/// Age of an unfinished write, since it was last written to.
+fn age(entry: &fs::DirEntry, now: SystemTime) -> Option<Duration> {
+    now.duration_since(entry.metadata().ok()?.modified().ok()?).ok()
 }
 
 /// Syncs a folder, where the system can.

@@ -1,7 +1,7 @@
 //! What the job master is told, what it asks for, and what it writes down.
 
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 use weir_base::{CheckpointId, ExecutionAttempt, JobId, LeaderEpoch, LogIndex};
 use weir_graph::{Fingerprint, SnapshotHandle, TaskDeployment, TaskId, TaskSnapshotMeta};
 
@@ -272,6 +272,15 @@ pub enum Effect {
         checkpoint: CheckpointId,
         /// Their paths.
         paths: Vec<String>,
+    },
+    /// Delete what earlier masters have written and no record needs: snapshots of checkpoints below
+    /// `below` whose path is not in `keep`. Right at any later time too, also beside a newer
+    /// master: no checkpoint below `below` is ever recorded again.
+    SweepSnapshots {
+        /// The first checkpoint id of this master's epoch.
+        below: CheckpointId,
+        /// Paths of the checkpoints that were retained when the epoch began.
+        keep: BTreeSet<String>,
     },
     /// The job's state has changed.
     StatusChanged {

@@ -177,6 +177,9 @@ impl JobMasterShell {
                 self.send_to_storage(StorageWork::Append { index, record });
             }
             Effect::Dispose { paths, .. } => self.send_to_storage(StorageWork::Dispose { paths }),
+            Effect::SweepSnapshots { below, keep } => {
+                self.send_to_storage(StorageWork::Sweep { below, keep });
+            }
             Effect::Deploy(deployment) => {
                 self.deployed.insert((deployment.task, deployment.attempt));
                 gateway.deploy(*deployment);

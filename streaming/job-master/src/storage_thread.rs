@@ -1,9 +1,6 @@
 //! The thread that does the brain's storage work, one piece after the other.
 //!
-//! It reads the log, then appends and deletes as it is told. When the record that begins
-//! this master's epoch is durable, no older master can complete a checkpoint any more: before it
-//! answers, the thread deletes the snapshots that no recorded checkpoint names. No task of this
-//! master runs yet.
+//! It reads the log, then appends and deletes as the brain tells it. It decides nothing.
 
 use crate::{
     error::{Error, Result},
@@ -12,7 +9,7 @@ use crate::{
 };
 use crossbeam_channel::{Receiver, Sender};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     panic::{self, AssertUnwindSafe},
 };
 use weir_base::{CheckpointId, LogIndex};
@@ -25,20 +22,18 @@ pub(crate) enum StorageWork {
     ReadLog,
     Append { index: LogIndex, record: JobLogRecord },
     Dispose { paths: Vec<String> },
+    Sweep { below: CheckpointId, keep: BTreeSet<String> },
 }
 
 /// Does storage work until nobody is left to send any.
 pub(crate) struct StorageThread {
     storage: CheckpointStorage,
-    /// Completed and not disposed of, with the paths of their snapshots.
-    retained: BTreeMap<CheckpointId, Vec<String>>,
-    swept: bool,
     mailbox: Sender<Mail>,
 }
 
 impl StorageThread {
     pub(crate) fn new(storage: CheckpointStorage, mailbox: Sender<Mail>) -> Self {
-        Self { storage, retained: BTreeMap::new(), swept: false, mailbox }
+        Self { storage, mailbox }
     }
 
     /// The body of the thread. Whatever stops it early ends the job: the brain would wait for
@@ -63,16 +58,17 @@ impl StorageThread {
                     // What cannot be deleted now is swept by the next master.
                     let _ = self.storage.delete(paths);
                 }
+                StorageWork::Sweep { below, keep } => {
+                    // Orphans cost space and nothing else: a sweep that fails must not fail the job.
+                    let _ = self.storage.sweep(below, &keep);
+                }
             }
         }
     }
 
     fn read_log(&mut self) {
         match records::load(&self.storage.log()) {
-            Ok(log) => {
-                log.iter().for_each(|record| self.remember(record));
-                self.answer(Input::Start { log });
-            }
+            Ok(log) => self.answer(Input::Start { log }),
             Err(error) => self.answer(Input::LogUnreadable { failure: error.to_failure() }),
         }
     }
@@ -88,42 +84,12 @@ impl StorageThread {
         let log = self.storage.log();
         let appended = log.append(index, &records::encode(record)?).map_err(Error::from)?;
         match appended {
-            Append::Appended => {
-                self.remember(record);
-                if matches!(record, JobLogRecord::EpochBegins { .. }) {
-                    self.sweep();
-                }
-                Ok(AppendOutcome::Appended)
-            }
+            Append::Appended => Ok(AppendOutcome::Appended),
             Append::Taken(line) => {
                 let theirs = records::decode(&log, index, &line)?;
-                self.remember(&theirs);
                 Ok(AppendOutcome::Taken(Box::new(theirs)))
             }
         }
-    }
-
-    fn remember(&mut self, record: &JobLogRecord) {
-        match record {
-            JobLogRecord::CheckpointCompleted { checkpoint, snapshots, .. } => {
-                let paths = snapshots.iter().map(|snapshot| snapshot.path.clone()).collect();
-                self.retained.insert(*checkpoint, paths);
-            }
-            JobLogRecord::CheckpointDisposed { checkpoint } => {
-                self.retained.remove(checkpoint);
-            }
-            _ => {}
-        }
-    }
-
-    fn sweep(&mut self) {
-        if self.swept {
-            return;
-        }
-        self.swept = true;
-        let keep: BTreeSet<String> = self.retained.values().flatten().cloned().collect();
-        // Orphans cost space and nothing else: a sweep that fails must not fail the job.
-        let _ = self.storage.sweep(&keep);
     }
 
     fn answer(&self, input: Input) {

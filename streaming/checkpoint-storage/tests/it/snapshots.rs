@@ -1,8 +1,13 @@
 //! Snapshots: reading back, damage, deletion, orphans.
 
 use super::{damage, local, on_every_storage};
-use std::{collections::BTreeSet, fs};
-use weir_base::LogIndex;
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::Path,
+    time::{Duration, SystemTime},
+};
+use weir_base::{CheckpointId, LogIndex};
 use weir_checkpoint_storage::CheckpointStorage;
 
 #[test]
@@ -98,24 +103,63 @@ fn bad_path_does_not_stop_the_deletion_of_the_others() {
 }
 
 #[test]
-fn sweep_deletes_orphans_and_unfinished_writes_only() {
+fn sweep_deletes_unrecorded_snapshots_of_earlier_epochs_and_their_unfinished_writes() {
     let (dir, storage) = local();
     storage.log().append(LogIndex(0), b"kept").unwrap();
-    for path in ["chk-1/a", "chk-2/a", "chk-2/b"] {
+    for path in ["chk-1/a", "chk-2/a", "chk-2/b", "chk-65/a"] {
         storage.write(path, vec![1]).unwrap();
     }
-    fs::write(dir.path().join("staging/0123-4#1"), "cut off").unwrap();
+    let unfinished = ["chk-1.v-0-1.0123-4", "chk-2.v-0-1.0123-5#1", "chk-65.v-0-9.0123-4"];
+    for name in unfinished.into_iter().chain(["log.00000000000000000001.0123-4", "0123-4"]) {
+        fs::write(dir.path().join("staging").join(name), "under way").unwrap();
+    }
     fs::write(dir.path().join("notes.txt"), "by the operator").unwrap();
 
     let keep = BTreeSet::from(["chk-2/b".to_owned(), "chk-7/gone".to_owned()]);
-    assert_eq!(storage.sweep(&keep).unwrap(), 2);
+    assert_eq!(storage.sweep(CheckpointId(65), &keep).unwrap(), 2);
 
-    assert_eq!(storage.list_snapshots().unwrap(), ["chk-2/b"]);
+    assert_eq!(storage.list_snapshots().unwrap(), ["chk-2/b", "chk-65/a"]);
     assert_eq!(storage.log().load().unwrap(), [b"kept"]);
     assert!(dir.path().join("notes.txt").exists());
     assert!(!dir.path().join("chk-1").exists());
-    assert_eq!(fs::read_dir(dir.path().join("staging")).unwrap().count(), 0);
-    assert_eq!(storage.sweep(&keep).unwrap(), 0);
+    assert_eq!(
+        staged(dir.path()),
+        ["0123-4", "chk-65.v-0-9.0123-4", "log.00000000000000000001.0123-4"]
+    );
+    assert_eq!(storage.sweep(CheckpointId(65), &keep).unwrap(), 0);
+}
+
+/// It was frozen after its epoch had begun, and wakes when a newer master has recorded checkpoints.
+#[test]
+fn sweep_of_a_stalled_master_leaves_what_a_newer_one_has_written() {
+    on_every_storage(|storage| {
+        let recorded_before = BTreeSet::from(["chk-1/a".to_owned()]);
+        for path in ["chk-1/a", "chk-64/orphan", "chk-129/a"] {
+            storage.write(path, vec![1]).unwrap();
+        }
+        storage.sweep(CheckpointId(65), &recorded_before).unwrap();
+        assert_eq!(storage.list_snapshots().unwrap(), ["chk-1/a", "chk-129/a"]);
+    });
+}
+
+#[test]
+fn unfinished_writes_of_anybody_are_swept_after_a_day() {
+    let (dir, storage) = local();
+    let hours_ago = |hours: u64| SystemTime::now() - Duration::from_secs(hours * 3600);
+    for (name, hours) in [("log.00000000000000000001.0123-4", 25), ("chk-9.v-0-1.0123-4", 23)] {
+        let file = fs::File::create(dir.path().join("staging").join(name)).unwrap();
+        file.set_modified(hours_ago(hours)).unwrap();
+    }
+    storage.sweep(CheckpointId(1), &BTreeSet::new()).unwrap();
+    assert_eq!(staged(dir.path()), ["chk-9.v-0-1.0123-4"]);
+}
+
+fn staged(dir: &Path) -> Vec<String> {
+    let files = fs::read_dir(dir.join("staging")).unwrap();
+    let mut names: Vec<String> =
+        files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
 }
 
 #[test]
@@ -145,9 +189,7 @@ fn folder_opens_also_while_another_sweeps() {
         let opening = scope
             .spawn(|| (0..500).try_for_each(|_| CheckpointStorage::local(dir.path()).map(drop)));
         while !opening.is_finished() {
-            storage.sweep(&BTreeSet::new()).unwrap();
-            // Masters do not sweep without pause.
-            std::thread::yield_now();
+            storage.sweep(CheckpointId(u64::MAX), &BTreeSet::new()).unwrap();
         }
         opening.join().unwrap().unwrap();
     });

@@ -3,7 +3,7 @@
 
 use super::{
     DataEnd, Goal, JobMaster, Phase, State, Tasks, WhenEnded, deployment, failures,
-    log::{LogWriter, MAX_RETRIES, RETRY_DELAY, Settled},
+    log::{CompletedCheckpoint, LogWriter, MAX_RETRIES, RETRY_DELAY, Settled},
 };
 use crate::messages::{
     AppendOutcome, Effect, Failure, FailureOrigin, JobLogRecord, JobOutcome, JobStatus,
@@ -94,8 +94,9 @@ impl JobMaster {
 
     fn epoch_has_begun(&mut self, now: Now, first: CheckpointId, out: &mut Vec<Effect>) {
         let past = std::mem::take(&mut self.past);
+        sweep(first, &past.completed, out);
         self.checkpoints.begin(first, past.completed);
-        // Who can say how far sinks of the last master came.
+        // Sinks of the previous master may have committed part of this checkpoint.
         self.commits.begin(self.checkpoints.last().map(|checkpoint| checkpoint.id));
         if self.cancel_requested {
             self.stop(now, Goal::Cancel, out);
@@ -188,5 +189,16 @@ impl JobMaster {
         let failure = failures::superseded(self.epoch, their_epoch);
         self.failover.remember(now, &failure);
         self.stop(now, Goal::Suspend(failure), out);
+    }
+}
+
+/// Clears away what earlier masters have left. No master before this one can record a checkpoint any
+/// more, and none after it uses an id below `first`: so of the snapshots below `first` only those on
+/// record now will ever be needed.
+fn sweep(first: CheckpointId, completed: &[CompletedCheckpoint], out: &mut Vec<Effect>) {
+    if first > CheckpointId(1) {
+        let snapshots = completed.iter().flat_map(|checkpoint| &checkpoint.snapshots);
+        let keep = snapshots.map(|snapshot| snapshot.path.clone()).collect();
+        out.push(Effect::SweepSnapshots { below: first, keep });
     }
 }

@@ -31,18 +31,21 @@ fn next_master_resumes_from_the_recorded_checkpoint() {
 }
 
 #[test]
-fn orphans_of_a_crash_are_swept_before_tasks_run_and_recorded_snapshots_stay() {
+fn orphans_of_a_crash_are_swept_and_snapshots_on_record_or_of_newer_masters_stay() {
     let storage = CheckpointStorage::in_memory();
     Job::start(&storage, settings(), dies_after_checkpoint(&storage)).handle.wait();
-    let recorded = storage.list_snapshots().unwrap();
-    assert_eq!(recorded.len(), 2);
-    storage.write("chk-99/0-0-1", b"written, never recorded".to_vec()).unwrap();
+    let mut expected = storage.list_snapshots().unwrap();
+    assert_eq!(expected.len(), 2);
+    storage.write("chk-9/0-0-1", b"written, never recorded".to_vec()).unwrap();
+    // This master takes the ids from 65 on; the one after it those from 129 on.
+    storage.write("chk-129/0-0-1", b"by the next master".to_vec()).unwrap();
+    expected.push("chk-129/0-0-1".to_owned());
 
     let resumed = Job::start(&storage, settings(), endless(&storage));
     resumed.wait_for(JobStatus::Running);
-    assert_eq!(storage.list_snapshots().unwrap(), recorded);
     resumed.handle.cancel();
     resumed.handle.wait();
+    assert_eq!(storage.list_snapshots().unwrap(), expected);
 }
 
 #[test]

@@ -48,6 +48,7 @@ fn a_second_master_takes_fresh_attempts_and_ids_and_restores_the_last_checkpoint
          status Initializing
          append 2: epoch 2 from c65
          > appended
+         sweep below c65 but c1-0-0 c1-1-0
          status Created
          deploy 1/0#2.1 from c1-1-0
          deploy 0/0#2.1 from c1-0-0
@@ -103,6 +104,7 @@ fn a_new_master_goes_on_behind_what_an_older_one_still_wrote() {
          > taken-by-reservation
          append 2: epoch 2 from c500
          > appended
+         sweep below c500 but nothing
          status Created
          deploy 1/0#2.1
          deploy 0/0#2.1",
@@ -134,6 +136,7 @@ fn an_equal_epoch_met_after_an_unknown_outcome_is_outbid() {
          > taken-by-itself
          append 1: epoch 2 from c65
          > appended
+         sweep below c65 but nothing
          status Created
          deploy 1/0#2.1
          deploy 0/0#2.1",

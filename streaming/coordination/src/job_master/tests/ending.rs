@@ -374,6 +374,7 @@ fn sinks_that_run_again_have_committed_what_they_restored() {
          status Initializing
          append 2: epoch 2 from c65
          > appended
+         sweep below c65 but c1-0-0 c1-1-0
          status Created
          deploy 1/0#2.1 from c1-1-0
          deploy 0/0#2.1 from c1-0-0

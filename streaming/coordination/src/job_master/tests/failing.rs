@@ -112,6 +112,7 @@ fn a_checkpoint_that_cannot_be_restored_ends_the_job_off_the_record() {
          status Initializing
          append 2: epoch 2 from c65
          > appended
+         sweep below c65 but c1-0-0 c1-1-0
          status Created
          deploy 1/0#2.1 from c1-1-0
          deploy 0/0#2.1 from c1-0-0";
@@ -314,6 +315,7 @@ fn a_new_parallelism_restores_the_snapshots_of_all_old_subtasks() {
          status Initializing
          append 2: epoch 2 from c65
          > appended
+         sweep below c65 but old-sink-0 old-sink-1 old-sink-2 old-source-0
          status Created
          deploy 1/0#2.1 from old-sink-0 old-sink-1 old-sink-2
          deploy 1/1#2.1 from old-sink-0 old-sink-1 old-sink-2

@@ -295,6 +295,10 @@ fn render(effect: &Effect) -> String {
         Effect::Dispose { checkpoint, paths } => {
             format!("dispose c{checkpoint} {}", paths.join(" "))
         }
+        Effect::SweepSnapshots { below, keep } => {
+            let keep: String = keep.iter().map(|path| format!(" {path}")).collect();
+            format!("sweep below c{below} but{}", if keep.is_empty() { " nothing" } else { &keep })
+        }
         Effect::StatusChanged { status, failure } => {
             format!("status {status:?}{}", render_failure(failure.as_ref()))
         }
