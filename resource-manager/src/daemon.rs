@@ -157,6 +157,7 @@ fn settings(config: &Config, cluster_timestamp: u64) -> Settings {
         app_master_expiry: config.get(&keys::APP_MASTER_EXPIRY),
         container_allocation_expiry: config.get(&keys::CONTAINER_ALLOCATION_EXPIRY),
         recovery_wait: config.get(&keys::RECOVERY_WAIT),
+        larger_node_wait: config.get(&keys::LARGER_NODE_WAIT),
         max_app_attempts: config.get(&keys::MAX_APP_ATTEMPTS),
         max_completed_applications: usize::try_from(max_completed).unwrap_or(usize::MAX),
         minimum_allocation_mib: config.get(&keys::MINIMUM_ALLOCATION_MB),

@@ -42,6 +42,12 @@ keys! {
     RECOVERY_WAIT: ConfigKey<Duration> =
         ConfigKey::new("yarn.resourcemanager.work-preserving-recovery.scheduling-wait-ms", "2 s");
 
+    /// How long an application waits for a container that no node could hold even when empty. A larger
+    /// node may join or come back meanwhile; after that the application fails and says why. A request
+    /// that no known node could hold is refused at once.
+    LARGER_NODE_WAIT: ConfigKey<Duration> =
+        ConfigKey::new("weir.resource-manager.larger-node-wait", "2 min");
+
     /// How many attempts an application has before it fails.
     MAX_APP_ATTEMPTS: ConfigKey<u32> =
         ConfigKey::new("yarn.resourcemanager.am.max-attempts", "2").at_least("1").at_most("1000");

@@ -11,6 +11,7 @@
 //! launched. ALLOCATED: its node has not reported it yet.
 
 use crate::{
+    Error,
     messages::{Ask, ContainerReport, Ticket},
     scheduler::WaitReason,
 };
@@ -200,6 +201,8 @@ pub(crate) struct Attempt {
     /// Containers of earlier epochs that have ended: they are never taken over.
     pub(crate) gone: BTreeSet<ContainerId>,
     pub(crate) progress: f32,
+    /// It has waited long enough for a larger node: its allocates are answered with this.
+    pub(crate) too_large: Option<Error>,
 }
 
 impl Attempt {
@@ -228,6 +231,7 @@ impl Attempt {
             withdrawn: BTreeMap::new(),
             gone: BTreeSet::new(),
             progress: 0.0,
+            too_large: None,
         }
     }
 
@@ -235,11 +239,6 @@ impl Attempt {
     pub(crate) fn enter(&mut self, to: AttemptState) {
         invariant!(self.state.may_become(to), "{}: {:?} to {to:?}", self.id, self.state);
         self.state = to;
-    }
-
-    /// Whether its app master has no container yet.
-    pub(crate) fn is_waiting(&self) -> bool {
-        matches!(self.state, New | Scheduled)
     }
 
     /// Whether a container is the app master's.
@@ -259,7 +258,7 @@ impl Attempt {
 
     /// Whether the answer to an allocate has something that cannot wait.
     pub(crate) fn has_news(&self) -> bool {
-        !self.unheld.is_empty() || !self.completed.is_empty()
+        !self.unheld.is_empty() || !self.completed.is_empty() || self.too_large.is_some()
     }
 
     /// Takes what an app master asks for. Returns whether anything changed.
@@ -311,6 +310,7 @@ impl Attempt {
         self.withdrawn.clear();
         self.gone.clear();
         self.master_reason = None;
+        self.too_large = None;
     }
 }
 

@@ -25,6 +25,7 @@ mod node_reports;
 mod nodes;
 mod placing;
 mod recovering;
+mod sizes;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -89,6 +90,8 @@ pub struct ResourceManager {
     artifact_users: BTreeMap<ArtifactHash, u32>,
     /// Something may be placed that could not be before.
     must_plan: bool,
+    /// Attempts that need a larger node than any that is up, as of the last plan.
+    too_large: BTreeSet<AttemptId>,
     /// Their held answer may have something to say now.
     touched_nodes: BTreeSet<NodeId>,
     touched_attempts: BTreeSet<AttemptId>,
@@ -125,6 +128,7 @@ impl ResourceManager {
             is_leasing_held: false,
             artifact_users: BTreeMap::new(),
             must_plan: false,
+            too_large: BTreeSet::new(),
             touched_nodes: BTreeSet::new(),
             touched_attempts: BTreeSet::new(),
             tickets: BTreeSet::new(),
@@ -199,7 +203,7 @@ impl ResourceManager {
                 self.must_plan = true;
             }
             Purpose::RecoveryEnds => self.recovery_ends(now),
-            Purpose::SizesKnown => self.judge_waiting_masters(now),
+            Purpose::LargerNode(attempt) => self.larger_node_is_late(now, attempt),
             Purpose::Node(node) => self.node_is_late(now, &node),
             Purpose::NodeHold(node) => self.answer_heartbeat(&node),
             Purpose::Container(container) => self.lease_is_late(now, container),

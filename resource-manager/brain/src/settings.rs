@@ -20,6 +20,8 @@ pub struct Settings {
     pub container_allocation_expiry: Duration,
     /// `yarn.resourcemanager.work-preserving-recovery.scheduling-wait-ms`.
     pub recovery_wait: Duration,
+    /// `weir.resource-manager.larger-node-wait`.
+    pub larger_node_wait: Duration,
     /// `yarn.resourcemanager.am.max-attempts`; at least 1.
     pub max_app_attempts: u32,
     /// `yarn.resourcemanager.max-completed-applications`.

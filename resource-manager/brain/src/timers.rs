@@ -15,8 +15,8 @@ pub(crate) enum Purpose {
     LeasingBegins,
     /// What has not come back by now is lost.
     RecoveryEnds,
-    /// Nodes had time to join the first one: how large they are is known.
-    SizesKnown,
+    /// No node came that could hold what an attempt needs.
+    LargerNode(AttemptId),
     /// A node is lost, or a lost one is no longer shown.
     Node(NodeId),
     /// A held heartbeat is answered.
@@ -38,7 +38,7 @@ impl Purpose {
             self,
             Self::LeasingBegins
                 | Self::RecoveryEnds
-                | Self::SizesKnown
+                | Self::LargerNode(_)
                 | Self::Node(_)
                 | Self::Container(_)
                 | Self::AppMaster(_)

@@ -22,6 +22,7 @@ use weir_base::{ApplicationId, ArtifactHash, AttemptId, ContainerId, NodeId, Res
 use weir_node_agent_brain::LifeCycle;
 use weir_resource_manager_brain::{
     Allocated, ApplicationOutcome, ApplicationView, ClusterView, Fact, FinalStatus, NodeState,
+    NodeView,
 };
 
 /// Watches everything.
@@ -230,14 +231,20 @@ impl World {
         }
     }
 
-    /// Judges an end for size.
+    /// Judges an end for size: no node that takes containers has it.
     pub(crate) fn judge_hopeless(&mut self, fact: &Fact) {
         let Fact::ApplicationEnded { application, diagnostics, .. } = fact else { return };
         let is_its = |client: &Client| client.application == Some(*application);
         let Some(index) = self.clients.iter().position(is_its) else { return };
-        let is_too_large = self.plan.applications[index].is_too_large(&self.plan.hosts);
-        if diagnostics.contains("larger than any node") && !is_too_large {
-            self.oracle.broken(format!("{application} ends as too large, which it is not"));
+        let asked = self.plan.applications[index].master;
+        let Some(manager) = &self.manager.brain else { return };
+        let view = manager.view(self.now());
+        let holds = |node: &&NodeView| node.state.is_up() && asked.fits_in(node.total);
+        let ends_for_size = diagnostics.starts_with("the app master")
+            && diagnostics.contains("larger than any node");
+        if let Some(node) = view.nodes.iter().find(holds).filter(|_| ends_for_size) {
+            let rule = format!("{application} ends as too large, and {} has it", node.node);
+            self.oracle.broken(rule);
         }
     }
 

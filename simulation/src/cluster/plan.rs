@@ -46,13 +46,6 @@ pub(crate) struct ApplicationPlan {
     pub(crate) other_files: Vec<ArtifactHash>,
 }
 
-impl ApplicationPlan {
-    /// Whether no host could ever hold its app master.
-    pub(crate) fn is_too_large(&self, hosts: &[HostPlan]) -> bool {
-        hosts.iter().all(|host| !self.master.fits_in(host.total))
-    }
-}
-
 /// Containers of one kind.
 #[derive(Clone, Debug)]
 pub(crate) struct Kind {
@@ -72,10 +65,12 @@ impl Plan {
 
 fn settings(rng: &mut SeededRng) -> Settings {
     let mut ms = |low, high| Duration::from_millis(between(rng, low, high));
+    let heartbeat_interval = ms(200, 1000);
     Settings {
         weir_version: "simulation".to_owned(),
         cluster_timestamp: 1_700_000_000_000,
-        heartbeat_interval: ms(200, 1000),
+        heartbeat_interval,
+        larger_node_wait: 10 * heartbeat_interval,
         node_expiry: ms(2000, 8000),
         app_master_expiry: ms(2000, 8000),
         container_allocation_expiry: ms(1500, 6000),

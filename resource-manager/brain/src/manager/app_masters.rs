@@ -157,11 +157,14 @@ impl ResourceManager {
         let mut refused = None;
         let mut good = Vec::new();
         for ask in asks {
-            let attempt = self.attempt_ref(id);
-            let leased =
-                attempt.and_then(|one| one.asks.get(&ask.id)).map_or(0, |known| known.leased);
+            let known = self.attempt_ref(id).and_then(|one| one.asks.get(&ask.id));
+            let leased = known.map_or(0, |known| known.leased);
+            // One that waits already may wait for a larger node.
+            let waits = known.is_some_and(|known| {
+                known.missing() > 0 && known.resources == self.rounded(ask.resources)
+            });
             match self.judge_size(&format!("a container of ask {}", ask.id), ask.resources) {
-                Err(error) if ask.total > leased => refused = Some(error),
+                Err(error) if ask.total > leased && !waits => refused = Some(error),
                 _ => good.push(ask.clone()),
             }
         }
@@ -188,6 +191,10 @@ impl ResourceManager {
     pub(super) fn answer_allocate(&mut self, now: Now, id: AttemptId) {
         let Some(Held { ticket, sequence }) = self.take_held_allocate(id) else { return };
         let answer = match self.working_attempt(id) {
+            Some(attempt) if attempt.too_large.is_some() => {
+                let error = attempt.too_large.clone();
+                return error.into_iter().for_each(|error| self.answer(ticket, Err(error)));
+            }
             Some(_) => self.allocated(now, id, sequence),
             None => {
                 let finishes = self.applications.get(&id.application).is_some_and(|one| {

@@ -7,16 +7,13 @@ use crate::{
     attempt::AttemptState,
     journal::After,
     messages::{ApplicationOutcome, Effect, Fact, FinalStatus, Reply, Submission, Ticket},
-    node::{Node, NodeState},
     timers::Purpose,
 };
 use std::collections::BTreeSet;
-use weir_base::{ApplicationId, ArtifactHash, AttemptId, NodeId, Now, Resources};
+use weir_base::{ApplicationId, ArtifactHash, Now};
 
 /// The queue of every application.
 const QUEUE: &str = "default";
-/// What a submission asks for, for people.
-const APP_MASTER: &str = "the app master's container";
 
 impl ResourceManager {
     pub(super) fn submit(&mut self, now: Now, ticket: Ticket, submission: Submission) {
@@ -51,7 +48,7 @@ impl ResourceManager {
         if let Some(problem) = problem {
             return Err(Error::InvalidSubmission { application, problem });
         }
-        self.judge_size(APP_MASTER, submission.resources)?;
+        self.judge_app_master_size(submission.resources)?;
         Ok(Repeated::No)
     }
 
@@ -73,57 +70,6 @@ impl ResourceManager {
             *self.artifact_users.entry(hash).or_default() += 1;
         }
         self.applications.insert(application.id(), application);
-    }
-
-    /// Refuses what no node could ever hold. Without nodes nobody knows, and so while nodes come
-    /// back after a restart: see [`Self::judge_waiting_masters`].
-    pub(super) fn judge_size(&self, what: &str, asked: Resources) -> Result<(), Error> {
-        let needs = self.rounded(asked);
-        let Some(nearest) = self.nearest_node(needs) else { return Ok(()) };
-        if self.is_recovering || self.lasting_nodes().any(|node| needs.fits_in(node.total)) {
-            return Ok(());
-        }
-        let (node, largest) = (nearest.id.clone(), nearest.total);
-        Err(Error::TooLarge { what: what.to_owned(), asked, node, largest })
-    }
-
-    /// Ends the applications that were taken in when nobody knew how large nodes are, and whose app
-    /// master none could ever hold.
-    pub(super) fn judge_waiting_masters(&mut self, now: Now) {
-        let waits = |one: &&Application| one.is_working() && one.kill.is_none();
-        let waiting = self.applications.values().filter(waits);
-        let waiting: Vec<(AttemptId, Error)> = waiting
-            .filter_map(|one| {
-                let attempt = one.current().filter(|attempt| attempt.is_waiting())?;
-                let judged = self.judge_size(APP_MASTER, one.submission.resources);
-                Some((attempt.id, judged.err()?))
-            })
-            .collect();
-        for (attempt, error) in waiting {
-            self.attempt_is_hopeless(now, attempt, error.to_string());
-        }
-    }
-
-    /// The largest node, by what all of them have too little of.
-    fn nearest_node(&self, needs: Resources) -> Option<&Node> {
-        let lacks_memory = |node: &Node| node.total.memory_mib < needs.memory_mib;
-        let by_memory = self.lasting_nodes().all(lacks_memory);
-        self.lasting_nodes().max_by_key(|node| {
-            let (memory_mib, vcores) = (node.total.memory_mib, u64::from(node.total.vcores));
-            if by_memory { (memory_mib, vcores) } else { (vcores, memory_mib) }
-        })
-    }
-
-    /// The node with most memory; one that is lost may come back.
-    pub(super) fn largest_node(&self) -> Option<(&NodeId, Resources)> {
-        let node =
-            self.lasting_nodes().max_by_key(|node| (node.total.memory_mib, node.total.vcores))?;
-        Some((&node.id, node.total))
-    }
-
-    /// Nodes but those that have left.
-    fn lasting_nodes(&self) -> impl Iterator<Item = &Node> {
-        self.nodes.values().filter(|node| node.state != NodeState::Shutdown)
     }
 
     pub(super) fn application_saved(&mut self, now: Now, id: ApplicationId) {

@@ -62,11 +62,6 @@ impl ResourceManager {
     fn take_registration(&mut self, now: Now, register: &RegisterNode) {
         let id = register.node.clone();
         let is_new = !self.nodes.contains_key(&id);
-        if self.largest_node().is_none() {
-            // Larger ones may be about to follow.
-            let known = now.monotonic.after(self.settings.recovery_wait);
-            self.timers.set(Purpose::SizesKnown, known);
-        }
         if is_new {
             let mut node = Node::new(register);
             // It may have files of applications that ended before it came back.

@@ -23,6 +23,7 @@ impl ResourceManager {
         }
         self.must_plan = false;
         let snapshot = self.snapshot();
+        self.watch_sizes(now, &snapshot.demands);
         if snapshot.demands.is_empty() {
             return;
         }

@@ -102,7 +102,7 @@ impl ResourceManager {
         for lease in self.awaited.values().cloned().collect::<Vec<_>>() {
             self.lease_is_lost(now, &lease, "its node did not come back");
         }
-        self.judge_waiting_masters(now);
+        self.must_plan = true;
     }
 }
 

@@ -130,6 +130,55 @@ fn an_ask_larger_than_any_node_is_refused_and_the_others_are_not() {
     );
 }
 
+/// An ask that only node `b` could hold, which has left.
+#[test]
+fn an_ask_that_no_node_can_hold_any_more_waits_for_a_node_and_is_refused_then() {
+    check_running(
+        "> node c memory=3000 unhealthy=full
+         c: registered epoch 0
+         c#1: Normal
+         > allocate 1.1 ask=1:p1:2000:x1
+         1.1#1: Normal pending 1 x1 (needs <memory:2000 MiB, vCores:1>: 2 nodes up, 2 lack memory \
+         (largest free 1000 MiB), 2 too small even when empty, 1 more unhealthy; 1st in queue \
+         default)
+         > leave c
+         c: left
+         > at 900
+         > beat a 1.1.1=running
+         a#4: Normal
+         > allocate 1.1 ask=1:p1:2000:x1 hold=1000
+         > at 1000
+         1.1#2: WEIR-RM-0006 a container of ask 1 of <memory:2000 MiB, vCores:1> is larger than any \
+         node: the largest is b:1 with <memory:1000 MiB, vCores:4>; ask for less or add a larger node
+         > allocate 1.1 ask=1:p1:2000:x1
+         1.1#3: WEIR-RM-0006 a container of ask 1 of <memory:2000 MiB, vCores:1> is larger than any \
+         node: the largest is b:1 with <memory:1000 MiB, vCores:4>; ask for less or add a larger node
+         > allocate 1.1 ask=1:p1:100:x1
+         1.1#4: Normal lease 1.1.2@b:1",
+    );
+}
+
+#[test]
+fn an_ask_that_fits_no_node_beside_its_own_app_master_is_refused() {
+    check_running(
+        "> leave b
+         b: left
+         > allocate 1.1 ask=1:p1:900:x1
+         1.1#1: Normal pending 1 x1 (needs <memory:900 MiB, vCores:1>: 1 node up, 1 lack memory \
+         (largest free 800 MiB); 1st in queue default)
+         > at 1000
+         > allocate 1.1 ask=1:p1:900:x1
+         1.1#2: WEIR-RM-0006 a container of ask 1, beside its own app master, of <memory:900 MiB, \
+         vCores:1> is larger than any node: the largest is a:1 with <memory:800 MiB, vCores:3>; ask \
+         for less or add a larger node
+         > node b
+         b: registered epoch 0
+         b#2: Normal
+         > allocate 1.1 ask=1:p1:900:x1
+         1.1#3: Normal lease 1.1.2@b:1",
+    );
+}
+
 #[test]
 fn an_ask_of_another_size_is_planned_anew() {
     check_running(

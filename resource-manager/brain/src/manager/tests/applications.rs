@@ -130,6 +130,92 @@ fn what_no_node_could_hold_ends_when_nodes_had_time_to_come() {
     );
 }
 
+/// The submission is taken while nodes come back after a restart, and goes on record after that.
+#[test]
+fn what_no_node_could_hold_ends_also_when_it_was_put_on_record_after_the_recovery() {
+    check(
+        "> start
+         > new
+         store ids-below 10
+         client: id 1 largest 0
+         > new
+         client: id 2 largest 0
+         > submit 1
+         store submitted 1
+         client: submitted 1
+         > crash
+         > start
+         > at 2000
+         > node a
+         a: registered epoch 1
+         a#1: Normal
+         store attempt e1/1.1.1 on a
+         > beat a e1/1.1.1=running
+         a#2: Normal
+         > slow-store
+         > submit 2 memory=3000
+         store submitted 2
+         > at 3100
+         > stored
+         client: submitted 2
+         > at 4000
+         > beat a e1/1.1.1=running
+         a#3: Normal
+         > at 4099
+         > at 4100
+         store attempt-ended 2.1 -1000 counts, ended 2 Failed Failed",
+    );
+}
+
+/// A cluster with a large node that takes no containers, and an application that only it could hold.
+const NEEDS_LARGE_NODE: &str = "> start
+    > node a
+    a: registered epoch 0
+    a#1: Normal
+    > node b memory=3000 unhealthy=full
+    b: registered epoch 0
+    b#1: Normal
+    > new
+    store ids-below 10
+    client: id 1 largest 3000
+    > submit 1 memory=2000
+    store submitted 1
+    client: submitted 1
+    > at 2000
+    > beat a
+    a#2: Normal
+    > leave b
+    b: left\n";
+
+#[test]
+fn what_no_node_can_hold_any_more_ends_when_no_larger_node_has_come_in_time() {
+    let script = Script::new().check(&format!(
+        "{NEEDS_LARGE_NODE}
+         > at 2999
+         > at 3000
+         store attempt-ended 1.1 -1000 counts, ended 1 Failed Failed"
+    ));
+    let view = script.brain.view(script.now());
+    assert_eq!(
+        view.applications[0].diagnostics,
+        "the app master's container of <memory:2000 MiB, vCores:1> is larger than any node: the \
+         largest is a:1 with <memory:1000 MiB, vCores:4>; ask for less or add a larger node"
+    );
+}
+
+#[test]
+fn a_large_node_that_comes_back_in_time_takes_what_waits_for_it() {
+    Script::new().check(&format!(
+        "{NEEDS_LARGE_NODE}
+         > at 2999
+         > node b memory=3000 seq=2
+         b: registered epoch 0
+         b#2: Normal
+         store attempt 1.1.1 on b
+         > at 4000"
+    ));
+}
+
 #[test]
 fn when_the_store_fails_callers_are_told_and_it_is_tried_again() {
     check(

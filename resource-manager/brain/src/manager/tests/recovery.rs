@@ -204,7 +204,7 @@ fn a_finish_that_is_on_record_stands() {
 }
 
 #[test]
-fn what_no_node_could_hold_ends_when_recovery_does() {
+fn what_no_node_could_hold_is_judged_when_nodes_had_time_to_come_back() {
     check_restarted(
         "> new
          store ids-below 19
@@ -220,7 +220,8 @@ fn what_no_node_could_hold_ends_when_recovery_does() {
          a#5: Normal
          > register 1.1
          1.1: registered epoch 1 largest 1000
-         > at 3000
+         > at 3999
+         > at 4000
          store attempt-ended 10.1 -1000 counts, ended 10 Failed Failed",
     );
 }

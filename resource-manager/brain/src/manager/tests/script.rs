@@ -490,6 +490,7 @@ pub(super) fn settings() -> Settings {
         app_master_expiry: ms(3000),
         container_allocation_expiry: ms(2000),
         recovery_wait: ms(1000),
+        larger_node_wait: ms(1000),
         max_app_attempts: 2,
         max_completed_applications: 2,
         minimum_allocation_mib: 100,
