@@ -195,9 +195,8 @@ impl Observed {
     pub async fn wait_for_end(&self, longest: Duration) {
         let watch = &self.shared.watch;
         watch.wait_until(longest, || watch.ended().is_some()).await;
-        let Some(ended) = watch.ended() else { return };
-        let since = Duration::from_millis(wall_ms().saturating_sub(ended.wall_ms));
-        let grace = watch::EXCERPT_GRACE.saturating_sub(since).min(longest);
+        let Some(ended_for) = watch.ended_for() else { return };
+        let grace = watch::EXCERPT_GRACE.saturating_sub(ended_for).min(longest);
         watch.wait_until(grace, || !self.awaits_excerpt()).await;
     }
 

@@ -7,7 +7,7 @@ use super::Shared;
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::{sync::watch, time};
 use weir_coordination::{Failure, JobStatus};
@@ -36,7 +36,8 @@ pub(super) struct Watch {
 
 struct Latest {
     version: u64,
-    ended: Option<Ended>,
+    /// With the moment at which it was heard.
+    ended: Option<(Ended, Instant)>,
 }
 
 impl Watch {
@@ -53,7 +54,12 @@ impl Watch {
 
     /// How the job ended, if it has.
     pub(super) fn ended(&self) -> Option<Ended> {
-        self.latest().ended.clone()
+        self.latest().ended.as_ref().map(|(ended, _)| ended.clone())
+    }
+
+    /// How long the job has been known to have ended.
+    pub(super) fn ended_for(&self) -> Option<Duration> {
+        self.latest().ended.as_ref().map(|(_, heard)| heard.elapsed())
     }
 
     /// Makes everybody who waits look again.
@@ -66,11 +72,8 @@ impl Watch {
             let mut latest = self.latest();
             latest.version += 1;
             if change.status.is_terminal() {
-                latest.ended = Some(Ended {
-                    status: change.status,
-                    failure: change.failure,
-                    wall_ms: change.wall.0,
-                });
+                let (status, failure, wall_ms) = (change.status, change.failure, change.wall.0);
+                latest.ended = Some((Ended { status, failure, wall_ms }, Instant::now()));
             }
         }
         self.nudge();

@@ -2,15 +2,16 @@
 //! and receives over the network, how far event time has come.
 //!
 //! Every millisecond of a task is busy, backpressured (waiting for room downstream) or idle
-//! (waiting for input). Clocks are read only where a thread parks.
+//! (waiting for input). Its times are measured only where a thread parks.
 
 use std::{
     sync::{
         Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
+use weir_base::{Monotonic, Now, WallTime};
 use weir_dataflow::{Error, Result, Timestamp};
 
 /// What a thread is parked for.
@@ -183,6 +184,14 @@ impl TaskControl {
     /// The watermark of the input has grown.
     pub(crate) fn watermark_grows(&self, watermark: Timestamp) {
         self.watermark.store(watermark, Ordering::Relaxed);
+    }
+
+    /// Both clocks; the monotonic one counts from the start of the task.
+    pub fn now(&self) -> Now {
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let monotonic = Monotonic(millis(self.started.elapsed()));
+        Now { monotonic, wall: WallTime(millis(wall)) }
     }
 
     fn elapsed_ns(&self) -> u64 {

@@ -14,6 +14,7 @@ pub mod host;
 pub mod local_network;
 pub mod metrics;
 pub mod net;
+pub mod panics;
 pub mod registry;
 pub mod task;
 

@@ -4,7 +4,7 @@ use super::{hosts::Hosts, millis, progress, shown, signals};
 use crate::{
     error::{Error, Result},
     job::{JobExecutionResult, OperatorResult},
-    launch::Launched,
+    launch::{Launched, say},
     plan::Abandon,
 };
 use std::{sync::Arc, time::Instant};
@@ -13,6 +13,7 @@ use weir_coordination::{JobOutcome, JobStatus};
 use weir_graph::JobGraph;
 use weir_job_master::Handle;
 use weir_protocol::job_executable::JobMessage;
+use weir_runtime::panics;
 
 /// A job that runs in this process.
 pub(crate) struct Running {
@@ -55,14 +56,12 @@ impl Running {
         signals::forget();
         let goes_on = outcome.status == JobStatus::Failed && resumable;
         if outcome.status != JobStatus::Finished && !goes_on && outcome.commit_is_open {
-            eprintln!(
-                "warning: prepared output is left where it is: part of it belongs to a completed \
-                 checkpoint and was not committed before the job ended"
-            );
+            say("warning: prepared output is left where it is: part of it belongs to a completed \
+                 checkpoint and was not committed before the job ended");
         } else if outcome.status != JobStatus::Finished && !goes_on {
             for abandon in abandons {
-                if let Err(error) = abandon() {
-                    eprintln!("warning: output is left behind: {error}");
+                if let Err(error) = panics::catch(|| abandon()) {
+                    say(&format!("warning: output is left behind: {error}"));
                 }
             }
         }

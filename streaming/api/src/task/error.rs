@@ -51,6 +51,12 @@ pub(super) enum Error {
         /// From 0.
         ordinal: u32,
     },
+    /// A thread that the host cannot do without has panicked; standard error says where.
+    #[error("thread {thread:?} of the task host panicked")]
+    ThreadPanicked {
+        /// Its name.
+        thread: &'static str,
+    },
     /// The system gives no more threads.
     #[error("cannot start a thread of the task host: {problem}")]
     NoThread {
@@ -71,6 +77,7 @@ impl Error {
             Self::NoReportsTaken { .. } => "WEIR-HOST-0004",
             Self::NoEarlierResult { .. } => "WEIR-HOST-0005",
             Self::NoThread { .. } => "WEIR-HOST-0006",
+            Self::ThreadPanicked { .. } => "WEIR-HOST-0007",
         }
     }
 }

@@ -5,11 +5,7 @@ use super::{
     reports::{Reports, spawn},
 };
 use crate::plan::Abandon;
-use std::{
-    ops::ControlFlow,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-};
+use std::{ops::ControlFlow, sync::Arc};
 use weir_base::LeaderEpoch;
 use weir_graph::TaskDeployment;
 use weir_protocol::control::{Error, HostOrder, HostReport, Order, Placement};
@@ -17,6 +13,7 @@ use weir_runtime::{
     TaskHost,
     host::Remote,
     net::{NetHost, Peers},
+    panics,
 };
 
 /// Obeys orders.
@@ -121,11 +118,8 @@ fn impossible(problem: &str) -> super::Error {
 fn abandon_all(abandons: &[Abandon]) -> Result<(), String> {
     let mut first = Ok(());
     for abandon in abandons {
-        let abandoned = match catch_unwind(AssertUnwindSafe(|| abandon())) {
-            Ok(done) => done.map_err(|error| format!("{}: {error}", error.code())),
-            Err(_) => Err("it panicked; see the log of the task host".to_owned()),
-        };
-        first = first.and(abandoned);
+        let abandoned = panics::catch(|| abandon());
+        first = first.and(abandoned.map_err(|error| format!("{}: {error}", error.code())));
     }
     first
 }

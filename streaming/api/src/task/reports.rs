@@ -17,6 +17,7 @@ use std::{
     collections::BTreeMap,
     io::Write,
     net::TcpStream,
+    panic::{self, AssertUnwindSafe},
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
@@ -137,8 +138,14 @@ impl Reports {
     }
 }
 
-pub(super) fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
-    let spawned = thread::Builder::new().name(name.to_owned()).spawn(body);
+/// Starts a thread that the host cannot do without: if it panics, the host ends.
+pub(super) fn spawn(name: &'static str, body: impl FnOnce() + Send + 'static) -> Result<()> {
+    let guarded = move || {
+        if panic::catch_unwind(AssertUnwindSafe(body)).is_err() {
+            end(&Error::ThreadPanicked { thread: name });
+        }
+    };
+    let spawned = thread::Builder::new().name(name.to_owned()).spawn(guarded);
     spawned.map(drop).map_err(|error| Error::NoThread { problem: error.to_string() })
 }
 

@@ -21,6 +21,7 @@ use std::{
     io::{self, ErrorKind, Read},
     mem,
     net::{Shutdown, TcpStream, ToSocketAddrs},
+    panic::{self, AssertUnwindSafe},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         mpsc::{Receiver, SyncSender, TryRecvError, sync_channel},
@@ -293,11 +294,19 @@ struct Worker {
 }
 
 impl Worker {
+    /// The task waits for what this thread sends, so it sends how it ended, whatever happens.
     fn run(mut self) {
-        let last = match self.connect().and_then(|stream| self.read(stream)) {
-            Ok(()) => Message::End,
-            Err(Error::Cancelled) => return,
-            Err(error) => Message::Failed(error),
+        let read = panic::catch_unwind(AssertUnwindSafe(|| {
+            self.connect().and_then(|stream| self.read(stream))
+        }));
+        let last = match read {
+            Ok(Ok(())) => Message::End,
+            Ok(Err(Error::Cancelled)) => return,
+            Ok(Err(error)) => Message::Failed(error),
+            Err(_) => {
+                let problem = "the thread of a socket source panicked; standard error says where";
+                Message::Failed(Error::internal(problem))
+            }
         };
         self.queue.send(last);
     }

@@ -10,7 +10,10 @@
 //! gives to all its consumers before it waits for anything, and about every millisecond.
 
 use super::ElementSender;
-use crate::control::{Kick, KickOnce, Signal, TaskControl, Wait};
+use crate::{
+    control::{Kick, KickOnce, Signal, TaskControl, Wait},
+    panics,
+};
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -306,7 +309,10 @@ impl Inbox {
     }
 
     /// Drops everything queued, and from now on everything that comes; frees parked producers.
-    pub fn close(&self) {
+    ///
+    /// # Errors
+    /// The first panic of a record's destructor; the other elements are dropped all the same.
+    pub fn close(&self) -> Result<()> {
         let mut state = self.lock();
         state.closed = true;
         state.ready = 0;
@@ -319,7 +325,7 @@ impl Inbox {
             }
         }
         drop(state);
-        drop(dropped);
+        dropped.into_iter().map(panics::catch_drop).fold(Ok(()), Result::and)
     }
 
     /// Batches queued in all channels.
@@ -483,7 +489,7 @@ mod tests {
         let mut sender = LocalSender::new(Arc::clone(&inbox), 0, TaskControl::new());
         sender.send(batch(1)).unwrap();
         let producer = thread::spawn(move || sender.send(batch(2)));
-        inbox.close();
+        inbox.close().unwrap();
         producer.join().unwrap().unwrap();
         assert!(matches!(inbox.poll(), Received::Nothing));
     }
@@ -534,5 +540,32 @@ mod tests {
         sender.send(batch(1)).unwrap();
         sender.send(Element::Watermark(7)).unwrap();
         sender.send(Element::EndOfData).unwrap();
+    }
+
+    /// Panics when it is dropped.
+    #[derive(Clone, serde::Serialize, serde::Deserialize)]
+    struct Bomb {
+        #[serde(skip)]
+        _alive: Arc<()>,
+    }
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("broken in drop");
+        }
+    }
+
+    #[test]
+    fn records_that_panic_when_they_are_dropped_do_not_keep_an_inbox_from_closing() {
+        let inbox = Inbox::new(2, InboxLimits::default());
+        let alive = Arc::new(());
+        for channel in [0, 0, 1] {
+            let bomb = Batch::of(vec![Bomb { _alive: Arc::clone(&alive) }]);
+            inbox.push(channel, QueuedElement::Element(Element::Batch(bomb)));
+        }
+        let error = inbox.close().unwrap_err();
+        assert_eq!(error.code(), "WEIR-TASK-0001");
+        assert!(error.to_string().contains("broken in drop"), "{error}");
+        assert_eq!(Arc::strong_count(&alive), 1, "all of them were dropped");
     }
 }

@@ -3,7 +3,6 @@
 //! It is told what to deploy, cancel, trigger and commit, and reports what happened; it decides
 //! nothing. Calls return at once. Snapshots are written by a thread of their own.
 
-mod panics;
 mod task_thread;
 mod uploader;
 
@@ -11,6 +10,7 @@ use crate::{
     control::TaskControl,
     exchange::{Inbox, InboxLimits, RemoteExchange},
     metrics::TaskMetrics,
+    panics,
     registry::OperatorRegistry,
     task::{
         runner::{Command, Mailbox},
@@ -168,6 +168,16 @@ impl Shared {
         Some((Arc::clone(&consumer.inbox), channel))
     }
 
+    /// Reports the end of a task that runs here. One that was abandoned is not heard.
+    fn ended(&self, deployed: Deployed, kind: HostReportKind) {
+        // Reported before it is removed: a producer that does not find this task any more must not
+        // be heard before the reason why.
+        if self.running().contains_key(&deployed) {
+            self.report(deployed, kind);
+            self.running().remove(&deployed);
+        }
+    }
+
     fn report(&self, (task, attempt): Deployed, kind: HostReportKind) {
         (self.config.reports)(HostReport { task, attempt, kind });
     }
@@ -273,7 +283,9 @@ impl TaskHost {
     pub fn abandon(&self, task: TaskId, attempt: ExecutionAttempt) {
         if let Some(running) = self.shared.running().remove(&(task, attempt)) {
             running.control.cancel();
-            running.inbox.close();
+            if let Err(error) = running.inbox.close() {
+                panics::say(&format!("records for task {task} were dropped: {error}"));
+            }
         }
     }
 

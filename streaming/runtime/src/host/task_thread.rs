@@ -1,11 +1,12 @@
 //! From a deployment to a running task: builds chain, inbox and writers on the task's own thread,
 //! runs it, and turns every way out into a report.
 
-use super::{Deployed, HostReportKind, Remote, Shared, TaskFailure, panics, uploader::Upload};
+use super::{Deployed, HostReportKind, Remote, Shared, TaskFailure, uploader::Upload};
 use crate::{
     control::TaskControl,
     exchange::{ChannelAddress, ElementSender, Inbox, LocalSender, RemoteInput},
     metrics::TaskMetrics,
+    panics,
     task::{
         chain::{Chain, Link, Target},
         core::{TaskCore, TaskEvent},
@@ -15,11 +16,10 @@ use crate::{
     },
 };
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, OnceLock},
     thread,
 };
-use weir_dataflow::{Error, Origin, PayloadType, Result, SubtaskInfo};
+use weir_dataflow::{Error, PayloadType, Result, SubtaskInfo};
 use weir_graph::{OutputChannels, Partitioning, TaskDeployment};
 use weir_state::restored_states;
 
@@ -34,11 +34,28 @@ pub(super) struct TaskThread {
     pub metrics: Arc<TaskMetrics>,
 }
 
-/// How a task ended, with the operator to blame if known.
+/// How a task ended. The first problem is the one that is reported.
 struct Ended {
     result: Result<()>,
+    /// The operator to blame, if known.
     operator: Option<String>,
-    panicked: Option<String>,
+}
+
+impl Ended {
+    /// Takes a later problem for the cause if there was none; else it is only written down, since
+    /// it may follow from the first.
+    fn then(&mut self, task: &TaskThread, later: Result<()>, operator: Option<String>) {
+        let Err(error) = later else { return };
+        if self.result.is_ok() {
+            *self = Self { result: Err(error), operator };
+            return;
+        }
+        let (name, code) = (task.deployment.display_name(), error.code());
+        let operator = operator.unwrap_or_else(|| "unknown".to_owned());
+        panics::say(&format!(
+            "operator {operator:?} of task {name:?}, at its end: {error} [{code}]"
+        ));
+    }
 }
 
 impl TaskThread {
@@ -47,16 +64,12 @@ impl TaskThread {
         let name = format!("{}#{}", self.deployment.name, self.deployment.task.subtask);
         let deployed = self.deployed();
         let shared = Arc::clone(&self.shared);
-        let spawned = thread::Builder::new().name(name).spawn(move || self.run());
+        let spawned = thread::Builder::new().name(name).spawn(move || self.run_to_report());
         if let Err(error) = spawned {
             shared.running().remove(&deployed);
-            let failure = TaskFailure {
-                code: "WEIR-TASK-0004".to_owned(),
-                message: format!("cannot start a thread for the task: {error}"),
-                origin: Origin::External,
-                task: deployed.0.to_string(),
-                operator: None,
-            };
+            let problem = format!("cannot start a thread for the task: {error}");
+            let error = Error::external("WEIR-TASK-0004", problem);
+            let failure = failure(deployed.0.to_string(), None, &error);
             shared.report(deployed, HostReportKind::Failed(failure));
         }
     }
@@ -65,75 +78,63 @@ impl TaskThread {
         (self.deployment.task, self.deployment.attempt)
     }
 
-    fn run(self) {
+    /// The body of the thread. A task never ends without a report, whatever panics.
+    fn run_to_report(self) {
         panics::mark_task_thread();
+        let (shared, deployed, task) =
+            (Arc::clone(&self.shared), self.deployed(), self.deployment.display_name());
+        let ran = panics::catch_defect(|| {
+            self.run();
+            Ok(())
+        });
+        if let Err(error) = ran {
+            panics::say(&format!("task {task:?}: {error}"));
+            shared.ended(deployed, HostReportKind::Failed(failure(task, None, &error)));
+        }
+        // The last user of the host drops what the author's closures hold.
+        if let Err(error) = panics::catch_drop(shared) {
+            panics::say(&error.to_string());
+        }
+    }
+
+    fn run(self) {
         // A connection that is lost fails the task with its own error instead of a bare cancel.
         let lost = Arc::new(OnceLock::new());
-        let ended = self.run_guarded(&lost);
-        self.inbox.close();
+        let mut ended = self.run_guarded(&lost);
+        let head = self.deployment.operators.first().map(|head| head.node.name.clone());
+        ended.then(&self, self.inbox.close(), head);
         if let Some(remote) = &self.remote {
             remote.exchange.unregister(self.deployed());
         }
-        // Reported first: a producer that does not find this task any more must not be heard
-        // before the reason why. What was abandoned is not there, and is not heard at all.
-        if self.shared.running().contains_key(&self.deployed()) {
-            let kind = self.report_kind(ended, lost.get());
-            self.shared.report(self.deployed(), kind);
-            self.shared.running().remove(&self.deployed());
-        }
+        self.shared.ended(self.deployed(), self.report_kind(ended, lost.get()));
     }
 
-    fn report_kind(&self, ended: Ended, lost: Option<&(String, String)>) -> HostReportKind {
-        let failure = |code: &str, message: String, origin| {
-            HostReportKind::Failed(TaskFailure {
-                code: code.to_owned(),
-                message,
-                origin,
-                task: self.deployment.display_name(),
-                operator: ended.operator.clone(),
-            })
+    fn report_kind(&self, ended: Ended, lost: Option<&Error>) -> HostReportKind {
+        let Ended { result, operator } = ended;
+        let error = match (&result, lost) {
+            (Ok(()), _) => return HostReportKind::Finished,
+            (Err(Error::Cancelled), None) => return HostReportKind::Canceled,
+            (Err(Error::Cancelled), Some(lost)) => lost,
+            (Err(error), _) => error,
         };
-        match (ended.panicked, ended.result) {
-            (Some(message), _) => failure("WEIR-TASK-0001", message, Origin::User),
-            (None, Ok(())) => HostReportKind::Finished,
-            (None, Err(Error::Cancelled)) => match lost {
-                Some((code, message)) => failure(code, message.clone(), Origin::External),
-                None => HostReportKind::Canceled,
-            },
-            (None, Err(error)) => failure(error.code(), error.to_string(), error.origin()),
-        }
+        HostReportKind::Failed(failure(self.deployment.display_name(), operator, error))
     }
 
-    /// Builds and runs the task; catches what user code throws.
-    fn run_guarded(&self, lost: &Arc<OnceLock<(String, String)>>) -> Ended {
-        let built = catch_unwind(AssertUnwindSafe(|| self.build(lost)));
-        let mut runner = match built {
-            Ok(Ok(runner)) => runner,
-            Ok(Err(error)) => {
-                return Ended { result: Err(error), operator: None, panicked: None };
-            }
-            Err(payload) => {
-                let panicked = Some(panics::describe(&*payload));
-                return Ended { result: Ok(()), operator: None, panicked };
-            }
+    /// Builds, runs and takes down the task; catches what the author's code throws.
+    fn run_guarded(&self, lost: &Arc<OnceLock<Error>>) -> Ended {
+        let mut runner = match panics::catch(|| self.build(lost)) {
+            Ok(runner) => runner,
+            Err(error) => return Ended { result: Err(error), operator: None },
         };
-        let ran = catch_unwind(AssertUnwindSafe(|| self.open_and_run(&mut runner)));
-        let (result, panicked) = match ran {
-            Ok(result) => (result, None),
-            Err(payload) => (Ok(()), Some(panics::describe(&*payload))),
-        };
-        let operator = Some(runner.core.current_operator().to_owned());
-        let clean = result.is_ok() && panicked.is_none();
-        let closed = catch_unwind(AssertUnwindSafe(|| runner.core.close()));
-        let closing = Some(runner.core.current_operator().to_owned());
-        match closed {
-            Ok(Err(error)) if clean => Ended { operator: closing, result: Err(error), panicked },
-            Err(payload) if clean => {
-                let panicked = Some(panics::describe(&*payload));
-                Ended { operator: closing, result, panicked }
-            }
-            _ => Ended { result, operator, panicked },
+        let result = panics::catch(|| self.open_and_run(&mut runner));
+        let current = |runner: &Runner| Some(runner.core.current_operator().to_owned());
+        let mut ended = Ended { result, operator: current(&runner) };
+        let closed = runner.core.close();
+        ended.then(self, closed, current(&runner));
+        for (operator, error) in runner.core.dispose() {
+            ended.then(self, Err(error), Some(operator));
         }
+        ended
     }
 
     fn open_and_run(&self, runner: &mut Runner) -> Result<()> {
@@ -158,7 +159,7 @@ impl TaskThread {
         self.shared.report(self.deployed(), kind);
     }
 
-    fn build(&self, lost: &Arc<OnceLock<(String, String)>>) -> Result<Runner> {
+    fn build(&self, lost: &Arc<OnceLock<Error>>) -> Result<Runner> {
         self.register_remote_inputs(lost);
         let links = self.links()?;
         let writers = self
@@ -275,7 +276,7 @@ impl TaskThread {
         Ok(Box::new(LocalSender::new(inbox, channel, Arc::clone(&self.control))))
     }
 
-    fn register_remote_inputs(&self, lost: &Arc<OnceLock<(String, String)>>) {
+    fn register_remote_inputs(&self, lost: &Arc<OnceLock<Error>>) {
         let Some(remote) = &self.remote else { return };
         let channels =
             self.deployment.inputs.iter().flat_map(|input| {
@@ -292,10 +293,20 @@ impl TaskThread {
                 inbox: Arc::clone(&self.inbox),
                 channel,
                 on_lost: Box::new(move |error| {
-                    let _ = lost.set((error.code().to_owned(), error.to_string()));
+                    let _ = lost.set(error);
                     control.cancel();
                 }),
             });
         }
+    }
+}
+
+fn failure(task: String, operator: Option<String>, error: &Error) -> TaskFailure {
+    TaskFailure {
+        code: error.code().to_owned(),
+        message: error.to_string(),
+        origin: error.origin(),
+        task,
+        operator,
     }
 }

@@ -1,9 +1,13 @@
 //! Writes snapshots to checkpoint storage, away from the task threads, and acknowledges them.
 
 use super::{HostReport, HostReportKind, ReportSink, TaskFailure};
+use crate::panics;
 use std::{
     collections::VecDeque,
-    sync::{Arc, OnceLock, mpsc},
+    sync::{
+        Arc, OnceLock,
+        mpsc::{self, SendError},
+    },
     thread,
     time::Instant,
 };
@@ -59,7 +63,7 @@ impl Upload {
     }
 
     fn run(mut self, storage: &CheckpointStorage) -> HostReport {
-        let kind = match self.write(storage) {
+        let kind = match panics::catch_defect(|| self.write(storage)) {
             Ok(()) => HostReportKind::SnapshotAcknowledged {
                 checkpoint: self.checkpoint,
                 snapshot: self.handle,
@@ -68,17 +72,20 @@ impl Upload {
                     ..TaskSnapshotMeta::default()
                 },
             },
-            Err(error) => HostReportKind::SnapshotDeclined {
-                checkpoint: self.checkpoint,
-                failure: TaskFailure {
-                    code: error.code().to_owned(),
-                    message: error.to_string(),
-                    origin: error.origin(),
-                    task: self.task_name,
-                    operator: None,
-                },
-            },
+            Err(error) => return self.declined(&error),
         };
+        HostReport { kind, ..self.report }
+    }
+
+    fn declined(self, error: &Error) -> HostReport {
+        let failure = TaskFailure {
+            code: error.code().to_owned(),
+            message: error.to_string(),
+            origin: error.origin(),
+            task: self.task_name,
+            operator: None,
+        };
+        let kind = HostReportKind::SnapshotDeclined { checkpoint: self.checkpoint, failure };
         HostReport { kind, ..self.report }
     }
 
@@ -124,18 +131,25 @@ impl Uploader {
         Self { storage, reports, queue: OnceLock::new() }
     }
 
-    /// Queues a snapshot.
+    /// Queues a snapshot. One that cannot be written is declined.
     pub fn upload(&self, upload: Upload) {
-        let queue = self.queue.get_or_init(|| {
-            let (queue, uploads) = mpsc::channel::<Upload>();
-            let (storage, reports) = (self.storage.clone(), Arc::clone(&self.reports));
-            thread::Builder::new()
-                .name("snapshots".to_owned())
-                .spawn(move || write_all(&uploads, &storage, &reports))
-                .expect("the operating system starts a thread");
-            queue
-        });
-        // The thread lives as long as this sender.
-        let _ = queue.send(upload);
+        let queue = self.queue.get_or_init(|| self.start());
+        if let Err(SendError(upload)) = queue.send(upload) {
+            let error = Error::internal("the thread that writes snapshots is gone");
+            (self.reports)(upload.declined(&error));
+        }
+    }
+
+    /// Starts the thread. If there is none, the queue is closed from the start.
+    fn start(&self) -> mpsc::Sender<Upload> {
+        let (queue, uploads) = mpsc::channel::<Upload>();
+        let (storage, reports) = (self.storage.clone(), Arc::clone(&self.reports));
+        let spawned = thread::Builder::new()
+            .name("snapshots".to_owned())
+            .spawn(move || write_all(&uploads, &storage, &reports));
+        if let Err(error) = spawned {
+            panics::say(&format!("cannot start a thread to write snapshots: {error}"));
+        }
+        queue
     }
 }

@@ -205,7 +205,7 @@ struct FailOnDrop(Arc<OutConnection>);
 impl Drop for FailOnDrop {
     fn drop(&mut self) {
         let peer = self.0.address.to_string();
-        self.0.fail(&Error::ConnectionLost { peer, problem: "this host shuts down".to_owned() });
+        self.0.fail(&Error::ConnectionLost { peer, problem: "this host has closed it".to_owned() });
         self.0.outbox.abort();
     }
 }

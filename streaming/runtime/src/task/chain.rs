@@ -5,15 +5,11 @@
 //! per batch and operator; nothing is queued inside a chain.
 
 use super::writer::OutputWriter;
-use crate::metrics::OperatorMetrics;
-use std::{
-    cell::Cell,
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    sync::Arc,
-};
-use weir_base::{CheckpointId, OperatorId};
+use crate::{metrics::OperatorMetrics, panics};
+use std::{cell::Cell, sync::Arc};
+use weir_base::{CheckpointId, Monotonic, Now, OperatorId};
 use weir_dataflow::{
-    Batch, Element, Emit, Operator, OperatorContext, RestoredState, Result, SourcePoll,
+    Batch, Element, Emit, Error, Operator, OperatorContext, RestoredState, Result, SourcePoll,
     SubtaskInfo, Timestamp,
 };
 use weir_state::heap::Stateful;
@@ -44,6 +40,11 @@ pub struct Link {
     pub metrics: Arc<OperatorMetrics>,
 }
 
+/// The processing time of a moment: the wall clock, which may be set back.
+pub(crate) fn processing_time(now: Now) -> Timestamp {
+    Timestamp::try_from(now.wall.0).unwrap_or(Timestamp::MAX)
+}
+
 /// The operators of one task.
 pub struct Chain {
     links: Vec<Link>,
@@ -61,7 +62,7 @@ struct Downstream<'a> {
     metrics: &'a OperatorMetrics,
     writers: &'a mut [OutputWriter],
     current: &'a Cell<usize>,
-    now: Timestamp,
+    now: Now,
 }
 
 impl Downstream<'_> {
@@ -84,8 +85,10 @@ impl Downstream<'_> {
             current: self.current,
             now: self.now,
         };
-        let result =
-            body(&mut *link.operator, &mut OperatorContext::new(&mut downstream, self.now));
+        let result = body(
+            &mut *link.operator,
+            &mut OperatorContext::new(&mut downstream, processing_time(self.now)),
+        );
         if result.is_ok() {
             // After an error it stays where it was: that names the operator to blame.
             self.current.set(caller);
@@ -95,7 +98,7 @@ impl Downstream<'_> {
 
     fn deliver(&mut self, target: Target, batch: Batch) -> Result<()> {
         match target {
-            Target::Writer(writer) => self.writers[writer].write(batch, self.now),
+            Target::Writer(writer) => self.writers[writer].write(batch, self.now.monotonic),
             Target::Operator { position, input } => {
                 self.rest[position - self.first].metrics.add_in(batch.len());
                 self.call(position, |operator, ctx| operator.on_batch(input, batch, ctx))
@@ -159,7 +162,7 @@ impl Chain {
     fn call<R>(
         &mut self,
         position: usize,
-        now: Timestamp,
+        now: Now,
         body: impl FnOnce(&mut dyn Operator, &mut OperatorContext<'_>) -> Result<R>,
     ) -> Result<R> {
         self.current.set(position);
@@ -174,7 +177,7 @@ impl Chain {
             current: &self.current,
             now,
         };
-        body(&mut *link.operator, &mut OperatorContext::new(&mut downstream, now))
+        body(&mut *link.operator, &mut OperatorContext::new(&mut downstream, processing_time(now)))
     }
 
     /// Opens every operator, last first, so that an operator finds those behind it open.
@@ -188,18 +191,18 @@ impl Chain {
     }
 
     /// Hands a batch to the head.
-    pub fn on_batch(&mut self, input: usize, batch: Batch, now: Timestamp) -> Result<()> {
+    pub fn on_batch(&mut self, input: usize, batch: Batch, now: Now) -> Result<()> {
         self.links[0].metrics.add_in(batch.len());
         self.call(0, now, |operator, ctx| operator.on_batch(input, batch, ctx))
     }
 
     /// Hands a watermark to the head.
-    pub fn on_watermark(&mut self, watermark: Timestamp, now: Timestamp) -> Result<()> {
+    pub fn on_watermark(&mut self, watermark: Timestamp, now: Now) -> Result<()> {
         self.call(0, now, |operator, ctx| operator.on_watermark(watermark, ctx))
     }
 
     /// Asks the head for records.
-    pub fn poll(&mut self, now: Timestamp) -> Result<SourcePoll> {
+    pub fn poll(&mut self, now: Now) -> Result<SourcePoll> {
         self.call(0, now, |operator, ctx| operator.poll(ctx))
     }
 
@@ -209,9 +212,13 @@ impl Chain {
     }
 
     /// Fires what is due.
-    pub fn on_timers(&mut self, now: Timestamp) -> Result<()> {
+    pub fn on_timers(&mut self, now: Now) -> Result<()> {
         for position in 0..self.links.len() {
-            if self.links[position].operator.next_timer().is_some_and(|due| due <= now) {
+            if self.links[position]
+                .operator
+                .next_timer()
+                .is_some_and(|due| due <= processing_time(now))
+            {
                 self.call(position, now, |operator, ctx| operator.on_timers(ctx))?;
             }
         }
@@ -219,12 +226,12 @@ impl Chain {
     }
 
     /// A numbered input of the head has ended.
-    pub fn on_end(&mut self, input: usize, now: Timestamp) -> Result<()> {
+    pub fn on_end(&mut self, input: usize, now: Now) -> Result<()> {
         self.call(0, now, |operator, ctx| operator.on_end(input, ctx))
     }
 
     /// Finishes every operator in order, then tells the consumers that no record follows.
-    pub fn finish(&mut self, now: Timestamp) -> Result<()> {
+    pub fn finish(&mut self, now: Now) -> Result<()> {
         for position in 0..self.links.len() {
             for input in self.chained_inputs(position) {
                 self.call(position, now, |operator, ctx| operator.on_end(input, ctx))?;
@@ -251,7 +258,7 @@ impl Chain {
     }
 
     /// Lets every operator emit what must leave before a barrier, and sends what is unsent.
-    pub fn before_barrier(&mut self, now: Timestamp) -> Result<()> {
+    pub fn before_barrier(&mut self, now: Now) -> Result<()> {
         for position in 0..self.links.len() {
             self.call(position, now, |operator, ctx| operator.before_barrier(ctx))?;
         }
@@ -269,12 +276,12 @@ impl Chain {
     }
 
     /// Sends what has waited long enough.
-    pub fn flush_if_due(&mut self, now: Timestamp) -> Result<()> {
-        self.writers.iter_mut().try_for_each(|writer| writer.flush_if_due(now))
+    pub fn flush_if_due(&mut self, now: Now) -> Result<()> {
+        self.writers.iter_mut().try_for_each(|writer| writer.flush_if_due(now.monotonic))
     }
 
     /// When something unsent must be sent.
-    pub fn flush_deadline(&self) -> Option<Timestamp> {
+    pub fn flush_deadline(&self) -> Option<Monotonic> {
         self.writers.iter().filter_map(OutputWriter::flush_deadline).min()
     }
 
@@ -303,18 +310,37 @@ impl Chain {
         Ok(())
     }
 
-    /// Closes every operator, also when one fails or panics; what went wrong first is returned,
-    /// or panics on.
+    /// Closes every operator, also when one fails or panics. The first problem is returned; its
+    /// operator is then the current one.
     pub fn close(&mut self) -> Result<()> {
-        let mut first = None;
+        let mut first = Ok(());
         for (position, link) in self.links.iter_mut().enumerate() {
-            let closed = catch_unwind(AssertUnwindSafe(|| link.operator.close()));
-            if first.is_none() && !matches!(closed, Ok(Ok(()))) {
-                first = Some((position, closed));
+            let closed = panics::catch(|| link.operator.close());
+            if first.is_ok() && closed.is_err() {
+                self.current.set(position);
+                first = closed;
             }
         }
-        let Some((position, failed)) = first else { return Ok(()) };
-        self.current.set(position);
-        failed.unwrap_or_else(|panic| resume_unwind(panic))
+        first
+    }
+
+    /// Drops every operator and all unsent output, one after the other, so that a destructor that
+    /// panics keeps nothing from being dropped. Gives each such panic with its operator.
+    pub fn dispose(self) -> Vec<(String, Error)> {
+        let mut problems = Vec::new();
+        let mut last = String::new();
+        for link in self.links {
+            last.clone_from(&link.info.operator_name);
+            if let Err(error) = panics::catch_drop(link) {
+                problems.push((last.clone(), error));
+            }
+        }
+        // Unsent records are most often those of the last operator.
+        for writer in self.writers {
+            if let Err(error) = panics::catch_drop(writer) {
+                problems.push((last.clone(), error));
+            }
+        }
+        problems
     }
 }

@@ -4,17 +4,20 @@
 //! next: elements, commands and the time are handed in, outputs leave
 //! through the writers, and what the outside must know is gathered as [`TaskEvent`]s. The runner
 //! is the loop around it; tests and the simulator step it themselves.
+//!
+//! Two times are handed in. Timers of operators belong to the wall clock, which may be set back;
+//! whatever the runtime itself waits for (unsent records) belongs to the monotonic clock.
 
 use super::{
-    chain::Chain,
+    chain::{Chain, processing_time},
     gate::{GateOutcome, InputGate},
 };
-use crate::control::TaskControl;
+use crate::{control::TaskControl, panics};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use weir_base::{CheckpointId, OperatorId};
+use weir_base::{CheckpointId, Now, OperatorId};
 use weir_dataflow::{
     Barrier, Batch, Element, Error, GrammarError, RestoredState, Result, SourcePoll, Timestamp,
 };
@@ -23,6 +26,8 @@ use weir_state::{HeapSnapshot, TaskSnapshot};
 
 /// How long one call of the chain should take, by its last measurement.
 const SLICE_TARGET: Duration = Duration::from_millis(10);
+/// The longest wait for a moment of the wall clock, which may be set meanwhile.
+pub const MAX_WALL_WAIT: Duration = Duration::from_secs(1);
 /// Entries of state encoded between two batches.
 const SNAPSHOT_SLICE_ENTRIES: usize = 2_000;
 
@@ -134,7 +139,7 @@ impl TaskCore {
     }
 
     /// Handles one element of a channel.
-    pub fn on_element(&mut self, channel: usize, element: Element, now: Timestamp) -> Result<()> {
+    pub fn on_element(&mut self, channel: usize, element: Element, now: Now) -> Result<()> {
         match element {
             Element::Batch(batch) => {
                 self.pending = Some((self.gate.input_of(channel), batch));
@@ -166,14 +171,14 @@ impl TaskCore {
         }
     }
 
-    fn on_watermark(&mut self, grown: Option<Timestamp>, now: Timestamp) -> Result<()> {
+    fn on_watermark(&mut self, grown: Option<Timestamp>, now: Now) -> Result<()> {
         let Some(minimum) = grown else { return Ok(()) };
         self.control.watermark_grows(minimum);
         self.chain.on_watermark(minimum, now)
     }
 
     /// Goes on with a cut batch: one slice.
-    pub fn step_pending(&mut self, now: Timestamp) -> Result<()> {
+    pub fn step_pending(&mut self, now: Now) -> Result<()> {
         let Some((input, mut batch)) = self.pending.take() else { return Ok(()) };
         if batch.len() > self.slice.records {
             let rest = batch.split_off(self.slice.records);
@@ -189,7 +194,7 @@ impl TaskCore {
     }
 
     /// Asks the source for some records.
-    pub fn poll_source(&mut self, now: Timestamp) -> Result<SourcePoll> {
+    pub fn poll_source(&mut self, now: Now) -> Result<SourcePoll> {
         let polled = self.chain.poll(now)?;
         if polled == SourcePoll::End {
             self.end_data(now)?;
@@ -197,7 +202,7 @@ impl TaskCore {
         Ok(polled)
     }
 
-    fn on_end_of_data(&mut self, channel: usize, now: Timestamp) -> Result<()> {
+    fn on_end_of_data(&mut self, channel: usize, now: Now) -> Result<()> {
         let grammar = |GrammarError(rule): GrammarError| Error::internal(rule);
         if let Some(input) = self.gate.on_end_of_data(channel).map_err(grammar)? {
             self.chain.on_end(input, now)?;
@@ -210,7 +215,7 @@ impl TaskCore {
         }
     }
 
-    fn end_data(&mut self, now: Timestamp) -> Result<()> {
+    fn end_data(&mut self, now: Now) -> Result<()> {
         // Operators give their tables away when they finish: a running snapshot goes first.
         while self.step_snapshot()? {}
         self.chain.finish(now)?;
@@ -225,7 +230,7 @@ impl TaskCore {
     }
 
     /// A task without inputs begins a checkpoint.
-    pub fn trigger_checkpoint(&mut self, checkpoint: CheckpointId, now: Timestamp) -> Result<()> {
+    pub fn trigger_checkpoint(&mut self, checkpoint: CheckpointId, now: Now) -> Result<()> {
         match self.phase {
             Phase::InputEnded => Ok(()),
             _ => self.take_checkpoint(checkpoint, now),
@@ -241,7 +246,7 @@ impl TaskCore {
         }
     }
 
-    fn apply(&mut self, outcome: GateOutcome, now: Timestamp) -> Result<()> {
+    fn apply(&mut self, outcome: GateOutcome, now: Now) -> Result<()> {
         self.events.extend(outcome.block.map(TaskEvent::Block));
         if let Some(checkpoint) = outcome.cancelled {
             self.chain.broadcast(|| Element::BarrierCancelled(checkpoint))?;
@@ -253,7 +258,7 @@ impl TaskCore {
         Ok(())
     }
 
-    fn take_checkpoint(&mut self, checkpoint: CheckpointId, now: Timestamp) -> Result<()> {
+    fn take_checkpoint(&mut self, checkpoint: CheckpointId, now: Now) -> Result<()> {
         // One checkpoint runs at a time; a snapshot that is still here was given up.
         self.drop_snapshot()?;
         self.chain.before_barrier(now)?;
@@ -296,7 +301,7 @@ impl TaskCore {
     }
 
     /// The checkpoint will not complete.
-    pub fn checkpoint_aborted(&mut self, checkpoint: CheckpointId, now: Timestamp) -> Result<()> {
+    pub fn checkpoint_aborted(&mut self, checkpoint: CheckpointId, now: Now) -> Result<()> {
         if self.snapshot.as_ref().is_some_and(|snapshot| snapshot.checkpoint() == checkpoint) {
             self.drop_snapshot()?;
         }
@@ -307,18 +312,29 @@ impl TaskCore {
         self.chain.on_checkpoint_aborted(checkpoint)
     }
 
-    /// When something is due without an element: a timer or unsent records.
-    pub fn next_deadline(&self) -> Option<Timestamp> {
+    /// How long the task may wait at `now` although no element comes: until a timer is due, unsent
+    /// records must be sent, or the source wants to be polled. `None`: until it is woken.
+    ///
+    /// Timers and sources name a wall time, and the wall clock may be set while the task waits. So
+    /// a wait for them ends after [`MAX_WALL_WAIT`], and what is left of it is computed anew.
+    pub fn longest_wait(&self, now: Now, poll_at: Option<Timestamp>) -> Option<Duration> {
         let timer = match self.phase {
             Phase::Running => self.chain.next_timer(),
             _ => None,
         };
-        [timer, self.chain.flush_deadline()].into_iter().flatten().min()
+        let wall = [timer, poll_at].into_iter().flatten().min().map(|due| {
+            let left_ms = due.saturating_sub(processing_time(now));
+            Duration::from_millis(u64::try_from(left_ms).unwrap_or(0)).min(MAX_WALL_WAIT)
+        });
+        let flush = self.chain.flush_deadline();
+        let flush = flush.map(|due| Duration::from_millis(due.millis_since(now.monotonic)));
+        [wall, flush].into_iter().flatten().min()
     }
 
     /// Fires timers and sends records that are due.
-    pub fn on_time(&mut self, now: Timestamp) -> Result<()> {
-        if self.phase == Phase::Running && self.chain.next_timer().is_some_and(|due| due <= now) {
+    pub fn on_time(&mut self, now: Now) -> Result<()> {
+        let is_due = |due| due <= processing_time(now);
+        if self.phase == Phase::Running && self.chain.next_timer().is_some_and(is_due) {
             self.chain.on_timers(now)?;
         }
         self.chain.flush_if_due(now)
@@ -327,5 +343,14 @@ impl TaskCore {
     /// Closes the operators.
     pub fn close(&mut self) -> Result<()> {
         self.chain.close()
+    }
+
+    /// Drops all that may be of the author's types, as [`Chain::dispose`] does.
+    pub fn dispose(self) -> Vec<(String, Error)> {
+        let current = self.current_operator().to_owned();
+        let rest = panics::catch_drop((self.pending, self.snapshot));
+        let mut problems = self.chain.dispose();
+        problems.extend(rest.err().map(|error| (current, error)));
+        problems
     }
 }

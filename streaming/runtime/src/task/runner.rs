@@ -11,9 +11,8 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, SystemTime, UNIX_EPOCH},
 };
-use weir_base::CheckpointId;
+use weir_base::{CheckpointId, Monotonic, Now};
 use weir_dataflow::{Element, PayloadType, Result, SourcePoll, Timestamp};
 
 /// What a task can be told besides its input.
@@ -74,28 +73,22 @@ pub struct Runner {
     pub payload_types: Vec<Arc<dyn PayloadType>>,
 }
 
-/// Milliseconds since 1970.
-pub fn now_ms() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-}
-
 impl Runner {
     /// Runs an opened task to its end; `on_event` hears what the host must know.
     ///
     /// # Errors
     /// What ended the task early; [`weir_dataflow::Error::Cancelled`] when it was told to stop.
     pub fn run(&mut self, mut on_event: impl FnMut(TaskEvent)) -> Result<()> {
-        let mut kicked = now_ms();
+        let mut kicked = self.control.now().monotonic;
         let mut burst = Burst::default();
         while !self.core.is_finished() {
             self.control.check()?;
-            let now = now_ms();
-            if now != kicked {
+            let now = self.control.now();
+            if now.monotonic != kicked {
                 self.control.kick();
-                kicked = now;
+                kicked = now.monotonic;
             }
-            let progressed = self.step(now, burst.next(now))?;
+            let progressed = self.step(now, burst.next(now.monotonic))?;
             self.publish(&mut on_event);
             if let Progress::Wait(until) = progressed {
                 self.wait(until)?;
@@ -117,7 +110,7 @@ impl Runner {
     }
 
     /// Does one thing, the most urgent first.
-    fn step(&mut self, now: Timestamp, polls: usize) -> Result<Progress> {
+    fn step(&mut self, now: Now, polls: usize) -> Result<Progress> {
         if let Some(command) = self.mailbox.take() {
             self.on_command(command, now)?;
             return Ok(Progress::Made);
@@ -147,7 +140,7 @@ impl Runner {
     }
 
     /// Polls a source up to so often while it has more.
-    fn poll_source(&mut self, now: Timestamp, polls: usize) -> Result<SourcePoll> {
+    fn poll_source(&mut self, now: Now, polls: usize) -> Result<SourcePoll> {
         for _ in 1..polls {
             let polled = self.core.poll_source(now)?;
             if polled != SourcePoll::More {
@@ -157,7 +150,7 @@ impl Runner {
         self.core.poll_source(now)
     }
 
-    fn on_command(&mut self, command: Command, now: Timestamp) -> Result<()> {
+    fn on_command(&mut self, command: Command, now: Now) -> Result<()> {
         match command {
             Command::Trigger(checkpoint) => self.core.trigger_checkpoint(checkpoint, now),
             Command::Complete(checkpoint) => self.core.checkpoint_complete(checkpoint),
@@ -166,12 +159,7 @@ impl Runner {
         }
     }
 
-    fn on_received(
-        &mut self,
-        channel: usize,
-        element: QueuedElement,
-        now: Timestamp,
-    ) -> Result<()> {
+    fn on_received(&mut self, channel: usize, element: QueuedElement, now: Now) -> Result<()> {
         let element = match element {
             QueuedElement::Element(element) => element,
             QueuedElement::Encoded(delivery) => {
@@ -186,13 +174,11 @@ impl Runner {
         if self.core.is_finished() {
             return Ok(());
         }
-        let deadline = [until, self.core.next_deadline()].into_iter().flatten().min();
-        let timeout = deadline
-            .map(|deadline| Duration::from_millis(u64::try_from(deadline - now_ms()).unwrap_or(0)));
+        let timeout = self.core.longest_wait(self.control.now(), until);
         match self.inbox.wait(&self.control, timeout) {
             Received::Element(channel, element) => {
                 self.control.check()?;
-                self.on_received(channel, element, now_ms())
+                self.on_received(channel, element, self.control.now())
             }
             Received::Woken | Received::Nothing => Ok(()),
         }
@@ -204,13 +190,13 @@ impl Runner {
 #[derive(Default)]
 struct Burst {
     polls: usize,
-    last: Timestamp,
+    last: Monotonic,
 }
 
 impl Burst {
     const MAX_POLLS: usize = 16;
 
-    fn next(&mut self, now: Timestamp) -> usize {
+    fn next(&mut self, now: Monotonic) -> usize {
         let quick = now == self.last;
         self.last = now;
         self.polls =

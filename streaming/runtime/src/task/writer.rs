@@ -6,8 +6,9 @@
 
 use crate::exchange::ElementSender;
 use std::time::Duration;
+use weir_base::Monotonic;
 use weir_dataflow::{
-    Batch, Element, KeyHasher, Result, Selection, Timestamp,
+    Batch, Element, KeyHasher, Result, Selection,
     batch::{BatchBuilder, MAX_BYTES, MAX_RECORDS},
     vec_pool,
 };
@@ -53,7 +54,7 @@ pub struct OutputWriter {
     next: usize,
     timeout: BufferTimeout,
     /// When the oldest unsent record came; `None` when nothing is unsent.
-    oldest: Option<Timestamp>,
+    oldest: Option<Monotonic>,
 }
 
 impl OutputWriter {
@@ -76,7 +77,7 @@ impl OutputWriter {
     }
 
     /// Routes a batch.
-    pub fn write(&mut self, batch: Batch, now: Timestamp) -> Result<()> {
+    pub fn write(&mut self, batch: Batch, now: Monotonic) -> Result<()> {
         match self.partitioning {
             Partitioning::Hash => self.write_hashed(batch)?,
             Partitioning::Broadcast => {
@@ -156,18 +157,15 @@ impl OutputWriter {
     }
 
     /// When something unsent must be sent.
-    pub fn flush_deadline(&self) -> Option<Timestamp> {
+    pub fn flush_deadline(&self) -> Option<Monotonic> {
         match self.timeout {
-            BufferTimeout::After(timeout) => {
-                let timeout = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
-                self.oldest.map(|oldest| oldest.saturating_add(timeout))
-            }
+            BufferTimeout::After(timeout) => self.oldest.map(|oldest| oldest.after(timeout)),
             _ => None,
         }
     }
 
     /// Sends what has waited long enough.
-    pub fn flush_if_due(&mut self, now: Timestamp) -> Result<()> {
+    pub fn flush_if_due(&mut self, now: Monotonic) -> Result<()> {
         match self.flush_deadline() {
             Some(deadline) if deadline <= now => self.flush(),
             _ => Ok(()),
@@ -233,7 +231,7 @@ mod tests {
         let (mut writer, logs) = writer(Partitioning::Hash, 3, BufferTimeout::OnlyFull);
         let sent: Vec<u64> = (0..5000).collect();
         for chunk in sent.chunks(700) {
-            writer.write(Batch::of(chunk.to_vec()), 0).unwrap();
+            writer.write(Batch::of(chunk.to_vec()), Monotonic(0)).unwrap();
         }
         writer.flush().unwrap();
         let mut all = Vec::new();
@@ -258,8 +256,8 @@ mod tests {
             (Partitioning::Global, [vec![1, 2], vec![]]),
         ] {
             let (mut writer, logs) = writer(partitioning, 2, BufferTimeout::EachRecord);
-            writer.write(Batch::of(vec![1u64]), 0).unwrap();
-            writer.write(Batch::of(vec![2u64]), 0).unwrap();
+            writer.write(Batch::of(vec![1u64]), Monotonic(0)).unwrap();
+            writer.write(Batch::of(vec![2u64]), Monotonic(0)).unwrap();
             assert_eq!([numbers(&logs[0]), numbers(&logs[1])], expected);
         }
     }
@@ -268,12 +266,12 @@ mod tests {
     fn unsent_records_leave_at_the_timeout_or_before_a_control_element() {
         let timeout = BufferTimeout::After(Duration::from_millis(100));
         let (mut writer, logs) = writer(Partitioning::Forward, 1, timeout);
-        writer.write(Batch::of(vec![1u64]), 1000).unwrap();
-        writer.flush_if_due(1099).unwrap();
+        writer.write(Batch::of(vec![1u64]), Monotonic(1000)).unwrap();
+        writer.flush_if_due(Monotonic(1099)).unwrap();
         assert!(logs[0].lock().unwrap().is_empty());
-        writer.flush_if_due(1100).unwrap();
+        writer.flush_if_due(Monotonic(1100)).unwrap();
         assert_eq!(numbers(&logs[0]), [1]);
-        writer.write(Batch::of(vec![2u64]), 1200).unwrap();
+        writer.write(Batch::of(vec![2u64]), Monotonic(1200)).unwrap();
         writer.broadcast(|| Element::EndOfData).unwrap();
         let sent = logs[0].lock().unwrap();
         assert!(matches!(&sent[..], [Element::Batch(_), Element::EndOfData]));

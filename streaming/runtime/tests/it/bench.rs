@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeSet, VecDeque},
     sync::{Arc, Mutex},
 };
-use weir_base::{CheckpointId, ExecutionAttempt, OperatorId};
+use weir_base::{CheckpointId, ExecutionAttempt, Now, OperatorId};
 use weir_dataflow::{
     Barrier, Batch, Element, ElementGrammar, Operator, RestoredState, Result, SubtaskInfo,
 };
@@ -63,7 +63,11 @@ impl ElementSender for Output {
 }
 
 /// A chain of operators, each feeding the next, the last one the output.
-pub fn chain_of(operators: Vec<Box<dyn Operator>>, output: &Output) -> Chain {
+pub fn chain_of(
+    operators: Vec<Box<dyn Operator>>,
+    output: &Output,
+    timeout: BufferTimeout,
+) -> Chain {
     let last = operators.len() - 1;
     let link = |(position, operator): (usize, Box<dyn Operator>)| Link {
         info: SubtaskInfo {
@@ -91,24 +95,18 @@ pub fn chain_of(operators: Vec<Box<dyn Operator>>, output: &Output) -> Chain {
         hasher: None,
         max_parallelism: MAX_PARALLELISM,
         first_channel: 0,
-        timeout: BufferTimeout::OnlyFull,
+        timeout,
     });
     Chain::new(operators.into_iter().enumerate().map(link).collect(), vec![writer])
 }
 
 /// A core with so many channels into input 0.
 pub fn core_of(channels: usize, operators: Vec<Box<dyn Operator>>, output: &Output) -> TaskCore {
-    controlled_core(channels, operators, output, TaskControl::new())
+    let chain = chain_of(operators, output, BufferTimeout::OnlyFull);
+    core_with(channels, chain, TaskControl::new())
 }
 
-/// The same with this control.
-pub fn controlled_core(
-    channels: usize,
-    operators: Vec<Box<dyn Operator>>,
-    output: &Output,
-    control: Arc<TaskControl>,
-) -> TaskCore {
-    let chain = chain_of(operators, output);
+fn core_with(channels: usize, chain: Chain, control: Arc<TaskControl>) -> TaskCore {
     let key_groups = KeyGroupRange::of_subtask(MAX_PARALLELISM, 1, 0);
     TaskCore::new(chain, InputGate::new(vec![0; channels]), key_groups, MAX_PARALLELISM, control)
 }
@@ -125,6 +123,8 @@ pub fn barrier(checkpoint: u64) -> Element {
 pub struct Bench {
     pub core: TaskCore,
     pub control: Arc<TaskControl>,
+    /// What the clocks show.
+    pub now: Now,
     pub output: Output,
     channels: Vec<VecDeque<Element>>,
     pub blocked: BTreeSet<usize>,
@@ -133,14 +133,25 @@ pub struct Bench {
 }
 
 impl Bench {
+    /// A task that sends only full batches.
     pub fn new(channels: usize, operators: Vec<Box<dyn Operator>>) -> Self {
+        Self::with_timeout(channels, operators, BufferTimeout::OnlyFull)
+    }
+
+    pub fn with_timeout(
+        channels: usize,
+        operators: Vec<Box<dyn Operator>>,
+        timeout: BufferTimeout,
+    ) -> Self {
         let output = Output::default();
         let control = TaskControl::new();
-        let mut core = controlled_core(channels, operators, &output, Arc::clone(&control));
+        let chain = chain_of(operators, &output, timeout);
+        let mut core = core_with(channels, chain, Arc::clone(&control));
         core.open(|_| RestoredState::default()).expect("it opens");
         Self {
             core,
             control,
+            now: Now::default(),
             output,
             channels: (0..channels).map(|_| VecDeque::new()).collect(),
             blocked: BTreeSet::new(),
@@ -166,14 +177,14 @@ impl Bench {
     pub fn take(&mut self, channel: usize) {
         assert!(!self.blocked.contains(&channel), "a blocked channel is left alone");
         let element = self.channels[channel].pop_front().expect("something is there");
-        self.core.on_element(channel, element, 0).expect("it is handled");
+        self.core.on_element(channel, element, self.now).expect("it is handled");
         self.note_events();
     }
 
     /// Goes on with a cut batch until it is used up.
     pub fn finish_batch(&mut self) {
         while self.core.has_pending() {
-            self.core.step_pending(0).expect("it is handled");
+            self.core.step_pending(self.now).expect("it is handled");
         }
         self.note_events();
     }

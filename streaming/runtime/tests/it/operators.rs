@@ -7,7 +7,7 @@ use std::{
 use weir_base::CheckpointId;
 use weir_dataflow::{
     Batch, KeyedTable, Operator, OperatorContext, RestoredState, Result, SourcePoll, SubtaskInfo,
-    TableVisitor, hash_key,
+    TableVisitor, Timestamp, hash_key,
 };
 use weir_state::TaskSnapshot;
 
@@ -144,5 +144,54 @@ impl Operator for Counter {
         ctx.emit_records(vec![(self.next, 1u64)])?;
         self.next += 1;
         Ok(SourcePoll::More)
+    }
+}
+
+/// Has one timer.
+pub struct Alarm {
+    pub at: Option<Timestamp>,
+    pub calls: Calls,
+}
+
+impl Operator for Alarm {
+    fn on_batch(&mut self, _: usize, batch: Batch, ctx: &mut OperatorContext<'_>) -> Result<()> {
+        ctx.emit(batch)
+    }
+
+    fn next_timer(&self) -> Option<Timestamp> {
+        self.at
+    }
+
+    fn on_timers(&mut self, _: &mut OperatorContext<'_>) -> Result<()> {
+        self.at = None;
+        self.calls.lock().expect("whole").push("alarm".to_owned());
+        Ok(())
+    }
+}
+
+/// Panics when it is dropped.
+pub struct Bomb {
+    /// Emits a record that does so too, instead of passing a batch on.
+    pub emits_bomb: bool,
+}
+
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
+struct BrokenRecord;
+
+impl Operator for Bomb {
+    fn on_batch(&mut self, _: usize, batch: Batch, ctx: &mut OperatorContext<'_>) -> Result<()> {
+        if self.emits_bomb { ctx.emit_records(vec![BrokenRecord]) } else { ctx.emit(batch) }
+    }
+}
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("operator dropped");
+    }
+}
+
+impl Drop for BrokenRecord {
+    fn drop(&mut self) {
+        panic!("record dropped");
     }
 }

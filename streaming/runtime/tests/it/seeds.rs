@@ -91,7 +91,7 @@ fn run(seed: u64) {
         match rng.below(3) {
             0 => drop(bench.step_snapshot()),
             // As the runner: a cut batch is finished before another element is looked at.
-            _ if bench.core.has_pending() => bench.core.step_pending(0).expect("handled"),
+            _ if bench.core.has_pending() => bench.core.step_pending(bench.now).expect("handled"),
             _ => {
                 // A barrier whose snapshot is still encoded would not be triggered yet.
                 while bench.step_snapshot() {}

@@ -2,11 +2,15 @@
 
 use crate::{
     bench::{Bench, Sent, barrier, records},
-    operators::{Calls, Counter, Holding, Logging, Sums, sums_in},
+    operators::{Alarm, Bomb, Calls, Counter, Holding, Logging, Sums, sums_in},
 };
-use weir_base::CheckpointId;
-use weir_dataflow::{Element, SourcePoll};
-use weir_runtime::task::core::TaskEvent;
+use std::time::Duration;
+use weir_base::{CheckpointId, Monotonic, Now, WallTime};
+use weir_dataflow::{Element, Error, Operator, SourcePoll};
+use weir_runtime::task::{
+    core::{MAX_WALL_WAIT, TaskEvent},
+    writer::BufferTimeout,
+};
 
 #[test]
 fn data_behind_a_barrier_waits_for_the_other_channel() {
@@ -155,7 +159,7 @@ fn a_cancelled_barrier_frees_the_channel_that_waits_for_it() {
     bench.push(0, records(&[(1, 1)]));
     bench.run_dry();
     assert_eq!(bench.ready(), []);
-    bench.core.checkpoint_aborted(CheckpointId(1), 0).expect("it is given up");
+    bench.core.checkpoint_aborted(CheckpointId(1), Now::default()).expect("it is given up");
     bench.note_events();
     bench.run_dry();
     bench.push(1, barrier(1));
@@ -176,7 +180,7 @@ fn an_aborted_checkpoint_gives_its_snapshot_up_and_the_next_one_is_whole() {
     bench.push(0, barrier(1));
     bench.run_first_two();
     assert!(bench.step_snapshot(), "it is half encoded");
-    bench.core.checkpoint_aborted(CheckpointId(1), 0).expect("it is given up");
+    bench.core.checkpoint_aborted(CheckpointId(1), Now::default()).expect("it is given up");
     bench.push(0, records(&[(0, 5)]));
     bench.push(0, barrier(2));
     bench.run_dry();
@@ -189,13 +193,13 @@ fn an_aborted_checkpoint_gives_its_snapshot_up_and_the_next_one_is_whole() {
 #[test]
 fn a_source_is_triggered_and_told_to_finish() {
     let mut bench = Bench::new(0, vec![Box::new(Counter { next: 0, end: 2 })]);
-    bench.core.poll_source(0).expect("it emits");
-    bench.core.trigger_checkpoint(CheckpointId(1), 0).expect("it begins");
+    bench.core.poll_source(Now::default()).expect("it emits");
+    bench.core.trigger_checkpoint(CheckpointId(1), Now::default()).expect("it begins");
     assert_eq!(bench.output.take(), [Sent::Records(vec![(0, 1)]), Sent::Barrier(1)]);
     assert!(bench.core.finish_input().is_err(), "its data has not ended");
-    while bench.core.poll_source(0).expect("it emits") != SourcePoll::End {}
+    while bench.core.poll_source(Now::default()).expect("it emits") != SourcePoll::End {}
     assert!(!bench.core.wants_poll());
-    bench.core.trigger_checkpoint(CheckpointId(2), 0).expect("the final one");
+    bench.core.trigger_checkpoint(CheckpointId(2), Now::default()).expect("the final one");
     while bench.step_snapshot() {}
     bench.core.finish_input().expect("now it may");
     let expected =
@@ -227,7 +231,81 @@ fn watermarks_are_the_minimum_and_never_fall() {
 #[test]
 fn an_input_that_ends_before_its_data_is_a_defect_and_sends_nothing_illegal() {
     let mut bench = Bench::new(1, vec![Box::new(Sums::default())]);
-    let error = bench.core.on_element(0, Element::EndOfInput, 0).expect_err("it is refused");
+    let error =
+        bench.core.on_element(0, Element::EndOfInput, Now::default()).expect_err("it is refused");
     assert_eq!(error.code(), "WEIR-TASK-0005");
     assert_eq!(bench.output.take(), []);
+}
+
+const START: Now = Now { monotonic: Monotonic(5_000), wall: WallTime(1_700_000_000_000) };
+
+/// The clocks so much later, after the wall clock was set by an amount.
+fn later(elapsed_ms: u64, wall_set_by_ms: i64) -> Now {
+    let wall = START.wall.0 + elapsed_ms;
+    Now {
+        monotonic: Monotonic(START.monotonic.0 + elapsed_ms),
+        wall: WallTime(wall.checked_add_signed(wall_set_by_ms).expect("in range")),
+    }
+}
+
+const HOUR_MS: i64 = 3_600_000;
+
+/// Regression: the buffer timeout was measured by the wall clock. When that was set back by an hour,
+/// nothing was sent for an hour.
+#[test]
+fn unsent_records_leave_in_time_whatever_the_wall_clock_is_set_to() {
+    for wall_set_by_ms in [0, -HOUR_MS, HOUR_MS] {
+        let timeout = BufferTimeout::After(Duration::from_millis(100));
+        let mut bench = Bench::with_timeout(1, vec![Box::new(Sums::default())], timeout);
+        bench.now = START;
+        bench.push(0, records(&[(1, 1)]));
+        bench.run_dry();
+        let early = later(60, wall_set_by_ms);
+        bench.core.on_time(early).expect("nothing is due");
+        assert_eq!(bench.output.take(), []);
+        assert_eq!(bench.core.longest_wait(early, None), Some(Duration::from_millis(40)));
+        bench.core.on_time(later(100, wall_set_by_ms)).expect("it is sent");
+        assert_eq!(bench.output.take(), [Sent::Records(vec![(1, 1)])], "{wall_set_by_ms}");
+    }
+}
+
+/// A timer belongs to the wall clock; but a wait for it must not outlast a correction of that clock.
+#[test]
+fn a_timer_that_has_become_due_is_not_waited_for_any_longer() {
+    let calls = Calls::default();
+    let alarm = Alarm { at: Some(START.wall.0 as i64 + 500), calls: calls.clone() };
+    let mut bench = Bench::new(1, vec![Box::new(alarm)]);
+    assert_eq!(bench.core.longest_wait(START, None), Some(Duration::from_millis(500)));
+    let poll_at = Some(START.wall.0 as i64 + 20);
+    assert_eq!(bench.core.longest_wait(START, poll_at), Some(Duration::from_millis(20)));
+    let set_back = later(10, -HOUR_MS);
+    bench.core.on_time(set_back).expect("nothing is due");
+    assert_eq!(bench.core.longest_wait(set_back, None), Some(MAX_WALL_WAIT));
+    let set_right = later(1_010, 0);
+    assert_eq!(bench.core.longest_wait(set_right, None), Some(Duration::ZERO));
+    bench.core.on_time(set_right).expect("it fires");
+    assert_eq!(*calls.lock().expect("whole"), ["alarm"]);
+    assert_eq!(bench.core.longest_wait(set_right, None), None);
+}
+
+#[test]
+fn each_destructor_runs_and_is_blamed_although_others_panic() {
+    let bomb = |emits_bomb| -> Box<dyn Operator> { Box::new(Bomb { emits_bomb }) };
+    let mut bench = Bench::new(1, vec![bomb(false), bomb(false), bomb(true)]);
+    bench.push(0, records(&[(1, 1)]));
+    bench.take(0);
+    let problems = bench.core.dispose();
+    let last_word = |error: &Error| error.to_string().rsplit(": ").next().map(str::to_owned);
+    let found: Vec<_> = problems
+        .iter()
+        .map(|(operator, error)| (operator.as_str(), error.code(), last_word(error)))
+        .collect();
+    let panicked = |operator, text: &str| (operator, "WEIR-TASK-0001", Some(text.to_owned()));
+    let expected = [
+        panicked("operator 0", "operator dropped"),
+        panicked("operator 1", "operator dropped"),
+        panicked("operator 2", "operator dropped"),
+        panicked("operator 2", "record dropped"),
+    ];
+    assert_eq!(found, expected);
 }

@@ -149,7 +149,7 @@ fn an_unregistered_consumer_lets_its_producers_go_on() {
     let mut sender = output(&left, &right, ends(0));
     let producer = thread::spawn(move || send_all(&mut *sender, 0..1000));
     wait_for("a full window", || inbox.queued_batches() == WINDOW);
-    inbox.close();
+    inbox.close().unwrap();
     right.unregister(ends(0).consumer);
     producer.join().unwrap().unwrap();
     assert!(losses.try_recv().is_err());
