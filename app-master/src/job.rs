@@ -72,7 +72,7 @@ impl Job {
     /// How the job ended under an earlier attempt, if that wrote it down. A log that cannot be read is
     /// left to the job master, which says what is wrong with it.
     pub fn recorded_end(&self) -> Option<JobOutcome> {
-        let records = self.storage.log().load().ok()?;
+        let (_, records) = self.storage.log().load().ok()?;
         match serde_json::from_slice(records.last()?).ok()? {
             JobLogRecord::Finished { outcome, .. } => Some(outcome),
             _ => None,

@@ -17,16 +17,22 @@ pub enum Defect {
     DisposeNewest,
     /// A sweep deletes whatever its master did not know to be recorded, of newer masters too.
     SweepTakesAll,
+    /// Records are deleted when the snapshot record is asked for, not when it is durable.
+    DeleteBeforeSnapshot,
+    /// A master believes that a record it could create counts, without a look at the log.
+    NoListingAfterAppend,
 }
 
 impl Defect {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::CommitBeforeRecord,
         Self::StoreOverwrites,
         Self::EqualEpochsPass,
         Self::RestoreOlder,
         Self::DisposeNewest,
         Self::SweepTakesAll,
+        Self::DeleteBeforeSnapshot,
+        Self::NoListingAfterAppend,
     ];
 }

@@ -20,6 +20,8 @@ pub struct Faults {
     pub append_lands_percent: u64,
     /// An append fails, and its record appears later.
     pub append_late_percent: u64,
+    /// An append hangs for long, as when its master is suspended.
+    pub append_hangs_percent: u64,
     /// The longest an append takes.
     pub append_ms: u64,
     /// A master stalls before it sweeps, while a newer one may take over.
@@ -56,6 +58,7 @@ impl Faults {
             append_fails_percent: sometimes(rng, 1, 30),
             append_lands_percent: sometimes(rng, 1, 30),
             append_late_percent: sometimes(rng, 1, 30),
+            append_hangs_percent: sometimes(rng, 1, 10),
             append_ms: between(rng, 1, 400),
             sweep_late_percent: sometimes(rng, 10, 100),
             host_lost_every_ms: sometimes(rng, 500, 6000),

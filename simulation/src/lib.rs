@@ -62,6 +62,8 @@ pub struct Counts {
     pub deployments: u64,
     /// Records of completed checkpoints.
     pub checkpoints: u64,
+    /// Snapshot records in the log.
+    pub log_snapshots: u64,
     /// Appends that failed.
     pub failed_appends: u64,
     /// Tasks that failed or were lost.

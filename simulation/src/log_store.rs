@@ -1,19 +1,54 @@
-//! The store of the job log: records are created if their index is free.
+//! The store of the job log: records are created if their index is free, and old ones are deleted.
+//!
+//! Beside the files it keeps the log as it really is: a record that is created where an older one
+//! has been deleted is a file, and no part of the log.
 
 use crate::Defect;
+use std::{collections::BTreeMap, ops::RangeInclusive};
 use weir_base::{CheckpointId, LeaderEpoch, LogIndex};
-use weir_coordination::{AppendOutcome, JobLogRecord};
+use weir_coordination::JobLogRecord;
 
 /// The log, as it is.
 #[derive(Debug, Default)]
 pub(crate) struct LogStore {
+    /// Every record that was ever part of the log.
     records: Vec<JobLogRecord>,
+    files: BTreeMap<LogIndex, JobLogRecord>,
+}
+
+/// What a create has found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Created {
+    /// The index was free.
+    Free,
+    /// This record was there already.
+    Taken(Box<JobLogRecord>),
 }
 
 impl LogStore {
-    /// The records at this moment.
-    pub(crate) fn read(&self) -> Vec<JobLogRecord> {
-        self.records.clone()
+    /// The records that a reader finds at this moment, and the index of the first; the error says why
+    /// they are not what the log holds.
+    pub(crate) fn read(&self) -> Result<(LogIndex, Vec<JobLogRecord>), String> {
+        let Some(tail) = self.tail() else {
+            return match self.records.len() {
+                0 => Ok((LogIndex(0), Vec::new())),
+                lost => Err(format!("all {lost} records of the log are gone")),
+            };
+        };
+        let files = self.files.range(tail.clone());
+        let is_snapshot =
+            |record: &JobLogRecord| matches!(record, JobLogRecord::LogSnapshot { .. });
+        let newest = files.clone().rfind(|(_, record)| is_snapshot(record));
+        let first = newest.map_or(*tail.start(), |(index, _)| *index);
+        if newest.is_none() && first > LogIndex(0) {
+            return Err(format!("the log begins with record {first}, which is no snapshot record"));
+        }
+        let records: Vec<JobLogRecord> =
+            self.files.range(first..).map(|(_, record)| record.clone()).collect();
+        if records != self.records[first.0 as usize..] {
+            return Err("a reader of the log finds records that are no part of it".to_owned());
+        }
+        Ok((first, records))
     }
 
     /// Creates a record if its index is free.
@@ -22,28 +57,56 @@ impl LogStore {
         index: LogIndex,
         record: &JobLogRecord,
         defect: Option<Defect>,
-    ) -> AppendOutcome {
-        match self.records.get_mut(index.0 as usize) {
+    ) -> Created {
+        let begins_epoch = matches!(record, JobLogRecord::EpochBegins { .. });
+        match self.files.get_mut(&index) {
             None => {
-                // A late append may be older than what was written after its index was taken, but
-                // never newer than the end: each index is written before the next one is tried.
-                assert_eq!(index.0 as usize, self.records.len(), "the log has a gap");
-                self.records.push(record.clone());
-                AppendOutcome::Appended
+                // Each index is written before the next one is tried.
+                assert!(index.0 as usize <= self.records.len(), "the log has a gap");
+                if index.0 as usize == self.records.len() {
+                    self.records.push(record.clone());
+                }
+                self.files.insert(index, record.clone());
+                Created::Free
             }
             Some(present) if defect == Some(Defect::StoreOverwrites) => {
                 *present = record.clone();
-                AppendOutcome::Appended
+                self.records[index.0 as usize] = record.clone();
+                Created::Free
             }
             Some(present)
-                if defect == Some(Defect::EqualEpochsPass)
-                    && present == record
-                    && matches!(present, JobLogRecord::EpochBegins { .. }) =>
+                if defect == Some(Defect::EqualEpochsPass) && present == record && begins_epoch =>
             {
-                AppendOutcome::Appended
+                Created::Free
             }
-            Some(present) => AppendOutcome::Taken(Box::new(present.clone())),
+            Some(present) => Created::Taken(Box::new(present.clone())),
         }
+    }
+
+    /// What a listing shows: the newest record and those before it without a gap.
+    pub(crate) fn tail(&self) -> Option<RangeInclusive<LogIndex>> {
+        let last = *self.files.last_key_value()?.0;
+        let mut first = last.0;
+        while first > 0 && self.files.contains_key(&LogIndex(first - 1)) {
+            first -= 1;
+        }
+        Some(LogIndex(first)..=last)
+    }
+
+    /// Deletes files before an index, at most so many, oldest first.
+    pub(crate) fn delete_below(&mut self, index: LogIndex, at_most: usize) {
+        let old: Vec<LogIndex> =
+            self.files.range(..index).map(|(index, _)| *index).take(at_most).collect();
+        for index in old {
+            self.files.remove(&index);
+        }
+    }
+
+    /// Snapshot records in the log.
+    pub(crate) fn snapshot_count(&self) -> u64 {
+        let is_snapshot =
+            |record: &&JobLogRecord| matches!(record, JobLogRecord::LogSnapshot { .. });
+        self.records.iter().filter(is_snapshot).count() as u64
     }
 
     /// The newest epoch on record.

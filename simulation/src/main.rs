@@ -110,6 +110,7 @@ fn sum(a: Counts, b: Counts) -> Counts {
         superseded: a.superseded + b.superseded,
         deployments: a.deployments + b.deployments,
         checkpoints: a.checkpoints + b.checkpoints,
+        log_snapshots: a.log_snapshots + b.log_snapshots,
         failed_appends: a.failed_appends + b.failed_appends,
         lost_tasks: a.lost_tasks + b.lost_tasks,
         abandoned_tasks: a.abandoned_tasks + b.abandoned_tasks,
@@ -118,13 +119,14 @@ fn sum(a: Counts, b: Counts) -> Counts {
 
 fn describe(counts: Counts) -> String {
     format!(
-        "{} events, {} masters ({} superseded), {} deployments, {} checkpoints, {} failed \
-         appends, {} tasks failed or lost, {} left behind",
+        "{} events, {} masters ({} superseded), {} deployments, {} checkpoints, {} \
+         snapshots of the log, {} failed appends, {} tasks failed or lost, {} left behind",
         counts.events,
         counts.masters,
         counts.superseded,
         counts.deployments,
         counts.checkpoints,
+        counts.log_snapshots,
         counts.failed_appends,
         counts.lost_tasks,
         counts.abandoned_tasks

@@ -5,6 +5,7 @@
 
 use crate::{
     Defect,
+    log_store::Created,
     oracle::Scene,
     task::SimTask,
     tasks::{TaskEvent, ToTask},
@@ -15,6 +16,9 @@ use weir_coordination::{
     AppendOutcome, Effect, Failure, FailureOrigin, Input, JobLogRecord, JobMaster, JobOutcome,
     JobStatus,
 };
+
+/// The longest a suspended master takes to get on with an append.
+const LONGEST_HANG_MS: u64 = 12_000;
 
 /// Something that happens to masters and the log.
 #[derive(Debug)]
@@ -27,6 +31,10 @@ pub(crate) enum MasterEvent {
     Wake { master: usize },
     /// An append reaches the store.
     Append { master: usize, index: LogIndex, record: JobLogRecord, answer: Answer },
+    /// The log is listed after an append.
+    List { master: usize, index: LogIndex, created: Created },
+    /// Records before this index are deleted, at most so many.
+    DeleteLog { below: LogIndex, at_most: usize },
     /// The leading one crashes.
     Crash,
 }
@@ -122,6 +130,8 @@ impl World {
             MasterEvent::Append { master, index, record, answer } => {
                 self.append(master, index, &record, answer);
             }
+            MasterEvent::List { master, index, created } => self.list(master, index, created),
+            MasterEvent::DeleteLog { below, at_most } => self.log.delete_below(below, at_most),
             MasterEvent::Crash => self.crash_master(),
         }
     }
@@ -157,8 +167,10 @@ impl World {
             let failure = failure("storage", FailureOrigin::External);
             return self.tell(master, in_ms, Input::LogUnreadable { failure });
         }
-        let log = self.log.read();
-        self.tell(master, in_ms, Input::Start { log });
+        match self.log.read() {
+            Ok((first, log)) => self.tell(master, in_ms, Input::Start { first, log }),
+            Err(broken) => self.oracle.broken(broken),
+        }
     }
 
     fn crash_master(&mut self) {
@@ -190,7 +202,7 @@ impl World {
         let now = self.now();
         let slot = &mut self.masters.slots[master];
         let Some(machine) = &mut slot.machine else { return };
-        if let Input::LogAppended { outcome: AppendOutcome::Taken(theirs), .. } = &input
+        if let Input::LogAppended { outcome: AppendOutcome::Taken { theirs, .. }, .. } = &input
             && matches!(&**theirs, JobLogRecord::EpochBegins { epoch, .. } if *epoch > machine.epoch())
             && !slot.superseded
         {
@@ -198,7 +210,7 @@ impl World {
             self.counts.superseded += 1;
         }
         match &input {
-            Input::Start { log } => {
+            Input::Start { log, .. } => {
                 slot.is_unread = false;
                 self.trace
                     .add(self.now_ms, format_args!("{master} <- start, {} records", log.len()));
@@ -260,6 +272,7 @@ impl World {
         match effect {
             Effect::ReadLog => self.read_log(master),
             Effect::AppendLog { index, record } => self.begin_append(master, index, record),
+            Effect::DeleteLog { below } => self.delete_log(below),
             Effect::Deploy(deployment) => {
                 self.masters.slots[master].has_led = true;
                 self.deploy(master, *deployment);
@@ -322,7 +335,12 @@ impl World {
                 self.send(task, attempt, ToTask::Complete(*checkpoint));
             }
         }
-        let in_ms = 1 + self.delay(self.faults.append_ms);
+        if matches!(record, JobLogRecord::LogSnapshot { .. })
+            && self.defect == Some(Defect::DeleteBeforeSnapshot)
+        {
+            self.log.delete_below(index, usize::MAX);
+        }
+        let in_ms = 1 + self.append_delay();
         let at_ms = self.now_ms + in_ms;
         let append =
             |record, answer| Event::Master(MasterEvent::Append { master, index, record, answer });
@@ -345,15 +363,45 @@ impl World {
         self.tell(master, in_ms, Input::LogAppended { index, outcome });
     }
 
-    /// The append reaches the store; the answer takes its time, too.
+    /// The append reaches the store; the listing and the answer take their time, too.
     fn append(&mut self, master: usize, index: LogIndex, record: &JobLogRecord, answer: Answer) {
-        let outcome = self.log.create(index, record, self.defect);
-        self.trace.add(self.now_ms, format_args!("log {index} {record:?}: {outcome:?}"));
-        let in_ms = self.delay(self.faults.append_ms);
+        let created = self.log.create(index, record, self.defect);
+        self.trace.add(self.now_ms, format_args!("log {index} {record:?}: {created:?}"));
+        let in_ms = self.append_delay();
         match answer {
-            Answer::Truth => self.tell(master, in_ms, Input::LogAppended { index, outcome }),
+            Answer::Truth => {
+                let event = Event::Master(MasterEvent::List { master, index, created });
+                self.queue.push(self.now_ms + in_ms, event);
+            }
             Answer::Failure => self.append_fails(master, in_ms, index),
             Answer::Nothing => {}
+        }
+    }
+
+    fn list(&mut self, master: usize, index: LogIndex, created: Created) {
+        let is_blind = self.defect == Some(Defect::NoListingAfterAppend);
+        let listed = self.log.tail().filter(|_| !is_blind);
+        let tail = listed.unwrap_or(LogIndex(0)..=index);
+        let outcome = match created {
+            Created::Free => AppendOutcome::Appended { tail },
+            Created::Taken(theirs) => AppendOutcome::Taken { theirs, tail },
+        };
+        let in_ms = self.delay(self.faults.append_ms);
+        self.tell(master, in_ms, Input::LogAppended { index, outcome });
+    }
+
+    fn append_delay(&mut self) -> u64 {
+        let hangs = self.strikes(self.faults.append_hangs_percent);
+        self.delay(if hangs { LONGEST_HANG_MS } else { self.faults.append_ms })
+    }
+
+    /// Deletes in two parts, the second of which may come late.
+    fn delete_log(&mut self, below: LogIndex) {
+        let first_part = self.delay(20) as usize;
+        for at_most in [first_part, usize::MAX] {
+            let in_ms = self.append_delay();
+            let event = Event::Master(MasterEvent::DeleteLog { below, at_most });
+            self.queue.push(self.now_ms + in_ms, event);
         }
     }
 }

@@ -164,6 +164,7 @@ impl World {
 
     fn into_report(mut self) -> Report {
         self.counts.checkpoints = self.log.completed_count();
+        self.counts.log_snapshots = self.log.snapshot_count();
         let violation = self.oracle.violation().cloned();
         let (trace, lines) = self.trace.take();
         Report { seed: self.seed, trace, lines, counts: self.counts, violation }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! <folder of the job>/
-//!   log/00000000000000000000        one record each, gapless from 0, written by create-if-absent
+//!   log/00000000000000000000        one record each, gapless, written by create-if-absent
 //!   log/00000000000000000001
 //!   chk-7/<vertex>-<subtask>-<attempt>   one snapshot each, written whole
 //!   staging/                        unfinished writes of a local folder; each names its object

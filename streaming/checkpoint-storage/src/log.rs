@@ -1,7 +1,12 @@
-//! The job log: a gapless sequence of records, each written once by whoever comes first.
+//! The job log: a gapless sequence of records, each written once by the master that comes first.
 //!
 //! Its only demand on a store is create-if-absent. That makes it the place where two masters of
 //! one job find out about each other: the one whose index is taken reads who took it.
+//!
+//! Old records are deleted once a later one holds what they amount to. That makes their indexes
+//! free again, so a create that succeeds proves nothing by itself: the writer lists the log
+//! afterwards ([`JobLog::tail`]). Its record counts only if it is the newest and no record is
+//! missing between those the writer had read and its own.
 
 use crate::{
     error::{Error, Result},
@@ -9,7 +14,7 @@ use crate::{
     store::Store,
 };
 use bytes::Bytes;
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, ops::RangeInclusive, sync::Arc};
 use weir_base::LogIndex;
 
 const FOLDER: &str = "log";
@@ -35,24 +40,55 @@ impl JobLog {
         Self { store }
     }
 
-    /// Every record, from index 0. Files in the folder whose name is no index are left alone.
-    pub fn load(&self) -> Result<Vec<Vec<u8>>> {
-        let mut records = Vec::new();
+    /// The records there are, and the index of the first of them: from the newest back to the
+    /// first gap, for a compacted log has lost its older records. What may be missing is for the
+    /// caller to judge. Files in the folder whose name is no index are left alone.
+    pub fn load(&self) -> Result<(LogIndex, Vec<Vec<u8>>)> {
         loop {
-            while let Some(record) = self.read(LogIndex(records.len() as u64))? {
-                records.push(record);
-            }
-            let end = LogIndex(records.len() as u64);
-            let Some(beyond) = self.highest()?.filter(|highest| *highest >= end) else {
-                return Ok(records);
+            let Some(tail) = self.tail()? else {
+                // A folder that cannot be read may list as an empty one.
+                match self.read(LogIndex(0))? {
+                    None => return Ok((LogIndex(0), Vec::new())),
+                    Some(_) => continue,
+                }
             };
-            // Another master may have appended between the two looks; a hole stays one.
-            if self.read(end)?.is_none() {
-                return Err(Error::LogGap {
-                    missing: self.store.display(&path(end)),
-                    found: self.store.display(&path(beyond)),
-                });
+            let (first, last) = tail.into_inner();
+            let indexes = (first.0..=last.0).map(LogIndex);
+            let read: Result<Option<Vec<_>>> = indexes.map(|index| self.read(index)).collect();
+            if let Some(records) = read? {
+                return Ok((first, records));
             }
+            // A record was deleted between the two looks: the log has been compacted meanwhile.
+        }
+    }
+
+    /// Indexes of the newest record and of those before it without a gap; `None` in an empty log.
+    pub fn tail(&self) -> Result<Option<RangeInclusive<LogIndex>>> {
+        let indexes = self.indexes()?;
+        let Some(last) = indexes.last().copied() else { return Ok(None) };
+        let mut first = last.0;
+        while first > 0 && indexes.contains(&LogIndex(first - 1)) {
+            first -= 1;
+        }
+        Ok(Some(LogIndex(first)..=last))
+    }
+
+    /// Deletes the records before an index, oldest first. The caller knows that the record at this
+    /// index is durable and holds all that they amount to, and that another such record has been
+    /// written since: readers that are slow to list the log count on that.
+    pub fn delete_below(&self, index: LogIndex) -> Result<()> {
+        for old in self.indexes()?.range(..index) {
+            self.store.delete(&path(*old))?;
+        }
+        Ok(())
+    }
+
+    /// The error of a log whose first record is this one although others must have been before it.
+    pub fn gap_before(&self, first: LogIndex) -> Error {
+        let missing = LogIndex(first.0.saturating_sub(1));
+        Error::LogGap {
+            missing: self.store.display(&path(missing)),
+            found: self.store.display(&path(first)),
         }
     }
 
@@ -82,9 +118,24 @@ impl JobLog {
         self.store.read(Kind::LogRecord, &path(index))
     }
 
-    fn highest(&self) -> Result<Option<LogIndex>> {
-        let paths = self.store.list(Some(FOLDER))?;
-        Ok(paths.iter().filter_map(|path| index_of(path)).max())
+    /// Every index there is. A listing takes time and shows for certain only what exists all that
+    /// time. While another master compacts the log it may show nothing of what is new and nothing of
+    /// what was old; but a record outlives two snapshot records behind it, so as long as the newest one
+    /// listed still exists, no record that was there at the start and is still needed is missing.
+    fn indexes(&self) -> Result<BTreeSet<LogIndex>> {
+        let mut was_empty = false;
+        loop {
+            let paths = self.store.list(Some(FOLDER))?;
+            let indexes: BTreeSet<_> = paths.iter().filter_map(|path| index_of(path)).collect();
+            let is_whole = match indexes.last() {
+                Some(newest) => self.store.exists(&path(*newest))?,
+                None => was_empty,
+            };
+            if is_whole {
+                return Ok(indexes);
+            }
+            was_empty = indexes.is_empty();
+        }
     }
 }
 

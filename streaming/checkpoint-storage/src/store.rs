@@ -161,6 +161,15 @@ impl Store {
         }
     }
 
+    /// Whether there is an object of this name.
+    pub(crate) fn exists(&self, path: &str) -> Result<bool> {
+        match block_on(self.objects.head(&ObjectPath::from(path))) {
+            Ok(_) => Ok(true),
+            Err(StoreError::NotFound { .. }) => Ok(false),
+            Err(source) => Err(Error::of_call("look for", self.display(path), source)),
+        }
+    }
+
     /// Paths of all objects below a folder, or of all there are, in no order.
     pub(crate) fn list(&self, folder: Option<&str>) -> Result<Vec<String>> {
         let prefix = folder.map(ObjectPath::from);

@@ -1,7 +1,7 @@
 //! What the job master is told, what it asks for, and what it writes down.
 
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, ops::RangeInclusive, time::Duration};
 use weir_base::{CheckpointId, ExecutionAttempt, JobId, LeaderEpoch, LogIndex};
 use weir_graph::{Fingerprint, SnapshotHandle, TaskDeployment, TaskId, TaskSnapshotMeta};
 
@@ -163,8 +163,10 @@ pub enum ReportKind {
 /// What the job master is told.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Input {
-    /// Begin: the records of the job's log, from index 0.
+    /// Begin: the records of the job's log.
     Start {
+        /// Index of the first record; above 0 the first one is a [`JobLogRecord::LogSnapshot`].
+        first: LogIndex,
         /// As read; the shell has verified that there is no gap.
         log: Vec<JobLogRecord>,
     },
@@ -196,10 +198,18 @@ pub enum Input {
 /// How an append to the log ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum AppendOutcome {
-    /// The record is durable.
-    Appended,
-    /// Another master holds this index; this is its record.
-    Taken(Box<JobLogRecord>),
+    /// The record exists. Whether it counts depends on what else does.
+    Appended {
+        /// The newest record and those before it without a gap, listed afterwards.
+        tail: RangeInclusive<LogIndex>,
+    },
+    /// A record was there already.
+    Taken {
+        /// That record; after a failure it may be the one that was to be written.
+        theirs: Box<JobLogRecord>,
+        /// The newest record and those before it without a gap, listed afterwards.
+        tail: RangeInclusive<LogIndex>,
+    },
     /// Storage failed; the record may or may not be there.
     Failed(Failure),
 }
@@ -209,12 +219,18 @@ pub enum AppendOutcome {
 pub enum Effect {
     /// Read the log again, then tell [`Input::Start`] or [`Input::LogUnreadable`].
     ReadLog,
-    /// Create this record if its index is free, then answer [`Input::LogAppended`].
+    /// Create this record if its index is free, list the log, then answer [`Input::LogAppended`].
     AppendLog {
         /// Where.
         index: LogIndex,
         /// What.
         record: JobLogRecord,
+    },
+    /// Delete all records before this index. The snapshot record there holds what they amount to, and
+    /// a later snapshot record is durable, so this is right at any later time too.
+    DeleteLog {
+        /// Index of the last [`JobLogRecord::LogSnapshot`] but one.
+        below: LogIndex,
     },
     /// Start a task.
     Deploy(Box<TaskDeployment>),
@@ -316,6 +332,15 @@ pub struct JobOutcome {
     pub commit_is_open: bool,
 }
 
+/// A checkpoint whose record exists.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct CompletedCheckpoint {
+    /// Its id.
+    pub id: CheckpointId,
+    /// All its parts.
+    pub snapshots: Vec<SnapshotHandle>,
+}
+
 /// A record of the job log.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "kebab-case")]
@@ -353,6 +378,21 @@ pub enum JobLogRecord {
     CheckpointDisposed {
         /// Which checkpoint.
         checkpoint: CheckpointId,
+    },
+    /// All that the records before this one amount to; they may have been deleted.
+    LogSnapshot {
+        /// The master's number.
+        epoch: LeaderEpoch,
+        /// The job.
+        job: JobId,
+        /// Its name.
+        name: String,
+        /// Its graph.
+        fingerprint: Fingerprint,
+        /// Checkpoint ids from here on were never used.
+        unused_ids: CheckpointId,
+        /// Checkpoints that are completed and not disposed of, oldest first.
+        completed: Vec<CompletedCheckpoint>,
     },
     /// The job has ended; nothing follows.
     Finished {

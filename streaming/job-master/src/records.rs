@@ -19,10 +19,20 @@ pub(crate) fn decode(log: &JobLog, index: LogIndex, line: &[u8]) -> Result<JobLo
         .map_err(|source| Error::Record { record: log.name_of(index), source })
 }
 
-/// Every record of the log, in order.
-pub(crate) fn load(log: &JobLog) -> Result<Vec<JobLogRecord>> {
-    let lines = log.load()?;
-    (0..).map(LogIndex).zip(&lines).map(|(index, line)| decode(log, index, line)).collect()
+/// The records that the log still needs, in order, and the index of the first: the newest snapshot
+/// record, or the first record there ever was.
+pub(crate) fn load(log: &JobLog) -> Result<(LogIndex, Vec<JobLogRecord>)> {
+    let (first, lines) = log.load()?;
+    let indexes = (first.0..).map(LogIndex);
+    let records: Result<Vec<JobLogRecord>> =
+        indexes.zip(&lines).map(|(index, line)| decode(log, index, line)).collect();
+    let mut records = records?;
+    let is_snapshot = |record: &JobLogRecord| matches!(record, JobLogRecord::LogSnapshot { .. });
+    match records.iter().rposition(is_snapshot) {
+        Some(at) => Ok((LogIndex(first.0 + at as u64), records.split_off(at))),
+        None if first > LogIndex(0) => Err(log.gap_before(first).into()),
+        None => Ok((first, records)),
+    }
 }
 
 #[cfg(test)]

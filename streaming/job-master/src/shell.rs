@@ -177,6 +177,7 @@ impl JobMasterShell {
                 self.send_to_storage(StorageWork::Append { index, record });
             }
             Effect::Dispose { paths, .. } => self.send_to_storage(StorageWork::Dispose { paths }),
+            Effect::DeleteLog { below } => self.send_to_storage(StorageWork::DeleteLog { below }),
             Effect::SweepSnapshots { below, keep } => {
                 self.send_to_storage(StorageWork::Sweep { below, keep });
             }

@@ -21,6 +21,7 @@ use weir_coordination::{AppendOutcome, Input, JobLogRecord};
 pub(crate) enum StorageWork {
     ReadLog,
     Append { index: LogIndex, record: JobLogRecord },
+    DeleteLog { below: LogIndex },
     Dispose { paths: Vec<String> },
     Sweep { below: CheckpointId, keep: BTreeSet<String> },
 }
@@ -54,6 +55,10 @@ impl StorageThread {
                     let outcome = self.append(index, &record);
                     self.answer(Input::LogAppended { index, outcome });
                 }
+                StorageWork::DeleteLog { below } => {
+                    // What cannot be deleted now is deleted behind the next snapshot record.
+                    let _ = self.storage.log().delete_below(below);
+                }
                 StorageWork::Dispose { paths } => {
                     // What cannot be deleted now is swept by the next master.
                     let _ = self.storage.delete(paths);
@@ -68,7 +73,7 @@ impl StorageThread {
 
     fn read_log(&mut self) {
         match records::load(&self.storage.log()) {
-            Ok(log) => self.answer(Input::Start { log }),
+            Ok((first, log)) => self.answer(Input::Start { first, log }),
             Err(error) => self.answer(Input::LogUnreadable { failure: error.to_failure() }),
         }
     }
@@ -82,14 +87,16 @@ impl StorageThread {
 
     fn try_append(&mut self, index: LogIndex, record: &JobLogRecord) -> Result<AppendOutcome> {
         let log = self.storage.log();
-        let appended = log.append(index, &records::encode(record)?).map_err(Error::from)?;
-        match appended {
-            Append::Appended => Ok(AppendOutcome::Appended),
+        let appended = log.append(index, &records::encode(record)?)?;
+        // Only a listing from after the append tells whether the log was compacted before it.
+        let tail = log.tail()?.ok_or_else(|| log.gap_before(index))?;
+        Ok(match appended {
+            Append::Appended => AppendOutcome::Appended { tail },
             Append::Taken(line) => {
-                let theirs = records::decode(&log, index, &line)?;
-                Ok(AppendOutcome::Taken(Box::new(theirs)))
+                let theirs = Box::new(records::decode(&log, index, &line)?);
+                AppendOutcome::Taken { theirs, tail }
             }
-        }
+        })
     }
 
     fn answer(&self, input: Input) {

@@ -28,10 +28,10 @@ fn load_error(storage: &CheckpointStorage) -> Error {
 fn records_load_in_order() {
     on_every_storage(|storage| {
         let log = storage.log();
-        assert!(log.load().unwrap().is_empty());
+        assert!(log.load().unwrap().1.is_empty());
         let records: Vec<Vec<u8>> = (0..12).map(|i| vec![i; usize::from(i)]).collect();
         append_all(&log, &records.iter().map(Vec::as_slice).collect::<Vec<_>>());
-        assert_eq!(storage.log().load().unwrap(), records);
+        assert_eq!(storage.log().load().unwrap().1, records);
     });
 }
 
@@ -41,7 +41,7 @@ fn another_process_sees_the_records_of_a_folder() {
     append_all(&storage.log(), &[b"one", b"two"]);
     drop(storage);
     let reopened = CheckpointStorage::local(dir.path()).unwrap();
-    assert_eq!(reopened.log().load().unwrap(), [b"one", b"two"]);
+    assert_eq!(reopened.log().load().unwrap().1, [b"one", b"two"]);
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn taken_index_hands_back_what_stands_there() {
         for record in [&b"other"[..], b"mine"] {
             assert_eq!(log.append(LogIndex(0), record).unwrap(), Append::Taken(b"mine".to_vec()));
         }
-        assert_eq!(log.load().unwrap(), [b"mine"]);
+        assert_eq!(log.load().unwrap().1, [b"mine"]);
     });
 }
 
@@ -86,14 +86,71 @@ fn exactly_one_of_many_writers_gets_an_index() {
 }
 
 #[test]
-fn gap_is_an_error_that_names_both_sides() {
+fn log_is_read_from_its_end_back_to_the_first_gap() {
     let (dir, storage) = local();
     append_all(&storage.log(), &[b"0", b"1", b"2", b"3"]);
     fs::remove_file(record_file(dir.path(), 1)).unwrap();
-    let error = load_error(&storage);
+    let (first, records) = storage.log().load().unwrap();
+    assert_eq!(first, LogIndex(2));
+    assert_eq!(records, [b"2", b"3"]);
+    assert_eq!(storage.log().tail().unwrap(), Some(LogIndex(2)..=LogIndex(3)));
+
+    let error = storage.log().gap_before(first);
     assert_eq!(error.code(), "WEIR-CKPT-0003");
     let text = error.to_string();
-    assert!(text.contains("00001 is missing") && text.contains("00003 exists"), "{text}");
+    assert!(text.contains("00001 is missing") && text.contains("00002 exists"), "{text}");
+}
+
+#[test]
+fn old_records_are_deleted_and_the_others_stay() {
+    on_every_storage(|storage| {
+        let log = storage.log();
+        assert_eq!(log.tail().unwrap(), None);
+        append_all(&log, &[b"0", b"1", b"2", b"3"]);
+        log.delete_below(LogIndex(2)).unwrap();
+        assert_eq!(log.load().unwrap(), (LogIndex(2), vec![b"2".to_vec(), b"3".to_vec()]));
+        assert_eq!(log.append(LogIndex(4), b"4").unwrap(), Append::Appended);
+        log.delete_below(LogIndex(2)).unwrap();
+        assert_eq!(log.tail().unwrap(), Some(LogIndex(2)..=LogIndex(4)));
+    });
+}
+
+/// A master was suspended while another compacted the log: its index is free again.
+#[test]
+fn listing_shows_that_an_index_was_free_only_because_its_record_was_deleted() {
+    on_every_storage(|storage| {
+        let log = storage.log();
+        append_all(&log, &[b"0", b"1", b"2", b"3", b"4"]);
+        log.delete_below(LogIndex(3)).unwrap();
+        assert_eq!(log.append(LogIndex(1), b"late").unwrap(), Append::Appended);
+        assert_eq!(log.tail().unwrap(), Some(LogIndex(3)..=LogIndex(4)));
+        assert_eq!(log.load().unwrap().0, LogIndex(3));
+        log.delete_below(LogIndex(3)).unwrap();
+        assert_eq!(log.append(LogIndex(1), b"later").unwrap(), Append::Appended);
+    });
+}
+
+#[test]
+fn log_is_read_whole_while_another_compacts_it() {
+    on_every_storage(|storage| {
+        let log = storage.log();
+        append_all(&log, &[&[0]]);
+        thread::scope(|scope| {
+            let compacting = scope.spawn(|| {
+                // As if each record were a snapshot record.
+                for index in 1..200u8 {
+                    log.append(LogIndex(u64::from(index)), &[index]).unwrap();
+                    log.delete_below(LogIndex(u64::from(index - 1))).unwrap();
+                }
+            });
+            while !compacting.is_finished() {
+                let (first, records) = storage.log().load().unwrap();
+                let expected = (first.0..).take(records.len()).map(|index| vec![index as u8]);
+                assert!(!records.is_empty());
+                assert_eq!(records, expected.collect::<Vec<_>>());
+            }
+        });
+    });
 }
 
 #[test]
@@ -137,7 +194,7 @@ fn foreign_names_in_the_folder_are_left_alone() {
     for name in ["README", "00000000000000000009.bak", "99999999999999999999", "7"] {
         fs::write(dir.path().join("log").join(name), "note").unwrap();
     }
-    assert_eq!(storage.log().load().unwrap(), [b"0"]);
+    assert_eq!(storage.log().load().unwrap().1, [b"0"]);
 }
 
 #[test]

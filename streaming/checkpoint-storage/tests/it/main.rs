@@ -78,7 +78,7 @@ fn long_log_is_read_inside_an_async_runtime() {
         for index in 0..300 {
             storage.log().append(weir_base::LogIndex(index), b"record").unwrap();
         }
-        storage.log().load().unwrap().len()
+        storage.log().load().unwrap().1.len()
     }));
     assert_eq!(read_count.unwrap(), 300);
 }

@@ -3,20 +3,28 @@
 
 use super::{
     DataEnd, Goal, JobMaster, Phase, State, Tasks, WhenEnded, deployment, failures,
-    log::{CompletedCheckpoint, LogWriter, MAX_RETRIES, RETRY_DELAY, Settled},
+    log::{JobHistory, LogWriter, MAX_RETRIES, RETRY_DELAY, Settled},
 };
 use crate::messages::{
-    AppendOutcome, Effect, Failure, FailureOrigin, JobLogRecord, JobOutcome, JobStatus,
+    AppendOutcome, CompletedCheckpoint, Effect, Failure, FailureOrigin, JobLogRecord, JobOutcome,
+    JobStatus,
 };
-use weir_base::{CheckpointId, ExecutionAttempt, LogIndex, Now, invariant};
+use weir_base::{CheckpointId, ExecutionAttempt, LeaderEpoch, LogIndex, Now, invariant};
 
 impl JobMaster {
-    pub(super) fn start(&mut self, now: Now, log: Vec<JobLogRecord>, out: &mut Vec<Effect>) {
+    pub(super) fn start(
+        &mut self,
+        now: Now,
+        first: LogIndex,
+        log: Vec<JobLogRecord>,
+        out: &mut Vec<Effect>,
+    ) {
         if !matches!(self.phase, Phase::Initial { .. }) {
             return;
         }
         self.set_status(now, JobStatus::Initializing, None, out);
         self.phase = Phase::Beginning;
+        self.past = JobHistory::starting_at(first);
         for record in log {
             if let Err(failure) = self.past.fold(record, &self.settings) {
                 return self.terminate(now, JobStatus::Failed, Some(failure), out);
@@ -56,7 +64,7 @@ impl JobMaster {
             return self.terminate(now, JobStatus::Failed, Some(failure), out);
         }
         self.epoch = self.past.last_epoch.next();
-        self.log = LogWriter::starting_at(self.past.next_index);
+        self.log = LogWriter::behind(&self.past);
         let record = JobLogRecord::EpochBegins {
             epoch: self.epoch,
             job: self.settings.job,
@@ -139,6 +147,11 @@ impl JobMaster {
             Settled::Taken { mine, theirs, tried_before } => {
                 self.index_was_taken(now, &mine, theirs, tried_before, out);
             }
+            Settled::Void if matches!(self.phase, Phase::Beginning) => {
+                self.phase = Phase::Initial { failed_reads: 0, read_at: None };
+                out.push(Effect::ReadLog);
+            }
+            Settled::Overtaken | Settled::Void => self.is_superseded(now, None, out),
             Settled::Lost(failure) => {
                 self.failover.remember(now, &failure);
                 self.stop(now, Goal::FailOffRecord(failure), out);
@@ -156,10 +169,27 @@ impl JobMaster {
             JobLogRecord::CheckpointCompleted { checkpoint, snapshots, .. } => {
                 self.checkpoint_is_recorded(now, checkpoint, snapshots, out);
             }
-            JobLogRecord::CheckpointDisposed { .. } => {}
+            JobLogRecord::CheckpointDisposed { .. } | JobLogRecord::LogSnapshot { .. } => {}
             JobLogRecord::Finished { outcome, .. } => {
-                self.over(now, outcome, out);
+                return self.over(now, outcome, out);
             }
+        }
+        self.compact_log(out);
+    }
+
+    /// Has a long log summed up in one record, when no other record is under way: the state of this
+    /// master is then what the log says.
+    fn compact_log(&mut self, out: &mut Vec<Effect>) {
+        if self.log.is_idle() && self.log.is_long() {
+            let record = JobLogRecord::LogSnapshot {
+                epoch: self.epoch,
+                job: self.settings.job,
+                name: self.graph.name.clone(),
+                fingerprint: self.settings.fingerprint.clone(),
+                unused_ids: self.checkpoints.reserved_below(),
+                completed: self.checkpoints.completed().to_vec(),
+            };
+            self.log.append(record, out);
         }
     }
 
@@ -186,7 +216,11 @@ impl JobMaster {
                 Err(failure) => self.terminate(now, JobStatus::Failed, Some(failure), out),
             };
         }
-        let failure = failures::superseded(self.epoch, their_epoch);
+        self.is_superseded(now, their_epoch, out);
+    }
+
+    fn is_superseded(&mut self, now: Now, by: Option<LeaderEpoch>, out: &mut Vec<Effect>) {
+        let failure = failures::superseded(self.epoch, by);
         self.failover.remember(now, &failure);
         self.stop(now, Goal::Suspend(failure), out);
     }

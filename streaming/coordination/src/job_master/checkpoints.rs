@@ -11,9 +11,9 @@
 use super::{
     failures,
     history::{CheckpointCounts, CheckpointHistory},
-    log::{CHECKPOINT_IDS_PER_RESERVATION, CompletedCheckpoint},
+    log::CHECKPOINT_IDS_PER_RESERVATION,
 };
-use crate::messages::{CheckpointSettings, Failure};
+use crate::messages::{CheckpointSettings, CompletedCheckpoint, Failure};
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
@@ -93,6 +93,16 @@ impl Checkpoints {
         self.next_id = first;
         self.reserved_below = CheckpointId(first.0 + CHECKPOINT_IDS_PER_RESERVATION);
         self.completed = completed;
+    }
+
+    /// Completed and not disposed of, oldest first.
+    pub(super) fn completed(&self) -> &[CompletedCheckpoint] {
+        &self.completed
+    }
+
+    /// Ids from here on were never used.
+    pub(super) fn reserved_below(&self) -> CheckpointId {
+        self.reserved_below
     }
 
     /// The newest completed checkpoint.

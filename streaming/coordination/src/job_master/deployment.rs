@@ -4,7 +4,7 @@
 //! follows operators, not vertices: a subtask is handed every old snapshot that holds one of its
 //! operators, and picks its key groups itself, so parallelism and chains may have changed.
 
-use super::log::CompletedCheckpoint;
+use crate::messages::CompletedCheckpoint;
 use std::collections::BTreeSet;
 use weir_base::{ExecutionAttempt, OperatorId};
 use weir_graph::{

@@ -5,32 +5,49 @@
 //! or the first record of a newer master. So a record that is met again counts as written. The
 //! exception is the record a master begins with, for two new masters may write the same one; see
 //! [`JobMaster`](super::JobMaster).
+//!
+//! **Compaction.** After a number of records a master writes a snapshot record, which holds all that
+//! those before it amount to. When that is durable it deletes the records before the snapshot record
+//! that came before (so a reader that lists the log meanwhile still finds one of the two). Deleted
+//! indexes are free again, and a master that was suspended meanwhile can create a record at one of
+//! them. So the log is listed after each append. A record counts only when it is the newest one and
+//! the log is gapless from the oldest record that its writer needs up to it:
+//!
+//! ```text
+//!  . . . . . S r r n              n counts: from S, which its writer knows, there is no gap
+//!  . . . . . n . . . T r r U r    void: U holds what the log says; n is ignored and deleted later
+//!  . . . . . S r r n e            a newer master (e) has read n and gone on behind it
+//! ```
+//!
+//! Readers begin with the newest record, go back to the first gap, and forget all before the last
+//! snapshot record they find. All that is ever deleted lies before a durable snapshot record; what a
+//! master deletes late, or creates there by mistake, is no part of the log.
 
 use super::failures;
-use crate::messages::{AppendOutcome, Effect, Failure, JobLogRecord, JobOutcome, JobSettings};
-use std::{collections::VecDeque, time::Duration};
-use weir_base::{CheckpointId, LeaderEpoch, LogIndex, Monotonic};
-use weir_graph::SnapshotHandle;
+use crate::messages::{
+    AppendOutcome, CompletedCheckpoint, Effect, Failure, JobLogRecord, JobOutcome, JobSettings,
+};
+use std::{collections::VecDeque, ops::RangeInclusive, time::Duration};
+use weir_base::{CheckpointId, JobId, LeaderEpoch, LogIndex, Monotonic};
+use weir_graph::Fingerprint;
 
 /// Checkpoint ids that one record sets aside. An `EpochBegins` sets aside as many from its
 /// `first_checkpoint` on, a `CheckpointIdsReserved` says where they end.
 pub const CHECKPOINT_IDS_PER_RESERVATION: u64 = 64;
+
+/// Records from one snapshot record to the next. A new master reads about as many.
+const RECORDS_PER_LOG_SNAPSHOT: u64 = 16;
 
 /// From a failed read or append to the next try.
 pub(super) const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// Tries after the first.
 pub(super) const MAX_RETRIES: u32 = 5;
 
-/// A checkpoint whose record exists.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct CompletedCheckpoint {
-    pub(super) id: CheckpointId,
-    pub(super) snapshots: Vec<SnapshotHandle>,
-}
-
 /// What the records so far amount to.
 #[derive(Clone, Debug, Default)]
 pub(super) struct JobHistory {
+    /// The record it begins with: the first one, or a snapshot record.
+    pub(super) first_index: LogIndex,
     /// Where the next record goes.
     pub(super) next_index: LogIndex,
     /// The newest master, 0 when there was none.
@@ -44,22 +61,22 @@ pub(super) struct JobHistory {
 }
 
 impl JobHistory {
+    /// No records yet; the next one has this index.
+    pub(super) fn starting_at(index: LogIndex) -> Self {
+        Self { first_index: index, next_index: index, ..Self::default() }
+    }
+
     /// Takes in the next record; fails when it belongs to another job or another graph.
     pub(super) fn fold(
         &mut self,
         record: JobLogRecord,
         settings: &JobSettings,
     ) -> Result<(), Failure> {
-        self.next_index = self.next_index.next();
+        let index = self.next_index;
+        self.next_index = index.next();
         match record {
             JobLogRecord::EpochBegins { epoch, job, name, fingerprint, first_checkpoint } => {
-                if job != settings.job {
-                    return Err(failures::foreign_log(settings.job, job, &name));
-                }
-                settings
-                    .fingerprint
-                    .check(&fingerprint)
-                    .map_err(|mismatch| failures::other_graph(&mismatch))?;
+                check_owner(settings, job, &name, &fingerprint)?;
                 self.last_epoch = self.last_epoch.max(epoch);
                 self.use_ids_below(first_checkpoint.0 + CHECKPOINT_IDS_PER_RESERVATION);
             }
@@ -70,6 +87,17 @@ impl JobHistory {
             }
             JobLogRecord::CheckpointDisposed { checkpoint } => {
                 self.completed.retain(|completed| completed.id != checkpoint);
+            }
+            JobLogRecord::LogSnapshot { epoch, job, name, fingerprint, unused_ids, completed } => {
+                check_owner(settings, job, &name, &fingerprint)?;
+                *self = Self {
+                    first_index: index,
+                    next_index: index.next(),
+                    last_epoch: epoch,
+                    unused_ids,
+                    completed,
+                    ended: None,
+                };
             }
             JobLogRecord::Finished { outcome, .. } => self.ended = Some(outcome),
         }
@@ -86,6 +114,19 @@ impl JobHistory {
     }
 }
 
+fn check_owner(
+    settings: &JobSettings,
+    job: JobId,
+    name: &str,
+    fingerprint: &Fingerprint,
+) -> Result<(), Failure> {
+    if job != settings.job {
+        return Err(failures::foreign_log(settings.job, job, name));
+    }
+    let same = settings.fingerprint.check(fingerprint);
+    same.map_err(|mismatch| failures::other_graph(&mismatch))
+}
+
 /// What became of an append.
 #[derive(Debug)]
 pub(super) enum Settled {
@@ -100,6 +141,11 @@ pub(super) enum Settled {
         /// An earlier try had an unknown outcome, so that `theirs` may be this master's.
         tried_before: bool,
     },
+    /// The record is in the log, and a newer master has written behind it.
+    Overtaken,
+    /// The log was compacted since this master read it or wrote to it: the index was free only because
+    /// its record had been deleted. What stands there now is no part of the log.
+    Void,
     /// Tried too often: the log cannot be written.
     Lost(Failure),
     /// Not known yet, or not about the append under way.
@@ -109,6 +155,8 @@ pub(super) enum Settled {
 /// Writes records in order, one at a time.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LogWriter {
+    /// The oldest record that the log needs: the first one, or a snapshot record.
+    first_index: LogIndex,
     next_index: LogIndex,
     queue: VecDeque<JobLogRecord>,
     /// The front of the queue has been sent and not been answered.
@@ -119,8 +167,9 @@ pub(super) struct LogWriter {
 
 impl LogWriter {
     /// A writer that goes on behind what has been read.
-    pub(super) fn starting_at(next_index: LogIndex) -> Self {
-        Self { next_index, ..Self::default() }
+    pub(super) fn behind(history: &JobHistory) -> Self {
+        let JobHistory { first_index, next_index, .. } = *history;
+        Self { first_index, next_index, ..Self::default() }
     }
 
     /// Writes a record behind those that wait.
@@ -142,8 +191,8 @@ impl LogWriter {
         }
         self.under_way = false;
         match outcome {
-            AppendOutcome::Appended => self.durable(out),
-            AppendOutcome::Taken(theirs) => self.taken(*theirs, out),
+            AppendOutcome::Appended { tail } => self.written(&tail, out),
+            AppendOutcome::Taken { theirs, tail } => self.taken(*theirs, &tail, out),
             AppendOutcome::Failed(failure) => self.failed(now, &failure),
         }
     }
@@ -164,6 +213,11 @@ impl LogWriter {
     /// Whether nothing is under way or waits.
     pub(super) fn is_idle(&self) -> bool {
         self.queue.is_empty()
+    }
+
+    /// Whether there are so many records that a snapshot record is to take their place.
+    pub(super) fn is_long(&self) -> bool {
+        self.next_index.0 - self.first_index.0 >= RECORDS_PER_LOG_SNAPSHOT
     }
 
     /// Whether a reservation of ids is not durable yet.
@@ -188,23 +242,52 @@ impl LogWriter {
         }
     }
 
-    fn durable(&mut self, out: &mut Vec<Effect>) -> Settled {
+    /// The record is there. It counts if it is the newest, and the log has not been compacted under
+    /// this master: then the records that this master knows would not reach up to its own any more.
+    fn written(&mut self, tail: &RangeInclusive<LogIndex>, out: &mut Vec<Effect>) -> Settled {
+        if self.is_compacted(tail) {
+            self.close();
+            return Settled::Void;
+        }
+        if *tail.end() > self.next_index {
+            self.close();
+            return Settled::Overtaken;
+        }
         let Some(record) = self.queue.pop_front() else {
             return Settled::Open;
         };
+        if matches!(record, JobLogRecord::LogSnapshot { .. }) {
+            if self.first_index > LogIndex(0) {
+                out.push(Effect::DeleteLog { below: self.first_index });
+            }
+            self.first_index = self.next_index;
+        }
         self.failures = 0;
         self.next_index = self.next_index.next();
         self.send_next(out);
         Settled::Durable(record)
     }
 
-    fn taken(&mut self, theirs: JobLogRecord, out: &mut Vec<Effect>) -> Settled {
+    fn is_compacted(&self, tail: &RangeInclusive<LogIndex>) -> bool {
+        *tail.start() > self.first_index || *tail.end() < self.next_index
+    }
+
+    fn taken(
+        &mut self,
+        theirs: JobLogRecord,
+        tail: &RangeInclusive<LogIndex>,
+        out: &mut Vec<Effect>,
+    ) -> Settled {
         let Some(mine) = self.queue.front() else {
             return Settled::Open;
         };
         let names_its_writer = !matches!(mine, JobLogRecord::EpochBegins { .. });
         if *mine == theirs && names_its_writer {
-            return self.durable(out);
+            return self.written(tail, out);
+        }
+        if self.is_compacted(tail) {
+            self.close();
+            return Settled::Void;
         }
         let mine = mine.clone();
         let tried_before = self.failures > 0;

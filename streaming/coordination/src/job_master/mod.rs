@@ -260,7 +260,7 @@ impl Machine for JobMaster {
             return;
         }
         match input {
-            Input::Start { log } => self.start(now, log, out),
+            Input::Start { first, log } => self.start(now, first, log, out),
             Input::LogUnreadable { failure } => self.log_unreadable(now, failure, out),
             Input::LogAppended { index, outcome } => self.log_appended(now, index, outcome, out),
             Input::Task(report) => self.task_reports(now, report, out),

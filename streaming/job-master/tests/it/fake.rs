@@ -209,7 +209,7 @@ fn snapshot(
 
 /// The names of the log's records, in order.
 pub fn log_of(storage: &CheckpointStorage) -> Vec<String> {
-    let records = storage.log().load().unwrap();
+    let (_, records) = storage.log().load().unwrap();
     let name = |line: &Vec<u8>| {
         let record: serde_json::Value = serde_json::from_slice(line).unwrap();
         record["record"].as_str().unwrap().to_owned()

@@ -1,8 +1,12 @@
 //! What one master leaves to the next, and two masters at once.
 
-use super::fake::{Job, LONG, Order, Script, bounded, endless, log_of, settings};
+use super::fake::{
+    Job, LONG, Order, Script, bounded, checkpoints_every, endless, log_of, settings,
+};
+use std::time::Duration;
+use weir_base::{CheckpointId, LogIndex};
 use weir_checkpoint_storage::CheckpointStorage;
-use weir_coordination::{JobStatus, ReportKind};
+use weir_coordination::{JobSettings, JobStatus, ReportKind};
 
 /// Panics as soon as the final checkpoint is complete: the master ends as if it had crashed.
 fn dies_after_checkpoint(storage: &CheckpointStorage) -> Script {
@@ -46,6 +50,43 @@ fn orphans_of_a_crash_are_swept_and_snapshots_on_record_or_of_newer_masters_stay
     resumed.handle.cancel();
     resumed.handle.wait();
     assert_eq!(storage.list_snapshots().unwrap(), expected);
+}
+
+#[test]
+fn log_stays_short_and_the_next_master_resumes_from_its_snapshot_record() {
+    let storage = CheckpointStorage::in_memory();
+    let checkpoints = Some(checkpoints_every(Duration::from_millis(1)));
+    let settings = JobSettings { checkpoints, ..settings() };
+    let mut script = endless(&storage);
+    let mut completed = 0;
+    let crashes_late: Script = Box::new(move |task, attempt, order| {
+        completed += usize::from(matches!(order, Order::Complete(_)));
+        assert!(completed < 200, "a crash for this test");
+        script(task, attempt, order)
+    });
+    let crashed = Job::start(&storage, settings.clone(), crashes_late);
+    assert_eq!(crashed.handle.wait().status, JobStatus::Failed);
+    let (first, records) = storage.log().load().unwrap();
+    assert!(first > LogIndex(150), "{first}");
+    assert!(records.len() < 40, "{}", records.len());
+    assert_eq!(log_of(&storage)[0], "log-snapshot");
+
+    let resumed = Job::start(&storage, settings, bounded(&storage));
+    assert_eq!(resumed.handle.wait().status, JobStatus::Finished);
+    let Order::Deploy(deployment) = &resumed.orders_of(0)[0] else { panic!("no deployment") };
+    let restored = deployment.restore.as_ref().unwrap().checkpoint;
+    assert!(restored >= CheckpointId(99), "{restored}");
+}
+
+#[test]
+fn log_with_a_gap_and_no_snapshot_record_fails_the_job() {
+    let storage = CheckpointStorage::in_memory();
+    Job::start(&storage, settings(), dies_after_checkpoint(&storage)).handle.wait();
+    storage.log().delete_below(LogIndex(1)).unwrap();
+    let outcome = Job::start(&storage, settings(), endless(&storage)).handle.wait();
+    let failure = outcome.failure.unwrap();
+    assert_eq!(failure.code, "WEIR-CKPT-0003");
+    assert_eq!(failure.origin, weir_coordination::FailureOrigin::Permanent);
 }
 
 #[test]

@@ -230,14 +230,21 @@ fn all_completed_checkpoints_are_summed_up_and_acknowledgements_have_their_time(
              > appended
              complete c{number} 0/0#1.1
              complete c{number} 1/0#1.1",
-            if number == 1 { 1 } else { 2 * number - 2 },
+            if number == 1 { 1 } else { 2 * number - 2 + u64::from(number > 8) },
         );
         if number > 1 {
-            let (old, index) = (number - 1, 2 * number - 1);
+            let (old, index) = (number - 1, 2 * number - 1 + u64::from(number > 8));
             let _ = writeln!(
                 script,
                 "dispose c{old} c{old}-0-0 c{old}-1-0
                  append {index}: disposed c{old}
+                 > appended"
+            );
+        }
+        if number == 8 {
+            let _ = writeln!(
+                script,
+                "append 16: snapshot of epoch 1, ids from c65, completed c8
                  > appended"
             );
         }

@@ -2,6 +2,7 @@
 
 mod beginning;
 mod checkpointing;
+mod compaction;
 mod ending;
 mod failing;
 pub(super) mod script;

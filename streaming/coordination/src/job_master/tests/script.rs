@@ -12,7 +12,7 @@ use crate::{
     },
     plan,
 };
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 use weir_base::{
     CheckpointId, ExecutionAttempt, JobId, LogIndex, Machine, Monotonic, Now, OperatorId, WallTime,
 };
@@ -30,6 +30,8 @@ pub(super) fn check(script: &str) {
 pub(super) struct Script {
     pub(super) graph: StreamGraph,
     pub(super) settings: JobSettings,
+    /// Index of the first record.
+    pub(super) first: u64,
     pub(super) log: Vec<JobLogRecord>,
     master: JobMaster,
     make: fn(JobGraph, JobSettings) -> JobMaster,
@@ -63,6 +65,7 @@ impl Script {
             make,
             graph,
             settings,
+            first: 0,
             log: Vec::new(),
             pending: None,
             deployed: BTreeMap::new(),
@@ -88,29 +91,45 @@ impl Script {
     fn run(&mut self, command: &str) -> Vec<String> {
         let words: Vec<&str> = command.split_whitespace().collect();
         match words.as_slice() {
-            ["start"] => self.step(Input::Start { log: self.log.clone() }),
+            ["start"] => {
+                let first = LogIndex(self.first);
+                self.step(Input::Start { first, log: self.log.clone() })
+            }
             ["unreadable"] => self.step(Input::LogUnreadable { failure: failure("io") }),
             ["unreadable-for-good"] => {
                 let failure = Failure { origin: FailureOrigin::Permanent, ..failure("damaged") };
                 self.step(Input::LogUnreadable { failure })
             }
             ["cancel"] => self.step(Input::CancelRequested),
-            ["appended"] => self.append(true, |_| AppendOutcome::Appended),
-            ["append-fails"] => self.append(false, |_| AppendOutcome::Failed(failure("io"))),
+            ["appended"] => self.append(true, |_, tail| AppendOutcome::Appended { tail }),
+            // Only because a newer master has compacted the log up to a later record.
+            ["appended-in-hole"] => self.append(false, |_, tail| {
+                let later = LogIndex(tail.end().0 + 5);
+                AppendOutcome::Appended { tail: later..=later.next() }
+            }),
+            ["appended-but-overtaken"] => self.append(true, |_, tail| AppendOutcome::Appended {
+                tail: *tail.start()..=tail.end().next(),
+            }),
+            ["append-fails"] => self.append(false, |_, _| AppendOutcome::Failed(failure("io"))),
             ["append-fails-but-lands"] => {
-                self.append(true, |_| AppendOutcome::Failed(failure("io")))
+                self.append(true, |_, _| AppendOutcome::Failed(failure("io")))
             }
-            ["taken-by-itself"] => self.append(false, |mine| AppendOutcome::Taken(Box::new(mine))),
+            ["taken-by-itself"] => self.append(false, |mine, tail| taken(mine, tail)),
             ["taken-by-epoch", epoch] => {
                 let epoch = epoch.parse().unwrap();
                 let record = self.epoch_begins(epoch);
-                self.append(false, |_| AppendOutcome::Taken(Box::new(record)))
+                self.append(false, |_, tail| taken(record, tail))
             }
-            ["taken-by-reservation"] => self.append(false, |_| {
+            ["taken-by-reservation"] => self.append(false, |_, tail| {
                 let below = CheckpointId(500);
-                AppendOutcome::Taken(Box::new(JobLogRecord::CheckpointIdsReserved { below }))
+                taken(JobLogRecord::CheckpointIdsReserved { below }, tail)
             }),
-            ["taken-by-end"] => self.append(false, |_| {
+            ["taken-in-hole"] => self.append(false, |_, tail| {
+                let later = LogIndex(tail.end().0 + 5);
+                let below = CheckpointId(500);
+                taken(JobLogRecord::CheckpointIdsReserved { below }, later..=later.next())
+            }),
+            ["taken-by-end"] => self.append(false, |_, tail| {
                 let outcome = JobOutcome {
                     status: JobStatus::Finished,
                     failure: None,
@@ -121,7 +140,7 @@ impl Script {
                     commit_is_open: false,
                 };
                 let epoch = weir_base::LeaderEpoch(1);
-                AppendOutcome::Taken(Box::new(JobLogRecord::Finished { epoch, outcome }))
+                taken(JobLogRecord::Finished { epoch, outcome }, tail)
             }),
             ["at", millis] => self.advance_to(millis.parse().unwrap()),
             ["crash"] => {
@@ -192,13 +211,14 @@ impl Script {
     fn append(
         &mut self,
         lands: bool,
-        outcome: impl FnOnce(JobLogRecord) -> AppendOutcome,
+        outcome: impl FnOnce(JobLogRecord, RangeInclusive<LogIndex>) -> AppendOutcome,
     ) -> Vec<String> {
         let (index, record) = self.pending.take().expect("an append is under way");
         if lands {
             self.log.push(record.clone());
         }
-        self.step(Input::LogAppended { index, outcome: outcome(record) })
+        let tail = LogIndex(self.first)..=index;
+        self.step(Input::LogAppended { index, outcome: outcome(record, tail) })
     }
 
     /// Ticks at every deadline up to a moment, as a shell does.
@@ -223,6 +243,10 @@ impl Script {
             match effect {
                 Effect::AppendLog { index, record } => {
                     assert!(self.pending.replace((*index, record.clone())).is_none());
+                }
+                Effect::DeleteLog { below } => {
+                    self.log.drain(..(below.0 - self.first) as usize);
+                    self.first = below.0;
                 }
                 Effect::Deploy(deployment) => {
                     self.deployed.insert(deployment.task, deployment.attempt);
@@ -273,6 +297,7 @@ fn render(effect: &Effect) -> String {
     match effect {
         Effect::ReadLog => "read".to_owned(),
         Effect::AppendLog { index, record } => format!("append {index}: {}", render_record(record)),
+        Effect::DeleteLog { below } => format!("delete log below {below}"),
         Effect::Deploy(d) => {
             let restore = d.restore.as_ref().map_or(String::new(), |restore| {
                 let paths: Vec<&str> = restore.snapshots.iter().map(|s| s.path.as_str()).collect();
@@ -314,8 +339,16 @@ fn render_record(record: &JobLogRecord) -> String {
         JobLogRecord::CheckpointIdsReserved { below } => format!("reserved below c{below}"),
         JobLogRecord::CheckpointCompleted { checkpoint, .. } => format!("completed c{checkpoint}"),
         JobLogRecord::CheckpointDisposed { checkpoint } => format!("disposed c{checkpoint}"),
+        JobLogRecord::LogSnapshot { epoch, unused_ids, completed, .. } => {
+            let completed: String = completed.iter().map(|c| format!(" c{}", c.id)).collect();
+            format!("snapshot of epoch {epoch}, ids from c{unused_ids}, completed{completed}")
+        }
         JobLogRecord::Finished { outcome, .. } => format!("ended {}", render_outcome(outcome)),
     }
+}
+
+fn taken(theirs: JobLogRecord, tail: RangeInclusive<LogIndex>) -> AppendOutcome {
+    AppendOutcome::Taken { theirs: Box::new(theirs), tail }
 }
 
 fn render_outcome(outcome: &JobOutcome) -> String {
