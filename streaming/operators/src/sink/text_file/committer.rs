@@ -38,8 +38,8 @@ pub(super) struct TextFileCommitter {
     phase: Phase,
 }
 
-/// Segments of older attempts may only be swept once nobody needs them: when every subtask, not
-/// just this one, has committed what was restored. The first completed checkpoint says so.
+/// Segments that the restored checkpoint names may only be swept when every subtask, not just this
+/// one, has committed what was restored. The first completed checkpoint says so.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// The next call commits what was restored.
@@ -67,7 +67,7 @@ impl Committer for TextFileCommitter {
         self.phase = match self.phase {
             Phase::Restoring => Phase::BeforeSweep,
             Phase::BeforeSweep => {
-                self.place.sweep(self.place.attempt)?;
+                self.place.sweep_after_checkpoint()?;
                 Phase::Swept
             }
             Phase::Swept => Phase::Swept,

@@ -13,6 +13,12 @@
 //! is overwritten. A writer's first commit always makes its file, so that a subtask without
 //! records leaves an empty one.
 //!
+//! **Sweeping.** A restart leaves segments behind that no checkpoint will ever commit. The next
+//! attempt removes them before it writes: after a fresh start those of all earlier attempts; after
+//! a restore those of the attempts between the one whose checkpoint was restored and itself. The
+//! rest goes when its first checkpoint is complete. Never touched are segments that the restored
+//! checkpoint names, and those of a newer attempt: this one may have been stalled and replaced.
+//!
 //! **Restarts.** A commit can be cut off anywhere and is repeated (see `committer`). A writer goes
 //! on in the file whose state it was given. Where the parallelism has changed, a subtask without
 //! such a state starts a file `part-<subtask>-<attempt>` of its own, because `part-<subtask>` may
@@ -20,7 +26,7 @@
 //! carried along for the day when somebody does. Between one subtask and several the layout
 //! differs: such a restart is refused.
 //!
-//! State: for each file its length, prepared or committed. At a barrier the segment is synced and
+//! State: for each file its length, prepared or committed, and the attempt that took the snapshot. At a barrier the segment is synced and
 //! closed; at the end nothing is special. [`SinkWriter::close`] removes the segment that was never
 //! prepared, and the work folder once it is empty. Cost: formatting into a 256 KiB buffer; per
 //! checkpoint with new lines two syncs at the barrier, and at the commit a rename or a copy.
@@ -90,6 +96,9 @@ pub struct TextFileState {
     pub subtask: u32,
     /// Bytes that are prepared or committed.
     pub length: u64,
+    /// The execution attempt that took this snapshot. Every segment that the snapshot's checkpoint
+    /// names was prepared by it.
+    pub attempt: u64,
 }
 
 impl<T: Record, F: Fn(&T, &mut String) + Send + Sync + 'static> Sink for TextFileSink<T, F> {

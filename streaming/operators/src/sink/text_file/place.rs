@@ -3,10 +3,11 @@
 use std::{
     collections::BTreeSet,
     ffi::OsString,
-    fs::{self, File},
+    fs::{self, DirEntry, File},
     io::{self, ErrorKind},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
 };
 use weir_dataflow::{Error, Result, SubtaskInfo, error::file_error};
 
@@ -26,12 +27,25 @@ pub(super) struct Place {
 }
 
 /// Segments that this process has made for a sink and that are not committed yet.
-#[derive(Clone, Debug, Default)]
-pub(super) struct MadeSegments(Arc<Mutex<BTreeSet<PathBuf>>>);
+#[derive(Clone, Debug)]
+pub(super) struct MadeSegments {
+    paths: Arc<Mutex<BTreeSet<PathBuf>>>,
+    /// Before this time this process has written nothing.
+    since: SystemTime,
+}
+
+/// How far the clock of a file system may be behind that of this process.
+const FILE_CLOCK_LAG: Duration = Duration::from_secs(1);
+
+impl Default for MadeSegments {
+    fn default() -> Self {
+        Self { paths: Arc::default(), since: SystemTime::now() - FILE_CLOCK_LAG }
+    }
+}
 
 impl MadeSegments {
     fn lock(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.paths.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn add(&self, segment: &Path) {
@@ -108,9 +122,31 @@ impl Place {
         let _ = fs::remove_dir(&self.work_folder);
     }
 
-    /// Removes segments of attempts below this one: those of this subtask, and its share of those
-    /// whose subtask no longer exists.
-    pub fn sweep(&self, attempts_below: u64) -> Result<()> {
+    /// Before a writer starts from nothing: no checkpoint is complete, so nothing of earlier attempts
+    /// is needed. A higher attempt is that of another job, which has ended, or it has replaced this
+    /// one while this one was stalled. Only the other job has written before this process began.
+    pub fn sweep_for_fresh_start(&self) -> Result<()> {
+        self.sweep(|attempt, segment| {
+            let is_old = || Ok(segment.metadata()?.modified()? < self.made.since);
+            if attempt <= self.attempt { Ok(true) } else { is_old() }
+        })
+    }
+
+    /// Before a writer goes on from a checkpoint that the attempt `restored` has taken: what later
+    /// attempts have prepared belongs to no completed checkpoint, or that one would be restored.
+    /// What `restored` itself has prepared may still be waiting for another subtask to commit it.
+    pub fn sweep_after_restore(&self, restored: u64) -> Result<()> {
+        self.sweep(|attempt, _| Ok(attempt > restored && attempt < self.attempt))
+    }
+
+    /// When a checkpoint of this attempt is complete: every subtask has committed what was restored.
+    pub fn sweep_after_checkpoint(&self) -> Result<()> {
+        self.sweep(|attempt, _| Ok(attempt < self.attempt))
+    }
+
+    /// Removes segments that are not needed, by their attempt and file: those of this subtask, and
+    /// its share of those whose subtask no longer exists.
+    fn sweep(&self, is_left: impl Fn(u64, &DirEntry) -> io::Result<bool>) -> Result<()> {
         let failed = |error| file_error(CANNOT_WRITE, "sweep", &self.work_folder, &error);
         let entries = match fs::read_dir(&self.work_folder) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -118,11 +154,22 @@ impl Place {
         };
         for entry in entries {
             let entry = entry.map_err(failed)?;
-            match entry.file_name().to_str().and_then(segment_owner) {
-                Some((subtask, attempt)) if self.sweeps(subtask) && attempt < attempts_below => {
+            let Some((subtask, attempt)) = entry.file_name().to_str().and_then(segment_owner)
+            else {
+                continue;
+            };
+            if !self.sweeps(subtask) {
+                continue;
+            }
+            match is_left(attempt, &entry) {
+                Ok(true) => {
                     remove_file(&entry.path())?;
+                    self.made.forget(&entry.path());
                 }
-                _ => {}
+                Ok(false) => {}
+                // Its writer has removed it meanwhile.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(failed(error)),
             }
         }
         Ok(())
@@ -217,16 +264,26 @@ mod tests {
 
     #[test]
     fn a_sweep_takes_old_segments_of_this_subtask_and_of_vanished_ones() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut place = place("/x", 1, 2).unwrap();
-        place.work_folder = folder.path().to_owned();
-        for name in ["1-1-0", "1-2-9", "1-3-0", "0-1-0", "2-1-0", "3-2-0", "5-3-0", "1-1", "x"] {
-            fs::write(folder.path().join(name), "").unwrap();
+        type Sweep = fn(&Place) -> Result<()>;
+        let cases: [(Sweep, &[&str]); 3] = [
+            (|place| place.sweep_after_checkpoint(), &["1-7-0", "1-8-0", "5-7-0"]),
+            (|place| place.sweep_after_restore(2), &["1-1-0", "1-2-9", "1-7-0", "1-8-0", "5-7-0"]),
+            (|place| place.sweep_for_fresh_start(), &["1-8-0"]),
+        ];
+        for (sweep, left_of_share) in cases {
+            let folder = tempfile::tempdir().unwrap();
+            let mut place = place("/x", 1, 2).unwrap();
+            place.work_folder = folder.path().to_owned();
+            let others = ["0-1-0", "2-1-0", "1-1", "x"];
+            let share = ["1-1-0", "1-2-9", "1-3-0", "3-4-0", "1-7-0", "5-7-0", "1-8-0"];
+            for name in others.iter().chain(&share) {
+                fs::write(folder.path().join(name), "").unwrap();
+            }
+            sweep(&place).unwrap();
+            let entries = fs::read_dir(folder.path()).unwrap();
+            let left: BTreeSet<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+            let expected = others.iter().chain(left_of_share).map(OsString::from);
+            assert_eq!(left, expected.collect());
         }
-        place.sweep(3).unwrap();
-        let mut left: Vec<_> =
-            fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        left.sort();
-        assert_eq!(left, ["0-1-0", "1-1", "1-3-0", "2-1-0", "5-3-0", "x"]);
     }
 }

@@ -19,12 +19,17 @@ fn sink(path: &Path) -> Lines {
 struct Rig(SinkOperator<Lines>);
 
 impl Rig {
-    fn try_open(
-        path: &Path,
+    fn try_open(path: &Path, subtask: (u32, u32, u64), restored: RestoredState) -> Result<Self> {
+        Self::try_open_in(Arc::new(sink(path)), subtask, restored)
+    }
+
+    /// In a process that has made its sink before.
+    fn try_open_in(
+        sink: Arc<Lines>,
         (subtask, parallelism, attempt): (u32, u32, u64),
         mut restored: RestoredState,
     ) -> Result<Self> {
-        let mut operator = SinkOperator::new(Arc::new(sink(path)));
+        let mut operator = SinkOperator::new(sink);
         operator.open(&info(subtask, parallelism, attempt), &mut restored)?;
         Ok(Self(operator))
     }
@@ -330,6 +335,127 @@ fn a_fresh_start_sweeps_what_a_dead_job_has_left() {
     let mut dead = Rig::open(&path, (0, 1, 1), fresh());
     dead.write(&["x"]).barrier(1);
     dead.write(&["y"]).barrier(2);
+    let mut rig = Rig::open(&path, (0, 1, 1), fresh());
+    rig.write(&["a"]).checkpoint(1);
+    rig.close();
+    assert_eq!(tree(folder.path()), ["out: a\n"]);
+}
+
+/// Names of the segments, sorted.
+fn segments(folder: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder.join(".out.inprogress")) else { return Vec::new() };
+    let name = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name();
+    let mut names: Vec<_> = entries.map(|e| name(e).to_str().unwrap().to_owned()).collect();
+    names.sort();
+    names
+}
+
+/// Regression: segments were swept at the first completed checkpoint of an attempt. A job whose
+/// attempts all fail before that filled the disk.
+#[test]
+fn restarts_without_a_completed_checkpoint_leave_few_segments() {
+    for is_killed in [true, false] {
+        let (folder, path) = temp();
+        let mut first = Rig::open(&path, (0, 1, 1), fresh());
+        let state = first.write(&["a"]).checkpoint(1);
+        first.close();
+        for attempt in 2..30 {
+            let mut rig = Rig::open(&path, (0, 1, attempt), copy(&state));
+            let before = segments(folder.path());
+            assert!(before.is_empty(), "attempt {attempt}: {before:?}");
+            rig.write(&["b"]).barrier(2);
+            rig.write(&["c", &"x".repeat(300_000)]);
+            assert_eq!(segments(folder.path()).len(), 2);
+            // A process that is killed closes nothing.
+            if is_killed { std::mem::forget(rig) } else { rig.close() }
+        }
+        let mut last = Rig::open(&path, (0, 1, 30), state);
+        last.write(&["d"]).checkpoint(2);
+        last.close();
+        assert_eq!(tree(folder.path()), ["out: a\nd\n"]);
+    }
+}
+
+#[test]
+fn restarts_before_the_first_checkpoint_leave_few_segments() {
+    let (folder, path) = temp();
+    for attempt in 1..30 {
+        let mut rig = Rig::open(&path, (0, 1, attempt), fresh());
+        let before = segments(folder.path());
+        assert!(before.is_empty(), "attempt {attempt}: {before:?}");
+        rig.write(&["a"]).barrier(1);
+    }
+}
+
+/// What a completed checkpoint names may be committed by another subtask than the one that wrote it,
+/// and later than that one opens.
+#[test]
+fn an_early_sweep_spares_what_the_restored_checkpoint_names() {
+    let (folder, path) = temp();
+    let mut rigs: Vec<_> = (0..2).map(|i| Rig::open(&path, (i, 2, 3), fresh())).collect();
+    let states = rigs.iter_mut().zip(["zero", "one"]);
+    let mut states: Vec<_> = states.map(|(rig, line)| rig.write(&[line]).barrier(1)).collect();
+    let name = super::super::COMMITTABLES_STATE;
+    let swapped = [1, 0].map(|i: usize| states[i].lists[name].clone());
+    for (state, entries) in states.iter_mut().zip(swapped) {
+        state.lists.insert(name.to_owned(), entries);
+    }
+    for attempt in 4..7 {
+        // Only subtask 0 comes as far as to prepare something.
+        let mut rig = Rig::open(&path, (0, 2, attempt), copy(&states[0]));
+        rig.write(&["lost"]).barrier(2);
+        assert_eq!(segments(folder.path()), ["0-3-0".to_owned(), format!("0-{attempt}-0")]);
+    }
+    let restored = (0..).zip(states);
+    let mut rigs: Vec<_> =
+        restored.map(|(subtask, state)| Rig::open(&path, (subtask, 2, 7), state)).collect();
+    rigs.iter_mut().for_each(|rig| drop(rig.barrier(3)));
+    for mut rig in rigs {
+        rig.complete(3);
+        rig.close();
+    }
+    assert_eq!(tree(folder.path()), ["out/", "out/part-0: zero\n", "out/part-1: one\n"]);
+}
+
+/// An attempt that was stalled may open after the one that has replaced it has prepared output.
+#[test]
+fn a_stalled_attempt_spares_what_a_newer_one_has_prepared() {
+    for is_restored in [false, true] {
+        let (folder, path) = temp();
+        let process_of_stalled = Arc::new(sink(&path));
+        let state = if is_restored {
+            let mut first = Rig::open(&path, (0, 1, 1), fresh());
+            let state = first.write(&["a"]).checkpoint(1);
+            first.close();
+            state
+        } else {
+            fresh()
+        };
+        let mut newer = Rig::open(&path, (0, 1, 3), copy(&state));
+        newer.write(&["b"]).barrier(2);
+        let mut stalled = Rig::try_open_in(process_of_stalled, (0, 1, 2), state).unwrap();
+        stalled.write(&["lost"]).barrier(2);
+        assert_eq!(segments(folder.path()), ["0-2-0", "0-3-0"], "{is_restored}");
+        newer.complete(2);
+        let expected = if is_restored { "a\nb\n" } else { "b\n" };
+        assert_eq!(fs::read_to_string(&path).unwrap(), expected);
+        let state = newer.write(&["c"]).barrier(3);
+        drop(newer);
+        let mut last = Rig::open(&path, (0, 1, 4), state);
+        last.checkpoint(4);
+        last.close();
+        assert_eq!(tree(folder.path()), [format!("out: {expected}c\n")]);
+    }
+}
+
+/// Another job has left what it wrote in its fiftieth attempt, before this process began.
+#[test]
+fn a_fresh_start_sweeps_what_a_dead_job_has_left_in_a_later_attempt() {
+    let (folder, path) = temp();
+    let mut dead = Rig::open(&path, (0, 1, 50), fresh());
+    dead.write(&["x"]).barrier(1);
+    let left = fs::File::open(folder.path().join(".out.inprogress/0-50-0")).unwrap();
+    left.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(60)).unwrap();
     let mut rig = Rig::open(&path, (0, 1, 1), fresh());
     rig.write(&["a"]).checkpoint(1);
     rig.close();

@@ -46,6 +46,7 @@ impl<T, F> TextFileWriter<T, F> {
         context: &SinkContext<'_>,
         mut restored: Vec<TextFileState>,
     ) -> Result<Self> {
+        let restored_attempt = restored.iter().map(|state| state.attempt).max();
         // Files of another path are finished: the program was told to write here from now on.
         restored.retain(|state| state.output == place.output);
         check_layout(&place, &restored)?;
@@ -58,10 +59,11 @@ impl<T, F> TextFileWriter<T, F> {
             None => (start_file(&place, context.restored)?, None),
         };
         place.make_work_folder()?;
-        if !context.restored {
-            // Nothing was restored anywhere, so no segment can be needed. Those of this very
-            // attempt come from a job that ended without closing.
-            place.sweep(u64::MAX)?;
+        match restored_attempt {
+            Some(attempt) => place.sweep_after_restore(attempt)?,
+            // Without a state the committer sweeps, when the first checkpoint is complete.
+            None if context.restored => {}
+            None => place.sweep_for_fresh_start()?,
         }
         Ok(Self {
             place,
@@ -216,8 +218,11 @@ impl<T, F: Fn(&T, &mut String) + Send + Sync> SinkWriter for TextFileWriter<T, F
             file: self.file.clone(),
             subtask: self.place.subtask,
             length,
+            attempt: self.place.attempt,
         });
-        Ok(own.into_iter().chain(self.carried.iter().cloned()).collect())
+        let carried = self.carried.iter().cloned();
+        let carried = carried.map(|state| TextFileState { attempt: self.place.attempt, ..state });
+        Ok(own.into_iter().chain(carried).collect())
     }
 
     fn close(&mut self) -> Result<()> {
