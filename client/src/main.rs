@@ -35,6 +35,7 @@ mod program;
 mod progress;
 mod remote;
 mod request;
+mod restarts;
 mod run;
 mod screen;
 mod signals;

@@ -1,9 +1,8 @@
 //! Live progress of a job on a cluster: a table that is redrawn on a terminal, plain lines elsewhere.
 //! It looks as that of a local job, which the job executable draws itself.
 //!
-//! It has a thread and a connection of its own, so that it never delays the news of the job's end.
+//! Restarts are no progress: see `restarts.rs`. It has a thread and a connection of its own, so that it never delays the news of the job's end.
 
-use crate::output;
 use crate::remote::{Remote, proxy_path};
 use crate::screen;
 use std::fmt::Write as _;
@@ -14,9 +13,7 @@ use std::time::Duration;
 use weir_base::{ApplicationId, JobId};
 use weir_config::{Config, keys};
 use weir_protocol::job_executable::BackpressureLevel;
-use weir_protocol::rest::flink::result::{
-    FailureReport, JobProgress, OperatorRow, OperatorTotals, WeirResult,
-};
+use weir_protocol::rest::flink::result::{JobProgress, OperatorRow, OperatorTotals, WeirResult};
 
 /// How often a terminal is redrawn.
 const REDRAW: Duration = Duration::from_millis(250);
@@ -53,7 +50,7 @@ impl Reporter {
         };
         let Ok(remote) = remote.again() else { return nobody };
         let path = format!("{}/jobs/{job}/progress", proxy_path(application));
-        let watch = Watch { remote, path, style, restarts: None, last: Vec::new() };
+        let watch = Watch { remote, path, style, last: Vec::new() };
         let (stop, stopped) = mpsc::channel();
         let thread = thread::Builder::new()
             .name("progress".to_owned())
@@ -80,7 +77,6 @@ struct Watch {
     remote: Remote,
     path: String,
     style: Style,
-    restarts: Option<u32>,
     last: Vec<OperatorRow>,
 }
 
@@ -97,18 +93,9 @@ impl Watch {
             }
             // Without an app master there are no numbers; whoever waits for the job tells why.
             if let Ok(progress) = self.remote.get_held::<JobProgress>(&self.path, LATE_AFTER) {
-                self.tell_restarts(&progress);
                 self.show(&progress.operators);
                 self.last = progress.operators;
             }
-        }
-    }
-
-    fn tell_restarts(&mut self, progress: &JobProgress) {
-        let before = self.restarts.replace(progress.restarts).unwrap_or(0);
-        if progress.restarts > before {
-            let text = restart_text(progress.failure.as_ref());
-            screen::above(|| output::note(&text));
         }
     }
 
@@ -143,24 +130,6 @@ impl Watch {
             Style::Lines => drop(io::stderr().write_all(lines(rows).as_bytes())),
         }
     }
-}
-
-/// What has failed, and where: with restarts without a limit this may be all that is ever told of it.
-fn restart_text(failure: Option<&FailureReport>) -> String {
-    let Some(failure) = failure else { return "job restarts".to_owned() };
-    let FailureReport { code, message, operator, task, host, container, .. } = failure;
-    let mut text = format!("job restarts: {message}");
-    if !code.is_empty() {
-        let _ = write!(text, " ({code})");
-    }
-    for (name, value) in
-        [("operator", operator), ("subtask", task), ("host", host), ("container", container)]
-    {
-        if let Some(value) = value {
-            let _ = write!(text, "\n  {name}: {value}");
-        }
-    }
-    text
 }
 
 fn table(rows: &[OperatorRow]) -> String {
@@ -253,27 +222,6 @@ mod tests {
         let line = text.lines().nth(1).expect("a row");
         assert!(line.starts_with("Count  ") && line.ends_with("  LOW  0.25"), "{line}");
         assert!(line.contains(" 1,234,567 "), "{line}");
-    }
-
-    #[test]
-    fn restart_tells_what_failed_and_where() {
-        assert_eq!(restart_text(None), "job restarts");
-        let failure = FailureReport {
-            code: "WEIR-TASK-0001".to_owned(),
-            message: "boom".to_owned(),
-            operator: Some("Map".to_owned()),
-            task: Some("Map -> Sink (1/2)".to_owned()),
-            host: Some("127.0.0.1:7".to_owned()),
-            container: Some("container_1_0001_01_000002".to_owned()),
-            log_excerpt: Some("much".to_owned()),
-        };
-        assert_eq!(
-            restart_text(Some(&failure)),
-            "job restarts: boom (WEIR-TASK-0001)\n  operator: Map\n  subtask: Map -> Sink (1/2)\n  \
-             host: 127.0.0.1:7\n  container: container_1_0001_01_000002"
-        );
-        let lost = FailureReport { message: "a task host ended".to_owned(), ..Default::default() };
-        assert_eq!(restart_text(Some(&lost)), "job restarts: a task host ended");
     }
 
     #[test]

@@ -8,6 +8,8 @@
 //! job_executable   weir ⇄ job executable                           pipes and variables
 //! rest             everybody else                                  HTTP, JSON as YARN and Flink have it
 //! ```
+//!
+//! `restart_warnings` is the one text that a local program and `weir` both print of what they are told.
 
 pub mod challenge;
 pub mod cluster;
@@ -15,3 +17,4 @@ pub mod control;
 pub mod data;
 pub mod job_executable;
 pub mod rest;
+pub mod restart_warnings;

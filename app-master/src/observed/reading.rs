@@ -34,6 +34,8 @@ pub struct Reading {
     pub checkpoints: CheckpointsView,
     /// Restarts under this master.
     pub restarts: u32,
+    /// The wait before the latest restart in milliseconds.
+    pub restart_delay_ms: u64,
     /// The latest failures, newest first.
     pub failures: Vec<FailureReading>,
     /// The failure that ended the job.
@@ -89,6 +91,7 @@ impl Reading {
             hidden_tasks: hidden.map(|vertex| vertex.parallelism as usize).sum(),
             checkpoints: view.checkpoints.clone(),
             restarts: view.restarts,
+            restart_delay_ms: view.restart_delay_ms,
             end_failure: ended.and_then(|ended| end_failure(ended, &failures, tables)),
             failures,
             managers: tables.managers.readings(),

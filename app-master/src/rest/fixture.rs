@@ -317,6 +317,7 @@ pub fn reading() -> Reading {
         hidden_tasks: 1,
         checkpoints: checkpoints(),
         restarts: 1,
+        restart_delay_ms: 0,
         failures: Vec::new(),
         end_failure: None,
         managers: vec![manager(2, None), manager(3, Some(5_000))],

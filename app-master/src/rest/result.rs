@@ -105,6 +105,7 @@ pub(super) fn progress_of(reading: &Reading) -> JobProgress {
         version: reading.version,
         state: reading.state,
         restarts: reading.restarts,
+        restart_delay_ms: reading.restart_delay_ms,
         failure: failure.map(exceptions::report),
         operators: operators(reading).map(|operator| operator.row()).collect(),
     }

@@ -16,6 +16,7 @@ use super::watch::Watch;
 use crate::problem::Problem;
 use crate::progress::Reporter;
 use crate::remote::Remote;
+use crate::restarts::Warner;
 use std::io::PipeWriter;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -140,8 +141,10 @@ impl Worker {
     fn follow(&self, submitted: Submitted) -> Result<WeirResult, Problem> {
         let Submitted { application, job } = submitted;
         let reporter = Reporter::start(&self.remote, application, job, &self.origin.config);
+        let restarts = Warner::start(&self.remote, application, job);
         let result = Watch::new(&self.remote, submitted).until_end();
         reporter.stop(result.as_ref().ok());
+        restarts.stop();
         result
     }
 

@@ -1,7 +1,7 @@
 //! `weir run -t per-job`: what goes to the cluster, what the program is answered, what is printed. The
 //! resource manager is a fake, the program a script.
 
-use crate::fake_cluster::{Asked, FakeCluster, LOST, ok, refusal};
+use crate::fake_cluster::{Answer, Asked, FakeCluster, LOST, ok, refusal};
 use crate::fixture::{Ended, Folder, hello, send};
 use serde_json::{Value, json};
 use std::os::unix::process::CommandExt;
@@ -46,25 +46,27 @@ fn answers(folder: &Folder) -> Vec<JobAnswer> {
 
 /// A cluster that takes every job and whose app master gives this result.
 fn cluster_with(result: impl Fn() -> Option<Value> + Send + Sync + 'static) -> FakeCluster {
-    FakeCluster::new(move |asked: &Asked| {
-        let path = asked.path.split('?').next().unwrap_or_default();
-        match (asked.method.as_str(), path) {
-            ("POST", "/ws/v1/cluster/apps/new-application") => ok(json!({
-                "application-id": APPLICATION,
-                "maximum-resource-capability": {"memory": 4096, "vCores": 4},
-            })),
-            ("PUT", path) if path.starts_with("/ws/v1/cluster/artifacts/") => {
-                Some((201, String::new()))
-            }
-            ("POST", "/ws/v1/cluster/apps") => Some((202, String::new())),
-            ("GET", path) if path.ends_with("/execution-result") => match result() {
-                Some(result) => ok(result),
-                None => Some((503, json!({"errors": ["not yet [WEIR-RM-0050]"]}).to_string())),
-            },
-            ("PATCH", _) => Some((202, "{}".to_owned())),
-            _ => None,
+    FakeCluster::new(move |asked: &Asked| answer(asked, &result))
+}
+
+fn answer(asked: &Asked, result: impl Fn() -> Option<Value>) -> Option<Answer> {
+    let path = asked.path.split('?').next().unwrap_or_default();
+    match (asked.method.as_str(), path) {
+        ("POST", "/ws/v1/cluster/apps/new-application") => ok(json!({
+            "application-id": APPLICATION,
+            "maximum-resource-capability": {"memory": 4096, "vCores": 4},
+        })),
+        ("PUT", path) if path.starts_with("/ws/v1/cluster/artifacts/") => {
+            Some((201, String::new()))
         }
-    })
+        ("POST", "/ws/v1/cluster/apps") => Some((202, String::new())),
+        ("GET", path) if path.ends_with("/execution-result") => match result() {
+            Some(result) => ok(result),
+            None => Some((503, json!({"errors": ["not yet [WEIR-RM-0050]"]}).to_string())),
+        },
+        ("PATCH", _) => Some((202, "{}".to_owned())),
+        _ => None,
+    }
 }
 
 fn result(status: &str, failure: Value) -> Value {
@@ -107,6 +109,32 @@ fn job_is_submitted_waited_for_and_answered() {
         others => panic!("{others:?}"),
     }
     check_submission(&folder, &fake);
+}
+
+#[test]
+fn restarts_are_told_also_where_progress_is_not() {
+    let folder = Folder::new();
+    job(&folder, UNTIL_ANSWERED);
+    let fake = FakeCluster::new(move |asked: &Asked| {
+        let path = asked.path.split('?').next().unwrap_or_default();
+        match path.ends_with("/progress") {
+            true => ok(json!({
+                "version": 1, "state": "FINISHED", "restarts": 3, "restart-delay-ms": 1000,
+                "failure": {"code": "WEIR-TASK-0001", "message": "boom", "operator": "Map"},
+                "operators": [],
+            })),
+            false => answer(asked, || Some(result("FINISHED", Value::Null))),
+        }
+    });
+    for extra in [&[][..], &["--output", "json"]] {
+        let line = [&["run", "-t", "per-job", "-D", "weir.progress=NEVER"], extra, &["job"]];
+        let ended = fake.weir(&folder, &line.concat());
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
+        let warning = "warning: job restarts (restarts 1 to 3, delay 1 s): operator \"Map\": boom \
+                       (WEIR-TASK-0001)\n";
+        assert!(ended.stderr.contains(warning), "{ended:#?}");
+        assert!(!ended.stderr.contains("progress:"), "{ended:#?}");
+    }
 }
 
 fn check_submission(folder: &Folder, fake: &FakeCluster) {

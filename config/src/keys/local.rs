@@ -15,7 +15,8 @@ keys! {
         ConfigKey::new("weir.local.task-hosts", "1").at_least("1").at_most("64");
 
     /// How a running job shows its progress on standard error. `AUTO` is a live table on a terminal
-    /// and plain lines elsewhere, `ALWAYS` is plain lines everywhere, `NEVER` is quiet.
+    /// and plain lines elsewhere, `ALWAYS` is plain lines everywhere, `NEVER` shows none. Warnings,
+    /// restarts of the job among them, are printed with every value.
     PROGRESS: ConfigKey<Progress> = ConfigKey::new("weir.progress", "AUTO");
 
     /// The time between two plain lines of progress.

@@ -260,6 +260,7 @@ pub(crate) fn remote_view(job: JobId, name: &str, status: JobStatus) -> JobView 
             history: Vec::new(),
         },
         restarts: 0,
+        restart_delay_ms: 0,
         failures: Vec::new(),
     }
 }

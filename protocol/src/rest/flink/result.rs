@@ -136,8 +136,11 @@ pub struct JobProgress {
     pub version: u64,
     /// The job's state.
     pub state: JobState,
-    /// Restarts so far.
+    /// Restarts under this app master.
     pub restarts: u32,
+    /// The wait before the latest restart in milliseconds; 0 before the first.
+    #[serde(default)]
+    pub restart_delay_ms: u64,
     /// The latest failure, also when a restart has mended it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureReport>,

@@ -9,6 +9,7 @@
 mod gateway;
 mod hosts;
 mod progress;
+mod restarts;
 mod result;
 pub(crate) mod signals;
 
@@ -61,6 +62,10 @@ pub(crate) fn start(
         signals::listen_for(&handle, folder.is_some());
     }
     let progress = progress::Reporter::start(&graph, &hosts, &handle, config, &launched);
+    let restarts = match launched.is_interactive() {
+        true => restarts::Warner::start(&handle),
+        false => restarts::Warner::silent(),
+    };
     Ok(JobClient::local(Running {
         job,
         graph,
@@ -68,6 +73,7 @@ pub(crate) fn start(
         hosts,
         launched,
         progress,
+        restarts,
         submitted,
         abandons,
         resumable: folder.is_some(),

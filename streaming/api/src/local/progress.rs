@@ -1,6 +1,7 @@
 //! Live progress of a local job: a table that is redrawn on a terminal, plain lines elsewhere.
 //!
-//! It goes to standard error, so that what the job prints stays clean.
+//! It goes to standard error, so that what the job prints stays clean. Restarts are no progress: see
+//! `restarts.rs`.
 
 use super::{hosts::Hosts, result::operators, shown};
 use crate::launch::Launched;
@@ -17,7 +18,6 @@ use std::{
 };
 use weir_base::JobId;
 use weir_config::{Config, keys};
-use weir_coordination::JobStatus;
 use weir_graph::{JobGraph, TaskId};
 use weir_job_master::Handle;
 use weir_operators::sink::screen;
@@ -64,7 +64,6 @@ impl Reporter {
             graph: graph.clone(),
             hosts: Arc::clone(hosts),
             launched: launched.clone(),
-            handle: handle.clone(),
             style,
             last: BTreeMap::new(),
             last_counts: BTreeMap::new(),
@@ -91,7 +90,6 @@ struct Watch {
     graph: JobGraph,
     hosts: Arc<Hosts>,
     launched: Launched,
-    handle: Handle,
     style: Style,
     last: BTreeMap<TaskId, TimeSpent>,
     last_counts: BTreeMap<usize, u64>,
@@ -100,21 +98,11 @@ struct Watch {
 
 impl Watch {
     fn run(mut self, stopped: &mpsc::Receiver<()>, interval: Duration) {
-        let status = self.handle.subscribe_status();
         loop {
             let ended = matches!(
                 stopped.recv_timeout(interval),
                 Ok(()) | Err(RecvTimeoutError::Disconnected)
             );
-            for change in status.try_iter() {
-                if let (JobStatus::Restarting, Some(failure)) = (change.status, &change.failure) {
-                    self.note(&format!(
-                        "job restarts: {} ({})",
-                        crate::error::describe(failure),
-                        failure.code
-                    ));
-                }
-            }
             let rows = self.sample();
             self.show(&rows);
             self.launched.tell(&JobMessage::Progress { job: self.job, operators: rows });
@@ -122,12 +110,6 @@ impl Watch {
                 return;
             }
         }
-    }
-
-    /// A line that stays.
-    fn note(&self, line: &str) {
-        screen::redraw("");
-        let _ = writeln!(std::io::stderr(), "{line}");
     }
 
     fn sample(&mut self) -> Vec<OperatorProgress> {

@@ -1,6 +1,6 @@
 //! A job that runs in this process, to its end.
 
-use super::{hosts::Hosts, millis, progress, shown, signals};
+use super::{hosts::Hosts, millis, progress, restarts, shown, signals};
 use crate::{
     error::{Error, Result},
     job::{JobExecutionResult, OperatorResult},
@@ -23,6 +23,7 @@ pub(crate) struct Running {
     pub hosts: Arc<Hosts>,
     pub launched: Launched,
     pub progress: progress::Reporter,
+    pub restarts: restarts::Warner,
     pub submitted: Instant,
     pub abandons: Vec<Abandon>,
     /// Whether a later run may go on from its checkpoints.
@@ -47,12 +48,14 @@ impl Running {
             hosts,
             launched,
             progress,
+            restarts,
             submitted,
             abandons,
             resumable,
         } = self;
         let outcome = handle.wait();
         progress.stop();
+        restarts.stop();
         signals::forget();
         let goes_on = outcome.status == JobStatus::Failed && resumable;
         if outcome.status != JobStatus::Finished && !goes_on && outcome.commit_is_open {

@@ -12,6 +12,7 @@ mod exactly_once;
 mod failures;
 mod files;
 mod graphs;
+mod restarts;
 mod resume;
 mod sockets;
 mod streams;

@@ -2,7 +2,7 @@
 
 use crate::messages::{Failure, FailureOrigin, RestartStrategy};
 use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 use weir_base::{Monotonic, Now};
 
 /// Failures that are remembered for display.
@@ -31,17 +31,24 @@ pub(super) enum Verdict {
 pub(super) struct Failover {
     strategy: RestartStrategy,
     restarts: u32,
+    /// The wait before the latest restart.
+    delay: Duration,
     history: VecDeque<FailureRecord>,
 }
 
 impl Failover {
     pub(super) fn new(strategy: RestartStrategy) -> Self {
-        Self { strategy, restarts: 0, history: VecDeque::new() }
+        Self { strategy, restarts: 0, delay: Duration::ZERO, history: VecDeque::new() }
     }
 
     /// Restarts so far.
     pub(super) fn restarts(&self) -> u32 {
         self.restarts
+    }
+
+    /// The wait before the latest restart; zero before the first.
+    pub(super) fn delay(&self) -> Duration {
+        self.delay
     }
 
     /// An earlier master has restarted the job so often.
@@ -68,6 +75,7 @@ impl Failover {
                 if failure.origin != FailureOrigin::Permanent && self.restarts < *attempts =>
             {
                 self.restarts += 1;
+                self.delay = *delay;
                 Verdict::RestartAt(now.after(*delay))
             }
             _ => Verdict::GiveUp,
@@ -78,7 +86,6 @@ impl Failover {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     fn failure(origin: FailureOrigin) -> Failure {
         Failure { code: "X".into(), message: String::new(), origin, task: None, operator: None }
@@ -92,7 +99,7 @@ mod tests {
             (0..3).map(|_| failover.judge(Monotonic(10), &failure(FailureOrigin::User))).collect();
         let again = Verdict::RestartAt(Monotonic(15));
         assert_eq!(verdicts, [again, again, Verdict::GiveUp]);
-        assert_eq!(failover.restarts(), 2);
+        assert_eq!((failover.restarts(), failover.delay()), (2, delay));
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub struct JobView {
     pub checkpoints: CheckpointsView,
     /// Restarts under this master.
     pub restarts: u32,
+    /// The wait before the latest restart in milliseconds; 0 before the first.
+    pub restart_delay_ms: u64,
     /// The latest failures, newest first, at most 16.
     pub failures: Vec<FailureRecord>,
 }
@@ -103,6 +105,7 @@ impl JobMaster {
                 history: self.checkpoints.history.records(),
             },
             restarts: self.failover.restarts(),
+            restart_delay_ms: u64::try_from(self.failover.delay().as_millis()).unwrap_or(u64::MAX),
             failures: self.failover.history().cloned().collect(),
         }
     }

@@ -30,6 +30,15 @@ pub fn redraw(drawing: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
+/// Prints a line above the drawing on standard error.
+pub fn note(line: &str) {
+    let mut lines = drawn_lines();
+    let text = format!("{}{line}\n", erasure(*lines));
+    *lines = 0;
+    // A closed standard error is no reason to fail.
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
 /// Prints above the drawing.
 pub fn above<R>(print: impl FnOnce() -> R) -> R {
     let mut lines = drawn_lines();
