@@ -102,8 +102,8 @@ fn graph_that_differs_in_the_second_run_is_refused() {
     ended.fails(
         1,
         &[
-            "main builds a different graph when it runs again: operator 1 differs: its kind was \
-             source (\"Tokens\"), now is map (\"Tokens\")",
+            "main builds a different graph when it runs again: operator 1 (\"Tokens\") differs: \
+             its kind was source (named \"Tokens\"), now is map (named \"Tokens\")",
             "env.once",
             "WEIR-CLI-0006",
         ],

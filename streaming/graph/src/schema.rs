@@ -55,6 +55,13 @@ impl Schema {
     pub fn opaque(name: impl Into<String>) -> Self {
         Self { name: name.into(), shape: Shape::Opaque }
     }
+
+    /// The name, and the shape where it says more than the name: `Order {id: u64}`, `u64`.
+    pub fn spelled(&self) -> String {
+        let shape = self.shape.to_string();
+        let is_known = shape.is_empty() || shape == self.name;
+        if is_known { self.name.clone() } else { format!("{} {shape}", self.name) }
+    }
 }
 
 impl Shape {
@@ -81,6 +88,37 @@ impl fmt::Display for Schema {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)
     }
+}
+
+/// As Rust writes types; nothing for a shape that was not traced.
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Opaque => Ok(()),
+            Self::Unit => f.write_str("()"),
+            Self::Bool => f.write_str("bool"),
+            Self::Int(bits) => write!(f, "i{bits}"),
+            Self::Uint(bits) => write!(f, "u{bits}"),
+            Self::Float(bits) => write!(f, "f{bits}"),
+            Self::Char => f.write_str("char"),
+            Self::String => f.write_str("String"),
+            Self::Bytes => f.write_str("bytes"),
+            Self::Option(inner) => write!(f, "Option<{inner}>"),
+            Self::Sequence(inner) => write!(f, "Vec<{inner}>"),
+            Self::Map(key, value) => write!(f, "Map<{key}, {value}>"),
+            Self::Tuple(elements) => {
+                let elements: Vec<_> = elements.iter().map(Self::to_string).collect();
+                write!(f, "({})", elements.join(", "))
+            }
+            Self::Struct(fields) => write!(f, "{{{}}}", named(fields)),
+            Self::Enum(variants) => write!(f, "enum {{{}}}", named(variants)),
+        }
+    }
+}
+
+fn named(shapes: &[(String, Shape)]) -> String {
+    let shapes: Vec<_> = shapes.iter().map(|(name, shape)| format!("{name}: {shape}")).collect();
+    shapes.join(", ")
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use crate::schema::Schema;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// The kind of a state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -33,4 +34,32 @@ pub struct StateDeclaration {
     pub value: Schema,
     /// Time to live since the last write in milliseconds; `None` keeps entries for ever.
     pub ttl_ms: Option<u64>,
+}
+
+impl fmt::Display for StateKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Value => "value",
+            Self::List => "list",
+            Self::Map => "map",
+            Self::Reducing => "reducing",
+            Self::Aggregating => "aggregating",
+            Self::OperatorList => "operator list",
+        })
+    }
+}
+
+/// `"total" (value by u64: Order {id: u64})`
+impl fmt::Display for StateDeclaration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} ({}", self.name, self.kind)?;
+        if let Some(key) = &self.key {
+            write!(f, " by {}", key.spelled())?;
+        }
+        write!(f, ": {}", self.value.spelled())?;
+        if let Some(ttl_ms) = self.ttl_ms {
+            write!(f, ", kept for {ttl_ms} ms")?;
+        }
+        f.write_str(")")
+    }
 }
