@@ -103,13 +103,12 @@ impl Watch {
     fn last_rows(&self, (totals, runtime_ms): Totals) -> Vec<OperatorRow> {
         let mut last = self.last.iter();
         let seconds = (runtime_ms as f64 / 1000.0).max(0.001);
-        let rows = totals.into_iter().enumerate().map(|(place, total)| {
+        let rows = totals.into_iter().map(|total| {
             let seen = last.next().filter(|row| row.name == total.name);
             let ratio = seen.map_or(0.0, |row| row.backpressure_ratio);
             // Of a job that was not seen running its mean speed.
-            let is_source = place == 0 || total.records_in == 0;
-            let flow = if is_source { total.records_out } else { total.records_in };
-            let rate_per_s = seen.map_or(flow as f64 / seconds, |row| row.rate_per_s);
+            let mean_per_s = total.records_in as f64 / seconds;
+            let rate_per_s = seen.map_or(mean_per_s, |row| row.rate_per_s);
             OperatorRow {
                 name: total.name,
                 parallelism: total.parallelism,

@@ -123,16 +123,13 @@ impl Reading {
 }
 
 impl VertexReading {
-    /// What a subtask takes in and gives out. A source takes in what it reads from outside, and the
-    /// end of a chain that no vertex follows gives out what reaches it: Flink shows 0 for both.
+    /// What a subtask takes in and gives out. The end of a chain that no vertex follows gives out what
+    /// reaches it; Flink shows 0 there.
     pub fn flow(&self, subtask: &SubtaskReading) -> Flow {
         let Some(counts) = &subtask.counts else { return Flow::default() };
         let mut flow = Flow::default();
         if let Some(head) = counts.operators.first() {
-            (flow.records_in, flow.records_in_per_s) = match self.is_source {
-                true => (head.records_out, head.records_out_per_s),
-                false => (head.records_in, head.records_in_per_s),
-            };
+            (flow.records_in, flow.records_in_per_s) = (head.records_in, head.records_in_per_s);
         }
         for (operator, _) in counts.operators.iter().zip(&self.emits).filter(|(_, emits)| **emits) {
             flow.records_out += operator.records_out;

@@ -311,7 +311,7 @@ pub fn reading() -> Reading {
             (JobState::Running, 1_500),
         ],
         vertices: vec![
-            vertex(1, [(0, 100), (100, 1000)], 200.0),
+            vertex(1, [(100, 100), (100, 1000)], 200.0),
             vertex(2, [(1000, 900), (900, 0)], 50.0),
         ],
         hidden_tasks: 1,

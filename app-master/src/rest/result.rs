@@ -115,7 +115,6 @@ pub(super) fn progress_of(reading: &Reading) -> JobProgress {
 struct Operator<'a> {
     name: &'a str,
     vertex: &'a VertexReading,
-    is_source: bool,
     flow: Flow,
 }
 
@@ -137,7 +136,7 @@ impl Operator<'_> {
             parallelism: self.vertex.parallelism,
             records_in: flow.records_in,
             records_out: flow.records_out,
-            rate_per_s: if self.is_source { flow.records_out_per_s } else { flow.records_in_per_s },
+            rate_per_s: flow.records_in_per_s,
             backpressure_ratio: ratio,
             backpressure_level: BackpressureLevel::of_ratio(ratio),
         }
@@ -150,7 +149,6 @@ fn operators(reading: &Reading) -> impl Iterator<Item = Operator<'_>> {
         vertex.operators.iter().enumerate().map(move |(place, name)| Operator {
             name,
             vertex,
-            is_source: vertex.is_source && place == 0,
             flow: summed(vertex, place),
         })
     })
@@ -207,7 +205,7 @@ mod tests {
         assert_eq!(
             rows,
             [
-                ("read <lines>", 2, 0, 200),
+                ("read <lines>", 2, 200, 200),
                 ("split", 2, 200, 2000),
                 ("count", 2, 2000, 1800),
                 ("print", 2, 1800, 0),

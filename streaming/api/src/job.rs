@@ -17,7 +17,7 @@ pub struct OperatorResult {
     pub name: String,
     /// Number of subtasks.
     pub parallelism: u32,
-    /// Records taken in.
+    /// Records taken in; by a source those it has read from outside.
     pub records_in: u64,
     /// Records emitted.
     pub records_out: u64,

@@ -18,7 +18,7 @@ pub struct OperatorMetrics {
 }
 
 impl OperatorMetrics {
-    /// Records taken in (`numRecordsIn`).
+    /// Records taken in (`numRecordsIn`); of a source those it has read from outside.
     pub fn records_in(&self) -> u64 {
         self.records_in.load(Ordering::Relaxed)
     }

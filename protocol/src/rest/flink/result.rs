@@ -160,7 +160,7 @@ pub struct OperatorRow {
     pub records_in: u64,
     /// Records emitted.
     pub records_out: u64,
-    /// Records per second: taken in, or emitted by a source.
+    /// Records taken in per second.
     pub rate_per_s: f64,
     /// Part of the time spent waiting for room downstream, 0 to 1; that of the worst subtask.
     pub backpressure_ratio: f64,

@@ -121,15 +121,13 @@ impl Watch {
         let mut rows = Vec::new();
         for (place, row) in operators(&self.graph, &self.hosts).into_iter().enumerate() {
             let ratio = vertices.next().and_then(|v| ratios.get(&v).copied()).unwrap_or(0.0);
-            let flow =
-                if row.records_in > 0 && place > 0 { row.records_in } else { row.records_out };
-            let before = self.last_counts.insert(place, flow).unwrap_or(0);
+            let before = self.last_counts.insert(place, row.records_in).unwrap_or(0);
             rows.push(OperatorProgress {
                 name: row.name,
                 parallelism: row.parallelism,
                 records_in: row.records_in,
                 records_out: row.records_out,
-                rate_per_s: flow.saturating_sub(before) as f64 / seconds,
+                rate_per_s: row.records_in.saturating_sub(before) as f64 / seconds,
                 backpressure_ratio: ratio,
                 backpressure_level: BackpressureLevel::of_ratio(ratio),
             });

@@ -68,8 +68,8 @@ fn operators_report_the_records_they_took_and_gave() {
     assert_eq!(
         rows,
         [
-            // It reads the one assignment of its coordinator.
-            ("Source: Collection Source", 1, 1, 500),
+            // Its input is what it reads from outside.
+            ("Source: Collection Source", 1, 500, 500),
             ("Flat Map", 2, 500, words),
             ("Sum", 2, words, words),
             ("Sink: Discard", 2, words, 0),

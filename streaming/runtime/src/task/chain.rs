@@ -192,7 +192,10 @@ impl Chain {
 
     /// Hands a batch to the head.
     pub fn on_batch(&mut self, input: usize, batch: Batch, now: Now) -> Result<()> {
-        self.links[0].metrics.add_in(batch.len());
+        // What a source takes in is what it reads; its batches are assignments of splits.
+        if !self.is_source() {
+            self.links[0].metrics.add_in(batch.len());
+        }
         self.call(0, now, |operator, ctx| operator.on_batch(input, batch, ctx))
     }
 
@@ -203,7 +206,11 @@ impl Chain {
 
     /// Asks the head for records.
     pub fn poll(&mut self, now: Now) -> Result<SourcePoll> {
-        self.call(0, now, |operator, ctx| operator.poll(ctx))
+        let before = self.links[0].metrics.records_out();
+        let polled = self.call(0, now, |operator, ctx| operator.poll(ctx));
+        let metrics = &self.links[0].metrics;
+        metrics.add_in((metrics.records_out() - before) as usize);
+        polled
     }
 
     /// The earliest timer of any operator.
