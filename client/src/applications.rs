@@ -1,6 +1,7 @@
 //! `weir application`: applications with YARN's columns and texts.
 
 use crate::flags::{ApplicationAction, ApplicationListFlags, KillFlags, Output, StatusOfFlags};
+use crate::ids;
 use crate::jobs;
 use crate::local_time;
 use crate::output;
@@ -30,7 +31,7 @@ pub fn run(action: ApplicationAction) -> Result<(), Problem> {
     }
 }
 
-/// The application with an id as typed.
+/// The application with exactly this id.
 pub fn find(remote: &Remote, typed: &str) -> Result<App, Problem> {
     let id = parse(typed)?;
     // Its absence and the absence of the whole interface look alike, so the interface is asked first.
@@ -129,7 +130,7 @@ fn percent(progress: f32) -> String {
 
 fn status(flags: &StatusOfFlags) -> Result<(), Problem> {
     let remote = Remote::new(Target::find(&flags.cluster)?)?;
-    let app = find(&remote, &flags.application)?;
+    let app = ids::find(&remote, &flags.application)?.app;
     if flags.output.output == Output::Json {
         return output::print_json(&OneApp { app });
     }
@@ -210,7 +211,8 @@ struct Killed {
 fn kill(flags: &KillFlags) -> Result<(), Problem> {
     let remote = Remote::new(Target::find(&flags.cluster)?)?;
     // All of them are looked for first: a typing error must not be found half way.
-    let apps = flags.applications.iter().map(|typed| find(&remote, typed));
+    let apps =
+        flags.applications.iter().map(|typed| ids::find(&remote, typed).map(|found| found.app));
     let apps = apps.collect::<Result<Vec<_>, _>>()?;
     let text = flags.output.output == Output::Text;
     for app in &apps {

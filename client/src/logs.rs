@@ -7,8 +7,8 @@
 //! Following goes on, as `weir run` does, when somebody does not answer who may answer again, and ends
 //! when the application has ended or nobody reads any more.
 
-use crate::applications;
 use crate::flags::{LogsFlags, Output};
+use crate::ids;
 use crate::local_time;
 use crate::nodes;
 use crate::output;
@@ -64,7 +64,7 @@ impl From<Problem> for Failure {
 /// Prints them.
 pub fn logs(flags: &LogsFlags) -> Result<(), Problem> {
     let remote = Remote::new(Target::find(&flags.cluster)?)?;
-    let app = applications::find(&remote, &flags.application)?;
+    let app = ids::find(&remote, &flags.application)?.app;
     let reader = Reader { remote: &remote, application: app.id, flags };
     match flags.follow {
         true => reader.follow(),

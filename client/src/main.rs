@@ -22,6 +22,7 @@ mod cluster;
 mod daemons;
 mod executable;
 mod flags;
+mod ids;
 mod info;
 mod jobs;
 mod local_time;
@@ -41,6 +42,7 @@ mod screen;
 mod signals;
 mod summary;
 mod supervise;
+mod user;
 mod verdict;
 
 use crate::flags::{Action, Cli};

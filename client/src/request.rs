@@ -81,13 +81,6 @@ impl Request {
         if output == Output::Json {
             config.set(&keys::PROGRESS, Progress::Never)?;
         }
-        if flags.from_savepoint.is_some() {
-            return Err(refused(
-                "a job cannot start from a savepoint yet",
-                "leave -s out; a job that is restarted by its restart strategy goes on from its last \
-                 checkpoint by itself",
-            ));
-        }
         let place = match config.get(&keys::EXECUTION_TARGET) {
             ExecutionTarget::Local if flags.detached => {
                 return Err(refused(
@@ -237,14 +230,8 @@ mod tests {
 
     #[test]
     fn what_does_not_work_is_refused() {
-        for line in [
-            "weir run -d job",
-            "weir run -s /tmp/savepoint job",
-            "weir run -t per-job -s /tmp/savepoint job",
-        ] {
-            let problem = request(line).expect_err(line);
-            assert_eq!(problem.code.as_deref(), Some("WEIR-CLI-0007"));
-        }
+        let problem = request("weir run -d job").expect_err("local");
+        assert_eq!(problem.code.as_deref(), Some("WEIR-CLI-0007"));
     }
 
     #[test]

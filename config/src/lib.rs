@@ -37,6 +37,8 @@ pub mod docs;
 mod effective;
 mod error;
 mod file;
+#[cfg(test)]
+mod flink_page;
 mod foreign;
 mod key;
 pub mod keys;
@@ -48,4 +50,5 @@ pub use config::Config;
 pub use effective::RestartStrategy;
 pub use error::{BadValue, Error, Origin, Warning};
 pub use key::{ConfigKey, Key, KeySpec, OptionalKey};
+pub use nearest::nearest;
 pub use value::{ConfigValue, MemorySize};

@@ -4,10 +4,7 @@
 ///
 /// A name that `wanted` is the tail of (`checkpointing.interval`) is nearest; then the smallest
 /// edit distance, up to a third of the length; of equals, the first.
-pub(crate) fn nearest<'a>(
-    wanted: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let most = (wanted.chars().count() / 3).max(2);
     known
         .into_iter()

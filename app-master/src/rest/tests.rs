@@ -280,6 +280,51 @@ async fn every_path_is_there_bare_and_below_v1() {
     fixture.handle.cancel();
 }
 
+/// Endpoints of Flink by `docs/coming-from-flink.md`, and whether it says that they are there.
+fn endpoints_of_the_page() -> Vec<(String, bool)> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/coming-from-flink.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let section = page.split("\n## ").find(|section| section.starts_with("REST of Flink\n"));
+    let mut endpoints = Vec::new();
+    for row in section.unwrap().lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let is_served = match cells[1] {
+            "yes" => true,
+            stands => {
+                assert!(stands == "not yet" || stands.starts_with("never, because "), "{row}");
+                false
+            }
+        };
+        let names = cells[0].split('`').skip(1).step_by(2);
+        endpoints.extend(names.map(|name| (name.to_owned(), is_served)));
+    }
+    endpoints
+}
+
+#[actix_web::test]
+async fn page_for_users_of_flink_tells_of_each_endpoint_whether_it_is_there() {
+    let fixture = Fixture::start().await;
+    let endpoints = endpoints_of_the_page();
+    assert!(endpoints.len() > 80, "{}", endpoints.len());
+    for (endpoint, is_served) in endpoints {
+        let (method, path) = endpoint.split_once(' ').unwrap();
+        let path = path
+            .replace(":jobid", &fixture::job().to_string())
+            .replace(":vertexid", &fixture::graph().vertices[1].id.to_string())
+            .replace(":taskmanagerid", &fixture::container(2).to_string());
+        let path: Vec<_> =
+            path.split('/').map(|part| if part.starts_with(':') { "1" } else { part }).collect();
+        let method = method.parse().unwrap();
+        let request = fixture.client.raw().request(method, fixture.url(&path.join("/")));
+        let response = request.body("{}").send().await.unwrap();
+        let status = response.status().as_u16();
+        let text = response.text().await.unwrap();
+        let is_unknown = status == 404 && text.contains("Not found: ");
+        assert_eq!(!is_unknown, is_served, "the page is stale: {endpoint} gives {status} {text}");
+    }
+    fixture.handle.cancel();
+}
+
 #[actix_web::test]
 async fn answers_have_flinks_shapes() {
     let fixture = Fixture::start().await;
@@ -301,7 +346,7 @@ async fn answers_have_flinks_shapes() {
     assert_eq!(subtask["endpoint"], "node:4000");
     assert_eq!(subtask["taskmanager-id"], fixture::container(2).to_string());
     assert_eq!(subtask["start_time"], subtask["start-time"]);
-    assert_eq!(vertex["aggregated"]["metrics"]["read-records"]["sum"], 40);
+    assert_eq!(vertex["aggregated"]["metrics"]["read-records"]["sum"], 20);
 
     let backpressure = fixture.ok(&Fixture::vertex("/backpressure")).await;
     assert_eq!(backpressure["backpressure-level"], "high");
@@ -309,7 +354,7 @@ async fn answers_have_flinks_shapes() {
     assert_eq!(backpressure["subtasks"][1]["ratio"], 0.6);
 
     let metrics = fixture.ok(&Fixture::vertex("/subtasks/metrics?get=numRecordsIn&agg=sum")).await;
-    assert_eq!(metrics, json!([{"id": "numRecordsIn", "sum": 40.0}]));
+    assert_eq!(metrics, json!([{"id": "numRecordsIn", "sum": 20.0}]));
     let managers = fixture.ok("/taskmanagers").await;
     assert_eq!(managers["taskmanagers"][0]["slotsNumber"], 2);
     assert_eq!(managers["taskmanagers"][0]["freeSlots"], 0);

@@ -2,10 +2,10 @@
 
 use super::folder_of;
 use super::record::Record;
-use crate::flags::{Output, StatusFlags};
+use crate::flags::{DataDirFlag, Output, StatusFlags};
 use crate::output;
 use crate::problem::{Exit, Problem};
-use crate::remote::{CLUSTER, Remote, Target};
+use crate::remote::{CLUSTER, Remote, Target, checked_address};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::fs;
@@ -19,6 +19,8 @@ const CUT_SHORT: &str = "its start did not come to its end";
 #[derive(Serialize, Default)]
 #[serde(rename_all = "kebab-case")]
 struct Status {
+    /// Empty where a cluster was asked for by its address.
+    #[serde(skip_serializing_if = "String::is_empty")]
     data_dir: String,
     running: bool,
     address: Option<String>,
@@ -53,21 +55,37 @@ struct Used {
 
 /// Shows it; whether all of it runs is the exit code.
 pub fn status(flags: &StatusFlags) -> Result<Exit, Problem> {
-    let folder = folder_of(&flags.data_dir)?;
-    let data_dir = folder.path().display().to_string();
-    let status = match Record::load(folder.path())? {
-        Some(record) => {
-            let token = fs::read_to_string(folder.token()).ok();
-            let token = token.map(|token| token.trim().to_owned());
-            Status { token, ..look(data_dir, &record)? }
-        }
-        None => Status { data_dir, ..Status::default() },
+    let status = match &flags.cluster {
+        Some(typed) => at_address(typed)?,
+        None => on_folder(&flags.data_dir)?,
     };
     match flags.output.output {
         Output::Json => output::print_json(&status)?,
         Output::Text => output::print(&text(&status))?,
     }
     Ok(if status.running { Exit::Success } else { Exit::Failure })
+}
+
+/// A cluster of which only the address is known.
+fn at_address(typed: &str) -> Result<Status, Problem> {
+    let address = checked_address(typed)?;
+    let (metrics, _) = ask(&address)??;
+    let mut status = Status { address: Some(address), running: true, ..Status::default() };
+    status.take_in(&metrics);
+    Ok(status)
+}
+
+fn on_folder(flag: &DataDirFlag) -> Result<Status, Problem> {
+    let folder = folder_of(flag)?;
+    let data_dir = folder.path().display().to_string();
+    Ok(match Record::load(folder.path())? {
+        Some(record) => {
+            let token = fs::read_to_string(folder.token()).ok();
+            let token = token.map(|token| token.trim().to_owned());
+            Status { token, ..look(data_dir, &record)? }
+        }
+        None => Status { data_dir, ..Status::default() },
+    })
 }
 
 fn look(data_dir: String, record: &Record) -> Result<Status, Problem> {
@@ -147,7 +165,10 @@ fn text(status: &Status) -> String {
     };
     let mut text = String::new();
     let state = if status.running { "runs" } else { "does not run, or not all of it" };
-    let _ = writeln!(text, "The cluster on {} {state}.", status.data_dir);
+    let _ = match status.data_dir.as_str() {
+        "" => writeln!(text, "The cluster at {address} {state}."),
+        data_dir => writeln!(text, "The cluster on {data_dir} {state}."),
+    };
     let token = status.token.as_ref().map(|token| format!("#token={token}")).unwrap_or_default();
     let web = if address.is_empty() {
         "not known".to_owned()

@@ -13,9 +13,9 @@ pub enum ClusterAction {
 }
 
 /// Where a cluster keeps everything.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct DataDirFlag {
-    /// The folder of the cluster. Not given: the variable WEIR_DATA_DIR, else ~/.weir.
+    /// The data folder of the cluster. Default: the variable WEIR_DATA_DIR, else ~/.weir.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub data_dir: Option<PathBuf>,
 }
@@ -61,8 +61,13 @@ pub struct StartFlags {
 #[command(after_help = "\
 Examples:
   weir cluster status
-  weir cluster status --output json")]
+  weir cluster status --output json
+  weir cluster status --cluster 10.0.0.1:8088")]
 pub struct StatusFlags {
+    /// Ask the resource manager at this address. Processes are then not shown: they are on other machines.
+    #[arg(long, value_name = "HOST:PORT", value_hint = ValueHint::Hostname)]
+    #[arg(conflicts_with = "data_dir")]
+    pub cluster: Option<String>,
     #[command(flatten)]
     pub data_dir: DataDirFlag,
     #[command(flatten)]

@@ -22,7 +22,7 @@ pub struct ListFlags {
     pub all: bool,
     /// Ask this app master, and not those of a cluster.
     #[arg(short = 'm', long, value_name = "HOST:PORT", value_hint = ValueHint::Hostname)]
-    #[arg(conflicts_with = "cluster")]
+    #[arg(conflicts_with_all = ["cluster", "data_dir"])]
     pub jobmanager: Option<String>,
     #[command(flatten)]
     pub cluster: ClusterFlags,
@@ -36,9 +36,10 @@ pub struct ListFlags {
 The job is asked to end; that it has ended is not waited for.
 
 Examples:
-  weir cancel 5d7c0e5e9d8a1b6f3c2a4e6d8f0b1c3d")]
+  weir cancel 5d7c0e5e9d8a1b6f3c2a4e6d8f0b1c3d
+  weir cancel 5d7c")]
 pub struct CancelFlags {
-    /// The job, as `weir list` shows it: 32 hex digits.
+    /// The job: its id as `weir list` shows it, the id of its application, or the beginning of either.
     #[arg(value_name = "JOB")]
     pub job: Option<String>,
     #[command(flatten)]
@@ -82,7 +83,8 @@ pub struct ApplicationListFlags {
 Examples:
   weir application status application_1763640000000_0001")]
 pub struct StatusOfFlags {
-    /// The application, as `weir application list` shows it.
+    /// The application: its id as `weir application list` shows it, the id of its job, or the beginning
+    /// of either.
     #[arg(value_name = "APPLICATION")]
     pub application: String,
     #[command(flatten)]
@@ -97,7 +99,8 @@ pub struct StatusOfFlags {
 Examples:
   weir application kill application_1763640000000_0001")]
 pub struct KillFlags {
-    /// The applications, as `weir application list` shows them.
+    /// The applications: ids as `weir application list` shows them, ids of their jobs, or the beginning
+    /// of either.
     #[arg(value_name = "APPLICATION", required = true)]
     pub applications: Vec<String>,
     #[command(flatten)]
@@ -136,7 +139,8 @@ Examples:
   weir logs -f --file stderr application_1763640000000_0001
   weir logs --container container_1763640000000_0001_01_000002 application_1763640000000_0001")]
 pub struct LogsFlags {
-    /// The application, as `weir application list` shows it.
+    /// The application: its id as `weir application list` shows it, the id of its job, or the beginning
+    /// of either.
     #[arg(value_name = "APPLICATION")]
     pub application: String,
     /// Go on with what is added, until the application ends.

@@ -4,6 +4,7 @@
 
 mod cluster;
 mod daemons;
+mod foreign;
 mod jobs;
 mod multi_letter;
 
@@ -15,7 +16,7 @@ pub use jobs::{
 };
 
 use crate::{output, problem::Exit};
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -106,9 +107,6 @@ pub struct RunFlags {
     /// the job runs on. A local job always ends with this process.
     #[arg(long = "shutdownOnAttachedExit", conflicts_with = "detached")]
     pub shutdown_on_attached_exit: bool,
-    /// Start from the state in this savepoint. Not possible yet.
-    #[arg(short = 's', long = "fromSavepoint", value_name = "PATH", value_hint = ValueHint::AnyPath)]
-    pub from_savepoint: Option<PathBuf>,
     #[command(flatten)]
     pub output: OutputFlag,
     #[command(flatten)]
@@ -138,14 +136,17 @@ pub struct InfoFlags {
 /// Which cluster, and by what right.
 #[derive(Args, Clone, Debug, Default)]
 pub struct ClusterFlags {
-    /// The address of the resource manager. Not given: yarn.resourcemanager.webapp.address if the
-    /// configuration sets it, else the cluster that was started on this machine.
+    /// The address of the resource manager. Default: the cluster of --data-dir if that is given, else
+    /// yarn.resourcemanager.webapp.address if the configuration sets it, else the cluster of the default
+    /// data folder.
     #[arg(long, value_name = "HOST:PORT", value_hint = ValueHint::Hostname)]
     pub cluster: Option<String>,
-    /// Read the token of the cluster from this file. Not given: the variable WEIR_TOKEN, else the
-    /// token of the cluster that was started on this machine.
+    /// Read the token of the cluster from this file. Default: the token of --data-dir if that is given,
+    /// else the variable WEIR_TOKEN, else the token of the default data folder.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub token_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub data_dir: DataDirFlag,
 }
 
 /// What the effective configuration is made of.
@@ -198,15 +199,22 @@ pub struct ProgramWords {
 
 /// Parses the command line; help and errors are printed here, and the exit code is given back.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Exit> {
-    let arguments = multi_letter::spelled_out(arguments.into_iter().collect());
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(problem) = foreign::refusal(&arguments) {
+        output::note(&problem.to_string());
+        return Err(problem.exit);
+    }
+    let arguments = multi_letter::spelled_out(arguments);
     let action = arguments.get(1).map(|word| word.to_string_lossy().into_owned());
-    Cli::try_parse_from(arguments).map_err(|error| {
+    Cli::try_parse_from(arguments).map_err(|mut error| {
         let invalid = error.get(ContextKind::InvalidSubcommand).map(ToString::to_string);
         // Of an action below another one the parser's own words are good.
         if error.kind() == ErrorKind::InvalidSubcommand && invalid == action {
             output::note(&invalid_action(&error));
             return Exit::Usage;
         }
+        // It advises to pass the flag as an argument, which is never what is meant.
+        error.remove(ContextKind::Suggested);
         // Standard output for help, standard error otherwise. A reader gone away is no error.
         let _ = error.print();
         if error.use_stderr() { Exit::Usage } else { Exit::Success }
@@ -216,10 +224,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Exit>
 fn invalid_action(error: &clap::Error) -> String {
     let action = error.get(ContextKind::InvalidSubcommand);
     let action = action.map(ToString::to_string).unwrap_or_default();
-    let nearest = match error.get(ContextKind::SuggestedSubcommand) {
-        Some(ContextValue::Strings(names)) => names.first(),
-        _ => None,
-    };
+    let command = Cli::command();
+    let nearest = weir_config::nearest(&action, visible_actions(&command));
     let nearest = nearest.map(|name| format!("\nDid you mean \"{name}\"?")).unwrap_or_default();
     format!(
         "\"{action}\" is not a valid action.{nearest}\n\nValid actions are {}.\n\n\
@@ -230,12 +236,16 @@ fn invalid_action(error: &clap::Error) -> String {
 
 fn valid_actions() -> String {
     let command = Cli::command();
-    let visible = command.get_subcommands().filter(|action| !action.is_hide_set());
-    let names: Vec<_> = visible.map(|action| format!("\"{}\"", action.get_name())).collect();
+    let names: Vec<_> = visible_actions(&command).map(|action| format!("\"{action}\"")).collect();
     match names.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
         _ => names.concat(),
     }
+}
+
+fn visible_actions(command: &clap::Command) -> impl Iterator<Item = &str> {
+    let visible = command.get_subcommands().filter(|action| !action.is_hide_set());
+    visible.map(clap::Command::get_name)
 }
 
 #[cfg(test)]

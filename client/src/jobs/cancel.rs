@@ -1,18 +1,18 @@
 //! `weir cancel`: asks the app master of a job to cancel it, or the resource manager to kill an
 //! application that never had an app master.
 
-use super::tag_of;
 use crate::flags::{CancelFlags, Output};
+use crate::ids::{self, Found};
 use crate::output;
 use crate::problem::Problem;
-use crate::remote::{CLUSTER, Remote, Target, application_path, proxy_path};
+use crate::remote::{Remote, Target, application_path, proxy_path};
 use reqwest::Method;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::thread;
 use std::time::{Duration, Instant};
 use weir_base::{ApplicationId, JobId};
-use weir_protocol::rest::yarn::{App, AppState, ApplicationState, Apps, OneApp};
+use weir_protocol::rest::yarn::{App, AppState, ApplicationState, OneApp};
 use weir_service::CallError;
 
 /// The code of a job that cannot be cancelled, since it has ended.
@@ -37,20 +37,15 @@ pub fn cancel(flags: &CancelFlags) -> Result<(), Problem> {
         return Err(Problem::usage("Missing JobID. Specify a JobID to cancel a job.")
             .help("`weir list` shows the ids of jobs"));
     };
-    let job: JobId = typed.parse().map_err(|_| {
-        Problem::usage(format!("{typed:?} is no id of a job: it has 32 hex digits"))
-            .help("`weir list` shows the ids of jobs")
-    })?;
     let remote = Remote::new(Target::find(&flags.cluster)?)?;
+    let Found { app, job } =
+        ids::find(&remote, typed).map_err(|problem| could_not(typed, problem))?;
+    let job = job.ok_or_else(|| no_job_of(&app, typed))?;
     let text = flags.output.output == Output::Text;
     if text {
         output::print(&format!("Cancelling job {job}.\n"))?;
     }
-    let app = application_of(&remote, job)?;
-    cancel_in(&remote, &app, job).map_err(|problem| {
-        let what = format!("Could not cancel job {job}: {}", problem.what);
-        Problem { what, ..problem }
-    })?;
+    cancel_in(&remote, &app, job).map_err(|problem| could_not(&job.to_string(), problem))?;
     match text {
         true => output::print(&format!("Cancelled job {job}.\n")),
         false => output::print_json(&Cancelled {
@@ -61,16 +56,15 @@ pub fn cancel(flags: &CancelFlags) -> Result<(), Problem> {
     }
 }
 
-/// The newest application with the job's tag.
-fn application_of(remote: &Remote, job: JobId) -> Result<App, Problem> {
-    let apps: Apps = remote.get(&format!("{CLUSTER}/apps?applicationTags={}", tag_of(job)))?;
-    apps.apps.app.into_iter().max_by_key(|app| app.id).ok_or_else(|| {
-        let what = format!(
-            "Could not cancel job {job}: the cluster at {} has no such job",
-            remote.address()
-        );
-        Problem::failure("WEIR-CLI-0207", what).help("`weir list -a` shows the ones that it knows")
-    })
+fn could_not(job: &str, problem: Problem) -> Problem {
+    Problem { what: format!("Could not cancel job {job}: {}", problem.what), ..problem }
+}
+
+/// An application that something else than `weir run` has submitted.
+fn no_job_of(app: &App, typed: &str) -> Problem {
+    let what = format!("Could not cancel job {typed}: {} is no job of Weir", app.id);
+    Problem::failure("WEIR-CLI-0207", what)
+        .help(format!("`weir application kill {}` ends it", app.id))
 }
 
 fn cancel_in(remote: &Remote, app: &App, job: JobId) -> Result<(), Problem> {

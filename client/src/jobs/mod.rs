@@ -21,7 +21,7 @@ pub fn tag_of(job: JobId) -> String {
 }
 
 /// The job that an application's tags, with commas between, name.
-fn job_of_tags(tags: &str) -> Option<JobId> {
+pub fn job_of_tags(tags: &str) -> Option<JobId> {
     tags.split(',').find_map(|tag| tag.trim().strip_prefix(TAG)?.parse().ok())
 }
 

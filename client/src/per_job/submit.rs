@@ -4,6 +4,7 @@ use super::ship::{Shipped, artifact_path};
 use crate::jobs;
 use crate::problem::Problem;
 use crate::remote::{CLUSTER, Remote, not_weir, other_release};
+use crate::user;
 use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -131,7 +132,7 @@ pub fn prepare(
 /// Submits a job that was prepared.
 pub fn submit(remote: &Remote, job: JobId, submission: &Submission) -> Result<Submitted, Problem> {
     let application = submission.application_id;
-    let path = format!("{CLUSTER}/apps");
+    let path = format!("{CLUSTER}/apps?user.name={}", user::in_query(&user::name()));
     let post = || remote.try_change::<_, Value>(Method::POST, &path, submission).map(drop);
     match until_answered(post, SUBMITTED_WITHIN) {
         Ok(()) => Ok(Submitted { application, job }),

@@ -3,6 +3,7 @@
 //! | address | token |
 //! |---|---|
 //! | `--cluster` | `--token-file` |
+//! | the cluster of `--data-dir` | the file `token` of that folder, if the address is its cluster's |
 //! | `yarn.resourcemanager.webapp.address`, where the configuration sets it | `WEIR_TOKEN` |
 //! | the cluster started on the default data folder | the file `token` of that folder, if the address is its cluster's |
 //!
@@ -42,9 +43,11 @@ impl Target {
 
     /// Finds it.
     pub fn find_with(flags: &ClusterFlags, config: &Config) -> Result<Self, Problem> {
-        let here = Here::look();
+        let named = flags.data_dir.data_dir.as_deref();
+        let here = Here::look(named);
         let address = match &flags.cluster {
             Some(typed) => checked_address(typed)?,
+            None if named.is_some() => here.as_ref().map_err(Clone::clone)?.address()?,
             None if config.is_set(&keys::RESOURCE_MANAGER_ADDRESS) => {
                 config.get(&keys::RESOURCE_MANAGER_ADDRESS)
             }
@@ -56,15 +59,15 @@ impl Target {
     }
 }
 
-/// The data folder of this user, and where its cluster listens.
+/// A data folder, and where its cluster listens.
 struct Here {
     data_dir: PathBuf,
     address: Option<String>,
 }
 
 impl Here {
-    fn look() -> Result<Self, Problem> {
-        let data_dir = default_data_dir()?;
+    fn look(named: Option<&Path>) -> Result<Self, Problem> {
+        let data_dir = named.map(Path::to_owned).map_or_else(default_data_dir, Ok)?;
         let address = Record::load(&data_dir)?.map(|record| record.address);
         Ok(Self { data_dir, address: address.filter(|address| !address.is_empty()) })
     }
@@ -98,7 +101,8 @@ pub fn without_scheme(typed: &str) -> &str {
     rest.split(['/', '#', '?']).next().unwrap_or(rest)
 }
 
-fn checked_address(typed: &str) -> Result<String, Problem> {
+/// An address as typed, without its scheme.
+pub fn checked_address(typed: &str) -> Result<String, Problem> {
     let address = without_scheme(typed);
     let port = address.rsplit_once(':').filter(|(host, _)| !host.is_empty());
     match port.map(|(_, port)| port.parse::<u16>()) {
@@ -121,17 +125,19 @@ fn find_token(
     if let Some(file) = &flags.token_file {
         return Ok((Some(read_token(file)?), format!("in {}", file.display())));
     }
+    let of_folder = data_dir.map(|folder| folder.join("token")).filter(|file| file.exists());
+    // A folder that was named goes over the variable.
+    if let Some(file) = of_folder.as_deref().filter(|_| flags.data_dir.data_dir.is_some()) {
+        return Ok((Some(read_token(file)?), format!("in {}", file.display())));
+    }
     if let Ok(token) = std::env::var(TOKEN_VARIABLE)
         && !token.trim().is_empty()
     {
         return Ok((Some(token.trim().to_owned()), format!("in the variable {TOKEN_VARIABLE}")));
     }
-    let Some(file) = data_dir.map(|folder| folder.join("token")) else {
-        return Ok((None, String::new()));
-    };
-    match file.exists() {
-        true => Ok((Some(read_token(&file)?), format!("in {}", file.display()))),
-        false => Ok((None, String::new())),
+    match of_folder {
+        Some(file) => Ok((Some(read_token(&file)?), format!("in {}", file.display()))),
+        None => Ok((None, String::new())),
     }
 }
 

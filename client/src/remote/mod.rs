@@ -10,7 +10,7 @@
 mod locate;
 mod problem;
 
-pub use locate::{Target, default_data_dir, without_scheme};
+pub use locate::{Target, checked_address, default_data_dir, without_scheme};
 pub use problem::{
     call_problem, no_application, no_token, not_weir, other_release, runtime_problem,
 };

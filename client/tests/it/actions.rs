@@ -22,6 +22,53 @@ fn unknown_action_is_named_with_the_valid_ones() {
 }
 
 #[test]
+fn suggestion_is_the_nearest_action() {
+    let folder = Folder::new();
+    folder.weir(&["lst"]).fails(2, &["Did you mean \"list\"?"]);
+    folder.weir(&["cancle"]).fails(2, &["Did you mean \"cancel\"?"]);
+    let ended = folder.weir(&["frobnicate"]);
+    ended.fails(2, &["\"frobnicate\" is not a valid action."]);
+    assert!(!ended.stderr.contains("Did you mean"), "{ended:#?}");
+    let ended = folder.weir(&["run", "--no-such-flag", "job"]);
+    assert!(!ended.stderr.contains("tip:"), "{ended:#?}");
+}
+
+#[test]
+fn what_flink_has_and_weir_has_not_says_so() {
+    let folder = Folder::new();
+    folder.script("x.py", "touch started");
+    for (line, parts) in [
+        (&["stop", "5d7c"][..], &["no `weir stop` yet", "weir cancel JOB"][..]),
+        (
+            &["savepoint", "5d7c", "/s"],
+            &["no `weir savepoint` yet", "execution.checkpointing.interval"],
+        ),
+        (&["checkpoint", "5d7c"], &["no `weir checkpoint` yet"]),
+        (&["yarn-session", "-d"], &["no `weir yarn-session` yet", "-t per-job"]),
+        (&["yarn-session.sh"], &["no `weir yarn-session` yet"]),
+        (&["sql-client"], &["no `weir sql-client` yet"]),
+        (&["run-application", "job"], &["no `weir run-application` yet", "-t per-job"]),
+        (&["run", "-m", "h:8081", "./x.py"], &["no -m yet", "--cluster HOST:PORT"]),
+        (&["run", "-d", "-c", "a.B", "./x.py"], &["no -c:", "native executable"]),
+        (&["run", "-yid", "application_1_1", "./x.py"], &["no -yid yet"]),
+        (
+            &["run", "-yjm", "1024", "./x.py"],
+            &["no -yjm:", "-D jobmanager.memory.process.size=SIZE"],
+        ),
+        (&["run", "--yarntaskManagerMemory=1g", "./x.py"], &["no --yarntaskManagerMemory:"]),
+        (&["run", "-ys", "2", "./x.py"], &["no -ys:", "taskmanager.numberOfTaskSlots"]),
+        (&["run", "-n", "./x.py"], &["no -n yet"]),
+        (&["run", "-py", "x.py"], &["no -py:", "Rust"]),
+        (&["cancel", "-s", "5d7c"], &["`weir cancel` has no -s yet"]),
+    ] {
+        let ended = folder.weir(line);
+        ended.fails(2, &[parts, &["docs/coming-from-flink.md#", "WEIR-CLI-0010"]].concat());
+        assert!(!ended.stderr.contains("tip:"), "{ended:#?}");
+    }
+    assert!(!folder.path("started").exists());
+}
+
+#[test]
 fn wrong_usage_exits_with_2_and_points_to_help() {
     let folder = Folder::new();
     for (line, part) in [
@@ -65,7 +112,7 @@ fn bad_values_are_refused_before_anything_starts() {
         ),
         (&["run", "-t", "moon", "./job"], 2, &["unknown target \"moon\"", "WEIR-CLI-0007"]),
         (&["run", "-d", "./job"], 2, &["cannot be detached", "WEIR-CLI-0007"]),
-        (&["run", "-s", "/tmp/s", "./job"], 2, &["savepoint", "WEIR-CLI-0007"]),
+        (&["run", "-s", "/tmp/s", "./job"], 2, &["savepoint", "WEIR-CLI-0010"]),
     ] {
         let ended = folder.weir(line);
         ended.fails(code, parts);
@@ -92,7 +139,8 @@ fn completions_know_actions_and_flags() {
     for shell in ["bash", "zsh", "fish"] {
         let ended = folder.weir(&["completions", shell]);
         ended.succeeds();
-        for word in ["run", "info", "parallelism", "fromSavepoint", "node-agents", "logs"] {
+        for word in ["run", "info", "parallelism", "shutdownOnAttachedExit", "node-agents", "logs"]
+        {
             assert!(ended.stdout.contains(word), "{shell} lacks {word}");
         }
     }

@@ -142,7 +142,10 @@ fn check_submission(folder: &Folder, fake: &FakeCluster) {
     assert_eq!(body, json!({}), "the first asks for an id");
     let submission =
         fake.all().into_iter().find(|asked| asked.line_is("POST", "/ws/v1/cluster/apps"));
-    let body = submission.expect("submitted").json();
+    let submission = submission.expect("submitted");
+    let (_, user) = submission.path.split_once("?user.name=").expect("the user is named");
+    assert!(!user.is_empty(), "{user:?}");
+    let body = submission.json();
     assert_eq!(body["application-id"], APPLICATION);
     assert_eq!(body["application-name"], "count");
     assert_eq!(body["application-type"], "WEIR");
@@ -175,7 +178,7 @@ fn check_submission(folder: &Folder, fake: &FakeCluster) {
 
 impl Asked {
     fn line_is(&self, method: &str, path: &str) -> bool {
-        self.method == method && self.path == path
+        self.method == method && self.path.split('?').next() == Some(path)
     }
 }
 
@@ -258,7 +261,8 @@ fn job_whose_submission_was_not_answered_is_submitted_again_as_the_same() {
     let folder = Folder::new();
     job(&folder, UNTIL_ANSWERED);
     let was_lost = AtomicBool::new(false);
-    let fake = FakeCluster::new(move |asked| match (asked.method.as_str(), asked.path.as_str()) {
+    let path = |asked: &Asked| asked.path.split('?').next().unwrap_or_default().to_owned();
+    let fake = FakeCluster::new(move |asked| match (asked.method.as_str(), &*path(asked)) {
         ("POST", "/ws/v1/cluster/apps/new-application") => {
             ok(json!({"application-id": APPLICATION}))
         }

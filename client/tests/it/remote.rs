@@ -184,6 +184,78 @@ fn cancelling_asks_the_app_master_or_kills_an_application_without_one() {
     finished.fails(1, &[&what, "(FINISHED)", "WEIR-CLI-0210"]);
 }
 
+#[test]
+fn job_and_application_are_found_by_either_id_or_the_beginning_of_it() {
+    let folder = Folder::new();
+    let job = JobId::of_text("count").to_string();
+    for typed in [APPLICATION, "application_17636400", &job, &job[..5], &job.to_uppercase()[..7]] {
+        let accepted = cluster("ACCEPTED");
+        let ended = accepted.weir(&folder, &["cancel", typed]);
+        ended.succeeds();
+        let cancelled = format!("Cancelled job {job}.\n");
+        assert!(ended.stdout.ends_with(&cancelled), "{typed}: {ended:#?}");
+        let accepted = cluster("ACCEPTED");
+        let ended = accepted.weir(&folder, &["application", "status", typed]);
+        ended.succeeds();
+        assert!(ended.stdout.contains(&format!("Application-Id : {APPLICATION}")), "{ended:#?}");
+    }
+    let followed = followed(&["FINISHED"]);
+    followed.weir(&folder, &["logs", APPLICATION]).fails(0, &["no container of it is known"]);
+}
+
+#[test]
+fn beginning_that_several_ids_have_is_refused_with_the_candidates() {
+    let folder = Folder::new();
+    let fake = FakeCluster::new(|asked: &Asked| {
+        let mut other = app("FINISHED");
+        other["id"] = "application_1763640000000_0002".into();
+        let path = asked.path.split('?').next().unwrap_or_default();
+        let is_list = path == "/ws/v1/cluster/apps";
+        is_list.then(|| ok(json!({"apps": {"app": [app("RUNNING"), other]}}))).flatten()
+    });
+    for action in [&["cancel"][..], &["logs"], &["application", "kill"]] {
+        let ended = fake.weir(&folder, &[action, &["application_1763640000000_"]].concat());
+        let candidate = format!("in {APPLICATION}: count (RUNNING)");
+        ended.fails(2, &["2 ids begin with", &candidate, "_0002: count", "WEIR-CLI-0215"]);
+    }
+    assert!(fake.lines().iter().all(|line| line.starts_with("GET ")), "{:?}", fake.lines());
+}
+
+#[test]
+fn data_folder_names_a_cluster_for_every_action() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.path("data")).expect("new");
+    folder.file("data/token", "of-the-folder\n", 0o600);
+    for line in [
+        &["list"][..],
+        &["cancel", APPLICATION],
+        &["application", "list"],
+        &["application", "status", APPLICATION],
+        &["application", "kill", APPLICATION],
+        &["node", "list"],
+        &["logs", APPLICATION],
+    ] {
+        let fake = cluster("RUNNING");
+        let record = json!({
+            "version": 1, "address": fake.address, "started_ms": 1, "settings": {
+                "node_agents": 0, "node_memory_mib": 1, "node_vcores": 1, "bind": "127.0.0.1:0",
+            }, "resource_manager": null, "node_agents": [],
+        });
+        folder.file("data/cluster.json", record.to_string(), 0o600);
+        let mut command = folder.command(&[line, &["--data-dir", "data"]].concat());
+        // What is named goes over what the environment says.
+        command.env("WEIR_CONF_YARN_RESOURCEMANAGER_WEBAPP_ADDRESS", "127.0.0.1:1");
+        command.env("WEIR_TOKEN", "of-the-variable");
+        let ended = Ended::of(folder.start(&mut command));
+        let asked = fake.all();
+        assert!(!asked.is_empty(), "{line:?}: {ended:#?}");
+        let changes = asked.iter().filter(|asked| asked.method != "GET");
+        for change in changes {
+            assert_eq!(change.headers["authorization"], "Bearer of-the-folder");
+        }
+    }
+}
+
 /// An application in this state that has had an app master, whose answers to a cancel are these in turn.
 fn launched(state: &'static str, answers: Vec<(u16, &'static str)>) -> FakeCluster {
     let answers = std::sync::Mutex::new(answers.into_iter());
@@ -237,14 +309,18 @@ fn jobs_and_applications_that_are_not_there_are_named() {
         false => Some(refusal(404, "WEIR-RM-0002", "no such application")),
     });
     let job = JobId::of_text("none").to_string();
-    empty.weir(&folder, &["cancel", &job]).fails(1, &[&job, "no such job", "WEIR-CLI-0207"]);
+    empty
+        .weir(&folder, &["cancel", &job])
+        .fails(1, &[&job, "has no job or application with the id", "WEIR-CLI-0207"]);
     empty.weir(&folder, &["cancel"]).fails(2, &["Missing JobID. Specify a JobID to cancel a job."]);
-    empty.weir(&folder, &["cancel", "xyz"]).fails(2, &["32 hex digits"]);
+    empty
+        .weir(&folder, &["cancel", "xyz"])
+        .fails(2, &["\"xyz\" is neither a job id (32 hex digits)"]);
     for action in [&["application", "status"][..], &["application", "kill"], &["logs"]] {
         let ended = empty.weir(&folder, &[action, &[APPLICATION]].concat());
         ended.fails(1, &["has no application", APPLICATION, "WEIR-CLI-0206"]);
         let ended = empty.weir(&folder, &[action, &["job_1"]].concat());
-        ended.fails(2, &["\"job_1\" is no application id"]);
+        ended.fails(2, &["\"job_1\" is neither a job id"]);
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod applications;
 mod artifacts;
+mod coming_from_flink;
 mod daemon;
 mod guards;
 mod leases;

@@ -7,6 +7,7 @@ mod support;
 mod bad_input;
 mod cancel;
 mod cluster;
+mod coming_from_flink;
 mod destructors;
 mod exactly_once;
 mod failures;
