@@ -10,6 +10,7 @@ mod invariant;
 pub mod machine;
 pub mod resources;
 pub mod rng;
+pub mod share;
 pub mod units;
 
 pub use cluster_id::{
@@ -21,3 +22,4 @@ pub use id::{
 pub use machine::{Machine, Monotonic, Now, WallTime};
 pub use resources::Resources;
 pub use rng::SeededRng;
+pub use share::{ParseShareError, Share};

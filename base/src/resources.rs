@@ -26,6 +26,24 @@ impl Resources {
         })
     }
 
+    /// The sum, as far as it can be counted.
+    #[must_use]
+    pub fn saturating_add(self, other: Self) -> Self {
+        Self {
+            memory_mib: self.memory_mib.saturating_add(other.memory_mib),
+            vcores: self.vcores.saturating_add(other.vcores),
+        }
+    }
+
+    /// What is left, in each dimension at least nothing.
+    #[must_use]
+    pub fn saturating_sub(self, other: Self) -> Self {
+        Self {
+            memory_mib: self.memory_mib.saturating_sub(other.memory_mib),
+            vcores: self.vcores.saturating_sub(other.vcores),
+        }
+    }
+
     /// What is left, or `None` when `other` does not fit.
     pub fn checked_sub(self, other: Self) -> Option<Self> {
         Some(Self {

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use weir_base::units;
+use weir_base::{ParseShareError, Share, units};
 
 /// A type that a configuration key may have.
 pub trait ConfigValue: Sized + PartialOrd + 'static {
@@ -52,6 +52,18 @@ macro_rules! integer {
 }
 
 integer!(u32, u64);
+
+impl ConfigValue for Share {
+    const TYPE_NAME: &'static str = "share above 0 and up to 1";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|error: ParseShareError| error.to_string())
+    }
+
+    fn to_text(&self) -> String {
+        self.to_string()
+    }
+}
 
 impl ConfigValue for bool {
     const TYPE_NAME: &'static str = "boolean";

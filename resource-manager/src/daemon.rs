@@ -158,6 +158,8 @@ fn settings(config: &Config, cluster_timestamp: u64) -> Settings {
         container_allocation_expiry: config.get(&keys::CONTAINER_ALLOCATION_EXPIRY),
         recovery_wait: config.get(&keys::RECOVERY_WAIT),
         larger_node_wait: config.get(&keys::LARGER_NODE_WAIT),
+        app_master_share: config.get(&keys::MAXIMUM_AM_RESOURCE_PERCENT),
+        give_way_wait: config.get(&keys::MAX_WAIT_BEFORE_GIVING_WAY),
         max_app_attempts: config.get(&keys::MAX_APP_ATTEMPTS),
         max_completed_applications: usize::try_from(max_completed).unwrap_or(usize::MAX),
         minimum_allocation_mib: config.get(&keys::MINIMUM_ALLOCATION_MB),

@@ -25,6 +25,7 @@ mod network;
 pub mod oracle;
 mod plan;
 mod store;
+mod waits;
 mod world;
 
 pub use defect::Defect;

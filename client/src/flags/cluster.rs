@@ -29,7 +29,10 @@ pub struct DataDirFlag {
 Examples:
   weir cluster start
   weir cluster start --node-agents 2 --node-memory 8g --node-vcores 8
-  weir cluster start --data-dir /tmp/try --port 0")]
+  weir cluster start --data-dir /tmp/try --port 0
+
+App masters hold at most half of the cluster, so that jobs get task managers. The configuration key is
+yarn.scheduler.capacity.maximum-am-resource-percent [default: 0.5].")]
 pub struct StartFlags {
     #[command(flatten)]
     pub data_dir: DataDirFlag,

@@ -21,7 +21,11 @@ pub struct DaemonConfigFlags {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  weir resource-manager --data-dir /var/lib/weir --token-file /etc/weir/token --bind 10.0.0.1:8088")]
+  weir resource-manager --data-dir /var/lib/weir --token-file /etc/weir/token --bind 10.0.0.1:8088
+
+App masters hold at most a share of the cluster, and younger applications give way to older ones. The
+configuration keys are yarn.scheduler.capacity.maximum-am-resource-percent [default: 0.5] and
+yarn.resourcemanager.monitor.capacity.preemption.max_wait_before_kill [default: 5 s].")]
 pub struct ResourceManagerFlags {
     /// The folder in which it keeps what it must remember.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]

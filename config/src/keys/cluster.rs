@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::keys;
 use crate::key::{ConfigKey, OptionalKey};
 use crate::value::MemorySize;
+use weir_base::Share;
 
 keys! {
     "Resource manager and node agents"
@@ -56,6 +57,22 @@ keys! {
     MAX_COMPLETED_APPLICATIONS: ConfigKey<u32> =
         ConfigKey::new("yarn.resourcemanager.max-completed-applications", "1000")
             .at_most("1000000");
+
+    /// The share of the cluster's memory and virtual cores that app masters may hold, rounded up. The
+    /// rest is for the containers in which jobs do their work. An application beyond it waits until
+    /// another one has ended; one app master is always admitted. YARN's default is 0.1.
+    MAXIMUM_AM_RESOURCE_PERCENT: ConfigKey<Share> =
+        ConfigKey::new("yarn.scheduler.capacity.maximum-am-resource-percent", "0.5");
+
+    /// How long the oldest application that waits for containers waits before younger ones give way to
+    /// it. Only applications give way that wait for containers themselves and hold what the oldest one
+    /// needs; they begin again when there is room, which does not count as a failed attempt. YARN's
+    /// default is 15 s.
+    MAX_WAIT_BEFORE_GIVING_WAY: ConfigKey<Duration> = ConfigKey::new(
+        "yarn.resourcemanager.monitor.capacity.preemption.max_wait_before_kill",
+        "5 s",
+    )
+    .at_least("100 ms");
 
     /// Memory of an ask is rounded up to a multiple of this many MiB. YARN's default is 1024.
     MINIMUM_ALLOCATION_MB: ConfigKey<u64> =

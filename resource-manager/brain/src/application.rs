@@ -15,7 +15,7 @@
 
 use crate::{
     attempt::Attempt,
-    messages::{ApplicationOutcome, FinalStatus, Submission},
+    messages::{ApplicationOutcome, FinalStatus, Submission, exit_status},
 };
 use weir_base::{ApplicationId, Resources, invariant};
 
@@ -260,6 +260,15 @@ impl Application {
         let end = self.end.as_ref().map(|end| end.wall_ms);
         let is_shown = self.shown == YarnApplicationState::Finished;
         end.or_else(|| self.finish.as_ref().filter(|_| is_shown).map(|finish| finish.wall_ms))
+    }
+
+    /// Counts the end of an attempt that has not finished. One that gave way is no failure.
+    pub(crate) fn count_failure(&mut self, exit_status: i32, counted: bool) {
+        match counted {
+            _ if exit_status == exit_status::PREEMPTED => {}
+            true => self.counted_failures += 1,
+            false => self.uncounted_failures += 1,
+        }
     }
 
     /// Whether its containers may go on: it neither finishes nor is killed.

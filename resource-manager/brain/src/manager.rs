@@ -18,6 +18,7 @@ mod app_masters;
 mod applications;
 mod attempts;
 mod containers;
+mod giving_way;
 mod held;
 mod ids;
 mod invariants;
@@ -90,6 +91,8 @@ pub struct ResourceManager {
     artifact_users: BTreeMap<ArtifactHash, u32>,
     /// Something may be placed that could not be before.
     must_plan: bool,
+    /// The oldest attempt that waits for containers, and how many, as of the last plan.
+    head: Option<(AttemptId, u64)>,
     /// Attempts that need a larger node than any that is up, as of the last plan.
     too_large: BTreeSet<AttemptId>,
     /// Their held answer may have something to say now.
@@ -104,7 +107,8 @@ pub struct ResourceManager {
 impl ResourceManager {
     /// A resource manager with the FIFO scheduler; it waits for [`Input::Start`].
     pub fn new(settings: Settings) -> Self {
-        Self::with_scheduler(settings, Box::new(Fifo))
+        let scheduler = Fifo::new(settings.app_master_share);
+        Self::with_scheduler(settings, Box::new(scheduler))
     }
 
     /// A resource manager with this scheduler.
@@ -128,6 +132,7 @@ impl ResourceManager {
             is_leasing_held: false,
             artifact_users: BTreeMap::new(),
             must_plan: false,
+            head: None,
             too_large: BTreeSet::new(),
             touched_nodes: BTreeSet::new(),
             touched_attempts: BTreeSet::new(),
@@ -203,6 +208,7 @@ impl ResourceManager {
                 self.must_plan = true;
             }
             Purpose::RecoveryEnds => self.recovery_ends(now),
+            Purpose::GiveWay => self.younger_give_way(now),
             Purpose::LargerNode(attempt) => self.larger_node_is_late(now, attempt),
             Purpose::Node(node) => self.node_is_late(now, &node),
             Purpose::NodeHold(node) => self.answer_heartbeat(&node),

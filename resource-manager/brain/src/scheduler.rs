@@ -4,9 +4,14 @@
 //! and leaves what has become stale meanwhile. Everything that stays unplaced comes with a reason.
 
 mod fifo;
+mod give_way;
 mod reason;
+mod rooms;
+#[cfg(test)]
+mod tests;
 
 pub use fifo::Fifo;
+pub use give_way::GiveWay;
 pub use reason::{Shortage, WaitReason};
 
 use std::fmt::Debug;
@@ -16,6 +21,10 @@ use weir_base::{AttemptId, NodeId, Resources};
 pub trait Scheduler: Debug + Send {
     /// What to lease now, and why not more.
     fn plan(&self, snapshot: &Snapshot) -> Plan;
+
+    /// Which applications give up their containers, so that the oldest one that waits gets its own.
+    /// `None` when that would not help it, or when what it needs is about to become free.
+    fn give_way(&self, snapshot: &Snapshot) -> Option<GiveWay>;
 }
 
 /// What there is and what is wanted.
@@ -27,6 +36,30 @@ pub struct Snapshot {
     pub unhealthy_nodes: usize,
     /// What is wanted, by attempt, priority and key.
     pub demands: Vec<Demand>,
+    /// App masters that work.
+    pub app_masters: AppMasters,
+    /// What attempts have leased whose app master waits for containers, by attempt.
+    pub holdings: Vec<Holding>,
+}
+
+/// App masters with a container.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct AppMasters {
+    /// How many.
+    pub count: usize,
+    /// Of their containers.
+    pub resources: Resources,
+}
+
+/// What an attempt has leased on a node.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Holding {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// The node.
+    pub node: NodeId,
+    /// How much, with its app master.
+    pub resources: Resources,
 }
 
 /// A node that takes containers.
@@ -38,6 +71,8 @@ pub struct NodeRoom {
     pub total: Resources,
     /// What is left of it.
     pub free: Resources,
+    /// What is about to become free: held by containers that are being ended.
+    pub ending: Resources,
 }
 
 /// Names a demand within its attempt.
@@ -71,6 +106,8 @@ pub struct Plan {
     pub placements: Vec<Placement>,
     /// Demands that are not wholly placed.
     pub waiting: Vec<Waiting>,
+    /// The oldest attempt that waits for containers which the nodes could hold.
+    pub head: Option<AttemptId>,
 }
 
 /// One lease to give.

@@ -1,6 +1,7 @@
 //! What the resource manager is set to.
 
 use std::time::Duration;
+use weir_base::Share;
 
 /// What the resource manager is set to. The keys of the configuration are named where there is one.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -22,6 +23,10 @@ pub struct Settings {
     pub recovery_wait: Duration,
     /// `weir.resource-manager.larger-node-wait`.
     pub larger_node_wait: Duration,
+    /// `yarn.scheduler.capacity.maximum-am-resource-percent`.
+    pub app_master_share: Share,
+    /// `yarn.resourcemanager.monitor.capacity.preemption.max_wait_before_kill`.
+    pub give_way_wait: Duration,
     /// `yarn.resourcemanager.am.max-attempts`; at least 1.
     pub max_app_attempts: u32,
     /// `yarn.resourcemanager.max-completed-applications`.

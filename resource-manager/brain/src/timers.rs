@@ -15,6 +15,8 @@ pub(crate) enum Purpose {
     LeasingBegins,
     /// What has not come back by now is lost.
     RecoveryEnds,
+    /// The oldest application has waited long enough for containers: younger ones give way.
+    GiveWay,
     /// No node came that could hold what an attempt needs.
     LargerNode(AttemptId),
     /// A node is lost, or a lost one is no longer shown.
@@ -38,6 +40,7 @@ impl Purpose {
             self,
             Self::LeasingBegins
                 | Self::RecoveryEnds
+                | Self::GiveWay
                 | Self::LargerNode(_)
                 | Self::Node(_)
                 | Self::Container(_)

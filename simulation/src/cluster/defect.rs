@@ -2,6 +2,9 @@
 //!
 //! They sit in the simulated world around the brains, never in the brains themselves.
 
+use std::collections::BTreeMap;
+use weir_resource_manager_brain::scheduler::{GiveWay, Placement, Plan, Scheduler, Snapshot};
+
 /// Something that must not go unnoticed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Defect {
@@ -23,11 +26,13 @@ pub enum Defect {
     LeasesDropped,
     /// A container is launched whenever somebody asks.
     LaunchedAgain,
+    /// App masters take all that is free, and none gives way.
+    EagerAppMasters,
 }
 
 impl Defect {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::EarlyPersisted,
         Self::SubmissionsDropped,
         Self::ArchivesDropped,
@@ -37,5 +42,32 @@ impl Defect {
         Self::CompletedDropped,
         Self::LeasesDropped,
         Self::LaunchedAgain,
+        Self::EagerAppMasters,
     ];
+}
+
+/// A scheduler that gives whatever is free to whoever asks: applications in order, nothing kept.
+#[derive(Debug)]
+pub(crate) struct EagerScheduler;
+
+impl Scheduler for EagerScheduler {
+    fn plan(&self, snapshot: &Snapshot) -> Plan {
+        let nodes = snapshot.nodes.iter().map(|node| (node.node.clone(), node.free));
+        let mut free: BTreeMap<_, _> = nodes.collect();
+        let mut placements = Vec::new();
+        for demand in &snapshot.demands {
+            let (attempt, key, resources) = (demand.attempt, demand.key, demand.resources);
+            for _ in 0..demand.missing {
+                let fits = |(_, left): &(_, &mut _)| resources.fits_in(**left);
+                let Some((node, left)) = free.iter_mut().find(fits) else { break };
+                *left = left.saturating_sub(resources);
+                placements.push(Placement { attempt, key, node: node.clone(), resources });
+            }
+        }
+        Plan { placements, ..Plan::default() }
+    }
+
+    fn give_way(&self, _: &Snapshot) -> Option<GiveWay> {
+        None
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::{
     Defect,
+    defect::EagerScheduler,
     network::{Call, Caller, Message, Request},
     world::{Event, World},
 };
@@ -73,7 +74,13 @@ impl World {
         self.note(format_args!("manager starts, epoch {epoch}, {} facts", facts.len()));
         self.oracle.manager_starts();
         self.manager.start += 1;
-        self.manager.brain = Some(ResourceManager::new(self.plan.settings.clone()));
+        let settings = self.plan.settings.clone();
+        self.manager.brain = Some(match self.defect {
+            Some(Defect::EagerAppMasters) => {
+                ResourceManager::with_scheduler(settings, Box::new(EagerScheduler))
+            }
+            _ => ResourceManager::new(settings),
+        });
         self.tell_manager(Input::Start { epoch, facts });
     }
 
@@ -178,6 +185,7 @@ impl World {
             brain.check_invariants();
             let view = brain.view(self.now());
             self.oracle.judge_view(&view);
+            self.judge_waits(&view);
         }
         self.judge_held();
         for effect in effects {

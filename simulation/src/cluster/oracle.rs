@@ -6,8 +6,8 @@
 //!   it has completed.
 //! - What was acknowledged is so: a submission survives, a finished application is finished, with the
 //!   status its app master said, a killed one does not go on. An application ends once.
-//! - Nothing waits for what is free: no ask that is first in its application fits a healthy node. No
-//!   lease and no end is kept from an app master: none gives up while nothing it asked for waits.
+//! - Nothing waits for what is free, and something always moves: see [`super::waits`]. No lease and no
+//!   end is kept from an app master: none gives up while nothing it asked for waits.
 //! - No client is refused that did nothing wrong; what is too large for all nodes is, or ends, and
 //!   nothing else does for that.
 //! - What an app master holds it hears of, now or later. No file is called unused that an application
@@ -21,8 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use weir_base::{ApplicationId, ArtifactHash, AttemptId, ContainerId, NodeId, Resources};
 use weir_node_agent_brain::LifeCycle;
 use weir_resource_manager_brain::{
-    Allocated, ApplicationOutcome, ApplicationView, ClusterView, Fact, FinalStatus, NodeState,
-    NodeView,
+    Allocated, ApplicationOutcome, ClusterView, Fact, FinalStatus, NodeState, NodeView,
 };
 
 /// Watches everything.
@@ -185,24 +184,12 @@ impl Oracle {
         }
         self.leases = leases;
         for application in &view.applications {
-            if let Some(rule) = self.judge_wait(view, application) {
-                self.broken(rule);
-            }
             let id = application.application;
             let is_over = application.state.is_terminal();
             if is_over != self.ended.contains_key(&id) && is_over {
                 self.broken(format!("{id} is over before that is on record"));
             }
         }
-    }
-
-    fn judge_wait(&self, view: &ClusterView, application: &ApplicationView) -> Option<String> {
-        let first = application.pending.first()?;
-        let is_held = first.reason.contains("was restarted");
-        let running = view.nodes.iter().filter(|node| node.state == NodeState::Running);
-        let node = running.into_iter().find(|node| first.resources.fits_in(node.available))?;
-        (!is_held)
-            .then(|| format!("{} waits for what is free on {}", application.application, node.node))
     }
 }
 

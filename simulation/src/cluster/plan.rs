@@ -2,7 +2,7 @@
 
 use crate::faults::between;
 use std::time::Duration;
-use weir_base::{ArtifactHash, NodeId, Resources, SeededRng};
+use weir_base::{ArtifactHash, NodeId, Resources, SeededRng, Share};
 use weir_resource_manager_brain::Settings;
 
 /// Everything of a run but its faults.
@@ -58,12 +58,19 @@ impl Plan {
     pub(crate) fn draw(rng: &mut SeededRng) -> Self {
         let quiet_at_ms = between(rng, 5_000, 40_000);
         let hosts: Vec<HostPlan> = (1..=between(rng, 1, 4)).map(|n| host(rng, n)).collect();
-        let applications = (0..between(rng, 1, 5)).map(|_| application(rng, quiet_at_ms)).collect();
+        let mut applications: Vec<ApplicationPlan> =
+            (0..between(rng, 1, 5)).map(|_| application(rng, quiet_at_ms)).collect();
+        if rng.percent(15) {
+            let at_ms = rng.below(quiet_at_ms);
+            applications.extend((0..between(rng, 5, 12)).map(|_| one_of_burst(rng, at_ms)));
+        }
         Self { settings: settings(rng), hosts, applications, quiet_at_ms }
     }
 }
 
 fn settings(rng: &mut SeededRng) -> Settings {
+    let share = |thousandths: u64| format!("0.{thousandths:03}").parse().unwrap_or(Share::ALL);
+    let app_master_share = share(rng.below(1000));
     let mut ms = |low, high| Duration::from_millis(between(rng, low, high));
     let heartbeat_interval = ms(200, 1000);
     Settings {
@@ -71,6 +78,8 @@ fn settings(rng: &mut SeededRng) -> Settings {
         cluster_timestamp: 1_700_000_000_000,
         heartbeat_interval,
         larger_node_wait: 10 * heartbeat_interval,
+        app_master_share,
+        give_way_wait: 5 * heartbeat_interval,
         node_expiry: ms(2000, 8000),
         app_master_expiry: ms(2000, 8000),
         container_allocation_expiry: ms(1500, 6000),
@@ -116,6 +125,26 @@ fn application(rng: &mut SeededRng, quiet_at_ms: u64) -> ApplicationPlan {
         leaves_orphans: rng.percent(50),
         file: file(rng),
         other_files: (0..rng.below(3)).map(|_| file(rng)).collect(),
+    }
+}
+
+/// One of many that are submitted at once. It needs all its containers, does not give up while it waits
+/// for them, and fits any host alone.
+fn one_of_burst(rng: &mut SeededRng, at_ms: u64) -> ApplicationPlan {
+    let vcores = between(rng, 1, 2) as u32;
+    ApplicationPlan {
+        submit_at_ms: at_ms + rng.below(300),
+        kill_at_ms: None,
+        master: Resources { memory_mib: between(rng, 20, 100), vcores: 1 },
+        kinds: vec![Kind {
+            priority: 1,
+            resources: Resources { memory_mib: between(rng, 20, 100), vcores },
+            count: if vcores == 1 { between(rng, 1, 2) } else { 1 },
+        }],
+        is_gang: true,
+        work_ms: between(rng, 100, 3000),
+        patience_ms: 600_000,
+        ..application(rng, at_ms)
     }
 }
 

@@ -12,6 +12,7 @@ use super::{
     oracle::Oracle,
     plan::Plan,
     store::Store,
+    waits::Stillness,
 };
 use crate::{faults::between, queue::Queue, trace::Trace};
 use std::{
@@ -57,6 +58,7 @@ pub(crate) struct World {
     pub(crate) masters: BTreeMap<ContainerId, Master>,
     pub(crate) clients: Vec<Client>,
     pub(crate) oracle: Oracle,
+    pub(crate) stillness: Stillness,
     pub(crate) trace: Trace,
     pub(crate) counts: Counts,
 }
@@ -82,6 +84,7 @@ impl World {
             clients: plan.applications.iter().map(|_| Client::default()).collect(),
             plan,
             oracle: Oracle::default(),
+            stillness: Stillness::default(),
             trace: Trace::new(options.keep_lines),
             counts: Counts::default(),
         }

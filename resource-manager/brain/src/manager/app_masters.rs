@@ -274,6 +274,8 @@ impl ResourceManager {
                 });
                 self.archive(id, archive);
                 self.journal.then(After::FinishSaved(id));
+                // It counts no more in the share of app masters.
+                self.must_plan = true;
                 self.timers.clear(&Purpose::AppMaster(id));
                 self.touched_attempts.insert(id);
             }

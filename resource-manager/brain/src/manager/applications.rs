@@ -112,6 +112,7 @@ impl ResourceManager {
             | ApplicationState::Accepted
             | ApplicationState::Running => {
                 application.enter(ApplicationState::Killing);
+                self.must_plan = true;
                 self.stop_attempt(now, id);
             }
             // It ends by its own words; only faster.

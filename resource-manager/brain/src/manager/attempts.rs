@@ -180,6 +180,7 @@ impl ResourceManager {
         attempt.exit_status = Some(failure.exit_status);
         attempt.diagnostics.clone_from(&failure.diagnostics);
         attempt.shrink();
+        self.must_plan = true;
         self.journal.write(Fact::AttemptEnded {
             attempt: id,
             exit_status: failure.exit_status,
@@ -195,13 +196,10 @@ impl ResourceManager {
         let allowed = self.settings.max_app_attempts.max(1);
         let Some(application) = self.applications.get_mut(&id.application) else { return };
         let allowed = application.submission.max_attempts.unwrap_or(allowed).clamp(1, allowed);
-        if failure.counted {
-            application.counted_failures += 1;
-        } else {
-            application.uncounted_failures += 1;
-        }
+        let gave_way = failure.exit_status == exit_status::PREEMPTED;
+        application.count_failure(failure.exit_status, failure.counted);
         let failures = application.counted_failures;
-        if failures < allowed && allowed > 1 {
+        if gave_way || (failures < allowed && allowed > 1) {
             if application.state == ApplicationState::Running {
                 application.enter(ApplicationState::Accepted);
             }

@@ -5,10 +5,13 @@ use crate::{
     application::Application,
     attempt::{Attempt, AttemptState, Master},
     container::{Container, ContainerLife},
-    node::NodeState,
-    scheduler::{Demand, DemandKey, NodeRoom, Placement, Plan, Snapshot, WaitReason},
+    node::{Node, NodeState},
+    scheduler::{
+        AppMasters, Demand, DemandKey, Holding, NodeRoom, Placement, Plan, Snapshot, WaitReason,
+    },
     timers::Purpose,
 };
+use std::collections::BTreeSet;
 use weir_base::{ContainerId, Now, Resources};
 
 /// The priority of an app master's container.
@@ -25,9 +28,9 @@ impl ResourceManager {
         let snapshot = self.snapshot();
         self.watch_sizes(now, &snapshot.demands);
         if snapshot.demands.is_empty() {
-            return;
+            return self.watch_head(now, None);
         }
-        let Plan { placements, waiting } = self.scheduler.plan(&snapshot);
+        let Plan { placements, waiting, head } = self.scheduler.plan(&snapshot);
         for demand in &snapshot.demands {
             self.set_reason((demand.attempt, demand.key), None);
         }
@@ -37,9 +40,10 @@ impl ResourceManager {
         for wait in waiting {
             self.set_reason((wait.attempt, wait.key), Some(wait.reason));
         }
+        self.watch_head(now, head);
     }
 
-    fn snapshot(&self) -> Snapshot {
+    pub(super) fn snapshot(&self) -> Snapshot {
         let demands: Vec<Demand> =
             self.applications.values().flat_map(|one| self.demands(one)).collect();
         if demands.is_empty() {
@@ -50,9 +54,55 @@ impl ResourceManager {
             node: node.id.clone(),
             total: node.total,
             free: node.free(),
+            ending: self.ending_on(node),
         });
         let unhealthy = self.nodes.values().filter(|node| node.state == NodeState::Unhealthy);
-        Snapshot { nodes: nodes.collect(), unhealthy_nodes: unhealthy.count(), demands }
+        Snapshot {
+            nodes: nodes.collect(),
+            unhealthy_nodes: unhealthy.count(),
+            app_masters: self.app_masters_at_work(),
+            holdings: self.holdings(&demands),
+            demands,
+        }
+    }
+
+    /// What is about to become free on a node.
+    fn ending_on(&self, node: &Node) -> Resources {
+        let strays = node.strays.values().map(|stray| stray.resources);
+        let leases = node.containers.iter().filter_map(|id| self.containers.get(id));
+        let ending = leases.filter(|lease| {
+            let stops = lease.life == ContainerLife::Stopping;
+            stops || self.working_attempt(lease.id.attempt).is_none()
+        });
+        strays.chain(ending.map(|lease| lease.resources)).fold(Resources::default(), add)
+    }
+
+    fn app_masters_at_work(&self) -> AppMasters {
+        let working = self.applications.values().filter(|one| one.is_working());
+        let masters = working.filter_map(|one| one.current()?.master.as_ref());
+        let at_work = masters.filter(|master| {
+            let lease = self.containers.get(&master.container);
+            lease.is_some_and(|lease| lease.life != ContainerLife::Stopping)
+        });
+        at_work.fold(AppMasters::default(), |sum, master| AppMasters {
+            count: sum.count + 1,
+            resources: add(sum.resources, master.resources),
+        })
+    }
+
+    /// What attempts have leased that wait for containers.
+    fn holdings(&self, demands: &[Demand]) -> Vec<Holding> {
+        let waiting: BTreeSet<_> = demands.iter().map(|demand| demand.attempt).collect();
+        let leases = waiting.into_iter().filter_map(|attempt| self.attempt_ref(attempt));
+        let leases = leases.flat_map(|attempt| &attempt.containers);
+        let leases = leases.filter_map(|id| self.containers.get(id));
+        let standing = leases.filter(|lease| lease.life != ContainerLife::Stopping);
+        let holding = |lease: &Container| Holding {
+            attempt: lease.id.attempt,
+            node: lease.node.clone(),
+            resources: lease.resources,
+        };
+        standing.map(holding).collect()
     }
 
     /// What an application waits for, by priority.
@@ -162,8 +212,5 @@ fn accept(attempt: &mut Attempt, key: DemandKey, resources: Resources) -> Option
 
 /// The sum, as far as it can be counted.
 pub(super) fn add(a: Resources, b: Resources) -> Resources {
-    Resources {
-        memory_mib: a.memory_mib.saturating_add(b.memory_mib),
-        vcores: a.vcores.saturating_add(b.vcores),
-    }
+    a.saturating_add(b)
 }

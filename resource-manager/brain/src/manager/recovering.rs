@@ -8,7 +8,7 @@ use super::ResourceManager;
 use crate::{
     application::{Application, ApplicationState, End, Finish, Usage},
     attempt::{Attempt, AttemptState, Master},
-    messages::{ApplicationOutcome, Fact, HeldLease},
+    messages::{ApplicationOutcome, Fact, HeldLease, exit_status},
     timers::Purpose,
 };
 use std::collections::BTreeMap;
@@ -82,8 +82,9 @@ impl ResourceManager {
         let Some(application) = self.applications.get_mut(&id) else { return };
         let allowed = application.submission.max_attempts.unwrap_or(allowed).clamp(1, allowed);
         let failures = application.counted_failures;
-        let last = application.attempts.last().map(|last| last.diagnostics.clone());
-        match last {
+        let gave_way = |last: &&Attempt| last.exit_status == Some(exit_status::PREEMPTED);
+        let last = application.attempts.last().filter(|last| !gave_way(last));
+        match last.map(|last| last.diagnostics.clone()) {
             Some(diagnostics) if failures >= allowed || allowed == 1 => {
                 let diagnostics = format!(
                     "no attempt is left ({failures} of at most {allowed} failures): {diagnostics}"
@@ -156,10 +157,7 @@ impl Recovered {
                     one.ended_wall_ms = Some(ended_wall_ms);
                     one.end_saved = true;
                 });
-                self.change(attempt.application, |application| match counted {
-                    true => application.counted_failures += 1,
-                    false => application.uncounted_failures += 1,
-                });
+                self.change(attempt.application, |one| one.count_failure(exit_status, counted));
             }
             Fact::ApplicationEnded {
                 application,

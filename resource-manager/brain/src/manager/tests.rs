@@ -1,5 +1,6 @@
 //! Scripts, by what they are about.
 
+mod admission;
 mod app_masters;
 mod applications;
 mod attempts;

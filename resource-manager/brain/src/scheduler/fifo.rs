@@ -1,280 +1,293 @@
-//! First come, first served: one queue `default`.
+//! First in, first out: one queue `default`.
 //!
-//! Applications in the order of their ids, their asks by priority, then by key. Memory and virtual
-//! cores both count. A priority that got nothing blocks the less important ones of the same
-//! application; the next application is still looked at. Of the nodes that fit, the one with most free
-//! memory is taken, then the one with most free cores, then the first by name: so work spreads.
+//! Applications in the order of their ids; an app master first, then its asks by priority, then by key.
+//! Memory and virtual cores both count. A priority that got nothing blocks the less important ones of
+//! the same application. Of the nodes that fit, the one with most free memory is taken, then the one
+//! with most free cores, then the first by name: so work spreads.
+//!
+//! So that applications do not wait for each other for ever:
+//!
+//! - App masters hold at most a share of the cluster, as with YARN's `maximum-am-resource-percent`. One
+//!   is always admitted.
+//! - The *head* is the oldest application with an ask that waits and that some node could hold. Nodes
+//!   that could hold it give nothing to younger applications.
+//! - No app master starts on a node that could hold an ask of an older application that waits, or an
+//!   older app master that waits.
+//! - When the head still waits, younger applications give way: see [`super::GiveWay`].
 
 use super::{
-    Demand, NodeRoom, Placement, Plan, Scheduler, Shortage, Snapshot, WaitReason, Waiting,
+    AppMasters, Demand, DemandKey, GiveWay, Placement, Plan, Scheduler, Shortage, Snapshot,
+    WaitReason, Waiting, give_way,
+    rooms::{Rooms, Shortages},
 };
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BTreeSet},
-};
-use weir_base::{NodeId, Resources};
+use std::collections::{BTreeMap, BTreeSet};
+use weir_base::{ApplicationId, AttemptId, NodeId, Resources, Share};
 
 /// The only queue.
 pub const QUEUE: &str = "default";
 
-/// First come, first served.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Fifo;
+/// First in, first out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Fifo {
+    app_master_share: Share,
+}
+
+impl Fifo {
+    /// A scheduler whose app masters may hold this share of the cluster.
+    pub fn new(app_master_share: Share) -> Self {
+        Self { app_master_share }
+    }
+}
 
 impl Scheduler for Fifo {
     fn plan(&self, snapshot: &Snapshot) -> Plan {
-        let mut rooms = Rooms::new(&snapshot.nodes);
-        let mut planned = Vec::new();
-        let mut waiting = Vec::new();
-        let mut position = 0;
-        let same_application =
-            |a: &Demand, b: &Demand| a.attempt.application == b.attempt.application;
-        for application in snapshot.demands.chunk_by(same_application) {
-            let before = waiting.len();
-            place_application(application, &mut rooms, &mut planned, &mut waiting);
-            position += usize::from(waiting.len() > before);
-            for (place, _, _) in &mut waiting[before..] {
-                *place = position;
-            }
-        }
-        let mut shortages = Shortages { snapshot, rooms: &rooms, known: BTreeMap::new() };
-        let waiting = waiting.into_iter().map(|(position, demand, behind)| Waiting {
-            attempt: demand.attempt,
-            key: demand.key,
+        let pass = Pass::run(snapshot, self.app_master_share);
+        let mut shortages = Shortages::new(snapshot, &pass.rooms);
+        let waiting = pass.waiting.iter().map(|unplaced| Waiting {
+            attempt: unplaced.demand.attempt,
+            key: unplaced.demand.key,
             reason: WaitReason {
-                needs: demand.resources,
-                shortage: behind
-                    .map_or_else(|| shortages.of(demand.resources), Shortage::BehindPriority),
-                position,
+                needs: unplaced.demand.resources,
+                shortage: pass.why(unplaced, &mut shortages),
+                position: unplaced.position,
                 queue: QUEUE.to_owned(),
             },
         });
-        Plan { waiting: waiting.collect(), placements: planned }
-    }
-}
-
-/// A demand that waits: position, demand, the priority it waits behind.
-type Unplaced<'a> = (usize, &'a Demand, Option<u32>);
-
-fn place_application<'a>(
-    demands: &'a [Demand],
-    rooms: &mut Rooms,
-    planned: &mut Vec<Placement>,
-    waiting: &mut Vec<Unplaced<'a>>,
-) {
-    let mut blocked_by = None;
-    for priority in demands.chunk_by(|a, b| a.priority == b.priority) {
-        let before = planned.len();
-        for demand in priority {
-            let mut missing = demand.missing;
-            while blocked_by.is_none() && missing > 0 {
-                let Some(node) = rooms.take(demand.resources) else { break };
-                let Demand { attempt, key, resources, .. } = *demand;
-                planned.push(Placement { attempt, key, node, resources });
-                missing -= 1;
-            }
-            if missing > 0 {
-                waiting.push((0, demand, blocked_by));
-            }
-        }
-        let wanted = priority.iter().any(|demand| demand.missing > 0);
-        if wanted && planned.len() == before && blocked_by.is_none() {
-            blocked_by = priority.first().map(|demand| demand.priority);
+        Plan {
+            waiting: waiting.collect(),
+            placements: pass.placements,
+            head: pass.head.map(|head| head.attempt),
         }
     }
-}
 
-/// Free memory and cores, most of them first, then the node's name.
-type Order = (Reverse<u64>, Reverse<u32>, NodeId);
-
-/// Nodes by what they have left.
-struct Rooms {
-    order: BTreeSet<Order>,
-}
-
-impl Rooms {
-    fn new(nodes: &[NodeRoom]) -> Self {
-        Self { order: nodes.iter().map(|node| order(node.free, node.node.clone())).collect() }
-    }
-
-    /// Takes resources from the best node that has them.
-    fn take(&mut self, needs: Resources) -> Option<NodeId> {
-        let with_memory = self.order.iter().take_while(|(memory, ..)| memory.0 >= needs.memory_mib);
-        let best = with_memory.into_iter().find(|(_, vcores, _)| vcores.0 >= needs.vcores)?.clone();
-        self.order.remove(&best);
-        let (memory, vcores, node) = best;
-        let rest =
-            Resources { memory_mib: memory.0 - needs.memory_mib, vcores: vcores.0 - needs.vcores };
-        self.order.insert(order(rest, node.clone()));
-        Some(node)
-    }
-}
-
-fn order(free: Resources, node: NodeId) -> Order {
-    (Reverse(free.memory_mib), Reverse(free.vcores), node)
-}
-
-/// Shortages of what is left when all is placed; demands of one size share theirs.
-struct Shortages<'a> {
-    snapshot: &'a Snapshot,
-    rooms: &'a Rooms,
-    known: BTreeMap<(u64, u32), Shortage>,
-}
-
-impl Shortages<'_> {
-    fn of(&mut self, needs: Resources) -> Shortage {
-        let key = (needs.memory_mib, needs.vcores);
-        let (snapshot, rooms) = (self.snapshot, self.rooms);
-        self.known.entry(key).or_insert_with(|| shortage(snapshot, rooms, needs)).clone()
-    }
-}
-
-fn shortage(snapshot: &Snapshot, rooms: &Rooms, needs: Resources) -> Shortage {
-    let unhealthy = snapshot.unhealthy_nodes;
-    if snapshot.nodes.is_empty() {
-        return Shortage::NoNodes { unhealthy };
-    }
-    let left = || rooms.order.iter().map(|(memory, vcores, _)| (memory.0, vcores.0));
-    let lack_memory = left().filter(|(memory, _)| *memory < needs.memory_mib).count();
-    let lack_vcores =
-        left().filter(|(memory, vcores)| *memory >= needs.memory_mib && *vcores < needs.vcores);
-    Shortage::Room {
-        up: snapshot.nodes.len(),
-        lack_memory,
-        lack_vcores: lack_vcores.count(),
-        too_small: snapshot.nodes.iter().filter(|node| !needs.fits_in(node.total)).count(),
-        largest_free_mib: left().map(|(memory, _)| memory).max().unwrap_or(0),
-        largest_free_vcores: left().map(|(_, vcores)| vcores).max().unwrap_or(0),
-        unhealthy,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::scheduler::DemandKey;
-    use weir_base::{ApplicationId, AttemptId};
-
-    /// `a 1024 2`: name, free memory and cores; twice as much in total.
-    fn nodes(text: &str) -> Vec<NodeRoom> {
-        let node = |line: &str| {
-            let words: Vec<&str> = line.split_whitespace().collect();
-            let free = resources(words[1], words[2]);
-            let total = Resources { memory_mib: 2 * free.memory_mib, vcores: 2 * free.vcores };
-            NodeRoom { node: NodeId(words[0].to_owned()), total, free }
-        };
-        text.split(',').filter(|line| !line.trim().is_empty()).map(node).collect()
-    }
-
-    /// `1 p0 am 256 1 x1`: application, priority, ask or `am`, memory, cores, count.
-    fn demands(text: &str) -> Vec<Demand> {
-        let demand = |line: &str| {
-            let words: Vec<&str> = line.split_whitespace().collect();
-            let application =
-                ApplicationId { cluster_timestamp: 1, sequence: words[0].parse().unwrap() };
-            Demand {
-                attempt: AttemptId { application, number: 1 },
-                priority: words[1][1..].parse().unwrap(),
-                key: words[2].parse().map_or(DemandKey::AppMaster, DemandKey::Ask),
-                resources: resources(words[3], words[4]),
-                missing: words[5][1..].parse().unwrap(),
-            }
-        };
-        text.split(',').map(demand).collect()
-    }
-
-    fn resources(memory: &str, vcores: &str) -> Resources {
-        Resources { memory_mib: memory.parse().unwrap(), vcores: vcores.parse().unwrap() }
-    }
-
-    fn name(attempt: AttemptId, key: DemandKey) -> String {
-        let key = match key {
-            DemandKey::AppMaster => "am".to_owned(),
-            DemandKey::Ask(id) => id.to_string(),
-        };
-        format!("{}/{key}", attempt.application.sequence)
-    }
-
-    #[track_caller]
-    fn check(there_is: &str, wanted: &str, placed: &str, waiting: &str) {
-        let snapshot =
-            Snapshot { nodes: nodes(there_is), unhealthy_nodes: 0, demands: demands(wanted) };
-        let plan = Fifo.plan(&snapshot);
-        let placements = plan.placements.iter();
-        let placements: Vec<String> =
-            placements.map(|p| format!("{}@{}", name(p.attempt, p.key), p.node)).collect();
-        assert_eq!(placements.join(" "), placed);
-        let waits: Vec<String> = plan
-            .waiting
+    fn give_way(&self, snapshot: &Snapshot) -> Option<GiveWay> {
+        let pass = Pass::run(snapshot, self.app_master_share);
+        let head = pass.head.as_ref()?.attempt;
+        let wants: Vec<_> = pass.waiting.iter().filter(|one| one.demand.attempt == head).collect();
+        let wants: Vec<(Resources, u64)> = wants
             .iter()
-            .map(|w| format!("{}: {}", name(w.attempt, w.key), w.reason))
+            .filter(|one| matches!(one.obstacle, Obstacle::Room))
+            .map(|one| (one.demand.resources, one.missing))
             .collect();
-        assert_eq!(waits.join(" | "), waiting);
+        let waits = |one: &&Unplaced| matches!(one.demand.key, DemandKey::Ask(_));
+        let waiting = pass.waiting.iter().filter(waits).map(|one| one.demand.attempt);
+        let younger = waiting.filter(|one| one.application > head.application).collect();
+        give_way::choose(snapshot, &wants, &younger).map(|younger| GiveWay { to: head, younger })
+    }
+}
+
+/// A demand that waits.
+struct Unplaced<'a> {
+    demand: &'a Demand,
+    missing: u64,
+    obstacle: Obstacle,
+    /// Place of its application among those that wait, from 1.
+    position: usize,
+}
+
+/// What keeps a demand from being placed.
+#[derive(Clone, Copy)]
+enum Obstacle {
+    /// No node that it may use has room.
+    Room,
+    /// A more important ask of the same application waits.
+    Priority(u32),
+    /// App masters hold their share; so much of it when this one was looked at.
+    Share(AppMasters),
+    /// An older app master waits for the share.
+    OlderAppMaster(ApplicationId),
+}
+
+/// The oldest application that waits for containers which some node could hold.
+struct Head {
+    attempt: AttemptId,
+    /// Those nodes.
+    nodes: BTreeSet<NodeId>,
+}
+
+/// One look at all demands.
+struct Pass<'a> {
+    snapshot: &'a Snapshot,
+    rooms: Rooms,
+    app_masters: AppMasters,
+    /// What app masters may hold.
+    allowed: Resources,
+    share: Share,
+    placements: Vec<Placement>,
+    waiting: Vec<Unplaced<'a>>,
+    head: Option<Head>,
+    /// Nodes on which no app master starts, and the first application for which that is so.
+    kept: BTreeSet<NodeId>,
+    kept_for: Option<ApplicationId>,
+    /// The first application whose app master waits for the share.
+    share_waits: Option<ApplicationId>,
+}
+
+impl<'a> Pass<'a> {
+    fn run(snapshot: &'a Snapshot, share: Share) -> Self {
+        let total = snapshot.nodes.iter().map(|node| node.total);
+        let total = total.fold(Resources::default(), Resources::saturating_add);
+        let vcores = share.of(u64::from(total.vcores));
+        let mut pass = Self {
+            snapshot,
+            rooms: Rooms::free(&snapshot.nodes),
+            app_masters: snapshot.app_masters,
+            allowed: Resources {
+                memory_mib: share.of(total.memory_mib),
+                vcores: u32::try_from(vcores).unwrap_or(u32::MAX),
+            },
+            share,
+            placements: Vec::new(),
+            waiting: Vec::new(),
+            head: None,
+            kept: BTreeSet::new(),
+            kept_for: None,
+            share_waits: None,
+        };
+        pass.place_all();
+        pass
     }
 
-    #[test]
-    fn work_spreads_over_the_nodes_with_most_left() {
-        check("a 1000 4, b 1000 4", "1 p1 1 300 1 x4", "1/1@a 1/1@b 1/1@a 1/1@b", "");
-        check("a 1000 4, b 1000 5, c 900 9", "1 p1 1 100 1 x3", "1/1@b 1/1@a 1/1@c", "");
+    fn place_all(&mut self) {
+        let mut position = 0;
+        let same_application =
+            |a: &Demand, b: &Demand| a.attempt.application == b.attempt.application;
+        for demands in self.snapshot.demands.chunk_by(same_application) {
+            let before = self.waiting.len();
+            match demands {
+                [demand] if demand.key == DemandKey::AppMaster => self.place_app_master(demand),
+                _ => self.place_asks(demands),
+            }
+            position += usize::from(self.waiting.len() > before);
+            for unplaced in &mut self.waiting[before..] {
+                unplaced.position = position;
+            }
+        }
     }
 
-    #[test]
-    fn cores_count_as_memory_does() {
-        check("a 9000 1, b 1000 4", "1 p1 1 300 2 x1", "1/1@b", "");
-        check(
-            "a 9000 1, b 1000 2",
-            "1 p1 1 300 2 x2",
-            "1/1@b",
-            "1/1: needs <memory:300 MiB, vCores:2>: 2 nodes up, 2 lack vcores (largest free 1); \
-             1st in queue default",
-        );
+    fn place_app_master(&mut self, demand: &'a Demand) {
+        let application = demand.attempt.application;
+        let held = self.app_masters;
+        let with_it = held.resources.saturating_add(demand.resources);
+        if held.count > 0 && !with_it.fits_in(self.allowed) {
+            self.share_waits.get_or_insert(application);
+            return self.wait(demand, demand.missing, Obstacle::Share(held));
+        }
+        if let Some(older) = self.share_waits {
+            return self.wait(demand, demand.missing, Obstacle::OlderAppMaster(older));
+        }
+        let Some(node) = self.rooms.take(demand.resources, &self.kept) else {
+            self.keep(self.nodes_for(demand), application);
+            return self.wait(demand, demand.missing, Obstacle::Room);
+        };
+        self.app_masters = AppMasters { count: held.count + 1, resources: with_it };
+        self.put(demand, node);
     }
 
-    #[test]
-    fn applications_come_in_order_and_a_later_one_may_fit_where_an_earlier_does_not() {
-        check(
-            "a 500 4",
-            "1 p1 1 600 1 x1, 2 p0 am 300 1 x1, 3 p0 am 300 1 x1",
-            "2/am@a",
-            "1/1: needs <memory:600 MiB, vCores:1>: 1 node up, 1 lack memory (largest free 200 \
-             MiB); 1st in queue default | 3/am: needs <memory:300 MiB, vCores:1>: 1 node up, 1 \
-             lack memory (largest free 200 MiB); 2nd in queue default",
-        );
+    fn place_asks(&mut self, demands: &'a [Demand]) {
+        let before = self.waiting.len();
+        let closed = self.head.as_ref().map(|head| head.nodes.clone()).unwrap_or_default();
+        let mut blocked_by = None;
+        for priority in demands.chunk_by(|a, b| a.priority == b.priority) {
+            let placed_before = self.placements.len();
+            for demand in priority {
+                let mut missing = demand.missing;
+                while blocked_by.is_none() && missing > 0 {
+                    let Some(node) = self.rooms.take(demand.resources, &closed) else { break };
+                    self.put(demand, node);
+                    missing -= 1;
+                }
+                if missing > 0 {
+                    let obstacle = blocked_by.map_or(Obstacle::Room, Obstacle::Priority);
+                    self.wait(demand, missing, obstacle);
+                }
+            }
+            let wanted = priority.iter().any(|demand| demand.missing > 0);
+            if wanted && self.placements.len() == placed_before && blocked_by.is_none() {
+                blocked_by = priority.first().map(|demand| demand.priority);
+            }
+        }
+        self.keep_for_asks(before);
     }
 
-    #[test]
-    fn a_priority_that_got_nothing_blocks_the_less_important_ones() {
-        check(
-            "a 500 4",
-            "1 p1 1 600 1 x1, 1 p1 2 100 1 x1, 1 p2 3 100 1 x1",
-            "1/2@a 1/3@a",
-            "1/1: needs <memory:600 MiB, vCores:1>: 1 node up, 1 lack memory (largest free 300 \
-             MiB); 1st in queue default",
-        );
-        check(
-            "a 500 4",
-            "1 p1 1 600 1 x1, 1 p2 3 100 1 x1, 2 p2 1 100 1 x1",
-            "2/1@a",
-            "1/1: needs <memory:600 MiB, vCores:1>: 1 node up, 1 lack memory (largest free 400 \
-             MiB); 1st in queue default | 1/3: needs <memory:100 MiB, vCores:1>: waits behind the \
-             application's own ask of priority 1; 1st in queue default",
-        );
+    /// Keeps the nodes that could hold what an application still waits for.
+    fn keep_for_asks(&mut self, first: usize) {
+        let for_room = |one: &&Unplaced| matches!(one.obstacle, Obstacle::Room);
+        let waiting: Vec<&Demand> =
+            self.waiting[first..].iter().filter(for_room).map(|one| one.demand).collect();
+        let Some(attempt) = waiting.first().map(|demand| demand.attempt) else { return };
+        // Nothing more can be kept.
+        if self.head.is_some() && self.kept.len() >= self.snapshot.nodes.len() {
+            return;
+        }
+        let nodes: BTreeSet<NodeId> =
+            waiting.into_iter().flat_map(|demand| self.nodes_for(demand)).collect();
+        if nodes.is_empty() {
+            return;
+        }
+        if self.head.is_none() {
+            self.head = Some(Head { attempt, nodes: nodes.clone() });
+        }
+        self.keep(nodes, attempt.application);
     }
 
-    #[test]
-    fn without_nodes_everything_waits() {
-        check(
-            "",
-            "1 p0 am 100 1 x1",
-            "",
-            "1/am: needs <memory:100 MiB, vCores:1>: no node is up; 1st in queue default",
-        );
-        check(
-            "a 100 1",
-            "1 p0 am 500 1 x1",
-            "",
-            "1/am: needs <memory:500 MiB, vCores:1>: 1 node up, 1 lack memory (largest free 100 \
-             MiB), 1 too small even when empty; 1st in queue default",
-        );
+    fn keep(&mut self, nodes: BTreeSet<NodeId>, application: ApplicationId) {
+        if !nodes.is_empty() {
+            self.kept_for.get_or_insert(application);
+            self.kept.extend(nodes);
+        }
+    }
+
+    /// Nodes that could hold a demand if nothing but the containers of its own attempt ran there.
+    fn nodes_for(&self, demand: &Demand) -> BTreeSet<NodeId> {
+        let mut own: BTreeMap<&NodeId, Resources> = BTreeMap::new();
+        let mut add = |node, resources| {
+            let sum: &mut Resources = own.entry(node).or_default();
+            *sum = sum.saturating_add(resources);
+        };
+        let holdings = &self.snapshot.holdings;
+        let from = holdings.partition_point(|one| one.attempt < demand.attempt);
+        let held = holdings[from..].iter().take_while(|one| one.attempt == demand.attempt);
+        held.for_each(|one| add(&one.node, one.resources));
+        let placed = self.placements.iter().filter(|one| one.attempt == demand.attempt);
+        placed.for_each(|one| add(&one.node, one.resources));
+        let could_hold = |node: &&super::NodeRoom| {
+            let own = own.get(&node.node).copied().unwrap_or_default();
+            demand.resources.fits_in(node.total.saturating_sub(own))
+        };
+        let nodes = self.snapshot.nodes.iter().filter(could_hold);
+        nodes.map(|node| node.node.clone()).collect()
+    }
+
+    fn put(&mut self, demand: &Demand, node: NodeId) {
+        let Demand { attempt, key, resources, .. } = *demand;
+        self.placements.push(Placement { attempt, key, node, resources });
+    }
+
+    fn wait(&mut self, demand: &'a Demand, missing: u64, obstacle: Obstacle) {
+        self.waiting.push(Unplaced { demand, missing, obstacle, position: 0 });
+    }
+
+    fn why(&self, unplaced: &Unplaced, shortages: &mut Shortages) -> Shortage {
+        let needs = unplaced.demand.resources;
+        let older = match unplaced.demand.key {
+            DemandKey::AppMaster => self.kept_for,
+            DemandKey::Ask(_) => self.head.as_ref().map(|head| head.attempt.application),
+        };
+        match (unplaced.obstacle, older) {
+            (Obstacle::Priority(priority), _) => Shortage::BehindPriority(priority),
+            (Obstacle::Share(held), _) => Shortage::AppMasterShare {
+                held: held.resources,
+                allowed: self.allowed,
+                is_memory: held.resources.vcores.saturating_add(needs.vcores)
+                    <= self.allowed.vcores,
+                share: self.share,
+            },
+            (Obstacle::OlderAppMaster(older), _) => Shortage::BehindApplication(older),
+            (Obstacle::Room, Some(older)) if self.rooms.has(needs) => {
+                Shortage::BehindApplication(older)
+            }
+            (Obstacle::Room, _) => shortages.of(needs),
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Why a container is not leased yet, in numbers and in words.
 
 use std::fmt;
-use weir_base::Resources;
+use weir_base::{ApplicationId, Resources, Share};
 
 /// Why a container is not leased yet.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,6 +26,19 @@ pub enum Shortage {
     },
     /// The same application waits for a more important ask.
     BehindPriority(u32),
+    /// What is free is kept for an older application that waits.
+    BehindApplication(ApplicationId),
+    /// App masters hold what they may hold of the cluster.
+    AppMasterShare {
+        /// What they hold.
+        held: Resources,
+        /// What they may hold.
+        allowed: Resources,
+        /// Whether memory is what they hold too much of, and not virtual cores.
+        is_memory: bool,
+        /// `yarn.scheduler.capacity.maximum-am-resource-percent`.
+        share: Share,
+    },
     /// The nodes are too full.
     Room {
         /// Nodes that take containers.
@@ -59,6 +72,26 @@ impl fmt::Display for Shortage {
             Self::NoNodes { unhealthy } => write!(f, "no node is healthy ({unhealthy} are not)"),
             Self::BehindPriority(priority) => {
                 write!(f, "waits behind the application's own ask of priority {priority}")
+            }
+            Self::BehindApplication(application) => {
+                write!(f, "waits behind {application}, which is older and waits for containers")
+            }
+            Self::AppMasterShare { held, allowed, is_memory, share } => {
+                match is_memory {
+                    true => write!(
+                        f,
+                        "app masters hold {} of {} MiB allowed",
+                        held.memory_mib, allowed.memory_mib
+                    ),
+                    false => {
+                        write!(
+                            f,
+                            "app masters hold {} of {} vcores allowed",
+                            held.vcores, allowed.vcores
+                        )
+                    }
+                }?;
+                write!(f, " (yarn.scheduler.capacity.maximum-am-resource-percent {share})")
             }
             Self::Room {
                 up,
@@ -135,6 +168,17 @@ mod tests {
                 22,
                 "needs <memory:1024 MiB, vCores:1>: waits behind the application's own ask of \
                  priority 3; 22nd in queue default",
+            ),
+            (
+                Shortage::AppMasterShare {
+                    held: Resources { memory_mib: 3072, vcores: 3 },
+                    allowed: Resources { memory_mib: 4000, vcores: 4 },
+                    is_memory: true,
+                    share: Share::HALF,
+                },
+                2,
+                "needs <memory:1024 MiB, vCores:1>: app masters hold 3072 of 4000 MiB allowed \
+                 (yarn.scheduler.capacity.maximum-am-resource-percent 0.5); 2nd in queue default",
             ),
         ] {
             let needs = Resources { memory_mib: 1024, vcores: 1 };

@@ -16,7 +16,8 @@ use crate::{
 };
 use std::{collections::BTreeMap, time::Duration};
 use weir_base::{
-    ApplicationId, AttemptId, ContainerId, Machine, Monotonic, NodeId, Now, Resources, WallTime,
+    ApplicationId, AttemptId, ContainerId, Machine, Monotonic, NodeId, Now, Resources, Share,
+    WallTime,
 };
 
 /// Runs a script with nodes `a` and `b` of 1000 MiB and 4 cores, and compares the whole of it.
@@ -491,6 +492,8 @@ pub(super) fn settings() -> Settings {
         container_allocation_expiry: ms(2000),
         recovery_wait: ms(1000),
         larger_node_wait: ms(1000),
+        app_master_share: Share::HALF,
+        give_way_wait: ms(1500),
         max_app_attempts: 2,
         max_completed_applications: 2,
         minimum_allocation_mib: 100,
