@@ -71,7 +71,7 @@ pub struct NodeRoom {
     pub total: Resources,
     /// What is left of it.
     pub free: Resources,
-    /// What is about to become free: held by containers that are being ended.
+    /// What is about to become free: held by containers that are being ended. A plan does without.
     pub ending: Resources,
 }
 

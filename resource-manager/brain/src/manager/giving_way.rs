@@ -5,8 +5,8 @@
 //! preempted, which counts as no failure, and they begin again when there is room.
 
 use super::{ResourceManager, attempts::AttemptFailure};
-use crate::{messages::exit_status, scheduler::GiveWay, timers::Purpose};
-use weir_base::{AttemptId, Now};
+use crate::{container::ContainerLife, messages::exit_status, scheduler::GiveWay, timers::Purpose};
+use weir_base::{AttemptId, NodeId, Now, Resources};
 
 impl ResourceManager {
     /// Begins the wait anew when another application is the oldest, or when it got something.
@@ -35,14 +35,35 @@ impl ResourceManager {
 
     /// The oldest application has waited long enough.
     pub(super) fn younger_give_way(&mut self, now: Now) {
+        let head = self.head;
         self.plan_and_place(now);
-        if let Some(GiveWay { to, younger }) = self.scheduler.give_way(&self.snapshot()) {
+        if self.head != head {
+            return;
+        }
+        let mut snapshot = self.snapshot();
+        for room in &mut snapshot.nodes {
+            room.ending = self.ending_on(&room.node);
+        }
+        if let Some(GiveWay { to, younger }) = self.scheduler.give_way(&snapshot) {
             for attempt in younger {
                 self.gives_way(now, attempt, to);
             }
         }
         // Later there may be more that can give way.
         self.wait_for_head(now);
+    }
+
+    /// What containers hold on a node that are being ended, or whose attempt is over.
+    fn ending_on(&self, node: &NodeId) -> Resources {
+        let Some(node) = self.nodes.get(node) else { return Resources::default() };
+        let strays = node.strays.values().map(|stray| stray.resources);
+        let leases = node.containers.iter().filter_map(|id| self.containers.get(id));
+        let ending = leases.filter(|lease| {
+            let stops = lease.life == ContainerLife::Stopping;
+            stops || self.working_attempt(lease.id.attempt).is_none()
+        });
+        let ending = ending.map(|lease| lease.resources);
+        strays.chain(ending).fold(Resources::default(), Resources::saturating_add)
     }
 
     fn gives_way(&mut self, now: Now, id: AttemptId, to: AttemptId) {

@@ -5,7 +5,7 @@ use crate::{
     application::Application,
     attempt::{Attempt, AttemptState, Master},
     container::{Container, ContainerLife},
-    node::{Node, NodeState},
+    node::NodeState,
     scheduler::{
         AppMasters, Demand, DemandKey, Holding, NodeRoom, Placement, Plan, Snapshot, WaitReason,
     },
@@ -54,7 +54,7 @@ impl ResourceManager {
             node: node.id.clone(),
             total: node.total,
             free: node.free(),
-            ending: self.ending_on(node),
+            ending: Resources::default(),
         });
         let unhealthy = self.nodes.values().filter(|node| node.state == NodeState::Unhealthy);
         Snapshot {
@@ -64,17 +64,6 @@ impl ResourceManager {
             holdings: self.holdings(&demands),
             demands,
         }
-    }
-
-    /// What is about to become free on a node.
-    fn ending_on(&self, node: &Node) -> Resources {
-        let strays = node.strays.values().map(|stray| stray.resources);
-        let leases = node.containers.iter().filter_map(|id| self.containers.get(id));
-        let ending = leases.filter(|lease| {
-            let stops = lease.life == ContainerLife::Stopping;
-            stops || self.working_attempt(lease.id.attempt).is_none()
-        });
-        strays.chain(ending.map(|lease| lease.resources)).fold(Resources::default(), add)
     }
 
     fn app_masters_at_work(&self) -> AppMasters {

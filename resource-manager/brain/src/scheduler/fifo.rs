@@ -20,7 +20,10 @@ use super::{
     WaitReason, Waiting, give_way,
     rooms::{Rooms, Shortages},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 use weir_base::{ApplicationId, AttemptId, NodeId, Resources, Share};
 
 /// The only queue.
@@ -102,7 +105,7 @@ enum Obstacle {
 struct Head {
     attempt: AttemptId,
     /// Those nodes.
-    nodes: BTreeSet<NodeId>,
+    nodes: Rc<BTreeSet<NodeId>>,
 }
 
 /// One look at all demands.
@@ -177,7 +180,9 @@ impl<'a> Pass<'a> {
             return self.wait(demand, demand.missing, Obstacle::OlderAppMaster(older));
         }
         let Some(node) = self.rooms.take(demand.resources, &self.kept) else {
-            self.keep(self.nodes_for(demand), application);
+            if self.kept.len() < self.snapshot.nodes.len() {
+                self.keep_for(&[demand]);
+            }
             return self.wait(demand, demand.missing, Obstacle::Room);
         };
         self.app_masters = AppMasters { count: held.count + 1, resources: with_it };
@@ -186,7 +191,7 @@ impl<'a> Pass<'a> {
 
     fn place_asks(&mut self, demands: &'a [Demand]) {
         let before = self.waiting.len();
-        let closed = self.head.as_ref().map(|head| head.nodes.clone()).unwrap_or_default();
+        let closed = self.head.as_ref().map(|head| Rc::clone(&head.nodes)).unwrap_or_default();
         let mut blocked_by = None;
         for priority in demands.chunk_by(|a, b| a.priority == b.priority) {
             let placed_before = self.placements.len();
@@ -216,26 +221,24 @@ impl<'a> Pass<'a> {
         let waiting: Vec<&Demand> =
             self.waiting[first..].iter().filter(for_room).map(|one| one.demand).collect();
         let Some(attempt) = waiting.first().map(|demand| demand.attempt) else { return };
-        // Nothing more can be kept.
-        if self.head.is_some() && self.kept.len() >= self.snapshot.nodes.len() {
-            return;
+        let nodes = self.keep_for(&waiting);
+        if self.head.is_none() && !nodes.is_empty() {
+            self.head = Some(Head { attempt, nodes: Rc::new(nodes) });
         }
-        let nodes: BTreeSet<NodeId> =
-            waiting.into_iter().flat_map(|demand| self.nodes_for(demand)).collect();
-        if nodes.is_empty() {
-            return;
-        }
-        if self.head.is_none() {
-            self.head = Some(Head { attempt, nodes: nodes.clone() });
-        }
-        self.keep(nodes, attempt.application);
     }
 
-    fn keep(&mut self, nodes: BTreeSet<NodeId>, application: ApplicationId) {
-        if !nodes.is_empty() {
-            self.kept_for.get_or_insert(application);
-            self.kept.extend(nodes);
+    /// Keeps the nodes that could hold demands from younger app masters.
+    fn keep_for(&mut self, waiting: &[&Demand]) -> BTreeSet<NodeId> {
+        if self.head.is_some() && self.kept.len() >= self.snapshot.nodes.len() {
+            return BTreeSet::new();
         }
+        let nodes = waiting.iter().flat_map(|demand| self.nodes_for(demand));
+        let nodes: BTreeSet<NodeId> = nodes.collect();
+        if let Some(first) = waiting.first().filter(|_| !nodes.is_empty()) {
+            self.kept_for.get_or_insert(first.attempt.application);
+            self.kept.extend(nodes.iter().cloned());
+        }
+        nodes
     }
 
     /// Nodes that could hold a demand if nothing but the containers of its own attempt ran there.
