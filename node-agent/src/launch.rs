@@ -329,7 +329,7 @@ mod tests {
             launch,
         };
         let failure = launcher.launch(&container).expect_err("that is no shim");
-        assert_eq!(tree::marked(&Processes::scan(), launcher.data.root()), []);
+        assert_eq!(tree::marked(&Processes::scan_with(tree::MARK), launcher.data.root()), []);
         failure
     }
 

@@ -42,7 +42,7 @@ pub fn kill_all(data_dir: &Path, delay: Duration) -> KilledSummary {
     }
     wait_until(delay, || !running.iter().any(|shim| shim.is_alive()));
     let forced = running.iter().filter(|shim| shim.is_alive()).count();
-    let killed = kill_until_gone(|now| what_is_left(now, &data, &shims), tree::GIVE_UP);
+    let killed = kill_until_gone(tree::MARK, |now| what_is_left(now, &data, &shims), tree::GIVE_UP);
     let left = killed.left.iter().map(|process| process.pid).collect();
     KilledSummary { containers: running.len(), forced, left }
 }

@@ -26,9 +26,9 @@ pub(crate) fn below(processes: &Processes, root: u32) -> Vec<ProcessId> {
     found
 }
 
-/// Live processes with the mark of a folder, or of one below it.
+/// Live processes with the mark of a folder, or of one below it. The scan must be one with [`MARK`].
 pub(crate) fn marked(processes: &Processes, folder: &Path) -> Vec<ProcessId> {
-    processes.with_variable(MARK, |mark| Path::new(mark).starts_with(folder))
+    processes.with_value(|mark| Path::new(mark).starts_with(folder))
 }
 
 /// Live processes of this shim, also after its end; not itself.
@@ -68,7 +68,7 @@ pub(crate) fn memory(
 
 /// Kills what is left of a container whose shim has ended, until nothing is or it hangs in the kernel.
 pub(crate) fn kill_orphans(shim: Option<ProcessId>, folder: &Path) -> Killed {
-    kill_until_gone(|processes| orphans(processes, shim, folder), GIVE_UP)
+    kill_until_gone(MARK, |processes| orphans(processes, shim, folder), GIVE_UP)
 }
 
 #[cfg(test)]
@@ -110,7 +110,7 @@ mod tests {
     fn tree_is_measured_and_found_by_its_mark_and_killed_whole() {
         let mut tree = Tree::start("(echo; while :; do sleep 600; done) & echo; wait", 2);
         let (folder, shell) = (tree.folder.path(), tree.shell.id());
-        let processes = Processes::scan();
+        let processes = Processes::scan_with(MARK);
         let below_count = below(&processes, shell).len();
         assert!(below_count > 0, "the subshell, and its sleep when that has begun");
         assert!(marked(&processes, folder).len() > 1);
@@ -120,7 +120,7 @@ mod tests {
         let killed = kill_orphans(None, folder);
         assert!(killed.count > below_count && killed.left.is_empty(), "{killed}");
         tree.shell.wait().expect("killed");
-        assert_eq!(marked(&Processes::scan(), folder), []);
+        assert_eq!(marked(&Processes::scan_with(MARK), folder), []);
     }
 
     #[test]

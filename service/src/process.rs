@@ -35,9 +35,21 @@ pub struct ProcessStat {
 }
 
 impl ProcessStat {
-    /// Reads it; `None` when there is no such process.
+    /// Reads it; `None` when there is no such process, or it cannot be read.
     pub fn of(pid: u32) -> Option<Self> {
-        Self::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+        Self::read(pid).ok().flatten()
+    }
+
+    /// Reads it; `None` when there is no such process.
+    pub(crate) fn read(pid: u32) -> io::Result<Option<Self>> {
+        let text = match fs::read(format!("/proc/{pid}/stat")) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let damaged = || io::Error::other(format!("/proc/{pid}/stat: {text:?}"));
+        Self::parse(&text).map(Some).ok_or_else(damaged)
     }
 
     /// `4711 (a name) S 1 4711 4711 …`: the name may hold anything, also brackets.
@@ -110,11 +122,37 @@ pub fn boot_id() -> String {
     text.trim().to_owned()
 }
 
+/// Lets this process open as many files and connections as its user may have; how many that is. What it starts
+/// inherits it.
+///
+/// # Errors
+/// The system refuses it.
+pub fn raise_descriptor_limit() -> io::Result<u64> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: plain system call; the structure lives throughout it.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    limit.rlim_cur = limit.rlim_max;
+    // SAFETY: as above.
+    match unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } {
+        0 => Ok(limit.rlim_cur),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 /// Numbers of all processes.
 pub fn all_pids() -> Vec<u32> {
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.collect()
+    list_pids().unwrap_or_default()
+}
+
+/// Numbers of all processes.
+pub(crate) fn list_pids() -> io::Result<Vec<u32>> {
+    let mut pids = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        pids.extend(entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()));
+    }
+    Ok(pids)
 }
 
 #[cfg(test)]

@@ -1,25 +1,31 @@
 //! All processes of the machine at one moment, by `/proc`: who descends from whom, who carries a mark, how
 //! much memory they use; and how some of them are ended to the last one.
 
-use crate::process::{ProcessId, ProcessStat, all_pids};
+mod kill;
+mod proc_fs;
+
+pub use kill::{Killed, kill_each, kill_until_gone};
+
+use crate::process::{ProcessId, ProcessStat};
+use proc_fs::{ProcFs, ProcessSource};
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet},
     ffi::{OsStr, OsString},
-    fmt::{self, Display, Formatter},
-    fs,
+    fs, io,
     os::unix::ffi::OsStrExt,
-    thread,
-    time::{Duration, Instant},
 };
 
-/// Between two looks at processes that were killed; it doubles each time, up to the second.
-const LOOK_AGAIN: [Duration; 2] = [Duration::from_millis(2), Duration::from_millis(250)];
+/// Listings of one scan at most: the first, and one for each time that something new was in the last.
+const MAX_LISTINGS: usize = 100;
 
 /// All processes of the machine at one moment.
 #[derive(Debug)]
 pub struct Processes {
     stats: BTreeMap<u32, ProcessStat>,
     children: BTreeMap<u32, Vec<u32>>,
+    /// By process: values of the variable that was asked for.
+    values: BTreeMap<u32, Vec<OsString>>,
+    is_complete: bool,
 }
 
 /// The memory of some processes together.
@@ -45,7 +51,32 @@ pub struct LargestProcess {
 impl Processes {
     /// Looks at every process.
     pub fn scan() -> Self {
-        Self::of(all_pids().into_iter().filter_map(|pid| Some((pid, ProcessStat::of(pid)?))))
+        Self::scan_in(&ProcFs, None)
+    }
+
+    /// Looks at every process and, for [`Processes::with_value`], at this variable of its environment.
+    pub fn scan_with(variable: &str) -> Self {
+        Self::scan_in(&ProcFs, Some(variable))
+    }
+
+    /// Lists the processes until a listing has nothing new: what began behind a listing is in the next one,
+    /// also when its parent has ended meanwhile.
+    fn scan_in(source: &impl ProcessSource, variable: Option<&str>) -> Self {
+        let mut scan = Scan { source, variable, stats: BTreeMap::new(), values: BTreeMap::new() };
+        let mut is_complete = true;
+        let mut listed = BTreeSet::new();
+        for _ in 0..MAX_LISTINGS {
+            let Ok(pids) = source.pids() else { break };
+            let new: Vec<u32> = pids.into_iter().filter(|pid| listed.insert(*pid)).collect();
+            if new.is_empty() {
+                return Self { values: scan.values, is_complete, ..Self::of(scan.stats) };
+            }
+            for pid in new {
+                // What cannot be read may be what is looked for.
+                is_complete &= scan.look_at(pid).unwrap_or(false);
+            }
+        }
+        Self { values: scan.values, is_complete: false, ..Self::of(scan.stats) }
     }
 
     /// A machine with these processes, by number.
@@ -55,7 +86,7 @@ impl Processes {
         for (&pid, stat) in &stats {
             children.entry(stat.parent).or_default().push(pid);
         }
-        Self { stats, children }
+        Self { stats, children, values: BTreeMap::new(), is_complete: true }
     }
 
     /// What is known of the process that has this number.
@@ -87,13 +118,20 @@ impl Processes {
         self.alive(found)
     }
 
-    /// Live processes that began with this variable in their environment, and a value that is meant; not
+    /// Whether every process that lived throughout the scan is known, with the variable that was asked for.
+    pub fn is_complete(&self) -> bool {
+        self.is_complete
+    }
+
+    /// Live processes that began with a value that is meant, of the variable of [`Processes::scan_with`]; not
     /// this one. Those of other users show nothing.
-    pub fn with_variable(&self, name: &str, is_meant: impl Fn(&OsStr) -> bool) -> Vec<ProcessId> {
+    pub fn with_value(&self, is_meant: impl Fn(&OsStr) -> bool) -> Vec<ProcessId> {
         let own = std::process::id();
-        let has_it =
-            |pid: &u32| *pid != own && values(*pid, name).iter().any(|value| is_meant(value));
-        self.alive(self.stats.keys().copied().filter(has_it))
+        let meant = self
+            .values
+            .iter()
+            .filter(|(pid, values)| **pid != own && values.iter().any(|value| is_meant(value)));
+        self.alive(meant.map(|(pid, _)| *pid))
     }
 
     fn alive(&self, pids: impl IntoIterator<Item = u32>) -> Vec<ProcessId> {
@@ -146,80 +184,41 @@ fn proportional_bytes(pid: u32) -> Option<u64> {
     Some(kib * 1024)
 }
 
-/// Values of a variable in the environment with which a process began.
-fn values(pid: u32, name: &str) -> Vec<OsString> {
-    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+/// A scan that is under way.
+struct Scan<'a, S> {
+    source: &'a S,
+    variable: Option<&'a str>,
+    stats: BTreeMap<u32, ProcessStat>,
+    values: BTreeMap<u32, Vec<OsString>>,
+}
+
+impl<S: ProcessSource> Scan<'_, S> {
+    /// Whether all that was asked for is known of the process.
+    fn look_at(&mut self, pid: u32) -> io::Result<bool> {
+        let Some(stat) = self.source.stat(pid)? else { return Ok(true) };
+        let has_ended = stat.has_ended();
+        self.stats.insert(pid, stat);
+        let Some(variable) = self.variable.filter(|_| !has_ended) else { return Ok(true) };
+        let Some(environment) = self.source.environment(pid)? else { return Ok(false) };
+        let values = values(&environment, variable);
+        if !values.is_empty() {
+            self.values.insert(pid, values);
+        }
+        Ok(true)
+    }
+}
+
+/// Values of a variable in an environment.
+fn values(environment: &[u8], name: &str) -> Vec<OsString> {
     let values = environment
         .split(|byte| *byte == 0)
         .filter_map(|variable| variable.strip_prefix(name.as_bytes())?.strip_prefix(b"="));
     values.map(|value| OsStr::from_bytes(value).to_owned()).collect()
 }
 
-/// SIGKILL to each.
-pub fn kill_each(processes: &[ProcessId]) {
-    for process in processes {
-        // Another user's process is none of ours.
-        let _ = process.signal(libc::SIGKILL);
-    }
-}
-
-/// What [`kill_until_gone`] has done.
-#[derive(Debug, Default)]
-pub struct Killed {
-    /// Processes that were there.
-    pub count: usize,
-    /// Of these, the ones that have not gone: they hang in the kernel.
-    pub left: Vec<ProcessId>,
-}
-
-impl Display for Killed {
-    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} processes that were left have been killed", self.count)?;
-        for (index, process) in self.left.iter().enumerate() {
-            let before = if index == 0 { ", and have not gone: " } else { ", " };
-            let name = ProcessStat::of(process.pid).map(|stat| stat.name).unwrap_or_default();
-            write!(formatter, "{before}{name} (pid {})", process.pid)?;
-        }
-        Ok(())
-    }
-}
-
-/// Kills what is found, again and again until nothing is, or until this much time is over. Blocks. What was
-/// found once counts until it has gone: with its first thread a process loses what it is found by.
-pub fn kill_until_gone(find: impl Fn(&Processes) -> Vec<ProcessId>, limit: Duration) -> Killed {
-    let (started, [mut pause, longest]) = (Instant::now(), LOOK_AGAIN);
-    let mut killed = HashSet::new();
-    loop {
-        let processes = Processes::scan();
-        let mut left = find(&processes);
-        let is_new = |id: &ProcessId| !left.contains(id) && processes.has(*id);
-        left.extend(killed.iter().copied().filter(is_new).collect::<Vec<_>>());
-        killed.extend(left.iter().copied());
-        if left.is_empty() || started.elapsed() >= limit {
-            return Killed { count: killed.len(), left };
-        }
-        kill_each(&left);
-        // A killed process may take a moment to go.
-        thread::sleep(pause);
-        pause = longest.min(pause * 2);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn processes_that_do_not_go_are_given_up_and_named() {
-        // Nobody has this number and this start time, so nobody gets the signal.
-        let own = std::process::id();
-        let stuck = ProcessId { pid: own, start_time: 0 };
-        let killed = kill_until_gone(|_| vec![stuck], Duration::ZERO);
-        assert_eq!((killed.count, &killed.left[..]), (1, &[stuck][..]));
-        let text = killed.to_string();
-        let begin = "1 processes that were left have been killed, and have not gone: ";
-        assert!(text.starts_with(begin) && text.ends_with(&format!(" (pid {own})")), "{text}");
-    }
 
     #[test]
     fn loop_of_parents_comes_to_an_end() {

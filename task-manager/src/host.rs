@@ -189,7 +189,8 @@ impl Host {
     pub fn reap(mut self) -> HostEnd {
         self.kill();
         let (pid, mark, seen) = (self.child.id(), &self.mark, &self.seen);
-        let rest = kill_until_gone(|processes| with_strays(processes, pid, mark, seen), GIVE_UP);
+        let rest =
+            kill_until_gone(MARK, |processes| with_strays(processes, pid, mark, seen), GIVE_UP);
         let status = self.child.wait();
         let (code, mut reason) = match (self.killed, status) {
             (Some(reason), _) => ("WEIR-TM-0003", reason),

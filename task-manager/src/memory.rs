@@ -22,7 +22,7 @@ pub fn tree_memory(processes: &Processes, root: u32, limit_bytes: u64) -> UsedMe
     processes.memory(&tree(processes, root), limit_bytes)
 }
 
-/// The same, with all that carry the mark and all that were seen of it before it lost its parents.
+/// The same, with all that carry the mark, by a scan with [`MARK`], and all that were seen of it before it lost its parents.
 pub fn with_strays(
     processes: &Processes,
     root: u32,
@@ -30,7 +30,7 @@ pub fn with_strays(
     seen: &[ProcessId],
 ) -> Vec<ProcessId> {
     let mut roots: Vec<u32> = tree(processes, root).iter().map(|process| process.pid).collect();
-    roots.extend(processes.with_variable(MARK, |value| value == mark).iter().map(|one| one.pid));
+    roots.extend(processes.with_value(|value| value == mark).iter().map(|one| one.pid));
     roots.extend(seen.iter().filter(|process| processes.has(**process)).map(|one| one.pid));
     processes.with_descendants(roots)
 }

@@ -1,0 +1,203 @@
+//! How some processes are ended to the last one.
+
+use super::{
+    Processes,
+    proc_fs::{ProcFs, ProcessSource},
+};
+use crate::process::{ProcessId, ProcessStat};
+use std::{
+    collections::HashSet,
+    fmt::{self, Display, Formatter},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Between two looks at processes that were killed; it doubles each time, up to the second.
+const LOOK_AGAIN: [Duration; 2] = [Duration::from_millis(2), Duration::from_millis(250)];
+
+/// SIGKILL to each.
+pub fn kill_each(processes: &[ProcessId]) {
+    for process in processes {
+        // Another user's process is none of ours.
+        let _ = process.signal(libc::SIGKILL);
+    }
+}
+
+/// What [`kill_until_gone`] has done.
+#[derive(Debug, Default)]
+pub struct Killed {
+    /// Processes that were there.
+    pub count: usize,
+    /// Of these, the ones that have not gone: they hang in the kernel.
+    pub left: Vec<ProcessId>,
+}
+
+impl Display for Killed {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} processes that were left have been killed", self.count)?;
+        for (index, process) in self.left.iter().enumerate() {
+            let before = if index == 0 { ", and have not gone: " } else { ", " };
+            let name = ProcessStat::of(process.pid).map(|stat| stat.name).unwrap_or_default();
+            write!(formatter, "{before}{name} (pid {})", process.pid)?;
+        }
+        Ok(())
+    }
+}
+
+/// Kills what is found, again and again, until a complete scan of the machine finds nothing, or until the
+/// limit is over. Blocks. `find` may use [`Processes::with_value`] of the variable. A process that was found
+/// once counts until it has gone: when its first thread ends, it loses what it is found by.
+pub fn kill_until_gone(
+    variable: &str,
+    find: impl Fn(&Processes) -> Vec<ProcessId>,
+    limit: Duration,
+) -> Killed {
+    kill_in(&ProcFs, variable, find, limit)
+}
+
+fn kill_in(
+    source: &impl ProcessSource,
+    variable: &str,
+    find: impl Fn(&Processes) -> Vec<ProcessId>,
+    limit: Duration,
+) -> Killed {
+    let (started, [mut pause, longest]) = (Instant::now(), LOOK_AGAIN);
+    let mut killed = HashSet::new();
+    loop {
+        let processes = Processes::scan_in(source, Some(variable));
+        let mut left = find(&processes);
+        let is_new = |id: &ProcessId| !left.contains(id) && processes.has(*id);
+        left.extend(killed.iter().copied().filter(is_new).collect::<Vec<_>>());
+        killed.extend(left.iter().copied());
+        let is_over = left.is_empty() && processes.is_complete();
+        if is_over || started.elapsed() >= limit {
+            return Killed { count: killed.len(), left };
+        }
+        source.kill(&left);
+        // A killed process may take a moment to go, and a new one to begin.
+        thread::sleep(pause);
+        pause = longest.min(pause * 2);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        cell::{Cell, RefCell},
+        io,
+    };
+
+    const MARK: &str = "MARK";
+    const LIMIT: Duration = Duration::from_secs(60);
+
+    /// A machine with one process that carries the mark, and what goes wrong in the first scan of it.
+    struct Scripted {
+        trouble: Trouble,
+        listings: Cell<usize>,
+        killed: RefCell<Vec<u32>>,
+    }
+
+    #[derive(Clone, Copy, PartialEq, Debug)]
+    enum Trouble {
+        /// The process is listed, and in the middle of `exec`.
+        NoEnvironmentYet,
+        /// Its parent ends while the scan is under way, and the process began behind the listing.
+        BegunBehindTheListing,
+        /// As if this process had no descriptors left.
+        NoListing,
+        NoStat,
+        NoEnvironment,
+    }
+
+    const PROCESS: u32 = 30;
+    const PARENT: u32 = 40;
+
+    impl Scripted {
+        fn new(trouble: Trouble) -> Self {
+            Self { trouble, listings: Cell::new(0), killed: RefCell::default() }
+        }
+
+        fn is_troubled(&self, trouble: Trouble) -> bool {
+            self.trouble == trouble && self.listings.get() <= 2
+        }
+
+        fn unless(&self, trouble: Trouble) -> io::Result<()> {
+            match self.is_troubled(trouble) {
+                true => Err(io::Error::from_raw_os_error(libc::EMFILE)),
+                false => Ok(()),
+            }
+        }
+    }
+
+    impl ProcessSource for Scripted {
+        fn pids(&self) -> io::Result<Vec<u32>> {
+            self.listings.set(self.listings.get() + 1);
+            self.unless(Trouble::NoListing)?;
+            let is_first = self.listings.get() == 1;
+            let is_behind = is_first && self.trouble == Trouble::BegunBehindTheListing;
+            Ok(vec![if is_behind { PARENT } else { PROCESS }])
+        }
+
+        fn stat(&self, pid: u32) -> io::Result<Option<ProcessStat>> {
+            self.unless(Trouble::NoStat)?;
+            let lives = pid == PROCESS && !self.killed.borrow().contains(&pid);
+            Ok(lives.then(|| ProcessStat {
+                name: "stray".to_owned(),
+                state: 'S',
+                parent: 1,
+                group: pid,
+                session: pid,
+                threads: 1,
+                start_time: 7,
+                resident_pages: 1,
+            }))
+        }
+
+        fn environment(&self, _: u32) -> io::Result<Option<Vec<u8>>> {
+            self.unless(Trouble::NoEnvironment)?;
+            let is_there = !self.is_troubled(Trouble::NoEnvironmentYet);
+            Ok(is_there.then(|| b"PATH=/bin\0MARK=ours\0".to_vec()))
+        }
+
+        fn kill(&self, processes: &[ProcessId]) {
+            self.killed.borrow_mut().extend(processes.iter().map(|process| process.pid));
+        }
+    }
+
+    #[test]
+    fn process_that_one_scan_misses_is_found_by_the_next() {
+        for trouble in [
+            Trouble::NoEnvironmentYet,
+            Trouble::BegunBehindTheListing,
+            Trouble::NoListing,
+            Trouble::NoStat,
+            Trouble::NoEnvironment,
+        ] {
+            let machine = Scripted::new(trouble);
+            let killed =
+                kill_in(&machine, MARK, |now| now.with_value(|mark| mark == "ours"), LIMIT);
+            assert_eq!((killed.count, killed.left.len()), (1, 0), "{trouble:?}");
+            assert_eq!(machine.killed.take(), [PROCESS], "{trouble:?}");
+        }
+    }
+
+    #[test]
+    fn process_that_carries_another_mark_is_left_alone() {
+        let machine = Scripted::new(Trouble::NoEnvironmentYet);
+        let killed = kill_in(&machine, MARK, |now| now.with_value(|mark| mark == "other"), LIMIT);
+        assert_eq!((killed.count, machine.killed.take()), (0, vec![]));
+    }
+
+    #[test]
+    fn processes_that_do_not_go_are_given_up_and_named() {
+        // Nobody has this number and this start time, so nobody gets the signal.
+        let own = std::process::id();
+        let stuck = ProcessId { pid: own, start_time: 0 };
+        let killed = kill_until_gone(MARK, |_| vec![stuck], Duration::ZERO);
+        assert_eq!((killed.count, &killed.left[..]), (1, &[stuck][..]));
+        let text = killed.to_string();
+        let begin = "1 processes that were left have been killed, and have not gone: ";
+        assert!(text.starts_with(begin) && text.ends_with(&format!(" (pid {own})")), "{text}");
+    }
+}
