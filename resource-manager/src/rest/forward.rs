@@ -127,7 +127,11 @@ fn is_named_by_connection(name: &str, request: &HttpRequest) -> bool {
     options.any(|option| option.trim().eq_ignore_ascii_case(name))
 }
 
+/// Whether a body goes on with the request. One of a request that only reads does not: it needs no token.
 fn has_body(request: &HttpRequest) -> bool {
+    if !is_changing(request.method()) {
+        return false;
+    }
     let length = request.headers().get(header::CONTENT_LENGTH);
     length.is_some_and(|length| length.as_bytes() != b"0")
         || request.headers().contains_key(header::TRANSFER_ENCODING)
@@ -162,6 +166,20 @@ mod tests {
         }
         for name in ["accept", "content-type", "if-none-match", "x-other"] {
             assert!(!is_dropped(name, NOT_PASSED_ON, &request), "{name}");
+        }
+    }
+
+    #[test]
+    fn body_goes_on_only_with_a_request_that_changes_something() {
+        for (method, header, expected) in [
+            (Method::POST, ("content-length", "5"), true),
+            (Method::PATCH, ("transfer-encoding", "chunked"), true),
+            (Method::POST, ("content-length", "0"), false),
+            (Method::GET, ("content-length", "5"), false),
+            (Method::HEAD, ("transfer-encoding", "chunked"), false),
+        ] {
+            let request = TestRequest::default().method(method.clone()).insert_header(header);
+            assert_eq!(has_body(&request.to_http_request()), expected, "{method} {header:?}");
         }
     }
 
