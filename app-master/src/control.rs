@@ -1,12 +1,13 @@
 //! The control server: task managers and task hosts connect here.
 //!
 //! ```text
-//! accept ─▶ handshake (bounded in number, time and bytes) ─▶ admitted by the switchboard
+//! accept ─▶ handshake (bounded in number, time and bytes) ─▶ introduction ─▶ admitted by the switchboard
 //!                                                                │
 //!        reports ◀── read ── connection ── write ◀── outbox ◀────┘
 //! ```
 //!
-//! What always holds: a connection that says something senseless ends alone; nobody without the job's
+//! What always holds: a new connection is never refused for want of room, since the oldest that has proved
+//! nothing gives way; a connection that says something senseless ends alone; nobody without the job's
 //! key learns anything but that this speaks the control protocol; what ends is told to the pool once.
 
 mod connection;
@@ -22,26 +23,23 @@ use crate::{
     switchboard::{HostKey, Stranger, Switchboard},
 };
 use connection::Connection;
-use handshake::Greeting;
+use handshake::Handshakes;
+use serde::de::DeserializeOwned;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Semaphore,
-};
+use tokio::net::{TcpListener, TcpStream};
 use weir_base::{ContainerId, JobId, LeaderEpoch, NodeId};
 use weir_coordination::slots::SlotInput;
 use weir_graph::Fingerprint;
 use weir_protocol::{
     challenge::JobKey,
     control::{
-        HostIntroduction, HostOrder, HostReport, MAX_MESSAGE_BYTES, ManagerIntroduction,
-        ManagerOrder, ManagerReport, Peer,
+        Hello, HostIntroduction, HostOrder, HostReport, MAX_MESSAGE_BYTES, ManagerIntroduction,
+        ManagerOrder, ManagerReport, Peer, decode_body,
     },
 };
 use weir_service::Handle;
 
-/// Handshakes under way at a time; further connections are closed at once.
-const MAX_HANDSHAKES: usize = 256;
+/// Time for a peer to prove that it holds the key, and again to introduce itself.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Wait before the next accept after one that failed, commonly for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -77,7 +75,7 @@ pub struct Control {
 impl Control {
     /// Accepts connections for ever.
     pub async fn serve(self: Arc<Self>, listener: TcpListener) {
-        let handshakes = Arc::new(Semaphore::new(MAX_HANDSHAKES));
+        let handshakes = Handshakes::new();
         loop {
             let (stream, address) = match listener.accept().await {
                 Ok(accepted) => accepted,
@@ -87,17 +85,14 @@ impl Control {
                     continue;
                 }
             };
-            let Ok(permit) = Arc::clone(&handshakes).try_acquire_owned() else {
-                tracing::warn!("control connection of {address} closed: too many handshakes");
-                continue;
-            };
+            let pending = handshakes.admit(address.ip());
             let control = Arc::clone(&self);
             tokio::spawn(async move {
-                let greeted = control.greet(stream).await;
-                drop(permit);
+                let greeted = pending.unless_given_way(control.greet(stream)).await;
                 let ended = match greeted {
-                    Ok(greeted) => control.attend(greeted).await,
-                    Err(error) => Err(error),
+                    Some(Ok(greeted)) => control.attend(greeted).await,
+                    Some(Err(error)) => Err(error),
+                    None => Ok(()),
                 };
                 if let Err(error) = ended {
                     let code = error.code();
@@ -107,25 +102,19 @@ impl Control {
         }
     }
 
-    async fn greet(&self, stream: TcpStream) -> Result<(Connection, Greeting), Broken> {
+    async fn greet(&self, stream: TcpStream) -> Result<(Connection, Hello), Broken> {
         // Orders are small and wanted at once.
         stream.set_nodelay(true)?;
         let mut connection = Connection::new(stream);
-        let greeting = handshake::accept(&mut connection, self.job, &self.key);
-        match tokio::time::timeout(HANDSHAKE_TIMEOUT, greeting).await {
-            Ok(greeting) => Ok((connection, greeting?)),
-            Err(_) => Err(Broken::Silent { silence_ms: HANDSHAKE_TIMEOUT.as_millis() }),
-        }
+        let hello = in_time(handshake::accept(&mut connection, self.job, &self.key)).await?;
+        Ok((connection, hello))
     }
 
-    async fn attend(
-        &self,
-        (mut connection, greeting): (Connection, Greeting),
-    ) -> Result<(), Broken> {
-        let container = greeting.hello.container;
-        let refused = match greeting.hello.peer {
+    async fn attend(&self, (mut connection, hello): (Connection, Hello)) -> Result<(), Broken> {
+        let container = hello.container;
+        let refused = match hello.peer {
             Peer::TaskManager => {
-                let introduction: ManagerIntroduction = greeting.introduction()?;
+                let introduction: ManagerIntroduction = introduction(&mut connection).await?;
                 match self.switchboard.admit_manager(container) {
                     Ok(orders) => {
                         connection.welcome(self.epoch).await?;
@@ -138,7 +127,7 @@ impl Control {
                 }
             }
             Peer::TaskHost(host) => {
-                let introduction: HostIntroduction = greeting.introduction()?;
+                let introduction: HostIntroduction = introduction(&mut connection).await?;
                 let key = (container, host);
                 match self.admit_host(key, &introduction) {
                     Ok(orders) => {
@@ -246,6 +235,17 @@ impl Control {
     fn node_of(&self, container: ContainerId) -> Option<NodeId> {
         self.leases.of(container).map(|held| held.node)
     }
+}
+
+/// What the peer offers.
+async fn introduction<T: DeserializeOwned>(connection: &mut Connection) -> Result<T, Broken> {
+    let body = in_time(connection.body()).await?;
+    Ok(decode_body("introduction", &body)?)
+}
+
+async fn in_time<T>(step: impl Future<Output = Result<T, Broken>>) -> Result<T, Broken> {
+    let silent = |_| Broken::Silent { silence_ms: HANDSHAKE_TIMEOUT.as_millis() };
+    tokio::time::timeout(HANDSHAKE_TIMEOUT, step).await.map_err(silent)?
 }
 
 fn not_expected(who: &str, stranger: Stranger) -> Broken {

@@ -56,7 +56,7 @@ pub struct Terms {
 pub struct ResourceManager {
     terms: Terms,
     client: Client,
-    /// For agents, which want to see the lease and no other token.
+    /// For agents, which get the token of the lease and no other.
     agents: Client,
     state: Mutex<State>,
     news: Notify,

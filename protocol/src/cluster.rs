@@ -17,6 +17,9 @@
 //! another number than its own or the one before refuses. An answer other than 200 has the body of
 //! `rest::yarn::RemoteException`.
 //!
+//! Every request carries a token behind `Authorization: Bearer `, which is checked before a byte of the body is
+//! read: of agents the cluster's, of app masters their attempt's, to an agent that of the lease.
+//!
 //! **States, not events.** A request says all that its sender has and wants, the answer all that it
 //! should do, until the next request shows that it was done. So a lost, repeated or late message
 //! changes nothing: a heartbeat lists every container, an ask carries the number ever asked, a
@@ -37,10 +40,12 @@ pub use app_master::{
 pub use node::{
     ArtifactUse, ContainerReport, ContainerStarted, ContainerState, ContainerStopped,
     LaunchContainer, LaunchContext, LeaseClaims, LeaseToken, LeaveNode, NodeAction, NodeHeartbeat,
-    NodeLeft, NodeOrders, NodeRegistered, RegisterNode, StartContainer, StopContainer, exit_status,
+    NodeLeft, NodeOrders, NodeRegistered, ParseLeaseTokenError, RegisterNode, StartContainer,
+    StopContainer, exit_status,
 };
 pub use submission::{JOB_FILE, JobSubmission, RecordedResult, ShippedFile};
 
+use crate::msgpack;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// The version spoken here; the one before it is understood too.
@@ -49,8 +54,10 @@ pub const PROTOCOL_VERSION: u32 = 1;
 pub const PROTOCOL_HEADER: &str = "x-weir-protocol";
 /// The media type of the bodies.
 pub const MEDIA_TYPE: &str = "application/msgpack";
-/// A body that is not an artefact, at most.
+/// Bytes of a body that is not an artefact, at most.
 pub const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
+/// Bytes of a [`StartContainer`] or [`StopContainer`], at most: files go another way.
+pub const MAX_CONTAINER_BODY_BYTES: usize = 1024 * 1024;
 
 /// Variables that the environment of a container holds.
 pub mod variables {
@@ -103,13 +110,7 @@ pub fn encode<T: Serialize>(message: &T) -> Vec<u8> {
 /// A message that fills the bytes.
 ///
 /// # Errors
-/// The bytes are anything else.
+/// The bytes are anything else, or have more than [`MAX_VALUES`](crate::MAX_VALUES) values.
 pub fn decode<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, DecodeError> {
-    let problem = |problem: String| DecodeError { what, problem };
-    let mut rest = bytes;
-    let message = rmp_serde::from_read(&mut rest).map_err(|error| problem(error.to_string()))?;
-    if rest.is_empty() {
-        return Ok(message);
-    }
-    Err(problem(format!("{} bytes follow it", rest.len())))
+    msgpack::decode(bytes).map_err(|problem| DecodeError { what, problem })
 }

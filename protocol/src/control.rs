@@ -13,7 +13,8 @@
 //!
 //! connector ── Hello ──────▶ acceptor      who it is, nonce
 //! connector ◀─ Challenge ─── acceptor      nonce, proof (see `challenge`)
-//! connector ── Introduce ──▶ acceptor      proof, what it offers
+//! connector ── Proof ──────▶ acceptor      until it is right, nothing longer than MAX_PROOF_BYTES is read
+//! connector ── introduction ▶ acceptor     what it offers
 //! connector ◀─ Welcome ───── acceptor      or Refused, and the connection ends
 //!           then Order ◀──, ──▶ Report, as long as the connection lives
 //! ```
@@ -47,11 +48,12 @@ use weir_base::{ContainerId, JobId, LeaderEpoch};
 /// What a connection begins with.
 pub const MAGIC: [u8; 8] = *b"WEIRCTRL";
 /// The version spoken here. All processes of a job come from one submission, so it must match.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 /// Bytes of a body at most.
 pub const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
-/// Bytes of a body before the handshake is through, at most: the fingerprint of a graph with thousands
-/// of operators.
+/// Bytes of a body from a connector that has not proved yet that it holds the key, at most.
+pub const MAX_PROOF_BYTES: usize = 1024;
+/// Bytes of an introduction at most: the fingerprint of a graph with thousands of operators.
 pub const MAX_HANDSHAKE_BYTES: usize = 1024 * 1024;
 /// Each side sends something at least so often, in milliseconds.
 pub const KEEP_ALIVE_MS: u64 = 5_000;
@@ -87,16 +89,8 @@ pub struct Challenge {
     pub proof: Proof,
 }
 
-/// Second frame of the connector.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Introduce<T> {
-    /// That it holds the key.
-    pub proof: Proof,
-    /// What it offers: [`ManagerIntroduction`] or [`HostIntroduction`].
-    pub introduction: T,
-}
-
-/// Second frame of the acceptor.
+/// Second frame of the acceptor, in answer to the proof and the introduction: a [`ManagerIntroduction`] or a
+/// [`HostIntroduction`].
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Admission {
     /// It is in.

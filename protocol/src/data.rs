@@ -61,6 +61,8 @@ pub const MAGIC: [u8; 8] = *b"WEIRDATA";
 pub const VERSION: u16 = 2;
 /// Bytes of a batch that one Buffer carries at most.
 pub const MAX_BUFFER_BYTES: usize = 32 * 1024;
+/// Bytes of a body from a peer that has not proved yet that it holds the key, at most.
+pub const MAX_PROOF_BYTES: usize = 4 * 1024;
 /// Bytes of a msgpack body at most.
 pub const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 /// Bytes of a batch at most, unless configured otherwise.

@@ -16,5 +16,10 @@ pub mod cluster;
 pub mod control;
 pub mod data;
 pub mod job_executable;
+mod msgpack;
+mod pending_peers;
 pub mod rest;
 pub mod restart_warnings;
+
+pub use msgpack::MAX_VALUES;
+pub use pending_peers::{PendingId, PendingLimits, PendingPeers};

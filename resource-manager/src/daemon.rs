@@ -12,7 +12,8 @@ use std::{fs, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use weir_config::{Config, keys};
 use weir_resource_manager_brain::{Input, ResourceManager, Settings};
 use weir_service::{
-    Client, Clock, ErrorStyle, Handle, Secret, Server, ServerConfig, logs, ready, signals,
+    Client, Clock, ErrorStyle, Handle, Secret, Server, ServerConfig, logs,
+    process::raise_descriptor_limit, ready, signals,
 };
 
 /// Files that nobody uses are kept up to this size in sum.
@@ -61,6 +62,10 @@ impl Daemon {
 /// It cannot begin.
 pub fn run(options: Options) -> Result<(), Error> {
     logs::init_logging("resource manager");
+    // Each node, app master and client is a connection.
+    if let Err(error) = raise_descriptor_limit() {
+        tracing::warn!("the limit of open files stays as it is: {error}");
+    }
     let ended = actix_web::rt::System::new().block_on(async {
         let daemon = start(&options).await?;
         ready::ready(daemon.address());

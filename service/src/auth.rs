@@ -9,7 +9,10 @@
 //! Tokens do not expire by a clock: an attempt's is of no use when the attempt has ended, and a lease
 //! that the resource manager no longer knows is ended by it.
 
-use crate::{error::Error, http::server::ApiError};
+use crate::{
+    error::Error,
+    http::{connections, server::ApiError},
+};
 use actix_web::{HttpRequest, http::header::AUTHORIZATION};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
@@ -89,7 +92,11 @@ impl Secret {
 
     /// Whether a request carries the secret.
     pub fn matches_bearer(&self, request: &HttpRequest) -> bool {
-        bearer_of(request).is_some_and(|token| self.matches(token))
+        let matches = bearer_of(request).is_some_and(|token| self.matches(token));
+        if matches {
+            connections::trust(request);
+        }
+        matches
     }
 
     /// Whether a token is the secret; takes the same time for every wrong one.
@@ -111,7 +118,9 @@ impl Secret {
         let attempt = token.split_once('.')?.0.parse().ok()?;
         let expected = self.application_token(attempt);
         let proof = mac(self.hex.as_bytes(), token.as_bytes()).finalize().into_bytes();
-        mac(self.hex.as_bytes(), expected.as_bytes()).verify(&proof).is_ok().then_some(attempt)
+        mac(self.hex.as_bytes(), expected.as_bytes()).verify(&proof).ok()?;
+        connections::trust(request);
+        Some(attempt)
     }
 
     /// A token for a lease.
@@ -125,6 +134,13 @@ impl Secret {
     pub fn verify_lease(&self, token: &LeaseToken) -> Option<LeaseClaims> {
         mac(&self.lease_key, &token.claims).verify_slice(&token.mac).ok()?;
         cluster::decode("lease", &token.claims).ok()
+    }
+
+    /// What the lease token that a request carries says, if the resource manager signed it.
+    pub fn lease_of_bearer(&self, request: &HttpRequest) -> Option<LeaseClaims> {
+        let claims = self.verify_lease(&bearer_of(request)?.parse().ok()?)?;
+        connections::trust(request);
+        Some(claims)
     }
 
     fn application_mac(&self, attempt: AttemptId) -> Hmac<Sha256> {
@@ -227,6 +243,9 @@ mod tests {
             assert_eq!(secret().verify_lease(&changed), None);
         }
         assert_eq!(Secret::of_hex("cd".repeat(32)).verify_lease(&token), None);
+        assert!(secret().lease_of_bearer(&with_bearer(&token.to_string())).is_some());
+        assert_eq!(secret().lease_of_bearer(&with_bearer(&secret().bearer())), None);
+        assert_eq!(secret().lease_of_bearer(&TestRequest::default().to_http_request()), None);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! HTTP: the server with what every daemon checks, the client, and msgpack bodies.
 
+pub mod body;
 pub mod client;
+pub(crate) mod connections;
 pub mod guard;
 pub mod msgpack;
 pub mod server;

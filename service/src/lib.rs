@@ -23,7 +23,7 @@ pub use actor::{Clock, Gone, Handle, Outlet, Shell, Ticket, start};
 pub use auth::{Secret, require_attempt, require_cluster};
 pub use error::Error;
 pub use http::client::{CallError, Client};
-pub use http::msgpack::Msgpack;
+pub use http::msgpack::{Msgpack, MsgpackLimit};
 pub use http::server::{ApiError, ErrorStyle, Listener, Server, ServerConfig, bind, listen};
 pub use metrics::PrometheusText;
 pub use process::ProcessId;

@@ -15,8 +15,8 @@ use tokio::{
 };
 use weir_base::LeaderEpoch;
 use weir_protocol::control::{
-    Admission, FrameReader, KEEP_ALIVE_MS, MAX_HANDSHAKE_BYTES, Order, decode_body, encode_frame,
-    encode_preamble,
+    Admission, FrameReader, KEEP_ALIVE_MS, MAX_HANDSHAKE_BYTES, MAX_PROOF_BYTES, Order,
+    decode_body, encode_frame, encode_preamble,
 };
 
 const READ_BYTES: usize = 16 * 1024;
@@ -40,13 +40,18 @@ struct Incoming {
 impl Connection {
     pub(super) fn new(stream: TcpStream) -> Self {
         let (read, write) = stream.into_split();
-        let frames = FrameReader::new(MAX_HANDSHAKE_BYTES);
+        let frames = FrameReader::new(MAX_PROOF_BYTES);
         Self { read: Incoming { stream: read, frames, buffer: vec![0; 512] }, write }
     }
 
     /// The next body.
     pub(super) async fn body(&mut self) -> Result<Vec<u8>, Broken> {
         self.read.body().await
+    }
+
+    /// The peer has proved that it holds the key: an introduction may be longer than a proof.
+    pub(super) fn trust(&mut self) {
+        self.read.frames.set_limit(MAX_HANDSHAKE_BYTES);
     }
 
     /// Sends the preamble and the first message.

@@ -14,9 +14,10 @@ impl ResourceManager {
         let mut pause = Pause::new();
         while let Some(lease) = self.startable(container) {
             let node = lease.node.clone();
-            let request = StartContainer { token: lease.token, launch: self.terms.launch.clone() };
+            let request = StartContainer { launch: self.terms.launch.clone() };
             let path = "/internal/v1/containers/start";
-            let called = self.agents.call(&node.0, path, &request, ANSWER_TIMEOUT);
+            let agent = self.agents.with_lease(&lease.token);
+            let called = agent.call(&node.0, path, &request, ANSWER_TIMEOUT);
             match called.await {
                 Ok(ContainerStarted { .. }) => {
                     tracing::info!("started {container} on {node}");

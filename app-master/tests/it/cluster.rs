@@ -372,9 +372,12 @@ async fn finish(
 
 async fn start(
     shared: web::Data<Shared>,
+    request: HttpRequest,
     body: Msgpack<StartContainer>,
 ) -> Answer<ContainerStarted> {
-    let claims: LeaseClaims = decode("lease", &body.0.token.claims).expect("our own");
+    let token = weir_service::auth::bearer_of(&request).expect("a lease token");
+    let token: LeaseToken = token.parse().expect("a lease token");
+    let claims: LeaseClaims = decode("lease", &token.claims).expect("our own");
     let mut state = shared.state.lock().unwrap();
     if let Some((status, code, message)) = state.start_refusal.take() {
         state.refused.insert(claims.container);

@@ -10,7 +10,7 @@ use weir_base::ContainerId;
 use weir_protocol::{
     challenge::JobKey,
     cluster::{AppMasterCommand, FinalStatus},
-    control::{Admission, MAX_HANDSHAKE_BYTES, Peer, ReportKind, encode_preamble},
+    control::{Admission, MAX_PROOF_BYTES, Peer, ReportKind, encode_preamble},
 };
 
 fn refusal(admission: Option<Admission>) -> (String, String) {
@@ -56,7 +56,7 @@ fn garbage_ends_its_own_connection_and_no_other() {
     let address = &first_manager.inside.address;
     let mut preamble = Vec::new();
     encode_preamble(&mut preamble);
-    let oversized = (MAX_HANDSHAKE_BYTES as u32 + 1).to_le_bytes();
+    let oversized = (MAX_PROOF_BYTES as u32 + 1).to_le_bytes();
     for bytes in [
         b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".to_vec(),
         vec![0; 100_000],
@@ -81,6 +81,29 @@ fn garbage_ends_its_own_connection_and_no_other() {
     second.obey_finish();
     assert_eq!(cluster.finished().final_status, FinalStatus::Succeeded);
     cluster.returned().expect("a good end");
+}
+
+#[test]
+fn flood_of_silent_connections_keeps_no_task_manager_and_no_reader_out() {
+    // Both ends of its connections are in this process.
+    weir_service::process::raise_descriptor_limit().expect("raised");
+    let mut cluster = Cluster::run(&submission());
+    let (container, launch) = cluster.started(0);
+    let inside = Inside::of(container, &launch);
+    let mut preamble = Vec::new();
+    encode_preamble(&mut preamble);
+    let mut flood: Vec<_> = (0..1024).map(|_| Line::open(&inside.address)).collect();
+    flood.iter_mut().step_by(2).for_each(|line| drop(line.stream.write_all(&preamble)));
+    let mut manager = Manager::of(&cluster, 0);
+    manager.host();
+    // The oldest was shown out.
+    flood[0].wait_for_end();
+    let port = cluster.wait("registration", |state| Some(state.registered.first()?.rest_port));
+    let flood: Vec<_> = (0..1024).map(|_| Line::open(&format!("127.0.0.1:{port}"))).collect();
+    assert_eq!(cluster.rest("GET", "/v1/jobs", None).0, 200);
+    drop(flood);
+    cluster.command(AppMasterCommand::Shutdown);
+    let _ = cluster.returned();
 }
 
 #[test]

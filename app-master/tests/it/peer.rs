@@ -17,9 +17,8 @@ use weir_protocol::{
     cluster::{LaunchContext, variables},
     control::{
         Admission, Challenge, FrameReader, Hello, HostEnd, HostIntroduction, HostLaunch, HostOrder,
-        HostReport, Introduce, MAGIC, MAX_MESSAGE_BYTES, ManagerIntroduction, ManagerOrder,
-        ManagerReport, Order, Peer, Placement, ReportKind, TaskReport, decode_body, encode_frame,
-        encode_preamble,
+        HostReport, MAGIC, MAX_MESSAGE_BYTES, ManagerIntroduction, ManagerOrder, ManagerReport,
+        Order, Peer, Placement, ReportKind, TaskReport, decode_body, encode_frame, encode_preamble,
     },
 };
 
@@ -124,7 +123,8 @@ impl Inside {
         let challenge: Challenge = line.receive("challenge").expect("an answer");
         let theirs = challenge.nonce;
         let proof = self.key.prove(&MAGIC, Side::Connector, nonce, theirs);
-        line.send(&Introduce { proof, introduction });
+        line.send(&proof);
+        let _ = line.try_send(&introduction);
         let admission = line.receive("admission");
         if matches!(admission, Some(Admission::Welcome { .. })) {
             let right = self.key.verify(&MAGIC, Side::Acceptor, nonce, theirs, &challenge.proof);

@@ -1,25 +1,49 @@
-//! `/internal/v1/containers`: app masters start and stop the containers that they have leased.
+//! `/internal/v1/containers`: app masters start and stop the containers that they have leased. The token of the
+//! lease stands in the header, so that nothing of the body of a request without one is read.
 
 use super::{Api, not_now};
 use crate::{convert, launch, shell};
-use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{
+    HttpMessage, HttpRequest,
+    body::MessageBody,
+    dev::{ServiceRequest, ServiceResponse},
+    middleware::{Next, from_fn},
+    web::{self, Data, ReqData, ServiceConfig},
+};
 use weir_node_agent_brain::{Input, LaunchContainer, Refusal, Reply};
 use weir_protocol::cluster::{
-    ContainerStarted, ContainerStopped, LeaseClaims, LeaseToken, StartContainer, StopContainer,
+    ContainerStarted, ContainerStopped, LeaseClaims, MAX_CONTAINER_BODY_BYTES, StartContainer,
+    StopContainer,
 };
-use weir_service::{ApiError, Msgpack};
+use weir_service::{ApiError, Msgpack, MsgpackLimit};
 
 pub(super) fn configure(service: &mut ServiceConfig) {
-    service
-        .route("/internal/v1/containers/start", web::post().to(start))
-        .route("/internal/v1/containers/stop", web::post().to(stop));
+    service.service(
+        web::scope("/internal/v1/containers")
+            .app_data(MsgpackLimit(MAX_CONTAINER_BODY_BYTES))
+            .wrap(from_fn(lease_token))
+            .route("/start", web::post().to(start))
+            .route("/stop", web::post().to(stop)),
+    );
 }
 
-/// What a lease token says, if it is good and means this node.
-fn claims(api: &Api, token: &LeaseToken) -> Result<LeaseClaims, ApiError> {
-    let claims = api.secret.verify_lease(token).ok_or_else(|| {
-        let message = "the lease token was not signed by the resource manager of this cluster";
-        ApiError::forbidden("WEIR-NM-0003", message)
+/// Looks at the token before the body is read, and hands what it says to the handler.
+async fn lease_token(
+    api: Data<Api>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let claims = claims(&api, request.request())?;
+    request.extensions_mut().insert(claims);
+    next.call(request).await
+}
+
+/// What the lease token of a request says, if it is good and means this node.
+fn claims(api: &Api, request: &HttpRequest) -> Result<LeaseClaims, ApiError> {
+    let claims = api.secret.lease_of_bearer(request).ok_or_else(|| {
+        let message = "the request carries no lease token that the resource manager of this cluster has \
+                       signed";
+        ApiError::unauthorized("WEIR-NM-0003", message)
     })?;
     let node = api.node();
     if claims.node == node {
@@ -32,9 +56,10 @@ fn claims(api: &Api, token: &LeaseToken) -> Result<LeaseClaims, ApiError> {
 
 async fn start(
     api: Data<Api>,
+    claims: ReqData<LeaseClaims>,
     Msgpack(request): Msgpack<StartContainer>,
 ) -> Result<Msgpack<ContainerStarted>, ApiError> {
-    let LeaseClaims { container, resources, .. } = claims(&api, &request.token)?;
+    let LeaseClaims { container, resources, .. } = claims.into_inner();
     let launch = convert::context_in(request.launch);
     launch::check(&launch).map_err(|problem| {
         let message = format!("container {container} cannot be started: {problem}");
@@ -61,9 +86,10 @@ async fn start(
 
 async fn stop(
     api: Data<Api>,
-    Msgpack(request): Msgpack<StopContainer>,
+    claims: ReqData<LeaseClaims>,
+    Msgpack(StopContainer {}): Msgpack<StopContainer>,
 ) -> Result<Msgpack<ContainerStopped>, ApiError> {
-    let LeaseClaims { container, resources, .. } = claims(&api, &request.token)?;
+    let LeaseClaims { container, resources, .. } = claims.into_inner();
     let asked = api.handle()?.ask(|ticket| {
         let ticket = shell::ticket(ticket);
         Input::Stop { ticket, container, resources }

@@ -2,7 +2,7 @@
 
 use crate::support::{Node, container, shell, wait_for};
 use std::fs;
-use weir_protocol::cluster::{ContainerState, StartContainer, exit_status};
+use weir_protocol::cluster::{ContainerState, exit_status};
 
 #[test]
 fn command_runs_with_its_environment_and_its_exit_code_is_reported() {
@@ -132,7 +132,7 @@ fn container_above_its_memory_is_killed_with_the_numbers() {
     let id = container(1);
     let script = "x=$(head -c 100000000 /dev/zero | tr '\\0' a); while :; do sleep 1; done";
     let token = node.token(id, 32);
-    node.start_request(&StartContainer { token, launch: shell(script) }).expect("accepted");
+    node.start_request(&token, shell(script)).expect("accepted");
     let report = node.ended(id);
     assert_eq!(report.exit_status, Some(exit_status::KILLED_EXCEEDING_MEMORY));
     let text = &report.diagnostics;

@@ -175,10 +175,16 @@ impl Node {
         self.secret.sign_lease(&LeaseClaims { container: id, node, resources })
     }
 
-    pub fn start_request(&self, request: &StartContainer) -> Result<ContainerReport, CallError> {
+    pub fn start_request(
+        &self,
+        token: &LeaseToken,
+        launch: LaunchContext,
+    ) -> Result<ContainerReport, CallError> {
+        let request = StartContainer { launch };
         let call = async {
             let path = "/internal/v1/containers/start";
-            Client::new().call(self.address(), path, request, PATIENCE).await
+            let client = Client::new().with_lease(token);
+            client.call(self.address(), path, &request, PATIENCE).await
         };
         block_on(call).map(|started: ContainerStarted| started.report)
     }
@@ -186,14 +192,14 @@ impl Node {
     /// Starts a container of 512 MiB as an app master does.
     pub fn run(&self, id: ContainerId, launch: LaunchContext) -> ContainerReport {
         let token = self.token(id, 512);
-        self.start_request(&StartContainer { token, launch }).expect("accepted")
+        self.start_request(&token, launch).expect("accepted")
     }
 
     pub fn stop(&self, id: ContainerId) {
-        let request = StopContainer { token: self.token(id, 512) };
+        let client = Client::new().with_lease(&self.token(id, 512));
         let call = async {
             let path = "/internal/v1/containers/stop";
-            Client::new().call(self.address(), path, &request, PATIENCE).await
+            client.call(self.address(), path, &StopContainer {}, PATIENCE).await
         };
         let _: ContainerStopped = block_on(call).expect("accepted");
     }

@@ -1,6 +1,7 @@
 //! Node agents: their life with the resource manager, and the containers they start.
 
 use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
 use weir_base::{ApplicationId, ArtifactHash, ContainerId, NodeId, Resources};
 
 /// Exit statuses of containers that are no exit codes of processes, as in YARN. A process ended by
@@ -206,11 +207,45 @@ pub struct LeaseToken {
     pub mac: Vec<u8>,
 }
 
-/// An app master starts a container it has leased. Repeating it changes nothing.
+/// A text that is no lease token.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a lease token is two hexadecimal numbers with a dot between them")]
+pub struct ParseLeaseTokenError;
+
+/// As it is sent behind `Authorization: Bearer `: claims and code in lower-case hex, with a dot between.
+impl fmt::Display for LeaseToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.claims.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        f.write_str(".")?;
+        self.mac.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl FromStr for LeaseToken {
+    type Err = ParseLeaseTokenError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (claims, mac) = text.split_once('.').ok_or(ParseLeaseTokenError)?;
+        let (claims, mac) = (bytes_of_hex(claims), bytes_of_hex(mac));
+        Ok(Self {
+            claims: claims.ok_or(ParseLeaseTokenError)?,
+            mac: mac.ok_or(ParseLeaseTokenError)?,
+        })
+    }
+}
+
+fn bytes_of_hex(text: &str) -> Option<Vec<u8>> {
+    let digit =
+        |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let bytes = pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?));
+    if rest.is_empty() { bytes.collect() } else { None }
+}
+
+/// An app master starts a container that it has leased. The request carries the [`LeaseToken`] in its
+/// `Authorization` header. Repeating it changes nothing.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct StartContainer {
-    /// The lease.
-    pub token: LeaseToken,
     /// What to run.
     pub launch: LaunchContext,
 }
@@ -222,13 +257,26 @@ pub struct ContainerStarted {
     pub report: ContainerReport,
 }
 
-/// An app master ends a container.
+/// An app master ends a container. The request carries the [`LeaseToken`] in its `Authorization` header.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct StopContainer {
-    /// The lease.
-    pub token: LeaseToken,
-}
+pub struct StopContainer {}
 
 /// The container ends, or has.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct ContainerStopped {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lease_token_is_read_back_from_its_text_and_nothing_else_is_one() {
+        let token = LeaseToken { claims: (0..=255).collect(), mac: vec![0xab; 32] };
+        assert_eq!(token.to_string().parse(), Ok(token));
+        let empty = LeaseToken { claims: vec![], mac: vec![] };
+        assert_eq!(".".parse(), Ok(empty));
+        for text in ["", "ab", "ab.c", "a.bc", "+1.00", "ab.cd.ef", "gg.00", "ä.00"] {
+            assert_eq!(text.parse::<LeaseToken>(), Err(ParseLeaseTokenError), "{text}");
+        }
+    }
+}

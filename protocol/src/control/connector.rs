@@ -2,8 +2,8 @@
 //! answers.
 
 use super::{
-    Admission, Challenge, Error, Hello, Introduce, MAGIC, MAX_HANDSHAKE_BYTES, decode_body,
-    encode_frame, encode_preamble,
+    Admission, Challenge, Error, Hello, MAGIC, MAX_HANDSHAKE_BYTES, decode_body, encode_frame,
+    encode_preamble, frame::HEAD_BYTES,
 };
 use crate::challenge::{JobKey, Side};
 use serde::Serialize;
@@ -30,7 +30,8 @@ impl Connector {
         bytes
     }
 
-    /// What goes second, if the first answer proves that the acceptor holds the key.
+    /// What goes second, if the first answer proves that the acceptor holds the key: the proof and the
+    /// introduction, a frame each.
     ///
     /// # Errors
     /// It does not, or what is offered exceeds [`MAX_HANDSHAKE_BYTES`].
@@ -41,9 +42,12 @@ impl Connector {
         }
         let proof = self.key.prove(&MAGIC, Side::Connector, self.hello.nonce, nonce);
         let mut bytes = Vec::new();
-        encode_frame(&Introduce { proof, introduction: offer }, &mut bytes)?;
-        if bytes.len() > MAX_HANDSHAKE_BYTES {
-            let (length_bytes, limit_bytes) = (bytes.len() as u64, MAX_HANDSHAKE_BYTES as u64);
+        encode_frame(&proof, &mut bytes)?;
+        let proof_bytes = bytes.len();
+        encode_frame(&offer, &mut bytes)?;
+        let length_bytes = bytes.len() - proof_bytes - HEAD_BYTES;
+        if length_bytes > MAX_HANDSHAKE_BYTES {
+            let (length_bytes, limit_bytes) = (length_bytes as u64, MAX_HANDSHAKE_BYTES as u64);
             return Err(Error::Oversized { length_bytes, limit_bytes });
         }
         Ok(bytes)
@@ -65,8 +69,8 @@ impl Connector {
 mod tests {
     use super::*;
     use crate::{
-        challenge::Nonce,
-        control::{FrameReader, Peer},
+        challenge::{Nonce, Proof},
+        control::{FrameReader, MAX_PROOF_BYTES, Peer},
     };
     use weir_base::{ContainerId, JobId};
 
@@ -96,7 +100,7 @@ mod tests {
     #[test]
     fn acceptor_with_the_key_gets_the_proof_and_another_learns_nothing() {
         let connector = connector();
-        let mut frames = FrameReader::new(MAX_HANDSHAKE_BYTES);
+        let mut frames = FrameReader::new(MAX_PROOF_BYTES);
         frames.extend(&connector.greeting());
         let introduction =
             connector.introduction(&challenge(&connector.key, Side::Acceptor), "slots");
@@ -104,12 +108,13 @@ mod tests {
         let hello: Hello = decode_body("hello", &frames.next_body().expect("whole").expect("one"))
             .expect("a hello");
         assert_eq!(hello, connector.hello);
-        let introduce: Introduce<String> =
+        let proof: Proof = decode_body("proof", &frames.next_body().expect("whole").expect("one"))
+            .expect("a proof");
+        assert!(connector.key.verify(&MAGIC, Side::Connector, hello.nonce, THEIRS, &proof));
+        let introduction: String =
             decode_body("introduction", &frames.next_body().expect("whole").expect("one"))
                 .expect("an introduction");
-        assert_eq!(introduce.introduction, "slots");
-        let (ours, proof) = (hello.nonce, &introduce.proof);
-        assert!(connector.key.verify(&MAGIC, Side::Connector, ours, THEIRS, proof));
+        assert_eq!(introduction, "slots");
 
         let other = JobKey::new([8; 32]);
         for (answer, code) in [

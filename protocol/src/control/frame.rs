@@ -1,10 +1,12 @@
 //! Frames of the control plane: a length, then msgpack.
 
 use super::{Error, MAGIC, MAX_MESSAGE_BYTES, VERSION};
+use crate::msgpack;
 use serde::{Serialize, de::DeserializeOwned};
 
 const PREAMBLE_BYTES: usize = MAGIC.len() + 2;
-const HEAD_BYTES: usize = 4;
+/// Bytes of a frame before its body.
+pub(super) const HEAD_BYTES: usize = 4;
 
 /// Appends what a connection begins with.
 pub fn encode_preamble(out: &mut Vec<u8>) {
@@ -35,15 +37,9 @@ pub fn encode_frame<T: Serialize>(message: &T, out: &mut Vec<u8>) -> Result<(), 
 /// The message that fills a body.
 ///
 /// # Errors
-/// The bytes are anything else.
+/// The bytes are anything else, or have more than [`MAX_VALUES`](crate::MAX_VALUES) values.
 pub fn decode_body<T: DeserializeOwned>(what: &'static str, body: &[u8]) -> Result<T, Error> {
-    let malformed = |problem: String| Error::Malformed { what, problem };
-    let mut rest = body;
-    let message = rmp_serde::from_read(&mut rest).map_err(|error| malformed(error.to_string()))?;
-    if rest.is_empty() {
-        return Ok(message);
-    }
-    Err(malformed(format!("{} bytes follow it", rest.len())))
+    msgpack::decode(body).map_err(|problem| Error::Malformed { what, problem })
 }
 
 /// Cuts a stream of bytes into bodies. Memory grows with what has arrived, never with what was
@@ -176,7 +172,7 @@ mod tests {
         assert_eq!(refusal(b"GET / HTTP/1.1"), "WEIR-CTRL-0001");
         assert_eq!(refusal(b"WEIRD"), "WEIR-CTRL-0001");
         assert_eq!(refusal(b"WEIRCTRL\x09\x00"), "WEIR-CTRL-0002");
-        assert_eq!(refusal(b"WEIRCTRL\x01\x00\xff\xff\xff\xff"), "WEIR-CTRL-0003");
+        assert_eq!(refusal(b"WEIRCTRL\x02\x00\xff\xff\xff\xff"), "WEIR-CTRL-0003");
     }
 
     #[test]

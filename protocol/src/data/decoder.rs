@@ -3,7 +3,9 @@
 //! The decoder owns the buffer that a socket reads into, so a body is copied out of it only by
 //! whoever keeps it. The buffer holds what one read brought and at most one frame begun.
 
-use super::{Error, Frame, MAGIC, Result, VERSION, frame::HEADER_BYTES, frame::Header};
+use super::{
+    Error, Frame, MAGIC, MAX_PROOF_BYTES, Result, VERSION, frame::HEADER_BYTES, frame::Header,
+};
 
 const PREAMBLE_BYTES: usize = MAGIC.len() + 2;
 /// Room for a read before the peer has introduced itself.
@@ -22,6 +24,7 @@ pub struct FrameDecoder {
     start: usize,
     end: usize,
     read_bytes: usize,
+    body_limit_bytes: usize,
     preamble_done: bool,
 }
 
@@ -39,13 +42,22 @@ impl FrameDecoder {
             start: 0,
             end: 0,
             read_bytes: FIRST_READ_BYTES,
+            body_limit_bytes: usize::MAX,
             preamble_done: false,
         }
     }
 
-    /// Sets the room that [`FrameDecoder::spare`] offers at least.
-    pub fn set_read_bytes(&mut self, read_bytes: usize) {
+    /// A decoder for a peer that has yet to prove that it holds the key: until [`FrameDecoder::trust`] a body has
+    /// at most [`MAX_PROOF_BYTES`].
+    pub fn of_stranger() -> Self {
+        Self { body_limit_bytes: MAX_PROOF_BYTES, ..Self::new() }
+    }
+
+    /// The peer has proved that it holds the key. From now on [`FrameDecoder::spare`] offers at least this
+    /// room.
+    pub fn trust(&mut self, read_bytes: usize) {
         self.read_bytes = read_bytes;
+        self.body_limit_bytes = usize::MAX;
     }
 
     /// Where to read into; say with [`FrameDecoder::filled`] how much came.
@@ -88,6 +100,13 @@ impl FrameDecoder {
         }
         let there = &self.buffer[self.start..self.end];
         let Some(header) = Header::peek(there)? else { return Ok(None) };
+        if header.length > self.body_limit_bytes {
+            return Err(Error::Oversized {
+                what: "frame before the proof",
+                length_bytes: header.length as u64,
+                limit_bytes: self.body_limit_bytes as u64,
+            });
+        }
         if there.len() < HEADER_BYTES + header.length {
             return Ok(None);
         }

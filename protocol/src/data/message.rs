@@ -2,6 +2,7 @@
 
 use super::{Error, MAX_MESSAGE_BYTES, Result};
 use crate::challenge::{Nonce, Proof};
+use crate::msgpack;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::fmt;
 use weir_base::{ExecutionAttempt, JobId};
@@ -120,11 +121,5 @@ pub(super) fn encode<T: Serialize>(what: &'static str, message: &T) -> Result<Ve
 
 /// A message that fills the bytes.
 pub(super) fn decode<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T> {
-    let mut rest = bytes;
-    let message = rmp_serde::from_read(&mut rest)
-        .map_err(|error| Error::malformed(what, error.to_string()))?;
-    if rest.is_empty() {
-        return Ok(message);
-    }
-    Err(Error::malformed(what, format!("{} bytes follow the message", rest.len())))
+    msgpack::decode(bytes).map_err(|problem| Error::malformed(what, problem))
 }

@@ -23,7 +23,11 @@ use futures::{StreamExt, stream};
 use std::{fs::File, io, io::Read, sync::Arc};
 use weir_base::{ArtifactHash, AttemptId};
 use weir_resource_manager_brain::Error;
-use weir_service::{ApiError, require_cluster};
+use weir_service::{
+    ApiError,
+    http::body::{BODY_SILENCE, next_piece},
+    require_cluster,
+};
 
 /// In pieces of this size files are written and read.
 const PIECE_BYTES: usize = 256 * 1024;
@@ -57,9 +61,10 @@ async fn put(
     let mut upload = blocking(move || Upload::begin(&artifacts, hash)).await?;
     let mut received_bytes = 0;
     let mut piece = BytesMut::new();
-    while let Some(bytes) = payload.next().await {
-        let bytes =
-            bytes.map_err(|error| cut_off(received_bytes, announced, &error.to_string()))?;
+    loop {
+        let next = next_piece(&mut payload, BODY_SILENCE).await;
+        let next = next.map_err(|problem| cut_off(received_bytes, announced, &problem))?;
+        let Some(bytes) = next else { break };
         received_bytes += bytes.len() as u64;
         piece.extend_from_slice(&bytes);
         if piece.len() >= PIECE_BYTES {

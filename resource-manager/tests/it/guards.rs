@@ -3,6 +3,11 @@
 use crate::daemon::{Agent, Daemon, code, read, submission, test};
 use reqwest::Method;
 use serde_json::json;
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    time::Duration,
+};
 use weir_protocol::cluster::{FinalStatus, FinishAppMaster, PROTOCOL_HEADER, RegisterNode, encode};
 
 #[test]
@@ -33,6 +38,51 @@ fn everything_that_changes_something_needs_the_token() {
             }
         }
     });
+}
+
+/// A connection of a stranger, who sends these bytes.
+fn stranger(daemon: &Daemon, words: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(daemon.address).expect("it listens");
+    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("set");
+    stream.write_all(words.as_bytes()).expect("sent");
+    stream
+}
+
+#[test]
+fn body_without_a_token_is_not_read() {
+    let daemon = Daemon::start();
+    for (method, path) in [
+        ("POST", "/ws/v1/cluster/apps".to_owned()),
+        ("PUT", format!("/ws/v1/cluster/artifacts/{}", "ab".repeat(32))),
+        ("POST", "/internal/v1/nodes/heartbeat".to_owned()),
+        ("POST", "/internal/v1/app-masters/finish".to_owned()),
+        ("PATCH", "/proxy/application_1_0001/jobs/1".to_owned()),
+    ] {
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Length: 60000000\r\n\r\n",
+            daemon.address
+        );
+        // It is answered before a byte of the body is there.
+        let mut line = String::new();
+        BufReader::new(stranger(&daemon, &head)).read_line(&mut line).expect("an answer");
+        assert!(line.starts_with("HTTP/1.1 401"), "{method} {path}: {line}");
+    }
+}
+
+#[test]
+fn flood_of_silent_connections_keeps_no_agent_out() {
+    // Both ends of its connections are in this process.
+    weir_service::process::raise_descriptor_limit().expect("raised");
+    let daemon = Daemon::start();
+    let mut flood: Vec<_> = (0..1024).map(|n| stranger(&daemon, ["", "GET /"][n % 2])).collect();
+    test(async {
+        Agent::start(&daemon, "127.0.0.1:1").await;
+        daemon.client().submit().await;
+    });
+    // The oldest was closed, and not answered that it is too slow.
+    let mut answer = String::new();
+    let _ = flood[0].read_to_string(&mut answer);
+    assert_eq!(answer, "");
 }
 
 #[test]

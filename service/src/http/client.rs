@@ -22,7 +22,9 @@ use std::{
     time::Duration,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use weir_protocol::cluster::{self, MAX_BODY_BYTES, MEDIA_TYPE, PROTOCOL_HEADER, PROTOCOL_VERSION};
+use weir_protocol::cluster::{
+    self, LeaseToken, MAX_BODY_BYTES, MEDIA_TYPE, PROTOCOL_HEADER, PROTOCOL_VERSION,
+};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// For answers that are not held back.
@@ -125,6 +127,8 @@ type Result<T> = std::result::Result<T, CallError>;
 #[derive(Clone, Debug)]
 pub struct Client {
     inner: reqwest::Client,
+    /// Goes with each message of [`Client::call`], beside what goes with every request.
+    lease: Option<HeaderValue>,
     progress_timeout: Duration,
 }
 
@@ -150,6 +154,13 @@ impl Client {
         Self::with_headers(headers)
     }
 
+    /// This client, with the token of a lease for the messages of [`Client::call`]. It shares the connections.
+    pub fn with_lease(&self, token: &LeaseToken) -> Self {
+        let mut value = HeaderValue::from_str(&format!("Bearer {token}")).expect("hex and a dot");
+        value.set_sensitive(true);
+        Self { lease: Some(value), ..self.clone() }
+    }
+
     fn with_headers(mut headers: HeaderMap) -> Self {
         headers.insert(PROTOCOL_HEADER, HeaderValue::from(PROTOCOL_VERSION));
         let builder = reqwest::Client::builder()
@@ -160,7 +171,7 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .default_headers(headers);
         let inner = builder.build().expect("a client without TLS needs nothing from the system");
-        Self { inner, progress_timeout: PROGRESS_TIMEOUT }
+        Self { inner, lease: None, progress_timeout: PROGRESS_TIMEOUT }
     }
 
     /// The client below, for streams.
@@ -185,6 +196,10 @@ impl Client {
             .header(CONTENT_TYPE, MEDIA_TYPE)
             .timeout(timeout)
             .body(cluster::encode(message));
+        let request = match &self.lease {
+            Some(lease) => request.header(AUTHORIZATION, lease.clone()),
+            None => request,
+        };
         let response = self.sent(address, request, timeout).await?;
         check_version(address, &response)?;
         let body = bounded_body(address, response).await?;

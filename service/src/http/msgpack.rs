@@ -1,18 +1,27 @@
 //! Bodies in msgpack between daemons, with the version of the protocol in a header.
 
-use super::server::ApiError;
+use super::{
+    body::{BODY_SILENCE, next_piece},
+    server::ApiError,
+};
 use actix_web::{
-    FromRequest, HttpRequest, HttpResponse, Responder, body::BoxBody, dev::Payload,
-    http::header::CONTENT_TYPE,
+    FromRequest, HttpRequest, HttpResponse, Responder,
+    body::BoxBody,
+    dev::Payload,
+    http::header::{CONTENT_LENGTH, CONTENT_TYPE},
 };
 use bytes::BytesMut;
-use futures::{FutureExt, StreamExt, future::LocalBoxFuture};
+use futures::{FutureExt, future::LocalBoxFuture};
 use serde::{Serialize, de::DeserializeOwned};
 use weir_protocol::cluster::{self, MAX_BODY_BYTES, MEDIA_TYPE, PROTOCOL_HEADER, PROTOCOL_VERSION};
 
 /// A message as body: extracted from a request, or given as answer.
 #[derive(Clone, Debug)]
 pub struct Msgpack<T>(pub T);
+
+/// Bytes of a [`Msgpack`] body at most, as `app_data` of a path; [`MAX_BODY_BYTES`] where there is none.
+#[derive(Clone, Copy, Debug)]
+pub struct MsgpackLimit(pub usize);
 
 /// Whether this release understands a version: its own, and the one before.
 pub fn is_understood(version: u32) -> bool {
@@ -38,15 +47,29 @@ fn check_version(request: &HttpRequest) -> Result<(), ApiError> {
     }
 }
 
-async fn read_body(payload: &mut Payload) -> Result<BytesMut, ApiError> {
+fn too_large(limit_bytes: usize) -> ApiError {
+    let message = format!("the body has more than {limit_bytes} bytes");
+    ApiError::new(413, "WEIR-HTTP-0017", message)
+}
+
+/// The limit of the path, unless the request announces more.
+fn check_length(request: &HttpRequest) -> Result<usize, ApiError> {
+    let limit_bytes = request.app_data().map_or(MAX_BODY_BYTES, |MsgpackLimit(bytes)| *bytes);
+    let announced = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    match announced.and_then(|text| text.parse::<usize>().ok()) {
+        Some(bytes) if bytes > limit_bytes => Err(too_large(limit_bytes)),
+        _ => Ok(limit_bytes),
+    }
+}
+
+async fn read_body(payload: &mut Payload, limit_bytes: usize) -> Result<BytesMut, ApiError> {
     let mut body = BytesMut::new();
-    while let Some(piece) = payload.next().await {
-        let piece = piece.map_err(|error| {
-            ApiError::bad_request("WEIR-HTTP-0017", format!("the body was cut off: {error}"))
-        })?;
-        if body.len() + piece.len() > MAX_BODY_BYTES {
-            let message = format!("the body has more than {MAX_BODY_BYTES} bytes");
-            return Err(ApiError::new(413, "WEIR-HTTP-0017", message));
+    let cut_off = |problem: String| {
+        ApiError::bad_request("WEIR-HTTP-0017", format!("the body was cut off: {problem}"))
+    };
+    while let Some(piece) = next_piece(payload, BODY_SILENCE).await.map_err(cut_off)? {
+        if body.len() + piece.len() > limit_bytes {
+            return Err(too_large(limit_bytes));
         }
         body.extend_from_slice(&piece);
     }
@@ -58,11 +81,11 @@ impl<T: DeserializeOwned + 'static> FromRequest for Msgpack<T> {
     type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let checked = check_version(request);
+        let checked = check_version(request).and_then(|()| check_length(request));
         let mut payload = payload.take();
         async move {
-            checked?;
-            let body = read_body(&mut payload).await?;
+            let limit_bytes = checked?;
+            let body = read_body(&mut payload, limit_bytes).await?;
             let message = cluster::decode("message", &body);
             message
                 .map(Self)

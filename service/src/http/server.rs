@@ -1,6 +1,9 @@
 //! The HTTP server of a daemon: one port, checks on every request, errors in the daemon's shape.
 
-use super::guard;
+use super::{
+    connections::{self, Connections},
+    guard,
+};
 use crate::error::Error;
 use actix_web::{
     App, HttpRequest, HttpResponse, HttpServer, ResponseError,
@@ -24,7 +27,7 @@ const MAX_JSON_BYTES: usize = 4 * 1024 * 1024;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an idle connection is kept.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// Connections accepted at a time.
+/// Connections accepted at a time by each worker; those without a token are bounded more closely.
 const MAX_CONNECTIONS: usize = 4096;
 
 /// Whose shape an error has.
@@ -124,6 +127,7 @@ impl Listener {
             error_style: config.error_style,
             allowed_hosts: config.allowed_hosts.clone(),
         });
+        let pending = Connections::new(config.name);
         let server = HttpServer::new(move || {
             App::new()
                 .app_data(Data::from(Arc::clone(&shape)))
@@ -134,10 +138,13 @@ impl Listener {
                 .configure(configure.clone())
                 .default_service(web::to(not_found))
         })
+        .on_connect(move |stream, data| pending.admit(stream, data))
         .workers(config.workers.max(1))
         .worker_max_blocking_threads(2)
         .max_connections(MAX_CONNECTIONS)
         .client_request_timeout(HEAD_TIMEOUT)
+        // Nothing is done any more for a client that is gone.
+        .h1_allow_half_closed(false)
         .keep_alive(KEEP_ALIVE)
         .shutdown_timeout(1)
         .disable_signals()
@@ -160,6 +167,7 @@ async fn check_and_shape(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    connections::renew(request.request());
     let shape = request.app_data::<Data<Shape>>().cloned();
     let shape = shape.expect("bind puts it there");
     if let Err(error) = guard::check(request.headers(), &shape.allowed_hosts) {

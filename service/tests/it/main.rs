@@ -164,6 +164,84 @@ fn nonsense_is_answered_and_harms_nobody() {
     });
 }
 
+/// Reads what comes until the connection ends.
+async fn rest_of(mut stream: TcpStream) -> String {
+    web::block(move || {
+        stream.set_read_timeout(Some(TIMEOUT)).expect("set");
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer);
+        answer
+    })
+    .await
+    .expect("no panic")
+}
+
+#[test]
+fn silent_connections_give_way_and_those_with_a_token_do_not() {
+    // Both ends of its connections are in this process.
+    weir_service::process::raise_descriptor_limit().expect("raised");
+    run(async {
+        let address = server(ErrorStyle::Yarn).address();
+        let at = address.to_string();
+        let get = move |token: &str| {
+            format!(
+                "GET /guarded HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\r\n"
+            )
+        };
+        let connect = |words: String| async move {
+            let opened = web::block(move || {
+                let mut stream = TcpStream::connect(address).expect("it listens");
+                stream.set_read_timeout(Some(TIMEOUT)).expect("set");
+                stream.write_all(words.as_bytes()).expect("sent");
+                let mut answer = [0; 12];
+                if words.ends_with("\r\n\r\n") {
+                    stream.read_exact(&mut answer).expect("answered");
+                }
+                (stream, String::from_utf8_lossy(&answer).into_owned())
+            });
+            opened.await.expect("no panic")
+        };
+        let (mut trusted, answer) = connect(get(&secret().bearer())).await;
+        assert_eq!(answer, "HTTP/1.1 200");
+        let (stranger, answer) = connect(get(&"cd".repeat(32))).await;
+        assert_eq!(answer, "HTTP/1.1 401");
+        let mut flood = Vec::new();
+        for n in 0..1024 {
+            let words = ["", "GET /guar"][n % 2].to_owned();
+            flood.push(connect(words).await.0);
+        }
+        let answer: Value = Client::with_bearer(&secret().bearer())
+            .get_json(&at, "/guarded")
+            .await
+            .expect("there is room for it");
+        assert_eq!(answer, json!({"in": true}));
+        // The oldest were closed, and not answered that they are too slow.
+        assert_eq!(rest_of(flood.swap_remove(0)).await, "");
+        let answered = rest_of(stranger).await;
+        assert!(!answered.contains("HTTP/1.1"), "{answered}");
+        let last = get(&secret().bearer()).replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
+        trusted.write_all(last.as_bytes()).expect("sent");
+        let answer = rest_of(trusted).await;
+        assert!(answer.contains("HTTP/1.1 200"), "it has given way: {answer}");
+    });
+}
+
+#[test]
+fn body_that_announces_too_much_is_not_waited_for() {
+    run(async {
+        let address = server(ErrorStyle::Yarn).address();
+        let head = format!(
+            "POST /double HTTP/1.1\r\nHost: {address}\r\nX-Weir-Protocol: 1\r\n\
+             Content-Length: 99999999\r\n\r\n"
+        );
+        let answer = raw(address, head).await;
+        assert!(
+            answer.starts_with("HTTP/1.1 413") && answer.contains("WEIR-HTTP-0017"),
+            "{answer}"
+        );
+    });
+}
+
 #[test]
 fn taken_port_is_named() {
     run(async {

@@ -11,11 +11,11 @@ use std::{
 use tempfile::TempDir;
 use weir_base::{ContainerId, JobId, LeaderEpoch};
 use weir_protocol::{
-    challenge::{JobKey, Nonce, Side},
+    challenge::{JobKey, Nonce, Proof, Side},
     control::{
-        Admission, Challenge, FrameReader, Hello, HostEnd, HostLaunch, Introduce, MAGIC,
-        MAX_MESSAGE_BYTES, ManagerIntroduction, ManagerOrder, ManagerReport, Order, Peer,
-        decode_body, encode_frame, encode_preamble,
+        Admission, Challenge, FrameReader, Hello, HostEnd, HostLaunch, MAGIC, MAX_MESSAGE_BYTES,
+        ManagerIntroduction, ManagerOrder, ManagerReport, Order, Peer, decode_body, encode_frame,
+        encode_preamble,
     },
 };
 use weir_task_manager::{Result, Settings};
@@ -115,7 +115,8 @@ impl JobMaster {
     pub fn refuse(&self, code: &str, message: &str) {
         let (mut stream, mut frames) = self.accept();
         challenge(&mut stream, &mut frames, &key());
-        let _: Introduce<ManagerIntroduction> = next(&mut stream, &mut frames);
+        let _: Proof = next(&mut stream, &mut frames);
+        let _: ManagerIntroduction = next(&mut stream, &mut frames);
         let refused = Admission::Refused { code: code.to_owned(), message: message.to_owned() };
         send(&mut stream, &refused);
     }
@@ -125,7 +126,8 @@ impl JobMaster {
         let (mut stream, mut frames) = self.accept();
         let hello = challenge(&mut stream, &mut frames, &key());
         assert_eq!((hello.job, hello.peer), (self.job(), Peer::TaskManager));
-        let Introduce { proof, introduction } = next(&mut stream, &mut frames);
+        let proof: Proof = next(&mut stream, &mut frames);
+        let introduction = next(&mut stream, &mut frames);
         assert!(key().verify(&MAGIC, Side::Connector, hello.nonce, NONCE, &proof));
         send(&mut stream, &Admission::Welcome { epoch: EPOCH });
         let folder = self.folder().to_owned();

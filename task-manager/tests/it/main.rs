@@ -134,8 +134,8 @@ fn strangers_are_not_obeyed() {
     let cases: [(Admit, &str); 5] = [
         (|master| master.answer(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "WEIR-CTRL-0001"),
         (|master| master.answer(b"WEIRCTRL\x63\x00"), "WEIR-CTRL-0002"),
-        (|master| master.answer(b"WEIRCTRL\x01\x00\xff\xff\xff\xff"), "WEIR-CTRL-0003"),
-        (|master| master.answer(b"WEIRCTRL\x01\x00\x01\x00\x00\x00\xc1"), "WEIR-CTRL-0004"),
+        (|master| master.answer(b"WEIRCTRL\x02\x00\xff\xff\xff\xff"), "WEIR-CTRL-0003"),
+        (|master| master.answer(b"WEIRCTRL\x02\x00\x01\x00\x00\x00\xc1"), "WEIR-CTRL-0004"),
         (|master| master.challenge_with(&JobKey::new([9; 32])), "WEIR-CTRL-0005"),
     ];
     for (admit, code) in cases {

@@ -1,6 +1,7 @@
 //! One task host on the network: its port, its connections, its thread.
 
 use super::{
+    admission::{Admission, Pending},
     incoming,
     outgoing::OutConnection,
     pool::SegmentPool,
@@ -16,10 +17,7 @@ use std::{
     collections::HashMap,
     io::{self, Write},
     net::{Ipv4Addr, SocketAddr},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -33,6 +31,7 @@ use weir_base::{ExecutionAttempt, JobId};
 use weir_dataflow::Result;
 use weir_graph::TaskId;
 use weir_protocol::{
+    PendingLimits,
     challenge::JobKey,
     data::{ChannelEnds, DEFAULT_MAX_BATCH_BYTES, Error, MAX_BUFFER_BYTES},
 };
@@ -65,8 +64,11 @@ pub struct NetConfig {
     pub handshake_timeout: Duration,
     /// Time a channel waits for its consumer to register. Default: 30 s.
     pub open_timeout: Duration,
-    /// Connections accepted at a time. Default: 1024.
+    /// Accepted connections of peers that hold the key. Default: 1024.
     pub max_connections: usize,
+    /// Accepted connections of peers that have not proved yet that they hold the key. Beyond that the oldest
+    /// is closed. Default: 512, and 256 of one address.
+    pub max_pending: PendingLimits,
     /// Where lines go. Default: standard error.
     pub log: LogHook,
 }
@@ -85,6 +87,7 @@ impl NetConfig {
             handshake_timeout: Duration::from_secs(30),
             open_timeout: Duration::from_secs(30),
             max_connections: 1024,
+            max_pending: PendingLimits { total: 512, per_address: 256 },
             // A line that nobody takes is no reason to panic.
             log: Arc::new(|line| drop(writeln!(io::stderr(), "{line}"))),
         }
@@ -95,9 +98,9 @@ impl NetConfig {
 pub struct Shared {
     pub config: NetConfig,
     pub registry: Registry,
+    pub admission: Admission,
     pool: Arc<SegmentPool>,
     outgoing: Mutex<HashMap<SocketAddr, Arc<OutConnection>>>,
-    accepted_count: AtomicUsize,
     runtime: Handle,
     stop: Notify,
 }
@@ -152,10 +155,10 @@ impl NetHost {
         let local_addr = listener.local_addr().map_err(cannot_listen)?;
         let shared = Arc::new(Shared {
             pool: SegmentPool::new(config.pool_buffers.max(1), config.segment_bytes),
+            admission: Admission::new(config.max_pending),
             config,
             registry: Registry::default(),
             outgoing: Mutex::default(),
-            accepted_count: AtomicUsize::new(0),
             runtime: runtime.handle().clone(),
             stop: Notify::new(),
         });
@@ -254,26 +257,6 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 fn admit(stream: TcpStream, address: SocketAddr, shared: &Arc<Shared>) {
-    let slot = Slot(Arc::clone(shared));
-    let taken = shared.accepted_count.fetch_add(1, Ordering::SeqCst);
-    if taken >= shared.config.max_connections {
-        shared.log(&format!(
-            "data connection from {address} refused: {taken} connections are open, no more are allowed"
-        ));
-        return;
-    }
-    let shared = Arc::clone(shared);
-    tokio::spawn(async move {
-        let _slot = slot;
-        incoming::serve(stream, address, shared).await;
-    });
-}
-
-/// A place among the accepted connections; freed when dropped.
-struct Slot(Arc<Shared>);
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.0.accepted_count.fetch_sub(1, Ordering::SeqCst);
-    }
+    let pending = Pending::admit(shared, address.ip());
+    tokio::spawn(incoming::serve(stream, address, Arc::clone(shared), pending));
 }

@@ -9,6 +9,7 @@
 //! that is closed here swallows what is still on the way.
 
 use super::{
+    admission::Pending,
     credit::Returns,
     handshake,
     host::Shared,
@@ -102,7 +103,7 @@ struct Channel {
 }
 
 /// Serves an accepted connection until it ends.
-pub async fn serve(stream: TcpStream, address: SocketAddr, shared: Arc<Shared>) {
+pub async fn serve(stream: TcpStream, address: SocketAddr, shared: Arc<Shared>, pending: Pending) {
     // A socket that refuses an option is about to fail anyway.
     let _ = handshake::set_options(&stream);
     let (mut reader, writer) = stream.into_split();
@@ -111,7 +112,7 @@ pub async fn serve(stream: TcpStream, address: SocketAddr, shared: Arc<Shared>) 
     let reading = {
         let outbox = Arc::clone(&outbox);
         async move {
-            if let Err(error) = read(&mut reader, address, &shared, &outbox).await {
+            if let Err(error) = read(&mut reader, address, (&shared, pending), &outbox).await {
                 shared.log(&format!(
                     "{}: data connection from {address} ended: {error}",
                     error.code()
@@ -127,18 +128,23 @@ pub async fn serve(stream: TcpStream, address: SocketAddr, shared: Arc<Shared>) 
 async fn read(
     reader: &mut OwnedReadHalf,
     address: SocketAddr,
-    shared: &Arc<Shared>,
+    (shared, mut pending): (&Arc<Shared>, Pending),
     outbox: &Arc<Outbox>,
 ) -> Result<()> {
-    let mut decoder = FrameDecoder::new();
+    let mut decoder = FrameDecoder::of_stranger();
     let address = address.to_string();
     let lost = |error: &io::Error| handshake::lost(&address, error);
     let limit = shared.config.handshake_timeout;
     let peer = handshake::accept(shared, &address, reader, &mut decoder, outbox);
     let late =
         |_| Error::malformed("connection", format!("no hello and proof came within {limit:?}"));
-    let Some(peer) = time::timeout(limit, peer).await.map_err(late)?? else { return Ok(()) };
-    decoder.set_read_bytes(link::READ_BYTES);
+    // A connection that has given way is closed without a word.
+    let Some(peer) = pending.unless_given_way(time::timeout(limit, peer)).await else {
+        return Ok(());
+    };
+    let Some(peer) = peer.map_err(late)?? else { return Ok(()) };
+    let _place = pending.prove()?;
+    decoder.trust(link::READ_BYTES);
     let mut connection = Connection::new(shared, outbox, peer);
     let read: Result<Option<()>> =
         link::read_frames(reader, &mut decoder, lost, &mut connection).await;

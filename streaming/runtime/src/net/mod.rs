@@ -19,6 +19,7 @@
 //! - Bytes that break the protocol end their own connection, with a line in the log and an answer,
 //!   and touch nothing else.
 
+mod admission;
 mod channel;
 mod credit;
 mod handshake;

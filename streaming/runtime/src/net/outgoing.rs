@@ -94,7 +94,7 @@ impl OutConnection {
         let mut decoder = FrameDecoder::new();
         let (address, halves) = (self.address.to_string(), (&mut reader, &mut writer));
         let name = handshake::connect(&shared.config, &address, halves, &mut decoder).await?;
-        decoder.set_read_bytes(link::READ_BYTES);
+        decoder.trust(link::READ_BYTES);
         Ok(Link { reader, writer, decoder, peer: format!("{name} ({address})") })
     }
 

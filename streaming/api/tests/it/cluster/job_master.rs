@@ -18,7 +18,7 @@ use weir_coordination::{
 use weir_graph::{Fingerprint, StreamGraph, TaskDeployment, TaskId};
 use weir_job_master::{Handle, JobMasterShell, ReportSender, TaskGateway};
 use weir_protocol::{
-    challenge::{JobKey, Nonce, Side},
+    challenge::{JobKey, Nonce, Proof, Side},
     cluster::RecordedResult,
     control::{self, *},
     job_executable::{
@@ -121,10 +121,9 @@ impl Cluster {
         encode_preamble(&mut bytes);
         link.stream.write_all(&bytes).expect("it listens");
         link.send(&Challenge { nonce, proof });
-        let introduce: Introduce<HostIntroduction> = link.receive()?;
-        let proof = &introduce.proof;
-        assert!(key.verify(&MAGIC, Side::Connector, hello.nonce, nonce, proof));
-        link.introduction = Some(introduce.introduction);
+        let proof: Proof = link.receive()?;
+        assert!(key.verify(&MAGIC, Side::Connector, hello.nonce, nonce, &proof));
+        link.introduction = Some(link.receive()?);
         Some(link)
     }
 

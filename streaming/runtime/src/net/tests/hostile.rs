@@ -134,6 +134,8 @@ fn each_breach_ends_its_own_connection_with_code_answer_and_line() {
     let (inbox, _losses) = input(&right, ends(0), TWO_BATCHES);
     let opened = Frame::OpenChannel(1, ends(0));
     let credit = Frame::Credit { channel: 1, batches: 1 };
+    let padded = ErrorReport { code: "x".repeat(5000), message: String::new() };
+    let long = [hello("job"), frames(&[Frame::Error(padded)])].concat();
     let no_hello = [preamble(), vec![7; HEADER_BYTES - 4], vec![0; 4]].concat();
     let no_proof = [hello("job"), frames(std::slice::from_ref(&opened))].concat();
     let foreign = Words::Member(JobKey::new([6; 32]), frames(std::slice::from_ref(&opened)));
@@ -157,6 +159,7 @@ fn each_breach_ends_its_own_connection_with_code_answer_and_line() {
         ("proof of another connection", stranger(replayed), "WEIR-NET-0010"),
         ("our own words", stranger(reflected), "WEIR-NET-0008"),
         ("foreign key", foreign, "WEIR-NET-0010"),
+        ("long before the proof", stranger(long), "WEIR-NET-0003"),
         ("oversized", Words::Member(key(), oversized), "WEIR-NET-0003"),
         ("unknown channel", member(&[plain_buffer(7, 1)]), "WEIR-NET-0005"),
         ("wrong side", member(&[credit]), "WEIR-NET-0008"),
@@ -253,8 +256,9 @@ fn connections_are_bounded_and_a_place_is_free_again_afterwards() {
     let (right, log) = logging_host("right", |config| config.max_connections = 1);
     let left = host("left");
     let mut bystander = Bystander::new(&left, &right);
-    assert_eq!(provoke(right.local_addr(), &Words::Stranger(preamble()), None), None);
-    assert!(log.recv_timeout(LIMIT).unwrap().contains("refused: 1 connections"));
+    let answer = provoke(right.local_addr(), &member(&[]), None).unwrap();
+    assert_eq!(answer.code, "WEIR-NET-0005");
+    assert!(log.recv_timeout(LIMIT).unwrap().contains("1 connections are open"));
     bystander.assert_undisturbed();
     drop(left);
     bystander.losses.recv_timeout(LIMIT).unwrap();
@@ -264,6 +268,53 @@ fn connections_are_bounded_and_a_place_is_free_again_afterwards() {
         sender = left.open_output(right.local_addr(), ends(0), TaskControl::new()).ok();
         sender.is_some()
     });
+}
+
+/// Both ends of many connections are in this process.
+fn raise_descriptor_limit() {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: plain system calls; the structure lives throughout them.
+    unsafe {
+        assert_eq!(libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit), 0);
+        limit.rlim_cur = limit.rlim_max;
+        assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit), 0);
+    }
+}
+
+#[test]
+fn flood_of_silent_connections_keeps_no_host_out() {
+    raise_descriptor_limit();
+    // As long as the test at least: no place becomes free because a handshake took too long.
+    let (right, _log) = logging_host("right", |config| config.handshake_timeout = LIMIT);
+    let left = host("left");
+    let mut before = Bystander::new(&left, &right);
+    let silent = |words: &[u8]| {
+        let mut stream = TcpStream::connect(right.local_addr()).unwrap();
+        stream.write_all(words).unwrap();
+        stream
+    };
+    let [nothing, begun] = [vec![], hello("job")];
+    let mut flood: Vec<_> = (0..1024).map(|n| silent([&nothing, &begun][n % 2])).collect();
+    let other = host("other");
+    let (inbox, _losses) = input(&right, ends(1), TWO_BATCHES);
+    let mut sender = output(&other, &right, ends(1));
+    sender.send(batch(7)).unwrap();
+    assert_eq!(take_value(&inbox), 7);
+    before.assert_undisturbed();
+    // The oldest of them was shown out, the newest is still there.
+    flood[1].set_read_timeout(Some(LIMIT)).unwrap();
+    let mut answer = Vec::new();
+    let _ = flood[1].read_to_end(&mut answer);
+    let newest = flood.last_mut().unwrap();
+    newest.set_nonblocking(true).unwrap();
+    let closed = loop {
+        match newest.read(&mut [0; 4096]) {
+            Ok(0) => break true,
+            Ok(_) => {}
+            Err(error) => break error.kind() != ErrorKind::WouldBlock,
+        }
+    };
+    assert!(!closed);
 }
 
 #[test]
