@@ -2,9 +2,9 @@
 
 use crate::{
     assignment::{Assignment, Options},
-    conclusion::{self, Conclusion},
+    conclusion::{self, Conclusion, has_begun},
     control::{self, Control},
-    director::{self, Director},
+    director::{self, Beginning, Director},
     error::{Error, Result},
     excerpts::Excerpts,
     gateway::TcpGateway,
@@ -18,7 +18,7 @@ use crate::{
 };
 use std::{
     net::{IpAddr, SocketAddr, ToSocketAddrs},
-    sync::Arc,
+    sync::{Arc, mpsc},
     thread,
 };
 use tokio::{
@@ -57,25 +57,12 @@ pub async fn run(options: &Options) -> Result<()> {
 }
 
 async fn attempt(assignment: &Assignment, job: Job) -> Result<()> {
-    if let Some(outcome) = job.recorded_end() {
-        tracing::info!("an earlier attempt has ended the job: {:?}", outcome.status);
-        return tell_recorded(assignment, &job).await;
-    }
     let Started { conclusion, mut watched, server } = start(assignment, &job).await?;
     let ended = watched.end(&conclusion).await;
     watched.asking.abort();
     let concluded = conclusion.conclude(ended).await;
     server.stop().await;
     concluded
-}
-
-/// Tells the end that is on record, with what can still be told of the job. The job master only reads its
-/// log; nothing is leased or started.
-async fn tell_recorded(assignment: &Assignment, job: &Job) -> Result<()> {
-    let (handle, _switchboard, _reports) = start_job(job)?;
-    let observed = observe(assignment, job, &handle, 0);
-    let outcome = conclusion::end_of_job(job_end(handle).await?, job.is_resumable)?;
-    conclusion::tell_recorded(assignment, &outcome, &observed).await
 }
 
 /// An attempt under way.
@@ -88,20 +75,24 @@ struct Started<'a> {
 /// What can end an attempt.
 struct Watched {
     job: Handle,
+    earlier_registered: mpsc::Sender<bool>,
     events: UnboundedReceiver<LeaseEvent>,
     director_is_gone: oneshot::Receiver<()>,
     accepting: JoinHandle<()>,
     asking: JoinHandle<()>,
 }
 
-/// Starts everything, the job first: its log is read while containers are asked for.
+/// Starts everything. The app master registers first: then its log is read, however long that takes,
+/// while the resource manager hears of it. Containers are asked for when the log says that the job is to
+/// run.
 async fn start<'a>(assignment: &'a Assignment, job: &Job) -> Result<Started<'a>> {
     let host = own_address(&assignment.node_host)?;
     let (listener, control_address) = control::listen(SocketAddr::new(host, 0))
         .await
         .map_err(|source| Error::Listen { host: assignment.node_host.clone(), source })?;
     let key = random_key()?;
-    let (handle, switchboard, sender) = start_job(job)?;
+    let (earlier_registered, registration) = mpsc::channel();
+    let (handle, switchboard, sender) = start_job(job, registration)?;
     let rest_control = Arc::new(web::Control::new(handle.clone(), assignment.token.clone()));
     let (server, observed) = web::serve(host, &assignment.node_host, &rest_control, |port| {
         observe(assignment, job, &handle, port)
@@ -149,7 +140,7 @@ async fn start<'a>(assignment: &'a Assignment, job: &Job) -> Result<Started<'a>>
     let asking = actix_web::rt::spawn(Arc::clone(&manager).run());
     let conclusion = Conclusion {
         assignment,
-        is_resumable: job.is_resumable,
+        is_resumable: job.is_resumable(),
         manager,
         pool,
         switchboard,
@@ -157,7 +148,8 @@ async fn start<'a>(assignment: &'a Assignment, job: &Job) -> Result<Started<'a>>
         excerpts,
         observed,
     };
-    let watched = Watched { job: handle, events, director_is_gone, accepting, asking };
+    let watched =
+        Watched { job: handle, earlier_registered, events, director_is_gone, accepting, asking };
     Ok(Started { conclusion, watched, server })
 }
 
@@ -165,9 +157,13 @@ impl Watched {
     /// Waits for the end of the job, or for what keeps this attempt from seeing it.
     async fn end(&mut self, parts: &Conclusion<'_>) -> Result<JobOutcome> {
         let (pool, switchboard) = (parts.pool.clone(), Arc::clone(&parts.switchboard));
+        let beginning = Beginning {
+            earlier_registered: self.earlier_registered.clone(),
+            has_begun: Box::pin(job_beginning(self.job.clone())?),
+        };
         tokio::select! {
             outcome = job_end(self.job.clone()) => outcome,
-            why = director::follow(&mut self.events, pool, switchboard) => {
+            why = director::follow(&mut self.events, beginning, pool, switchboard) => {
                 Err(Error::Superseded { why })
             }
             _ = &mut self.director_is_gone => {
@@ -184,10 +180,14 @@ impl Watched {
 }
 
 /// Starts the job master. Its deployments wait on the switchboard until there are task hosts.
-fn start_job(job: &Job) -> Result<(Handle, Arc<Switchboard>, ReportSender)> {
+fn start_job(
+    job: &Job,
+    registration: mpsc::Receiver<bool>,
+) -> Result<(Handle, Arc<Switchboard>, ReportSender)> {
     let mut wired = None;
     let (graph, settings) = (job.graph.clone(), job.settings.clone());
-    let handle = JobMasterShell::start_submitted(graph, settings, job.storage.clone(), |sender| {
+    let open = job.storage_opener(registration);
+    let handle = JobMasterShell::start_submitted(graph, settings, open, |sender| {
         let switchboard = Arc::new(Switchboard::new(sender.clone()));
         wired = Some((Arc::clone(&switchboard), sender));
         Box::new(TcpGateway::new(switchboard))
@@ -207,6 +207,25 @@ fn observe(assignment: &Assignment, job: &Job, handle: &Handle, rest_port: u16) 
     };
     let submission = Arc::clone(&job.submission);
     Observed::new(submission, job.graph.clone(), handle.clone(), job.config.clone(), own)
+}
+
+/// Comes when the job has begun under this attempt, waited for on a thread of its own. It never comes
+/// for a job that an earlier attempt has ended.
+fn job_beginning(handle: Handle) -> Result<impl Future<Output = ()>> {
+    let (sender, receiver) = oneshot::channel();
+    let waiting = thread::Builder::new().name("job-beginning".to_owned()).spawn(move || {
+        if handle.subscribe_status().iter().any(|change| has_begun(change.status)) {
+            // Nobody waits any more when the app master was told to end.
+            let _ = sender.send(());
+        }
+    });
+    let problem = |error| format!("no thread waits for the job: {error}");
+    waiting.map_err(|error| Error::Internal { problem: problem(error) })?;
+    Ok(async move {
+        if receiver.await.is_err() {
+            std::future::pending().await
+        }
+    })
 }
 
 /// The end of the job, waited for on a thread of its own.

@@ -65,8 +65,10 @@ impl Conclusion<'_> {
             Err(error) => return self.leave(error).await,
         };
         tracing::info!("the job has ended: {:?}", outcome.status);
+        // Of a job that an earlier attempt has ended, that attempt has cleared the output away.
+        let is_repeated = !outcome.off_record && !self.observed.job_has_begun();
         let is_first = self.assignment.attempt.number == 1;
-        let may_have_output = !is_first || self.switchboard.has_deployed();
+        let may_have_output = !is_repeated && (!is_first || self.switchboard.has_deployed());
         if outcome.status != JobStatus::Finished && may_have_output {
             match open_commit(&outcome) {
                 Some(words) => tracing::warn!("{words}"),
@@ -78,6 +80,7 @@ impl Conclusion<'_> {
             _ => PAST_EXCERPT_PATIENCE,
         };
         let _ = timeout(patience, self.excerpts.settled()).await;
+        self.observed.wait_for_end(END_PATIENCE).await;
         let archive = rest::archive(&self.observed);
         self.pool.tell(SlotInput::JobEnded);
         self.manager.finish(&finish(self.assignment, &outcome, archive)).await;
@@ -137,21 +140,10 @@ pub fn end_of_job(outcome: JobOutcome, is_resumable: bool) -> Result<JobOutcome>
     }
 }
 
-/// Tells the end that an earlier attempt has put on record. That attempt is gone with what it had counted
-/// and seen; what the submission and the end tell is archived, so that the job stays readable.
-///
-/// # Errors
-/// The resource manager does not want this app master.
-pub async fn tell_recorded(
-    assignment: &Assignment,
-    outcome: &JobOutcome,
-    observed: &Observed,
-) -> Result<()> {
-    observed.wait_for_end(END_PATIENCE).await;
-    let manager = reporter(assignment);
-    manager.register().await?;
-    manager.finish(&finish(assignment, outcome, rest::archive(observed))).await;
-    Ok(())
+/// Whether a job in this state has begun under the master that says so. One that an earlier master has
+/// ended is over at once.
+pub fn has_begun(status: JobStatus) -> bool {
+    status != JobStatus::Initializing && !status.is_terminal()
 }
 
 /// The job cannot be run by this attempt nor by another: the application fails with this.

@@ -6,7 +6,11 @@ use crate::{
     reports::Reports,
     switchboard::Switchboard,
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    pin::Pin,
+    sync::{Arc, mpsc},
+    time::Duration,
+};
 use tokio::sync::{mpsc::UnboundedReceiver, oneshot};
 use weir_base::{ContainerId, Now};
 use weir_coordination::slots::{SlotEffect, SlotInput, SlotPool};
@@ -96,16 +100,47 @@ impl Shell for Director {
     fn snapshot(&self, _: &SlotPool, _: Now) {}
 }
 
-/// Tells the pool what whoever leases has to say, until it wants this app master to end; says why.
+/// What waits for the registration, and what waits until the job has begun.
+pub struct Beginning {
+    /// Told at the registration whether an earlier attempt has registered; the log is read then.
+    pub earlier_registered: mpsc::Sender<bool>,
+    /// Comes when the job is this attempt's: containers are asked for then.
+    pub has_begun: Pin<Box<dyn Future<Output = ()>>>,
+}
+
+/// Tells the pool what the resource manager says, until that wants this app master to end; returns why.
 pub async fn follow(
     events: &mut UnboundedReceiver<LeaseEvent>,
+    beginning: Beginning,
     pool: Handle<Director>,
     switchboard: Arc<Switchboard>,
 ) -> String {
-    while let Some(event) = events.recv().await {
+    let Beginning { earlier_registered, mut has_begun } = beginning;
+    let mut is_registered = false;
+    let mut job_has_begun = false;
+    loop {
+        let event = tokio::select! {
+            event = events.recv() => event,
+            () = &mut has_begun, if !job_has_begun => {
+                job_has_begun = true;
+                if is_registered {
+                    pool.tell(SlotInput::Registered);
+                }
+                continue;
+            }
+        };
+        let Some(event) = event else { break };
         tracing::info!("{event}");
         let input = match event {
-            LeaseEvent::Registered => SlotInput::Registered,
+            LeaseEvent::Registered { earlier_registered: earlier } => {
+                is_registered = true;
+                // Only the first answer is waited for.
+                let _ = earlier_registered.send(earlier);
+                if !job_has_begun {
+                    continue;
+                }
+                SlotInput::Registered
+            }
             LeaseEvent::Leased(container) => SlotInput::Leased { container },
             LeaseEvent::Completed(container, failure) => {
                 drop_later(Arc::clone(&switchboard), container);
@@ -120,7 +155,7 @@ pub async fn follow(
         };
         pool.tell(input);
     }
-    "nobody leases containers any more".to_owned()
+    "the connection to the resource manager has ended".to_owned()
 }
 
 /// The resource manager says at once that a container was given back. How it has ended, if it has, comes

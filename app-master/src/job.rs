@@ -6,14 +6,13 @@ use crate::{
 };
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, mpsc::Receiver},
 };
 use weir_base::Resources;
 use weir_checkpoint_storage::CheckpointStorage;
 use weir_config::{Config, MemorySize, keys};
 use weir_coordination::{
-    CheckpointSettings, JobLogRecord, JobOutcome, JobSettings, RestartStrategy, plan,
-    slots::SlotSettings,
+    CheckpointSettings, JobSettings, RestartStrategy, plan, slots::SlotSettings,
 };
 use weir_graph::JobGraph;
 use weir_protocol::cluster::JobSubmission;
@@ -30,10 +29,9 @@ pub struct Job {
     pub settings: JobSettings,
     /// Its effective configuration.
     pub config: Config,
-    /// Where its log and its checkpoints lie.
-    pub storage: CheckpointStorage,
-    /// They outlive this app master, so that another one can go on from them.
-    pub is_resumable: bool,
+    /// The job's own folder, for its log and its checkpoints. `None` for a job that writes nothing: its
+    /// log goes with this app master.
+    pub folder: Option<PathBuf>,
     /// The configuration that task hosts are given. `execution.checkpointing.dir` in it is a plain
     /// folder, or not set when nothing is ever written; a host uses the folder that is called as the
     /// job's id in it, as the job master does.
@@ -51,31 +49,45 @@ impl Job {
         let graph = plan(&submission.stream_graph)?;
         let settings = settings(&submission, &config);
         let folder = folder(&submission, &config, assignment)?;
-        let is_resumable = folder.is_some();
-        let storage = match folder {
+        match &folder {
             Some(folder) => {
-                let text = folder.to_string_lossy().into_owned();
-                config.set(&keys::CHECKPOINTING_DIR, text)?;
-                CheckpointStorage::local(&folder.join(submission.job.to_string()))?
+                config.set(&keys::CHECKPOINTING_DIR, folder.to_string_lossy().into_owned())?;
             }
             None if needs_storage(&graph, &settings) => return Err(Error::NoStorage),
             None if assignment.attempt.number > 1 => {
                 return Err(Error::NotResumable { number: assignment.attempt.number });
             }
-            None => CheckpointStorage::in_memory(),
-        };
+            None => {}
+        }
+        let folder = folder.map(|folder| folder.join(submission.job.to_string()));
         let host_configuration = config.to_json();
         let submission = Arc::new(submission);
-        Ok(Self { submission, graph, settings, config, storage, is_resumable, host_configuration })
+        Ok(Self { submission, graph, settings, config, folder, host_configuration })
     }
 
-    /// How the job ended under an earlier attempt, if that wrote it down. A log that cannot be read is
-    /// left to the job master, which says what is wrong with it.
-    pub fn recorded_end(&self) -> Option<JobOutcome> {
-        let (_, records) = self.storage.log().load().ok()?;
-        match serde_json::from_slice(records.last()?).ok()? {
-            JobLogRecord::Finished { outcome, .. } => Some(outcome),
-            _ => None,
+    /// Whether its log outlives this app master, so that another one can go on from it.
+    pub fn is_resumable(&self) -> bool {
+        self.folder.is_some()
+    }
+
+    /// What opens the storage. It first waits to be told whether an earlier attempt has registered.
+    ///
+    /// If none has, none has opened the folder, and it is created. Otherwise it must exist: where it
+    /// does not, this node does not see the storage that the earlier attempt used, and must not start
+    /// the job over in another place.
+    pub fn storage_opener(
+        &self,
+        earlier_registered: Receiver<bool>,
+    ) -> impl FnMut() -> weir_checkpoint_storage::Result<CheckpointStorage> + Send + 'static {
+        let folder = self.folder.clone();
+        let mut must_exist = None;
+        move || {
+            let Some(folder) = &folder else { return Ok(CheckpointStorage::in_memory()) };
+            // An app master that ends before it has registered opens nothing that could be kept.
+            match *must_exist.get_or_insert_with(|| earlier_registered.recv().unwrap_or(true)) {
+                true => CheckpointStorage::existing(folder),
+                false => CheckpointStorage::local(folder),
+            }
         }
     }
 
@@ -145,6 +157,7 @@ fn settings(submission: &JobSubmission, config: &Config) -> JobSettings {
                 RestartStrategy::FixedDelay { attempts, delay }
             }
         },
+        storage_timeout: config.get(&keys::CHECKPOINTING_STORAGE_TIMEOUT),
         cancellation_timeout: config.get(&keys::TASK_CANCELLATION_TIMEOUT),
     }
 }

@@ -33,7 +33,10 @@ pub trait Leases: Send + Sync {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum LeaseEvent {
     /// It knows us, at first or again; asks count anew.
-    Registered,
+    Registered {
+        /// An app master of an earlier attempt has registered, or may have.
+        earlier_registered: bool,
+    },
     /// A container is ours.
     Leased(ContainerId),
     /// A container has ended.
@@ -51,7 +54,7 @@ pub enum LeaseEvent {
 impl fmt::Display for LeaseEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Registered => f.write_str("the resource manager knows this app master"),
+            Self::Registered { .. } => f.write_str("the resource manager knows this app master"),
             Self::Leased(container) => write!(f, "leased {container}"),
             Self::Completed(_, failure) => f.write_str(&failure.message),
             Self::StartRefused(_, failure) | Self::AskRefused(failure) => {

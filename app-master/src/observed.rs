@@ -25,6 +25,7 @@ pub use reading::{Reading, VertexReading};
 pub use tasks::{Counts, Flow, Place, SubtaskReading, TimeShares};
 pub use watch::Ended;
 
+use crate::conclusion::has_begun;
 use failures::Failures;
 use managers::Managers;
 use std::{
@@ -188,6 +189,12 @@ impl Observed {
     /// What never changes.
     pub fn facts(&self) -> &Facts {
         &self.shared.facts
+    }
+
+    /// Whether the job has begun under this attempt.
+    pub fn job_has_begun(&self) -> bool {
+        let view = self.shared.handle.view();
+        view.status_times.iter().any(|time| has_begun(time.status))
     }
 
     /// Waits until the job has ended, but not longer than this. The end of a failed job is held back

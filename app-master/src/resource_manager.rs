@@ -125,7 +125,8 @@ impl ResourceManager {
                 Ok(registered) => registered,
                 Err(error) => return self.tell(LeaseEvent::Shutdown(error.in_full())),
             };
-            self.tell(LeaseEvent::Registered);
+            let earlier_registered = registered.earlier_registered;
+            self.tell(LeaseEvent::Registered { earlier_registered });
             let ended = Allocation::new(&self, &registered).run().await;
             if let Some(why) = ended {
                 return self.tell(LeaseEvent::Shutdown(why));

@@ -104,6 +104,7 @@ fn settings(rng: &mut SeededRng, stream: &StreamGraph) -> JobSettings {
             attempts: u32::MAX,
             delay: Duration::from_millis(rng.below(300)),
         },
+        storage_timeout: Duration::from_millis(between(rng, 5_000, 60_000)),
         cancellation_timeout: Duration::from_millis(between(rng, 100, 500)),
     }
 }

@@ -333,6 +333,7 @@ pub fn settings() -> JobSettings {
         checkpoints: None,
         final_checkpoint_timeout: std::time::Duration::from_secs(60),
         restart: RestartStrategy::None,
+        storage_timeout: std::time::Duration::from_secs(60),
         cancellation_timeout: std::time::Duration::from_secs(60),
     }
 }

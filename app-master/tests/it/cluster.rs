@@ -34,6 +34,8 @@ pub struct State {
     pub started: BTreeMap<ContainerId, LaunchContext>,
     pub finished: Option<FinishAppMaster>,
     pub tokens: BTreeSet<String>,
+    /// Whether it says that an app master of an earlier attempt has registered.
+    pub earlier_registered: bool,
     /// Leases it grants at most.
     pub capacity: u64,
     /// What an ask is answered with from now on.
@@ -82,7 +84,11 @@ impl Cluster {
     /// A cluster without an app master.
     pub fn idle(number: u32) -> Self {
         let shared = Arc::new(Shared {
-            state: Mutex::new(State { capacity: 100, ..State::default() }),
+            state: Mutex::new(State {
+                capacity: 100,
+                earlier_registered: number > 1,
+                ..State::default()
+            }),
             changed: Condvar::new(),
             news: Notify::new(),
             node: Mutex::default(),
@@ -280,6 +286,7 @@ async fn register(
         largest_node: Resources { memory_mib: 1 << 20, vcores: 64 },
         heartbeat_interval_ms: 200,
         expiry_ms: 30_000,
+        earlier_registered: state.earlier_registered,
     }))
 }
 

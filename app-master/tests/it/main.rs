@@ -8,4 +8,5 @@ mod hostile;
 mod losing;
 mod peer;
 mod running;
+mod storage;
 mod submission;

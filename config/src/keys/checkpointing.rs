@@ -35,6 +35,12 @@ keys! {
         OptionalKey::new("execution.checkpointing.dir", "file:///var/lib/weir/checkpoints")
             .deprecated(&["state.checkpoints.dir"]);
 
+    /// How long a job whose checkpoint storage fails waits for it. Until then reading and writing
+    /// its log is tried again, after 1 s at first and every 10 s at last; tasks run on, and nothing is
+    /// committed. After that the attempt of the application fails, and the next one goes on from the log.
+    CHECKPOINTING_STORAGE_TIMEOUT: ConfigKey<Duration> =
+        ConfigKey::new("weir.checkpointing.storage-timeout", "10 min");
+
     /// How many completed checkpoints are kept.
     CHECKPOINTING_NUM_RETAINED: ConfigKey<u32> =
         ConfigKey::new("execution.checkpointing.num-retained", "1")

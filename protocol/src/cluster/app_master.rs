@@ -39,6 +39,14 @@ pub struct AppMasterRegistered {
     pub heartbeat_interval_ms: u64,
     /// An app master that is silent for so long is given up.
     pub expiry_ms: u64,
+    /// An app master of an earlier attempt has registered, or may have: then the job may have begun.
+    #[serde(default = "unknown")]
+    pub earlier_registered: bool,
+}
+
+/// A release that does not say it leaves it open.
+fn unknown() -> bool {
+    true
 }
 
 /// Containers of one kind.

@@ -186,6 +186,8 @@ pub(crate) struct Attempt {
     pub(crate) rest_port: Option<u16>,
     /// Its app master has registered in this epoch.
     pub(crate) registered: bool,
+    /// Its app master has registered, or has done so in an earlier epoch for all that is known.
+    pub(crate) may_have_registered: bool,
     /// Its app master has said in this epoch what it holds.
     pub(crate) synchronised: bool,
     /// Of the last allocate in this epoch.
@@ -222,6 +224,7 @@ impl Attempt {
             ended: VecDeque::new(),
             rest_port: None,
             registered: false,
+            may_have_registered: false,
             synchronised: false,
             sequence: 0,
             held: None,

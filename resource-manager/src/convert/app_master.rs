@@ -23,6 +23,7 @@ pub fn app_master_registered(message: brain::AppMasterRegistered) -> wire::AppMa
         largest_node,
         heartbeat_interval_ms,
         expiry_ms,
+        earlier_registered,
     } = message;
     wire::AppMasterRegistered {
         weir_version,
@@ -30,6 +31,7 @@ pub fn app_master_registered(message: brain::AppMasterRegistered) -> wire::AppMa
         largest_node,
         heartbeat_interval_ms,
         expiry_ms,
+        earlier_registered,
     }
 }
 

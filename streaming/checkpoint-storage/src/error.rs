@@ -84,6 +84,14 @@ pub enum Error {
         /// The newest format known here.
         known: u16,
     },
+    /// The folder of a job that has begun is not there.
+    #[error(
+        "checkpoint folder {folder} of the job does not exist here, although the job has begun; check that its file system is mounted on this node"
+    )]
+    NoFolder {
+        /// The folder.
+        folder: String,
+    },
     /// The path is none a snapshot may have.
     #[error("{path:?} is no snapshot path: {problem}")]
     BadPath {
@@ -106,6 +114,7 @@ impl Error {
             Self::Missing { .. } => "WEIR-CKPT-0006",
             Self::NewerFormat { .. } => "WEIR-CKPT-0007",
             Self::BadPath { .. } => "WEIR-CKPT-0008",
+            Self::NoFolder { .. } => "WEIR-CKPT-0009",
         }
     }
 
@@ -117,7 +126,11 @@ impl Error {
 
     /// Whether trying again can help without anybody stepping in.
     pub fn can_retry(&self) -> bool {
-        matches!(self, Self::NoSpace { .. } | Self::Storage { .. })
+        match self {
+            Self::NoSpace { .. } | Self::Storage { .. } | Self::NoFolder { .. } => true,
+            Self::Folder { source, .. } => !is_permanent(source.as_ref()),
+            _ => false,
+        }
     }
 
     /// Sorts a failed call of the store that certainly had no effect.
@@ -132,10 +145,32 @@ impl Error {
 
 /// Whether a full disk or quota is anywhere down the chain of causes.
 fn is_no_space(error: &(dyn StdError + 'static)) -> bool {
+    has_kind(error, &[io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded])
+}
+
+/// Whether a folder can only be used when a person has changed something: not a full disk or a server
+/// that is away.
+fn is_permanent(error: &(dyn StdError + 'static)) -> bool {
+    use io::ErrorKind::{
+        InvalidFilename, InvalidInput, NotADirectory, PermissionDenied, ReadOnlyFilesystem,
+        Unsupported,
+    };
+    let kinds = [
+        InvalidFilename,
+        InvalidInput,
+        NotADirectory,
+        PermissionDenied,
+        ReadOnlyFilesystem,
+        Unsupported,
+    ];
+    has_kind(error, &kinds)
+}
+
+fn has_kind(error: &(dyn StdError + 'static), kinds: &[io::ErrorKind]) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
-        let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
-        if matches!(kind, Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)) {
+        let io_error = error.downcast_ref::<io::Error>();
+        if io_error.is_some_and(|error| kinds.contains(&error.kind())) {
             return true;
         }
         cause = error.source();
@@ -146,6 +181,20 @@ fn is_no_space(error: &(dyn StdError + 'static)) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn folder_is_tried_again_unless_a_person_must_change_something() {
+        for (kind, can_retry) in [
+            (io::ErrorKind::StorageFull, true),
+            (io::ErrorKind::StaleNetworkFileHandle, true),
+            (io::ErrorKind::PermissionDenied, false),
+            (io::ErrorKind::NotADirectory, false),
+        ] {
+            let source = io::Error::from(kind).into();
+            let error = Error::Folder { folder: "f".into(), action: "create folders", source };
+            assert_eq!(error.can_retry(), can_retry, "{kind:?}");
+        }
+    }
 
     #[test]
     fn full_disk_is_found_below_the_stores_own_errors() {

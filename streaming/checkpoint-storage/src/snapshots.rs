@@ -42,6 +42,16 @@ impl CheckpointStorage {
         Ok(Self { store: Arc::new(Store::local(dir)?) })
     }
 
+    /// The same folder, opened by a process that did not create it: by a later master, or by a task
+    /// host. One that does not exist is [`Error::NoFolder`]: the file system may not be mounted here,
+    /// and a folder created in its place would hold a part of the job that no other process finds.
+    pub fn existing(dir: &Path) -> Result<Self> {
+        match dir.is_dir() {
+            true => Self::local(dir),
+            false => Err(Error::NoFolder { folder: dir.display().to_string() }),
+        }
+    }
+
     /// A storage in memory: for tests, and for jobs that need not outlive their process.
     pub fn in_memory() -> Self {
         Self { store: Arc::new(Store::in_memory()) }

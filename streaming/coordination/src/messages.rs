@@ -19,6 +19,8 @@ pub struct JobSettings {
     pub final_checkpoint_timeout: Duration,
     /// What to do after a failure.
     pub restart: RestartStrategy,
+    /// How long the log may be unreadable or unwritable before this master gives up.
+    pub storage_timeout: Duration,
     /// How long a cancelled task may take to stop before it is abandoned.
     pub cancellation_timeout: Duration,
 }

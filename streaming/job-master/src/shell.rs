@@ -6,7 +6,7 @@ use crate::{
     gateway::{ReportSender, TaskGateway},
     handle::{Handle, Shared, StatusChange},
     mailbox::Mail,
-    storage_thread::{StorageThread, StorageWork},
+    storage_thread::{OpenStorage, StorageThread, StorageWork},
 };
 use crossbeam_channel::{Receiver, Sender};
 use std::{
@@ -56,23 +56,30 @@ impl JobMasterShell {
         storage: CheckpointStorage,
         make_gateway: impl FnOnce(ReportSender) -> Box<dyn TaskGateway>,
     ) -> Handle {
-        Self::run_brain(JobMaster::new(graph, settings), storage, make_gateway)
+        let open = Box::new(move || Ok(storage.clone()));
+        Self::run_brain(JobMaster::new(graph, settings), open, make_gateway)
     }
 
     /// The same for a job whose log holds one submission of it: where that says that the job has ended,
     /// this is how it ends.
+    ///
+    /// `open_storage` is called before the log is read, on the thread for storage, which may wait. It is
+    /// called again, as the log is read again, while its error can be retried.
     pub fn start_submitted(
         graph: JobGraph,
         settings: JobSettings,
-        storage: CheckpointStorage,
+        open_storage: impl FnMut() -> weir_checkpoint_storage::Result<CheckpointStorage>
+        + Send
+        + 'static,
         make_gateway: impl FnOnce(ReportSender) -> Box<dyn TaskGateway>,
     ) -> Handle {
-        Self::run_brain(JobMaster::submitted(graph, settings), storage, make_gateway)
+        let brain = JobMaster::submitted(graph, settings);
+        Self::run_brain(brain, Box::new(open_storage), make_gateway)
     }
 
     fn run_brain(
         brain: JobMaster,
-        storage: CheckpointStorage,
+        open_storage: OpenStorage,
         make_gateway: impl FnOnce(ReportSender) -> Box<dyn TaskGateway>,
     ) -> Handle {
         let clock = Clock::start();
@@ -93,16 +100,16 @@ impl JobMasterShell {
             published: Instant::now(),
             view_is_stale: false,
         };
-        if let Err(error) = spawn("job-master", move || shell.run(storage)) {
+        if let Err(error) = spawn("job-master", move || shell.run(open_storage)) {
             let problem = format!("no thread for the job master: {error}");
             end_by(&shared, clock.now().wall, &Error::Internal { problem });
         }
         handle
     }
 
-    fn run(mut self, storage: CheckpointStorage) {
+    fn run(mut self, open_storage: OpenStorage) {
         let worked = panic::catch_unwind(AssertUnwindSafe(|| {
-            self.open_storage(storage)?;
+            self.start_storage(open_storage)?;
             self.work()
         }));
         match worked.unwrap_or_else(|panic| Err(Error::of_panic(panic.as_ref()))) {
@@ -232,9 +239,9 @@ impl JobMasterShell {
         }
     }
 
-    fn open_storage(&mut self, storage: CheckpointStorage) -> Result<()> {
+    fn start_storage(&mut self, open_storage: OpenStorage) -> Result<()> {
         let (sender, work) = crossbeam_channel::unbounded();
-        let worker = StorageThread::new(storage, self.own_mail.clone());
+        let worker = StorageThread::new(open_storage, self.own_mail.clone());
         let thread = spawn("job-storage", move || worker.run(&work)).map_err(|error| {
             let problem = format!("no thread for the job's storage: {error}");
             Error::Internal { problem }

@@ -13,7 +13,7 @@ use std::{
     panic::{self, AssertUnwindSafe},
 };
 use weir_base::{CheckpointId, LogIndex};
-use weir_checkpoint_storage::{Append, CheckpointStorage};
+use weir_checkpoint_storage::{Append, CheckpointStorage, Result as StorageResult};
 use weir_coordination::{AppendOutcome, Input, JobLogRecord};
 
 /// What the storage thread is told to do.
@@ -26,15 +26,20 @@ pub(crate) enum StorageWork {
     Sweep { below: CheckpointId, keep: BTreeSet<String> },
 }
 
-/// Does storage work until nobody is left to send any.
+/// Opens the storage; called again while that fails with an error that can be retried.
+pub(crate) type OpenStorage = Box<dyn FnMut() -> StorageResult<CheckpointStorage> + Send>;
+
+/// Does storage work until its channel is closed.
 pub(crate) struct StorageThread {
-    storage: CheckpointStorage,
+    open: OpenStorage,
+    /// `None` until it could be opened.
+    storage: Option<CheckpointStorage>,
     mailbox: Sender<Mail>,
 }
 
 impl StorageThread {
-    pub(crate) fn new(storage: CheckpointStorage, mailbox: Sender<Mail>) -> Self {
-        Self { storage, mailbox }
+    pub(crate) fn new(open: OpenStorage, mailbox: Sender<Mail>) -> Self {
+        Self { open, storage: None, mailbox }
     }
 
     /// The body of the thread. Whatever stops it early ends the job: the brain would wait for
@@ -57,22 +62,30 @@ impl StorageThread {
                 }
                 StorageWork::DeleteLog { below } => {
                     // What cannot be deleted now is deleted behind the next snapshot record.
-                    let _ = self.storage.log().delete_below(below);
+                    let _ = self.storage().and_then(|storage| storage.log().delete_below(below));
                 }
                 StorageWork::Dispose { paths } => {
                     // What cannot be deleted now is swept by the next master.
-                    let _ = self.storage.delete(paths);
+                    let _ = self.storage().and_then(|storage| storage.delete(paths));
                 }
                 StorageWork::Sweep { below, keep } => {
                     // Orphans cost space and nothing else: a sweep that fails must not fail the job.
-                    let _ = self.storage.sweep(below, &keep);
+                    let _ = self.storage().and_then(|storage| storage.sweep(below, &keep));
                 }
             }
         }
     }
 
+    fn storage(&mut self) -> StorageResult<&CheckpointStorage> {
+        match &mut self.storage {
+            Some(storage) => Ok(storage),
+            closed => Ok(closed.insert((self.open)()?)),
+        }
+    }
+
     fn read_log(&mut self) {
-        match records::load(&self.storage.log()) {
+        let log = self.storage().map(CheckpointStorage::log).map_err(Error::from);
+        match log.and_then(|log| records::load(&log)) {
             Ok((first, log)) => self.answer(Input::Start { first, log }),
             Err(error) => self.answer(Input::LogUnreadable { failure: error.to_failure() }),
         }
@@ -86,7 +99,7 @@ impl StorageThread {
     }
 
     fn try_append(&mut self, index: LogIndex, record: &JobLogRecord) -> Result<AppendOutcome> {
-        let log = self.storage.log();
+        let log = self.storage()?.log();
         let appended = log.append(index, &records::encode(record)?)?;
         // Only a listing from after the append tells whether the log was compacted before it.
         let tail = log.tail()?.ok_or_else(|| log.gap_before(index))?;

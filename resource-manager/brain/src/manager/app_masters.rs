@@ -34,6 +34,8 @@ impl ResourceManager {
             return self.answer(ticket, Err(Error::AttemptOver { attempt: id }));
         };
         let is_working = application.is_working();
+        let earlier_registered =
+            application.attempts.iter().any(|one| one.id < id && one.may_have_registered);
         let may = |state| {
             matches!(
                 state,
@@ -49,6 +51,7 @@ impl ResourceManager {
             attempt.enter(AttemptState::Running);
         }
         attempt.registered = true;
+        attempt.may_have_registered = true;
         attempt.rest_port = Some(rest_port);
         let is_synchronised = attempt.synchronised;
         if application.state == ApplicationState::Accepted {
@@ -66,6 +69,7 @@ impl ResourceManager {
             largest_node: self.largest_node().map_or(Resources::default(), |(_, total)| total),
             heartbeat_interval_ms: millis(self.settings.heartbeat_interval),
             expiry_ms: millis(self.settings.app_master_expiry),
+            earlier_registered,
         };
         self.answer(ticket, Ok(Reply::AppMasterRegistered(reply)));
     }

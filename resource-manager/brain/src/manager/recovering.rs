@@ -188,7 +188,8 @@ impl Recovered {
         self.change(id.application, |application| {
             let known = application.attempts.iter().position(|one| one.id == id);
             let index = known.unwrap_or_else(|| {
-                application.attempts.push(Attempt::new(id));
+                let attempt = Attempt { may_have_registered: true, ..Attempt::new(id) };
+                application.attempts.push(attempt);
                 application.attempts.len() - 1
             });
             change(&mut application.attempts[index]);

@@ -39,6 +39,8 @@ pub struct AppMasterRegistered {
     pub heartbeat_interval_ms: u64,
     /// An app master that is silent for so long is given up.
     pub expiry_ms: u64,
+    /// An app master of an earlier attempt has registered, or may have: then the job may have begun.
+    pub earlier_registered: bool,
 }
 
 /// Containers of one kind.

@@ -119,6 +119,7 @@ fn job_settings(graph: &StreamGraph, job: JobId, config: &Config) -> JobSettings
                 RestartStrategy::FixedDelay { attempts, delay }
             }
         },
+        storage_timeout: config.get(&keys::CHECKPOINTING_STORAGE_TIMEOUT),
         cancellation_timeout: config.get(&keys::TASK_CANCELLATION_TIMEOUT),
     }
 }

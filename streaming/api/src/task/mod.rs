@@ -119,7 +119,7 @@ fn storage(launch: &TaskLaunch, config: &Config) -> Result<CheckpointStorage> {
         return Ok(CheckpointStorage::in_memory());
     };
     let folder = local::local_path(&PathBuf::from(folder)).join(launch.job.to_string());
-    CheckpointStorage::local(&folder).map_err(|error| Error::Job(error.into()))
+    CheckpointStorage::existing(&folder).map_err(|error| Error::Job(error.into()))
 }
 
 /// In messages, here and at other hosts.

@@ -49,6 +49,18 @@ fn unusable_folder_is_refused_and_named() {
 }
 
 #[test]
+fn folder_that_must_exist_is_never_created() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("job");
+    let error = CheckpointStorage::existing(&folder).unwrap_err();
+    assert_eq!((error.code(), error.can_retry()), ("WEIR-CKPT-0009", true));
+    assert!(!folder.exists());
+
+    CheckpointStorage::local(&folder).unwrap().write("chk-1/a", vec![1]).unwrap();
+    assert_eq!(CheckpointStorage::existing(&folder).unwrap().read("chk-1/a").unwrap(), [1]);
+}
+
+#[test]
 fn opening_leaves_no_file_behind_and_creates_parents() {
     let dir = tempfile::tempdir().unwrap();
     let nested = dir.path().join("jobs/j1");

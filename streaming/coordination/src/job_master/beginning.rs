@@ -3,7 +3,7 @@
 
 use super::{
     DataEnd, Goal, JobMaster, Phase, State, Tasks, WhenEnded, deployment, failures,
-    log::{JobHistory, LogWriter, MAX_RETRIES, RETRY_DELAY, Settled},
+    log::{JobHistory, LogWriter, Retries, Settled},
 };
 use crate::messages::{
     AppendOutcome, CompletedCheckpoint, Effect, Failure, FailureOrigin, JobLogRecord, JobOutcome,
@@ -33,15 +33,14 @@ impl JobMaster {
         self.begin_epoch(now, out);
     }
 
-    /// Storage may be back in a moment: the log is read as often as a record is written.
+    /// Storage may be back in a moment: the log is read for as long as a record is written.
     pub(super) fn log_unreadable(&mut self, now: Now, failure: Failure, out: &mut Vec<Effect>) {
-        let Phase::Initial { failed_reads, read_at } = &mut self.phase else { return };
+        let Phase::Initial { retries, read_at } = &mut self.phase else { return };
         self.failover.remember(now, &failure);
-        *failed_reads += 1;
-        if failure.origin == FailureOrigin::Permanent || *failed_reads > MAX_RETRIES {
+        *read_at = retries.after_failure(now.monotonic, self.settings.storage_timeout);
+        if failure.origin == FailureOrigin::Permanent || read_at.is_none() {
             return self.terminate(now, JobStatus::Failed, Some(failure), out);
         }
-        *read_at = Some(now.monotonic.after(RETRY_DELAY));
         self.set_status(now, JobStatus::Initializing, Some(failure), out);
     }
 
@@ -64,7 +63,7 @@ impl JobMaster {
             return self.terminate(now, JobStatus::Failed, Some(failure), out);
         }
         self.epoch = self.past.last_epoch.next();
-        self.log = LogWriter::behind(&self.past);
+        self.log = LogWriter::behind(&self.past, self.settings.storage_timeout);
         let record = JobLogRecord::EpochBegins {
             epoch: self.epoch,
             job: self.settings.job,
@@ -148,7 +147,7 @@ impl JobMaster {
                 self.index_was_taken(now, &mine, theirs, tried_before, out);
             }
             Settled::Void if matches!(self.phase, Phase::Beginning) => {
-                self.phase = Phase::Initial { failed_reads: 0, read_at: None };
+                self.phase = Phase::Initial { retries: Retries::default(), read_at: None };
                 out.push(Effect::ReadLog);
             }
             Settled::Overtaken | Settled::Void => self.is_superseded(now, None, out),

@@ -38,10 +38,26 @@ pub const CHECKPOINT_IDS_PER_RESERVATION: u64 = 64;
 /// Records from one snapshot record to the next. A new master reads about as many.
 const RECORDS_PER_LOG_SNAPSHOT: u64 = 16;
 
-/// From a failed read or append to the next try.
-pub(super) const RETRY_DELAY: Duration = Duration::from_secs(1);
-/// Tries after the first.
-pub(super) const MAX_RETRIES: u32 = 5;
+/// From a failed read or append to the next try; it doubles with each failure.
+const FIRST_RETRY_DELAY: Duration = Duration::from_secs(1);
+const LONGEST_RETRY_DELAY: Duration = Duration::from_secs(10);
+
+/// Tries of the same read or append after failures.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Retries {
+    failures: u32,
+    first_failure: Option<Monotonic>,
+}
+
+impl Retries {
+    /// Counts a failure. Gives the time of the next try, `None` when there was time enough.
+    pub(super) fn after_failure(&mut self, now: Monotonic, timeout: Duration) -> Option<Monotonic> {
+        let delay = FIRST_RETRY_DELAY * 2u32.saturating_pow(self.failures.min(10));
+        self.failures += 1;
+        let give_up_at = self.first_failure.get_or_insert(now).after(timeout);
+        (now < give_up_at).then(|| now.after(delay.min(LONGEST_RETRY_DELAY)).min(give_up_at))
+    }
+}
 
 /// What the records so far amount to.
 #[derive(Clone, Debug, Default)]
@@ -146,7 +162,7 @@ pub(super) enum Settled {
     /// The log was compacted since this master read it or wrote to it: the index was free only because
     /// its record had been deleted. What stands there now is no part of the log.
     Void,
-    /// Tried too often: the log cannot be written.
+    /// Tried for too long: the log cannot be written.
     Lost(Failure),
     /// Not known yet, or not about the append under way.
     Open,
@@ -161,15 +177,17 @@ pub(super) struct LogWriter {
     queue: VecDeque<JobLogRecord>,
     /// The front of the queue has been sent and not been answered.
     under_way: bool,
-    failures: u32,
+    retries: Retries,
+    /// How long an append may fail.
+    timeout: Duration,
     retry_at: Option<Monotonic>,
 }
 
 impl LogWriter {
     /// A writer that goes on behind what has been read.
-    pub(super) fn behind(history: &JobHistory) -> Self {
+    pub(super) fn behind(history: &JobHistory, timeout: Duration) -> Self {
         let JobHistory { first_index, next_index, .. } = *history;
-        Self { first_index, next_index, ..Self::default() }
+        Self { first_index, next_index, timeout, ..Self::default() }
     }
 
     /// Writes a record behind those that wait.
@@ -262,7 +280,7 @@ impl LogWriter {
             }
             self.first_index = self.next_index;
         }
-        self.failures = 0;
+        self.retries = Retries::default();
         self.next_index = self.next_index.next();
         self.send_next(out);
         Settled::Durable(record)
@@ -290,18 +308,17 @@ impl LogWriter {
             return Settled::Void;
         }
         let mine = mine.clone();
-        let tried_before = self.failures > 0;
+        let tried_before = self.retries.failures > 0;
         self.close();
         Settled::Taken { mine, theirs, tried_before }
     }
 
     fn failed(&mut self, now: Monotonic, failure: &Failure) -> Settled {
-        self.failures += 1;
-        if self.failures > MAX_RETRIES {
+        self.retry_at = self.retries.after_failure(now, self.timeout);
+        if self.retry_at.is_none() {
             self.close();
-            return Settled::Lost(failures::log_lost(self.failures, failure));
+            return Settled::Lost(failures::log_lost(self.retries.failures, failure));
         }
-        self.retry_at = Some(now.after(RETRY_DELAY));
         Settled::Open
     }
 }

@@ -56,7 +56,7 @@ use checkpoints::Checkpoints;
 use commits::Commits;
 use execution::{TaskState as State, Tasks};
 use failover::Failover;
-use log::{JobHistory, LogWriter};
+use log::{JobHistory, LogWriter, Retries};
 use weir_base::{CheckpointId, LeaderEpoch, Machine, Monotonic, Now, invariant};
 use weir_graph::{JobGraph, TaskId};
 
@@ -90,7 +90,7 @@ pub struct JobMaster {
 enum Phase {
     /// The log is not there yet.
     Initial {
-        failed_reads: u32,
+        retries: Retries,
         /// When it is read again.
         read_at: Option<Monotonic>,
     },
@@ -164,7 +164,7 @@ impl JobMaster {
         Self {
             graph,
             settings,
-            phase: Phase::Initial { failed_reads: 0, read_at: None },
+            phase: Phase::Initial { retries: Retries::default(), read_at: None },
             status: JobStatus::Initializing,
             status_times: Vec::new(),
             epoch: LeaderEpoch(0),

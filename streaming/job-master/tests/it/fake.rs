@@ -146,6 +146,7 @@ pub fn settings() -> JobSettings {
         checkpoints: Some(checkpoints_every(LONG)),
         final_checkpoint_timeout: LONG,
         restart: RestartStrategy::None,
+        storage_timeout: LONG,
         cancellation_timeout: LONG,
     }
 }

@@ -397,7 +397,8 @@ fn render_reply(reply: &Reply) -> String {
         Reply::Kill { had_ended } => format!("kill had-ended={had_ended}"),
         Reply::AppMasterRegistered(answer) => {
             let largest = answer.largest_node.memory_mib;
-            format!("registered epoch {} largest {largest}", answer.epoch)
+            let earlier = if answer.earlier_registered { ", not the first" } else { "" };
+            format!("registered epoch {} largest {largest}{earlier}", answer.epoch)
         }
         Reply::Allocated(answer) => render_allocated(answer),
         Reply::AppMasterFinished => "may-exit".to_owned(),

@@ -171,6 +171,7 @@ impl Cluster {
             }),
             final_checkpoint_timeout: MAX_WAIT,
             restart: RestartStrategy::FixedDelay { attempts: 10, delay: Duration::ZERO },
+            storage_timeout: MAX_WAIT,
             cancellation_timeout: MAX_WAIT,
         }
     }

@@ -167,19 +167,19 @@ fn a_master_whose_log_stays_unreadable_ends_off_the_record() {
          read
          > unreadable
          status Initializing (io)
-         > at 2000
-         read
-         > unreadable
-         status Initializing (io)
          > at 3000
          read
          > unreadable
          status Initializing (io)
-         > at 4000
+         > at 7000
          read
          > unreadable
          status Initializing (io)
-         > at 5000
+         > at 15000
+         read
+         > unreadable
+         status Initializing (io)
+         > at 20000
          read
          > unreadable
          status Failed (io)

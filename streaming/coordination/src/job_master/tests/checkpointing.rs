@@ -145,16 +145,16 @@ fn a_log_that_cannot_be_written_ends_the_job_without_a_record() {
          > at 2000
          append 1: completed c1
          > append-fails
-         > at 3000
-         append 1: completed c1
-         > append-fails
          > at 4000
          append 1: completed c1
          > append-fails
-         > at 5000
+         > at 8000
          append 1: completed c1
          > append-fails
-         > at 6000
+         > at 16000
+         append 1: completed c1
+         > append-fails
+         > at 21000
          append 1: completed c1
          > append-fails
          status Failing (WEIR-JOB-0005)
@@ -163,6 +163,34 @@ fn a_log_that_cannot_be_written_ends_the_job_without_a_record() {
          > canceled all
          status Failed (WEIR-JOB-0005)
          terminated off-record Failed restarts 0 completed 0 last none (WEIR-JOB-0005)",
+    );
+}
+
+#[test]
+fn a_job_runs_on_and_commits_nothing_while_its_log_cannot_be_written() {
+    check(
+        "> at 1000
+         trigger c1 0/0#1.1
+         > ack c1 all
+         append 1: completed c1
+         > append-fails
+         > at 2000
+         append 1: completed c1
+         > append-fails
+         > at 4000
+         append 1: completed c1
+         > append-fails
+         > at 8000
+         append 1: completed c1
+         > append-fails
+         > at 15999
+         > at 16000
+         append 1: completed c1
+         > appended
+         complete c1 0/0#1.1
+         complete c1 1/0#1.1
+         > at 16700
+         trigger c2 0/0#1.1",
     );
 }
 

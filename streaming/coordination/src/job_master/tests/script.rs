@@ -433,6 +433,7 @@ pub(super) fn settings() -> JobSettings {
         }),
         final_checkpoint_timeout: Duration::from_millis(300),
         restart: RestartStrategy::FixedDelay { attempts: 1, delay: Duration::from_millis(50) },
+        storage_timeout: Duration::from_secs(20),
         cancellation_timeout: Duration::from_millis(200),
     }
 }
