@@ -114,7 +114,7 @@ impl Script {
             ["append-fails-but-lands"] => {
                 self.append(true, |_, _| AppendOutcome::Failed(failure("io")))
             }
-            ["taken-by-itself"] => self.append(false, |mine, tail| taken(mine, tail)),
+            ["taken-by-itself"] => self.append(false, taken),
             ["taken-by-epoch", epoch] => {
                 let epoch = epoch.parse().unwrap();
                 let record = self.epoch_begins(epoch);
