@@ -31,10 +31,6 @@ use crate::comparisons::{COMPARISONS, Comparison};
 use crate::harness::Plan;
 use crate::outcome::{Settings, Side};
 
-/// One allocator for both sides of every comparison.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Measures Weir against its peers, side by side.
 #[derive(Debug, Parser)]
 #[command(name = "weir-benchmarks")]
