@@ -3,7 +3,7 @@
 use crate::program::{Folder, Watched, command, finish, names, run, wait_until};
 use std::{
     collections::BTreeMap,
-    fs,
+    fs, io,
     path::Path,
     process::{Command, Stdio},
 };
@@ -195,4 +195,27 @@ fn the_first_job_prints_every_update() {
         format!("({word:?}, {count})")
     });
     assert_eq!(updates, expected.collect::<Vec<_>>());
+}
+
+/// `first-job | head -0`: lines that nobody reads are no failure of the job.
+#[test]
+fn a_job_whose_output_nobody_reads_ends_well() {
+    for is_stderr_read in [true, false] {
+        let closed = || {
+            let (reader, writer) = io::pipe().expect("a pipe");
+            drop(reader);
+            writer
+        };
+        let mut command = command(FIRST_JOB, &[("weir.progress", "always")]);
+        command.stdout(closed());
+        if is_stderr_read {
+            command.stderr(Stdio::piped())
+        } else {
+            command.stderr(closed())
+        };
+        let output = Watched(Some(command.spawn().expect("it starts"))).wait();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}: {stderr}", output.status);
+        assert!(!stderr.contains("panicked"), "{stderr}");
+    }
 }

@@ -20,6 +20,7 @@ use std::{
 };
 use weir_base::JobId;
 use weir_config::{Config, ConfigBuilder};
+use weir_operators::sink::screen;
 use weir_protocol::{
     cluster::RecordedResult,
     job_executable::{
@@ -77,7 +78,7 @@ impl Launched {
             Some(json) => Config::from_json(json)?,
             None => {
                 let (config, warnings) = ConfigBuilder::new().env(std::env::vars_os()).build()?;
-                warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+                warnings.iter().for_each(|warning| say(&format!("warning: {warning}")));
                 config
             }
         };
@@ -210,6 +211,14 @@ fn inherited(fd: i32) -> File {
 /// thread would not get to what it has to do next.
 pub(crate) fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// Prints a line to standard output, if anybody is left to read it (`job | head -1`): `println!` panics
+/// otherwise.
+pub(crate) fn print_line(line: &str) {
+    screen::above(|| {
+        let _ = writeln!(io::stdout(), "{line}");
+    });
 }
 
 /// Ends with the parent.

@@ -16,7 +16,12 @@ pub(crate) mod signals;
 pub(crate) use hosts::{buffer_timeout, inbox_limits};
 pub(crate) use result::Running;
 
-use crate::{error::Result, job::JobClient, launch::Launched, plan::Built};
+use crate::{
+    error::Result,
+    job::JobClient,
+    launch::{Launched, print_line},
+    plan::Built,
+};
 use gateway::LocalGateway;
 use hosts::Hosts;
 use std::{
@@ -49,7 +54,7 @@ pub(crate) fn start(
     let settings = job_settings(&built.graph, job, config);
     launched.tell(&JobMessage::Submitted { job, name: graph.name.clone() });
     if launched.prints_lines() {
-        println!("Job has been submitted with JobID {job}");
+        print_line(&format!("Job has been submitted with JobID {job}"));
     }
     let abandons = built.registry.abandons.clone();
     let hosts = Arc::new(Hosts::new(job, &graph, config, Arc::new(built.registry), &storage)?);

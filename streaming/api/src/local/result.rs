@@ -4,7 +4,7 @@ use super::{hosts::Hosts, millis, progress, restarts, shown, signals};
 use crate::{
     error::{Error, Result},
     job::{JobExecutionResult, OperatorResult},
-    launch::{Launched, say},
+    launch::{Launched, print_line, say},
     plan::Abandon,
 };
 use std::{sync::Arc, time::Instant};
@@ -26,7 +26,7 @@ pub(crate) struct Running {
     pub restarts: restarts::Warner,
     pub submitted: Instant,
     pub abandons: Vec<Abandon>,
-    /// Whether a later run may go on from its checkpoints.
+    /// Whether a later run may go on from its checkpoints, unless the job has ended for good.
     pub resumable: bool,
 }
 
@@ -57,7 +57,8 @@ impl Running {
         progress.stop();
         restarts.stop();
         signals::forget();
-        let goes_on = outcome.status == JobStatus::Failed && resumable;
+        // An end that the log does not have is only that of this process: the job can be resumed.
+        let goes_on = resumable && outcome.off_record;
         if outcome.status != JobStatus::Finished && !goes_on && outcome.commit_is_open {
             say("warning: prepared output is left where it is: part of it belongs to a completed \
                  checkpoint and was not committed before the job ended");
@@ -109,9 +110,9 @@ fn announce_end(launched: &Launched, result: &JobExecutionResult) {
         status: "FINISHED".to_owned(),
     });
     if launched.prints_lines() {
-        println!("Program execution finished");
-        println!("Job with JobID {} has finished.", result.job_id);
-        println!("Job Runtime: {} ms", millis(result.runtime));
+        print_line("Program execution finished");
+        print_line(&format!("Job with JobID {} has finished.", result.job_id));
+        print_line(&format!("Job Runtime: {} ms", millis(result.runtime)));
     }
 }
 

@@ -1,5 +1,6 @@
 //! Ctrl-C and SIGTERM cancel the running job; a second one ends the process at once.
 
+use crate::launch::say;
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
     iterator::Signals,
@@ -41,7 +42,7 @@ pub(crate) fn listen_for(handle: &Handle, resumable: bool) {
                     std::process::exit(128 + signal);
                 }
                 asked = Some(Instant::now());
-                eprintln!("cancelling the job; once more ends the program at once");
+                say("cancelling the job; once more ends the program at once");
             }
         };
         // Without the thread the default action stays away too; a kill still works.

@@ -143,3 +143,59 @@ fn an_empty_input_gives_an_empty_output() {
         }
     });
 }
+
+/// Regression: one that kept its checkpoints in a folder was not cleaned up, although it does not start
+/// again.
+#[test]
+fn a_job_that_has_failed_for_good_leaves_nothing_in_progress() {
+    const LAST: u64 = 3_000_000;
+    within_patience(|| {
+        let interval = ("execution.checkpointing.interval", "10 ms");
+        let restarts = [
+            ("restart-strategy.type", "fixed-delay"),
+            ("restart-strategy.fixed-delay.attempts", "3"),
+            ("restart-strategy.fixed-delay.delay", "0 ms"),
+        ];
+        let no_restart = ("restart-strategy.type", "none");
+        for parallelism in ["1", "3"] {
+            for hosts in ["1", "2"] {
+                let common = [
+                    ("parallelism.default", parallelism),
+                    ("weir.local.task-hosts", hosts),
+                    ("execution.buffer-timeout.interval", "0"),
+                ];
+                let in_folder = ("execution.checkpointing.dir", "");
+                let cases: [Vec<_>; 4] = [
+                    vec![no_restart],
+                    vec![no_restart, interval],
+                    vec![no_restart, interval, in_folder],
+                    [&restarts[..], &[interval, in_folder]].concat(),
+                ];
+                for case in cases {
+                    let name = format!("{common:?} {case:?}");
+                    let (folder, checkpoints) = (Folder::new(), Folder::new());
+                    let settings = common.into_iter().chain(case).map(|(key, value)| match key {
+                        "execution.checkpointing.dir" => {
+                            (key, checkpoints.path("chk").display().to_string())
+                        }
+                        _ => (key, value.to_owned()),
+                    });
+                    let env = env(settings);
+                    let segments = folder.path(".out.inprogress");
+                    let checked = env.sequence(0, LAST).try_map(move |n| {
+                        // So little is written that only a barrier makes a segment.
+                        let has_segment = n % 64 == 0
+                            && fs::read_dir(&segments)
+                                .is_ok_and(|mut entries| entries.next().is_some());
+                        if has_segment || n == LAST { Err("enough".into()) } else { Ok(n) }
+                    });
+                    checked.filter(|n| n % 10_000 == 0).write_as_text(folder.path("out"));
+                    let error = env.execute("fails").expect_err("it fails");
+                    assert_eq!(error.code(), "WEIR-TASK-0002", "{name}");
+                    let names = folder.names();
+                    assert!(names.is_empty() || names == ["out"], "{names:?} {name}");
+                }
+            }
+        }
+    });
+}
