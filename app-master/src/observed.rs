@@ -19,7 +19,7 @@ mod reading;
 mod tasks;
 mod watch;
 
-pub use failures::FailureReading;
+pub use failures::{EpisodeReading, FailureReading};
 pub use managers::{HostReading, ManagerInfo, ManagerReading};
 pub use reading::{Reading, VertexReading};
 pub use tasks::{Counts, Flow, Place, SubtaskReading, TimeShares};
@@ -221,7 +221,7 @@ impl Observed {
     }
 
     fn awaits_excerpt(&self) -> bool {
-        self.read().end_failure.is_some_and(|failure| failure.awaits_excerpt())
+        self.read().end_failure.is_some_and(|episode| episode.root.awaits_excerpt())
     }
 
     fn tables(&self) -> MutexGuard<'_, Tables> {

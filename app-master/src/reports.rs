@@ -1,8 +1,4 @@
-//! What task hosts report, on its way to the job master and to whoever shows it.
-//!
-//! When a host dies, its neighbours notice at once that their channels are broken, and say so before
-//! anybody knows why. Such a report waits for a moment, so that the job fails because of the host that
-//! died and not because of the connection to it.
+//! What task hosts report, on its way to the job master and to the REST interface.
 
 use crate::{
     excerpts::Excerpts,
@@ -10,23 +6,15 @@ use crate::{
     switchboard::{Deployed, HostKey, Switchboard},
     wire,
 };
-use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 use tokio::sync::watch;
 use weir_base::ContainerId;
-use weir_coordination::{Failure, FailureOrigin, ReportKind, TaskReport, slots};
+use weir_coordination::{Failure, ReportKind, TaskReport};
 use weir_job_master::ReportSender;
 use weir_protocol::control::HostReport;
-
-/// Codes of failures that are mostly the echo of another one.
-const ECHO_PREFIX: &str = "WEIR-NET-";
-/// How long an echo waits for what it is the echo of: longer than the pool does.
-const ECHO_WAIT: Duration = slots::GRACE.saturating_add(Duration::from_millis(100));
 
 /// Brings reports to where they belong.
 pub struct Reports {
@@ -34,7 +22,6 @@ pub struct Reports {
     sender: ReportSender,
     observed: Observed,
     excerpts: Arc<Excerpts>,
-    echoes: Mutex<Vec<(HostKey, TaskReport)>>,
     is_muted: AtomicBool,
     /// What the host that was told to clear output away has answered.
     abandoned: watch::Sender<Vec<Result<(), String>>>,
@@ -54,7 +41,6 @@ impl Reports {
             sender,
             observed,
             excerpts,
-            echoes: Mutex::default(),
             is_muted: AtomicBool::new(false),
             abandoned,
         }
@@ -67,7 +53,7 @@ impl Reports {
     }
 
     /// A host reports.
-    pub fn take(self: &Arc<Self>, key: HostKey, report: HostReport) {
+    pub fn take(&self, key: HostKey, report: HostReport) {
         if self.is_muted.load(Ordering::SeqCst) {
             return;
         }
@@ -116,7 +102,6 @@ impl Reports {
             }
             self.sender.tasks_lost(tasks, failure);
         }
-        self.flush_echoes();
     }
 
     /// Waits for so many answers to [`weir_protocol::control::HostOrder::AbandonOutput`]; an error is the
@@ -127,49 +112,18 @@ impl Reports {
         all.map_or(Ok(()), |answers| answers.iter().cloned().collect())
     }
 
-    fn task(self: &Arc<Self>, key: HostKey, report: TaskReport) {
-        let is_echo = |failure: &Failure| {
-            failure.code.starts_with(ECHO_PREFIX) && failure.origin == FailureOrigin::External
-        };
-        match &report.kind {
-            ReportKind::Failed(failure) if is_echo(failure) => self.hold(key, report),
-            _ => self.pass_on(key, report),
-        }
-    }
-
-    fn pass_on(&self, key: HostKey, report: TaskReport) {
-        if self.is_muted.load(Ordering::SeqCst) {
-            return;
-        }
-        use ReportKind::{Canceled, Failed, Finished};
+    fn task(&self, key: HostKey, report: TaskReport) {
+        use ReportKind::{Canceled, Failed, Finished, LostPeer};
         let TaskReport { task, attempt, .. } = report;
-        if matches!(report.kind, Finished | Canceled | Failed(_)) {
+        if matches!(report.kind, Finished | Canceled | Failed(_) | LostPeer { .. }) {
             self.switchboard.ended(task, attempt);
         }
-        if let Failed(failure) = &report.kind {
+        if let Failed(failure) | LostPeer { failure, .. } = &report.kind {
             let name = failure.task.as_deref().unwrap_or_default();
             tracing::warn!("task {name} has failed: {} [{}]", failure.message, failure.code);
             self.observed.failed_at(task, attempt, key.0);
             self.excerpts.fetch(task, attempt, key.0);
         }
         self.sender.report(report);
-    }
-
-    fn hold(self: &Arc<Self>, key: HostKey, report: TaskReport) {
-        self.echoes().push((key, report));
-        let reports = Arc::clone(self);
-        tokio::spawn(async move {
-            tokio::time::sleep(ECHO_WAIT).await;
-            reports.flush_echoes();
-        });
-    }
-
-    fn flush_echoes(&self) {
-        let echoes = std::mem::take(&mut *self.echoes());
-        echoes.into_iter().for_each(|(key, report)| self.pass_on(key, report));
-    }
-
-    fn echoes(&self) -> MutexGuard<'_, Vec<(HostKey, TaskReport)>> {
-        self.echoes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -25,6 +25,9 @@ fn report_kind(kind: control::ReportKind) -> ReportKind {
         Wire::Finished => ReportKind::Finished,
         Wire::Canceled => ReportKind::Canceled,
         Wire::Failed(why) => ReportKind::Failed(failure(why)),
+        Wire::LostPeer { peer, failure: why } => {
+            ReportKind::LostPeer { peer, failure: failure(why) }
+        }
     }
 }
 

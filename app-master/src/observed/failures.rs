@@ -3,7 +3,10 @@
 
 use std::collections::VecDeque;
 use weir_base::{ContainerId, ExecutionAttempt};
-use weir_coordination::{Failure, job_master::FailureRecord};
+use weir_coordination::{
+    Failure,
+    job_master::{FailureEpisode, FailureRecord},
+};
 use weir_graph::{JobGraph, TaskId};
 
 /// Places of failures that are remembered besides one per task.
@@ -26,6 +29,19 @@ pub struct FailureReading {
     pub endpoint: Option<String>,
     /// The end of the container's log.
     pub excerpt: Option<String>,
+    /// The subtask at the other end of the connection that was lost: `Map (1/2)`.
+    pub lost_peer: Option<String>,
+}
+
+/// A failure that interrupted the job, and the failures that followed from it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EpisodeReading {
+    /// The cause.
+    pub root: FailureReading,
+    /// Other failures of the episode, as far as they are kept.
+    pub consequences: Vec<FailureReading>,
+    /// How many there are.
+    pub consequence_count: u32,
 }
 
 impl FailureReading {
@@ -86,19 +102,25 @@ impl Failures {
     }
 
     /// A failure with its place, where one is known.
-    pub(super) fn locate(&self, failure: &Failure, wall_ms: u64) -> FailureReading {
-        let place = self.place_of(failure, wall_ms);
+    pub(super) fn locate(&self, record: &FailureRecord) -> FailureReading {
+        let FailureRecord { wall_ms, failure, lost_peer } = record;
+        let place = self.place_of(failure, *wall_ms);
         FailureReading {
-            wall_ms,
+            wall_ms: *wall_ms,
             failure: failure.clone(),
+            lost_peer: lost_peer.clone(),
             container: place.map(|place| place.container),
             endpoint: place.and_then(|place| place.endpoint.clone()),
             excerpt: place.and_then(|place| place.excerpt.clone()),
         }
     }
 
-    pub(super) fn locate_all(&self, records: &[FailureRecord]) -> Vec<FailureReading> {
-        records.iter().map(|record| self.locate(&record.failure, record.wall_ms)).collect()
+    pub(super) fn locate_all(&self, episode: &FailureEpisode) -> EpisodeReading {
+        EpisodeReading {
+            root: self.locate(&episode.root),
+            consequences: episode.consequences.iter().map(|one| self.locate(one)).collect(),
+            consequence_count: episode.consequence_count(),
+        }
     }
 
     fn place_of(&self, failure: &Failure, wall_ms: u64) -> Option<&PlaceOfFailure> {
@@ -151,14 +173,15 @@ mod tests {
         Failures::new(&JobGraph { vertices: vec![vertex], ..JobGraph::default() })
     }
 
-    fn failure(task: Option<&str>) -> Failure {
-        Failure {
+    fn record(task: Option<&str>, wall_ms: u64) -> FailureRecord {
+        let failure = Failure {
             code: "WEIR-TASK-0001".to_owned(),
             message: "it broke".to_owned(),
             origin: FailureOrigin::User,
             task: task.map(str::to_owned),
             operator: None,
-        }
+        };
+        FailureRecord { wall_ms, failure, lost_peer: None }
     }
 
     fn container(sequence: u64) -> ContainerId {
@@ -181,7 +204,7 @@ mod tests {
             (Some("Map (2/2)"), 60_000, None, None),
             (None, 1_000, None, None),
         ] {
-            let found = failures.locate(&failure(task), wall_ms);
+            let found = failures.locate(&record(task, wall_ms));
             assert_eq!(found.container, expected.map(container), "{task:?} at {wall_ms}");
             assert_eq!(found.excerpt.as_deref(), excerpt);
             assert_eq!(found.awaits_excerpt(), expected.is_some() && excerpt.is_none());

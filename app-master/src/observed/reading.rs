@@ -2,13 +2,13 @@
 //! not in it: users are not shown them.
 
 use super::{
-    Ended, Facts, FailureReading, ManagerReading, SubtaskReading, Tables, tasks::Flow, wall_ms,
+    Ended, EpisodeReading, Facts, ManagerReading, SubtaskReading, Tables, tasks::Flow, wall_ms,
 };
 use std::sync::Arc;
 use weir_base::VertexId;
 use weir_coordination::{
     JobStatus, JobView,
-    job_master::{CheckpointsView, StatusTime},
+    job_master::{CheckpointsView, FailureEpisode, FailureRecord, StatusTime},
 };
 use weir_graph::{JobVertex, TaskId};
 use weir_protocol::rest::flink::state::JobState;
@@ -36,10 +36,10 @@ pub struct Reading {
     pub restarts: u32,
     /// The wait before the latest restart in milliseconds.
     pub restart_delay_ms: u64,
-    /// The latest failures, newest first.
-    pub failures: Vec<FailureReading>,
+    /// The latest failures with what followed from each, newest first.
+    pub failures: Vec<EpisodeReading>,
     /// The failure that ended the job.
-    pub end_failure: Option<FailureReading>,
+    pub end_failure: Option<EpisodeReading>,
     /// Its task managers, those that are gone included.
     pub managers: Vec<ManagerReading>,
     /// Resident memory of the app master in bytes.
@@ -81,7 +81,8 @@ impl Reading {
         let vertices = (0u32..).zip(&facts.graph.vertices).filter(shown);
         let vertices = vertices.map(|(index, _)| vertex(&facts, index, tables)).collect();
         let hidden = facts.graph.vertices.iter().filter(|vertex| vertex.coordinator);
-        let failures = tables.failures.locate_all(&view.failures);
+        let failures: Vec<EpisodeReading> =
+            view.failures.iter().map(|episode| tables.failures.locate_all(episode)).collect();
         Self {
             now_ms: wall_ms(),
             version,
@@ -176,12 +177,16 @@ fn vertex(facts: &Facts, index: u32, tables: &Tables) -> VertexReading {
 /// may end long after what ended it.
 fn end_failure(
     ended: &Ended,
-    records: &[FailureReading],
+    episodes: &[EpisodeReading],
     tables: &Tables,
-) -> Option<FailureReading> {
-    let failure = ended.failure.as_ref()?;
-    let known = records.iter().find(|record| record.failure == *failure).cloned();
-    Some(known.unwrap_or_else(|| tables.failures.locate(failure, ended.wall_ms)))
+) -> Option<EpisodeReading> {
+    let failure = ended.failure.clone()?;
+    let known = episodes.iter().find(|episode| episode.root.failure == failure);
+    let unknown = || {
+        let record = FailureRecord { wall_ms: ended.wall_ms, failure, lost_peer: None };
+        tables.failures.locate_all(&FailureEpisode::of(record))
+    };
+    Some(known.cloned().unwrap_or_else(unknown))
 }
 
 /// The states in order of time; the master was there before the first that the brain knows.

@@ -1,11 +1,12 @@
-//! `/jobs/:id/exceptions`: what has failed lately, with the end of the log of its container.
+//! `/jobs/:id/exceptions`: the latest failures, each with the end of its container's log and with the
+//! failures that followed from it.
 
 use super::{
     Paths,
     extract::{Answer, Job},
     times::millis,
 };
-use crate::observed::{FailureReading, Reading};
+use crate::observed::{EpisodeReading, FailureReading, Reading};
 use actix_web::web::Query;
 use serde::Deserialize;
 use weir_protocol::rest::flink::{
@@ -33,17 +34,28 @@ async fn exceptions(job: Job, options: Query<Options>) -> Answer<JobExceptions> 
 pub(super) fn exceptions_of(reading: &Reading, max: usize) -> JobExceptions {
     let truncated = reading.failures.len() > max;
     let entries: Vec<_> = reading.failures.iter().take(max).map(entry).collect();
-    let latest = reading.failures.first();
+    let latest = reading.failures.first().map(|episode| &episode.root);
+    let with_consequences = |entry: &ExceptionEntry| {
+        [entry.clone()].into_iter().chain(entry.concurrent_exceptions.clone())
+    };
     JobExceptions {
         root_exception: latest.map(stack_trace),
         timestamp: latest.map(|failure| millis(failure.wall_ms)),
-        all_exceptions: entries.iter().map(legacy).collect(),
+        all_exceptions: entries.iter().flat_map(with_consequences).map(legacy).collect(),
         truncated,
         exception_history: ExceptionHistory { entries, truncated },
     }
 }
 
-fn entry(reading: &FailureReading) -> ExceptionEntry {
+fn entry(episode: &EpisodeReading) -> ExceptionEntry {
+    ExceptionEntry {
+        concurrent_exceptions: episode.consequences.iter().map(single).collect(),
+        concurrent_exception_count: episode.consequence_count,
+        ..single(&episode.root)
+    }
+}
+
+fn single(reading: &FailureReading) -> ExceptionEntry {
     ExceptionEntry {
         exception_name: reading.failure.code.clone(),
         stacktrace: stack_trace(reading),
@@ -54,17 +66,18 @@ fn entry(reading: &FailureReading) -> ExceptionEntry {
         location: reading.endpoint.clone(),
         task_manager_id: reading.container.map(|container| container.to_string()),
         concurrent_exceptions: Vec::new(),
+        concurrent_exception_count: 0,
     }
 }
 
-fn legacy(entry: &ExceptionEntry) -> LegacyException {
+fn legacy(entry: ExceptionEntry) -> LegacyException {
     LegacyException {
-        exception: entry.stacktrace.clone(),
-        task: entry.task_name.clone(),
-        location: entry.location.clone(),
-        endpoint: entry.endpoint.clone(),
+        exception: entry.stacktrace,
+        task: entry.task_name,
+        location: entry.location,
+        endpoint: entry.endpoint,
         timestamp: entry.timestamp,
-        task_manager_id: entry.task_manager_id.clone(),
+        task_manager_id: entry.task_manager_id,
     }
 }
 
@@ -75,6 +88,9 @@ fn stack_trace(reading: &FailureReading) -> String {
     if let Some(operator) = &failure.operator {
         text.push_str(&format!("\n  in operator {operator}"));
     }
+    if let Some(peer) = &reading.lost_peer {
+        text.push_str(&format!("\n  lost the connection to {peer}"));
+    }
     if let (Some(container), Some(excerpt)) = (reading.container, &reading.excerpt) {
         text.push_str(&format!("\n\nlog excerpt of container {container}:\n{excerpt}"));
     }
@@ -82,8 +98,10 @@ fn stack_trace(reading: &FailureReading) -> String {
 }
 
 /// A failure as our own answers have it.
-pub(super) fn report(reading: &FailureReading) -> FailureReport {
+pub(super) fn report(episode: &EpisodeReading) -> FailureReport {
+    let reading = &episode.root;
     FailureReport {
+        consequence_count: episode.consequence_count,
         code: reading.failure.code.clone(),
         message: reading.failure.message.clone(),
         operator: reading.failure.operator.clone(),
@@ -99,10 +117,10 @@ mod tests {
     use super::{super::fixture, *};
 
     #[test]
-    fn failures_are_told_newest_first_and_cut() {
+    fn failures_are_listed_newest_first_and_cut() {
         let mut reading = fixture::reading();
         assert_eq!(exceptions_of(&reading, 5).root_exception, None);
-        reading.failures = vec![fixture::failure("second", 2), fixture::failure("first", 1)];
+        reading.failures = vec![fixture::episode("second", 2), fixture::episode("first", 1)];
         let all = exceptions_of(&reading, 20);
         assert!(!all.truncated && !all.exception_history.truncated);
         assert_eq!(all.exception_history.entries.len(), 2);
@@ -118,5 +136,28 @@ mod tests {
             "WEIR-TASK-0001: second\n  in operator count\n\nlog excerpt of container \
              container_1_0001_01_000002:\nthread panicked"
         );
+    }
+
+    #[test]
+    fn root_exception_is_the_cause_and_what_followed_stands_below_it() {
+        let mut reading = fixture::reading();
+        let lost = FailureReading {
+            lost_peer: Some("count -> print (2/2)".to_owned()),
+            ..fixture::failure("connection lost", 1)
+        };
+        reading.failures = vec![EpisodeReading {
+            root: fixture::failure("ended by SIGKILL", 3),
+            consequences: vec![lost],
+            consequence_count: 20,
+        }];
+        let told = exceptions_of(&reading, 20);
+        let root = told.root_exception.expect("a failure");
+        assert!(root.starts_with("WEIR-TASK-0001: ended by SIGKILL"), "{root}");
+        let [entry] = told.exception_history.entries.as_slice() else { panic!("one") };
+        assert_eq!(entry.concurrent_exception_count, 20);
+        let [consequence] = entry.concurrent_exceptions.as_slice() else { panic!("one") };
+        assert!(consequence.stacktrace.contains("lost the connection to count -> print (2/2)"));
+        assert_eq!(told.all_exceptions.len(), 2);
+        assert!(told.all_exceptions[0].exception.contains("SIGKILL"));
     }
 }

@@ -2,8 +2,8 @@
 //! hidden coordinator feeds, and `count -> print` with two behind a hash.
 
 use crate::observed::{
-    Counts, Facts, FailureReading, Flow, HostReading, ManagerInfo, ManagerReading, OwnAddress,
-    Place, Reading, SubtaskReading, TimeShares, VertexReading,
+    Counts, EpisodeReading, Facts, FailureReading, Flow, HostReading, ManagerInfo, ManagerReading,
+    OwnAddress, Place, Reading, SubtaskReading, TimeShares, VertexReading,
 };
 use std::{collections::BTreeMap, sync::Arc};
 use weir_base::{
@@ -256,7 +256,14 @@ pub fn failure(message: &str, wall_ms: u64) -> FailureReading {
         container: Some(container(2)),
         endpoint: Some("node:4000".to_owned()),
         excerpt: Some("thread panicked".to_owned()),
+        lost_peer: None,
     }
+}
+
+/// A failure of `count` from which nothing followed.
+pub fn episode(message: &str, wall_ms: u64) -> EpisodeReading {
+    let root = failure(message, wall_ms);
+    EpisodeReading { root, consequences: Vec::new(), consequence_count: 0 }
 }
 
 /// Records can only be made by a master: four checkpoints of five tasks each.

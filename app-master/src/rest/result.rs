@@ -184,7 +184,7 @@ mod tests {
             (JobState::Suspended, ApplicationStatus::Unknown, true),
         ] {
             reading.state = state;
-            reading.failures = vec![fixture::failure("it broke", 7)];
+            reading.failures = vec![fixture::episode("it broke", 7)];
             let ended = execution_result_of(&reading);
             assert_eq!(ended.status.id, QueueStatusId::Completed);
             let result = ended.job_execution_result.expect("it has ended");

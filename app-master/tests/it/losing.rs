@@ -6,7 +6,7 @@ use crate::{
     submission::{submission, with},
 };
 use weir_protocol::{
-    cluster::{FinalStatus, exit_status},
+    cluster::{FinalStatus, FinishAppMaster, exit_status},
     control::{Failure, FailureOrigin, HostOrder, HostReport, ManagerOrder, ReportKind},
 };
 
@@ -87,11 +87,12 @@ fn job_without_restarts_fails_with_host_container_and_how_it_ended() {
     let [(mut manager, mut first), (_b, mut second)] = two(&cluster);
     first.run();
     second.run();
+    let peer = (first.deployed[0].task, first.deployed[0].attempt);
     drop(first);
-    // The neighbour notices before anybody knows why.
-    let echo = failure("WEIR-NET-0006", FailureOrigin::External, "the channel is lost");
+    // The neighbour reports its lost connection before anything is known of the host.
+    let lost = failure("WEIR-NET-0006", FailureOrigin::External, "the channel is lost");
     let task = (second.deployed[0].task, second.deployed[0].attempt);
-    second.report(task, ReportKind::Failed(echo));
+    second.report(task, ReportKind::LostPeer { peer, failure: lost });
     assert_eq!(manager.order(), Some(ManagerOrder::StopHost { host: 1 }));
     manager.host_ended(1, "WEIR-TM-0003", "used 1.2 gb of 1 gb");
     let other = (second.deployed[1].task, second.deployed[1].attempt);
@@ -117,7 +118,22 @@ fn job_without_restarts_fails_with_host_container_and_how_it_ended() {
     ] {
         assert!(end.diagnostics.contains(&part), "{}", end.diagnostics);
     }
+    let exceptions = archived(&end, &format!("/jobs/{}/exceptions", submission().job));
+    let root = exceptions["root-exception"].as_str().expect("a cause");
+    assert!(root.starts_with("WEIR-TM-0003: "), "{root}");
+    let [entry] = exceptions["exceptionHistory"]["entries"].as_array().expect("a list").as_slice()
+    else {
+        panic!("{exceptions}")
+    };
+    assert_eq!(entry["concurrentExceptions"][0]["exceptionName"], "WEIR-NET-0006");
+    let result = archived(&end, &format!("/jobs/{}/execution-result", submission().job));
+    assert_eq!(result["weir-result"]["failure"]["consequence-count"], 1);
     cluster.returned().expect("told");
+}
+
+fn archived(end: &FinishAppMaster, path: &str) -> serde_json::Value {
+    let answer = end.archive.iter().find(|answer| answer.path == path).expect("archived");
+    serde_json::from_str(&answer.json).expect("JSON")
 }
 
 #[test]

@@ -213,7 +213,7 @@ impl<'a> Run<'a> {
                 self.in_flight = self.in_flight.saturating_sub(1);
                 self.running = None;
                 self.report = ended.result.as_ref().and_then(|result| result.failure.clone());
-                self.messages.extend(message_of(ended));
+                self.messages.extend(message_of(*ended));
                 if self.is_cancelling {
                     self.supervised.end();
                 }

@@ -50,7 +50,7 @@ pub fn failed(submitted: Submitted, failure: &FailureReport) {
 }
 
 fn failure_text(submitted: Submitted, failure: &FailureReport) -> String {
-    let FailureReport { code, message, operator, task, host, container, log_excerpt } = failure;
+    let FailureReport { code, message, operator, task, host, container, .. } = failure;
     let mut text = format!("error: job {} failed: {message}", submitted.job);
     for (name, value) in
         [("operator", operator), ("subtask", task), ("host", host), ("container", container)]
@@ -59,7 +59,10 @@ fn failure_text(submitted: Submitted, failure: &FailureReport) -> String {
             text.push_str(&format!("\n  {name}: {value}"));
         }
     }
-    if let Some(log) = log_excerpt.as_deref().filter(|log| !log.trim().is_empty()) {
+    if failure.consequence_count > 0 {
+        text.push_str(&format!("\n  {}", consequences(failure.consequence_count)));
+    }
+    if let Some(log) = failure.log_excerpt.as_deref().filter(|log| !log.trim().is_empty()) {
         text.push_str("\n  its log ends with");
         for line in log.trim_end().lines() {
             text.push_str(&format!("\n  | {line}"));
@@ -72,6 +75,14 @@ fn failure_text(submitted: Submitted, failure: &FailureReport) -> String {
     match code.as_str() {
         "" => text,
         code => format!("{text}\n  {code}: see docs/errors/{code}.md"),
+    }
+}
+
+/// `2 other failures followed from it`
+pub fn consequences(count: u32) -> String {
+    match count {
+        1 => "1 other failure followed from it".to_owned(),
+        count => format!("{count} other failures followed from it"),
     }
 }
 
@@ -92,22 +103,24 @@ mod tests {
             host: Some("127.0.0.1:7".to_owned()),
             container: None,
             log_excerpt: Some("one\ntwo\n".to_owned()),
+            consequence_count: 2,
         };
         let text = failure_text(submitted, &failure);
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines[0], format!("error: job {} failed: boom", submitted.job));
         assert_eq!(
-            lines[1..7],
+            lines[1..8],
             [
                 "  operator: Map",
                 "  subtask: Map (1/2)",
                 "  host: 127.0.0.1:7",
+                "  2 other failures followed from it",
                 "  its log ends with",
                 "  | one",
                 "  | two",
             ]
         );
-        assert_eq!(lines[8], "  WEIR-TASK-0001: see docs/errors/WEIR-TASK-0001.md");
+        assert_eq!(lines[9], "  WEIR-TASK-0001: see docs/errors/WEIR-TASK-0001.md");
         let plain = failure_text(submitted, &FailureReport::default());
         assert_eq!(plain.lines().count(), 2);
     }

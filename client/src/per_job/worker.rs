@@ -35,7 +35,7 @@ pub enum News {
     /// A job is on the cluster.
     Submitted(Submitted, String),
     /// It has ended, or nobody waits for it; the program has its answer.
-    Ended(Ended),
+    Ended(Box<Ended>),
     /// It could not be submitted, or not be followed.
     Failed(Problem),
     /// It was to be cancelled, and could not be.
@@ -133,7 +133,7 @@ impl Worker {
         };
         let answer = self.conclude(submitted, &name, result.as_ref())?;
         // First the news: the program may end as soon as it has its answer.
-        self.tell(News::Ended(Ended { submitted, name, result }));
+        self.tell(News::Ended(Box::new(Ended { submitted, name, result })));
         self.answer(&answer);
         Ok(())
     }

@@ -102,6 +102,10 @@ pub enum ReportKind {
     Finished,
     Canceled,
     Failed(Failure),
+    LostPeer {
+        peer: (TaskId, ExecutionAttempt),
+        failure: Failure,
+    },
 }
 
 /// A report about one deployment of one subtask.

@@ -160,6 +160,14 @@ pub enum ReportKind {
     Canceled,
     /// It ended by a failure.
     Failed(Failure),
+    /// It ended because it lost the connection to a task of another task host. The cause is mostly what
+    /// has happened to that task host, of which others report.
+    LostPeer {
+        /// The task at the other end.
+        peer: (TaskId, ExecutionAttempt),
+        /// What was seen of the loss.
+        failure: Failure,
+    },
 }
 
 /// What the job master is told.

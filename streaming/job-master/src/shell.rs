@@ -21,7 +21,7 @@ use weir_base::{ExecutionAttempt, Machine, Now, WallTime};
 use weir_checkpoint_storage::CheckpointStorage;
 use weir_coordination::{
     Effect, Input, JobMaster, JobOutcome, JobSettings, JobStatus, ReportKind,
-    job_master::{FailureRecord, StatusTime},
+    job_master::{FailureEpisode, FailureRecord, StatusTime},
 };
 use weir_graph::{JobGraph, TaskId};
 
@@ -225,8 +225,8 @@ impl JobMasterShell {
     fn note_ended_tasks(&mut self, input: &Input) {
         match input {
             Input::Task(report) => {
-                use ReportKind::{Canceled, Failed, Finished};
-                if matches!(report.kind, Finished | Canceled | Failed(_)) {
+                use ReportKind::{Canceled, Failed, Finished, LostPeer};
+                if matches!(report.kind, Finished | Canceled | Failed(_) | LostPeer { .. }) {
                     self.deployed.remove(&(report.task, report.attempt));
                 }
             }
@@ -296,7 +296,8 @@ fn end_by(shared: &Shared, wall: WallTime, error: &Error) {
     };
     view.status = status;
     view.status_times.push(StatusTime { status, wall_ms: wall.0 });
-    view.failures.insert(0, FailureRecord { wall_ms: wall.0, failure: failure.clone() });
+    let record = FailureRecord { wall_ms: wall.0, failure: failure.clone(), lost_peer: None };
+    view.failures.insert(0, FailureEpisode::of(record));
     shared.publish_view(view);
     shared.status_changed(StatusChange { status, failure: Some(failure), wall });
     shared.end(outcome);

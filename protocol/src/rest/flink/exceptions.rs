@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 /// `/jobs/:id/exceptions`
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct JobExceptions {
-    /// The latest, as Flink up to 1.20 has it.
+    /// The cause of the latest interruption, as Flink up to 1.20 has it.
     #[serde(rename = "root-exception")]
     pub root_exception: Option<String>,
     /// When it was; only there when it is.
@@ -55,8 +55,15 @@ pub struct ExceptionEntry {
     /// The container.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_manager_id: Option<String>,
-    /// Always empty: one failure is one entry.
+    /// The failures that followed from this one, the first of them; empty inside this list.
     pub concurrent_exceptions: Vec<ExceptionEntry>,
+    /// How many followed from it.
+    #[serde(default, rename = "weir-concurrent-exception-count", skip_serializing_if = "is_zero")]
+    pub concurrent_exception_count: u32,
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// A failure, as Flink up to 1.20 has it.

@@ -111,6 +111,9 @@ pub struct FailureReport {
     /// The end of the container's log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_excerpt: Option<String>,
+    /// Other failures that followed from it.
+    #[serde(default)]
+    pub consequence_count: u32,
 }
 
 /// What an operator did in the last deployment of the job, over its subtasks.

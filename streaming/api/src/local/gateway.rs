@@ -83,6 +83,9 @@ fn task_report(report: HostReport) -> TaskReport {
         HostReportKind::Finished => ReportKind::Finished,
         HostReportKind::Canceled => ReportKind::Canceled,
         HostReportKind::Failed(reason) => ReportKind::Failed(failure(reason)),
+        HostReportKind::LostPeer { peer, failure: reason } => {
+            ReportKind::LostPeer { peer, failure: failure(reason) }
+        }
     };
     TaskReport { task: report.task, attempt: report.attempt, kind }
 }

@@ -98,7 +98,9 @@ impl Reports {
     }
 
     fn on_report(&self, report: host::HostReport) {
-        if let HostReportKind::Failed(failure) = &report.kind {
+        if let HostReportKind::Failed(failure) | HostReportKind::LostPeer { failure, .. } =
+            &report.kind
+        {
             // For whoever reads the log of the container; panics on task threads print nothing.
             let TaskFailure { code, message, task, .. } = failure;
             say(&format!("task {task} failed: {message} [{code}]"));
@@ -165,7 +167,8 @@ fn write_all(mut stream: TcpStream, reports: &Receiver<HostReport>) -> Result<()
 }
 
 fn is_end(kind: &HostReportKind) -> bool {
-    matches!(kind, HostReportKind::Finished | HostReportKind::Canceled | HostReportKind::Failed(_))
+    use HostReportKind::{Canceled, Failed, Finished, LostPeer};
+    matches!(kind, Finished | Canceled | Failed(_) | LostPeer { .. })
 }
 
 fn counters(task: TaskId, deployed: &DeployedMetrics) -> TaskCounters {
@@ -203,6 +206,9 @@ fn task_report(report: host::HostReport) -> TaskReport {
         HostReportKind::Finished => ReportKind::Finished,
         HostReportKind::Canceled => ReportKind::Canceled,
         HostReportKind::Failed(why) => ReportKind::Failed(failure(why)),
+        HostReportKind::LostPeer { peer, failure: why } => {
+            ReportKind::LostPeer { peer, failure: failure(why) }
+        }
     };
     TaskReport { task: report.task, attempt: report.attempt, kind }
 }

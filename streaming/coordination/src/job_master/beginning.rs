@@ -114,6 +114,7 @@ impl JobMaster {
 
     pub(super) fn deploy(&mut self, now: Now, out: &mut Vec<Effect>) {
         invariant!(self.tasks.all_stopped(), "tasks are deployed beside live ones");
+        self.failover.episodes.close();
         self.phase = Phase::Live;
         self.data_end = DataEnd::Open;
         self.deployments += 1;

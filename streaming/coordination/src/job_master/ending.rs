@@ -2,7 +2,7 @@
 //!
 //! Also what moves a live job on without an input of its own: see [`JobMaster::advance`].
 
-use super::{DataEnd, Goal, JobMaster, Phase, State, failover::Verdict};
+use super::{DataEnd, Goal, JobMaster, Phase, State, episode::Rank, failover::Verdict};
 use crate::messages::{Effect, Failure, FailureOrigin, JobLogRecord, JobStatus};
 use weir_base::{ExecutionAttempt, Monotonic, Now};
 use weir_graph::TaskId;
@@ -12,6 +12,7 @@ impl JobMaster {
     pub(super) fn advance(&mut self, now: Now, out: &mut Vec<Effect>) {
         self.note_commits();
         self.obey_cancel_request(now, out);
+        self.give_up_cause(now, out);
         if matches!(self.phase, Phase::Live) {
             self.pace(now, out);
         }
@@ -57,6 +58,7 @@ impl JobMaster {
         out: &mut Vec<Effect>,
     ) {
         self.set_status(now, status, failure, out);
+        self.awaited_cause = None;
         self.checkpoints.pause();
         self.data_end = DataEnd::Open;
         let in_time = now.monotonic.after(self.settings.cancellation_timeout);
@@ -89,9 +91,13 @@ impl JobMaster {
         }
     }
 
-    /// Restarts or fails the job because of this, if nothing else is being done about it already.
-    pub(super) fn fail(&mut self, now: Now, failure: Failure, out: &mut Vec<Effect>) {
-        self.failover.remember(now, &failure);
+    /// Remembers a failure, and restarts or fails the job because of it unless it does so already.
+    pub(super) fn fail(&mut self, now: Now, rank: Rank, failure: Failure, out: &mut Vec<Effect>) {
+        self.failover.episodes.add(now, rank, &failure, None);
+        self.act_on(now, failure, out);
+    }
+
+    pub(super) fn act_on(&mut self, now: Now, failure: Failure, out: &mut Vec<Effect>) {
         match &self.phase {
             Phase::Live => match self.failover.judge(now.monotonic, &failure) {
                 Verdict::RestartAt(at) => {
@@ -140,7 +146,11 @@ impl JobMaster {
         };
         match goal.clone() {
             Goal::Restart(at) => self.restart(now, at, out),
-            Goal::Fail(failure) => self.end(JobStatus::Failed, Some(failure), out),
+            Goal::Fail(failure) => {
+                // The cause may have been heard of only after this failure.
+                let root = self.failover.episodes.root().cloned().unwrap_or(failure);
+                self.end(JobStatus::Failed, Some(root), out);
+            }
             Goal::Cancel => self.end(JobStatus::Canceled, None, out),
             Goal::Suspend(failure) => {
                 self.terminate(now, JobStatus::Suspended, Some(failure), out);

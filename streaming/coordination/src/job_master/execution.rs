@@ -160,6 +160,16 @@ impl Tasks {
         self.tasks.get_mut(&id).filter(|task| task.attempt == attempt && !task.state.is_terminal())
     }
 
+    /// Whether this attempt of a task is the current one and has not stopped.
+    pub(super) fn is_live(&self, id: TaskId, attempt: ExecutionAttempt) -> bool {
+        self.get(id).is_some_and(|task| task.attempt == attempt && !task.state.is_terminal())
+    }
+
+    /// A task of the current deployment.
+    pub(super) fn get(&self, id: TaskId) -> Option<&Task> {
+        self.tasks.get(&id)
+    }
+
     /// Changes the state of one task.
     pub(super) fn set(&mut self, id: TaskId, state: TaskState, now: WallTime) {
         if let Some(task) = self.tasks.get_mut(&id) {

@@ -1,21 +1,9 @@
-//! What a failure leads to: another start, or the end of the job. Also who failed lately.
+//! What a failure leads to: another start, or the end of the job.
 
+use super::episode::{Episodes, Rank};
 use crate::messages::{Failure, FailureOrigin, RestartStrategy};
-use serde::{Deserialize, Serialize};
-use std::{collections::VecDeque, time::Duration};
+use std::time::Duration;
 use weir_base::{Monotonic, Now};
-
-/// Failures that are remembered for display.
-const HISTORY_LENGTH: usize = 16;
-
-/// A failure and when it was heard of.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct FailureRecord {
-    /// Display time in milliseconds since 1970.
-    pub wall_ms: u64,
-    /// What happened.
-    pub failure: Failure,
-}
 
 /// What to do about a failure.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,12 +21,12 @@ pub(super) struct Failover {
     restarts: u32,
     /// The wait before the latest restart.
     delay: Duration,
-    history: VecDeque<FailureRecord>,
+    pub(super) episodes: Episodes,
 }
 
 impl Failover {
     pub(super) fn new(strategy: RestartStrategy) -> Self {
-        Self { strategy, restarts: 0, delay: Duration::ZERO, history: VecDeque::new() }
+        Self { strategy, restarts: 0, delay: Duration::ZERO, episodes: Episodes::default() }
     }
 
     /// Restarts so far.
@@ -56,16 +44,9 @@ impl Failover {
         self.restarts = restarts;
     }
 
-    /// The latest failures, newest first.
-    pub(super) fn history(&self) -> impl Iterator<Item = &FailureRecord> {
-        self.history.iter()
-    }
-
-    /// Remembers a failure, whatever follows from it.
+    /// Remembers a failure for display.
     pub(super) fn remember(&mut self, now: Now, failure: &Failure) {
-        let record = FailureRecord { wall_ms: now.wall.0, failure: failure.clone() };
-        self.history.push_front(record);
-        self.history.truncate(HISTORY_LENGTH);
+        self.episodes.add(now, Rank::Own, failure, None);
     }
 
     /// Decides, and counts the restart when there is one.
@@ -109,14 +90,5 @@ mod tests {
         let permanent = failure(FailureOrigin::Permanent);
         assert_eq!(failover.judge(Monotonic(0), &permanent), Verdict::GiveUp);
         assert_eq!(failover.restarts(), 0);
-    }
-
-    #[test]
-    fn only_the_newest_failures_are_kept() {
-        let mut failover = Failover::new(RestartStrategy::None);
-        for _ in 0..40 {
-            failover.remember(Now::default(), &failure(FailureOrigin::User));
-        }
-        assert_eq!(failover.history().count(), HISTORY_LENGTH);
     }
 }

@@ -23,6 +23,8 @@
 //! - A job that ends early lets its sinks first commit what they were told to, for as long as they can.
 //! - A job that has ended is not run again. Where its log is that of one submission, which may have
 //!   several masters, a later one ends as the log says; elsewhere it was started anew, and is refused.
+//! - When tasks lose connections to peers, the job waits a bounded time for what has happened to those, so
+//!   that it restarts or fails because of the cause and not of its consequences.
 //! - The job ends once: the last effect is [`Effect::Terminated`], and it is silent after it.
 //!
 //! **Two new masters.** Both may read the same log and write the same first record. Whoever meets
@@ -35,18 +37,20 @@ mod checkpoints;
 mod commits;
 mod deployment;
 mod ending;
+mod episode;
 mod execution;
 mod failover;
 mod failures;
 mod history;
 mod log;
+mod lost_peers;
 mod reports;
 #[cfg(test)]
 mod tests;
 mod view;
 
+pub use episode::{FailureEpisode, FailureRecord};
 pub use execution::TaskState;
-pub use failover::FailureRecord;
 pub use history::{CheckpointCounts, CheckpointRecord, CheckpointStatus, Spread};
 pub use log::CHECKPOINT_IDS_PER_RESERVATION;
 pub use view::{CheckpointsView, JobView, StatusTime, SubtaskView, VertexView};
@@ -57,6 +61,7 @@ use commits::Commits;
 use execution::{TaskState as State, Tasks};
 use failover::Failover;
 use log::{JobHistory, LogWriter, Retries};
+use lost_peers::AwaitedCause;
 use weir_base::{CheckpointId, LeaderEpoch, Machine, Monotonic, Now, invariant};
 use weir_graph::{JobGraph, TaskId};
 
@@ -77,6 +82,8 @@ pub struct JobMaster {
     tasks: Tasks,
     checkpoints: Checkpoints,
     failover: Failover,
+    /// Tasks have lost peers, and the cause is not known yet.
+    awaited_cause: Option<AwaitedCause>,
     data_end: DataEnd,
     /// The current deployment restores a checkpoint and has not run yet.
     restoring: bool,
@@ -174,6 +181,7 @@ impl JobMaster {
             tasks: Tasks::default(),
             checkpoints,
             failover,
+            awaited_cause: None,
             data_end: DataEnd::Open,
             restoring: false,
             when_ended: WhenEnded::Refuse,
@@ -281,7 +289,7 @@ impl Machine for JobMaster {
     fn next_deadline(&self) -> Option<Monotonic> {
         let of_phase = match &self.phase {
             Phase::Initial { read_at, .. } => *read_at,
-            Phase::Live => self.trigger_at(),
+            Phase::Live => self.trigger_at().into_iter().chain(self.gives_up_cause_at()).min(),
             Phase::Committing { deadline, .. } => Some(*deadline),
             Phase::Stopping { deadline, .. } if !self.tasks.all_stopped() => Some(*deadline),
             Phase::Stopping { goal: Goal::Restart(at), .. } => {

@@ -1,6 +1,8 @@
 //! What tasks report, what a running job does about it, and its checkpoints.
 
-use super::{DataEnd, Goal, JobMaster, Phase, State, checkpoints::Aborted, failures};
+use super::{
+    DataEnd, Goal, JobMaster, Phase, State, checkpoints::Aborted, episode::Rank, failures,
+};
 use crate::messages::{Effect, Failure, JobLogRecord, JobStatus, ReportKind, TaskReport};
 use weir_base::{CheckpointId, ExecutionAttempt, Monotonic, Now};
 use weir_graph::{SnapshotHandle, TaskId, TaskSnapshotMeta};
@@ -42,6 +44,7 @@ impl JobMaster {
             ReportKind::Failed(failure) => {
                 self.task_stopped(now, id, State::Failed, Some(failure), out);
             }
+            ReportKind::LostPeer { peer, failure } => self.peer_lost(now, id, peer, failure),
         }
     }
 
@@ -62,7 +65,7 @@ impl JobMaster {
         // One loss is one failure, however many tasks it takes.
         if let Some(first) = lost.first() {
             let failure = self.blame(failure.clone(), *first);
-            self.fail(now, failure, out);
+            self.fail(now, Rank::Own, failure, out);
         }
     }
 
@@ -77,6 +80,7 @@ impl JobMaster {
     ) {
         let told_to_stop = !matches!(self.phase, Phase::Live);
         let told_to_finish = self.data_end == DataEnd::Finishing;
+        let rank = self.rank_of(id);
         let failure = match (state, failure) {
             (_, Some(failure)) => Some(failure),
             (State::Finished, None) if told_to_finish || told_to_stop => None,
@@ -86,16 +90,22 @@ impl JobMaster {
         };
         match failure {
             None => self.tasks.set(id, state, now.wall),
+            // Stopped by its task host, because a task beside it has lost its peer.
+            Some(failure) if state == State::Canceled && self.awaited_cause.is_some() => {
+                self.tasks.set(id, State::Failed, now.wall);
+                let failure = self.blame(failure, id);
+                self.failover.episodes.add(now, Rank::LostPeer, &failure, None);
+            }
             Some(failure) => {
                 self.tasks.set(id, State::Failed, now.wall);
                 let failure = self.blame(failure, id);
-                self.fail(now, failure, out);
+                self.fail(now, rank, failure, out);
             }
         }
     }
 
     /// Names the subtask in a failure that names none.
-    fn blame(&self, failure: Failure, task: TaskId) -> Failure {
+    pub(super) fn blame(&self, failure: Failure, task: TaskId) -> Failure {
         let name = failure.task.unwrap_or_else(|| self.display_name(task));
         Failure { task: Some(name), ..failure }
     }
@@ -143,6 +153,7 @@ impl JobMaster {
     pub(super) fn trigger_at(&self) -> Option<Monotonic> {
         let possible = self.data_end == DataEnd::Open
             && self.status == JobStatus::Running
+            && self.awaited_cause.is_none()
             && !self.log.holds_reservation();
         self.checkpoints.due_at(self.tasks.all_ended()).filter(|_| possible)
     }
@@ -226,7 +237,7 @@ impl JobMaster {
         }
         dispose(aborted, out);
         if let Some(failure) = self.checkpoints.count_failure(now.monotonic, &why) {
-            self.fail(now, failure, out);
+            self.fail(now, Rank::Own, failure, out);
         }
     }
 

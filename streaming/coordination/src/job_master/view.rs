@@ -1,7 +1,7 @@
 //! An immutable snapshot of a job for whoever shows it.
 
 use super::{
-    CheckpointCounts, CheckpointRecord, FailureRecord, JobMaster, TaskState, execution::Task,
+    CheckpointCounts, CheckpointRecord, FailureEpisode, JobMaster, TaskState, execution::Task,
 };
 use crate::messages::JobStatus;
 use serde::{Deserialize, Serialize};
@@ -28,8 +28,8 @@ pub struct JobView {
     pub restarts: u32,
     /// The wait before the latest restart in milliseconds; 0 before the first.
     pub restart_delay_ms: u64,
-    /// The latest failures, newest first, at most 16.
-    pub failures: Vec<FailureRecord>,
+    /// The latest failures, each with what followed from it; newest first, at most 16.
+    pub failures: Vec<FailureEpisode>,
 }
 
 /// When a state was last entered.
@@ -106,7 +106,7 @@ impl JobMaster {
             },
             restarts: self.failover.restarts(),
             restart_delay_ms: u64::try_from(self.failover.delay().as_millis()).unwrap_or(u64::MAX),
-            failures: self.failover.history().cloned().collect(),
+            failures: self.failover.episodes.shown().cloned().collect(),
         }
     }
 

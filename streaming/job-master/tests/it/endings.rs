@@ -76,7 +76,7 @@ fn panic_ends_the_job_cancels_its_tasks_and_leaves_the_log_open() {
     assert!(outcome.failure.unwrap().message.contains("a defect for this test"));
     let view = job.handle.view();
     assert_eq!(view.status, JobStatus::Failed);
-    assert_eq!(view.failures[0].failure.code, "WEIR-JOB-0100");
+    assert_eq!(view.failures[0].root.failure.code, "WEIR-JOB-0100");
 
     let last: Vec<Order> = job.orders.iter().map(|(_, order)| order).collect();
     assert_eq!(last[last.len() - 2..], [Order::Cancel, Order::Cancel]);

@@ -73,6 +73,13 @@ pub enum HostReportKind {
     Canceled,
     /// It failed.
     Failed(TaskFailure),
+    /// It failed because it lost the connection to a task of another task host.
+    LostPeer {
+        /// The task at the other end, and its deployment.
+        peer: (TaskId, ExecutionAttempt),
+        /// What was seen of the loss.
+        failure: TaskFailure,
+    },
 }
 
 /// A report of one deployment of one subtask.

@@ -19,7 +19,7 @@ use std::{
     sync::{Arc, OnceLock},
     thread,
 };
-use weir_dataflow::{Error, PayloadType, Result, SubtaskInfo};
+use weir_dataflow::{Element, Error, Origin, PayloadType, Result, SubtaskInfo};
 use weir_graph::{OutputChannels, Partitioning, TaskDeployment};
 use weir_state::restored_states;
 
@@ -32,6 +32,47 @@ pub(super) struct TaskThread {
     pub inbox: Arc<Inbox>,
     pub mailbox: Arc<Mailbox>,
     pub metrics: Arc<TaskMetrics>,
+}
+
+/// The first connection to a task of another task host that this task lost.
+#[derive(Debug)]
+struct LostPeer {
+    peer: Deployed,
+    code: &'static str,
+    message: String,
+}
+
+type FirstLost = Arc<OnceLock<LostPeer>>;
+
+impl LostPeer {
+    fn note(first: &FirstLost, peer: Deployed, error: &Error) {
+        let _ = first.set(Self { peer, code: error.code(), message: error.to_string() });
+    }
+
+    fn error(&self) -> Error {
+        Error::external(self.code, self.message.clone())
+    }
+}
+
+/// Notes which peer is lost when sending to it fails.
+struct PeerSender {
+    inner: Box<dyn ElementSender>,
+    peer: Deployed,
+    lost: FirstLost,
+}
+
+impl ElementSender for PeerSender {
+    fn send(&mut self, element: Element) -> Result<()> {
+        let sent = self.inner.send(element);
+        sent.inspect_err(|error| note_lost(&self.lost, self.peer, error))
+    }
+}
+
+/// A batch that cannot be sent at all is a permanent failure of the sending task.
+fn note_lost(lost: &FirstLost, peer: Deployed, error: &Error) {
+    if error.origin() == Origin::External {
+        LostPeer::note(lost, peer, error);
+    }
 }
 
 /// How a task ended. The first problem is the one that is reported.
@@ -99,7 +140,7 @@ impl TaskThread {
 
     fn run(self) {
         // A connection that is lost fails the task with its own error instead of a bare cancel.
-        let lost = Arc::new(OnceLock::new());
+        let lost = FirstLost::default();
         let mut ended = self.run_guarded(&lost);
         let head = self.deployment.operators.first().map(|head| head.node.name.clone());
         ended.then(&self, self.inbox.close(), head);
@@ -109,19 +150,23 @@ impl TaskThread {
         self.shared.ended(self.deployed(), self.report_kind(ended, lost.get()));
     }
 
-    fn report_kind(&self, ended: Ended, lost: Option<&Error>) -> HostReportKind {
+    fn report_kind(&self, ended: Ended, lost: Option<&LostPeer>) -> HostReportKind {
         let Ended { result, operator } = ended;
-        let error = match (&result, lost) {
-            (Ok(()), _) => return HostReportKind::Finished,
-            (Err(Error::Cancelled), None) => return HostReportKind::Canceled,
-            (Err(Error::Cancelled), Some(lost)) => lost,
-            (Err(error), _) => error,
-        };
-        HostReportKind::Failed(failure(self.deployment.display_name(), operator, error))
+        let Err(error) = result else { return HostReportKind::Finished };
+        let name = self.deployment.display_name();
+        let is_cancelled = matches!(error, Error::Cancelled);
+        match lost.filter(|lost| is_cancelled || lost.code == error.code()) {
+            Some(lost) => HostReportKind::LostPeer {
+                peer: lost.peer,
+                failure: failure(name, operator, &lost.error()),
+            },
+            None if is_cancelled => HostReportKind::Canceled,
+            None => HostReportKind::Failed(failure(name, operator, &error)),
+        }
     }
 
     /// Builds, runs and takes down the task; catches what the author's code throws.
-    fn run_guarded(&self, lost: &Arc<OnceLock<Error>>) -> Ended {
+    fn run_guarded(&self, lost: &FirstLost) -> Ended {
         let mut runner = match panics::catch(|| self.build(lost)) {
             Ok(runner) => runner,
             Err(error) => return Ended { result: Err(error), operator: None },
@@ -159,14 +204,14 @@ impl TaskThread {
         self.shared.report(self.deployed(), kind);
     }
 
-    fn build(&self, lost: &Arc<OnceLock<Error>>) -> Result<Runner> {
+    fn build(&self, lost: &FirstLost) -> Result<Runner> {
         self.register_remote_inputs(lost);
         let links = self.links()?;
         let writers = self
             .deployment
             .outputs
             .iter()
-            .map(|output| self.writer(output))
+            .map(|output| self.writer(output, lost))
             .collect::<Result<Vec<_>>>()?;
         let mut inputs = Vec::new();
         let mut payload_types: Vec<Arc<dyn PayloadType>> = Vec::new();
@@ -235,7 +280,7 @@ impl TaskThread {
         chained.chain(written).collect()
     }
 
-    fn writer(&self, output: &OutputChannels) -> Result<OutputWriter> {
+    fn writer(&self, output: &OutputChannels, lost: &FirstLost) -> Result<OutputWriter> {
         let config = &self.shared.config;
         let hasher = match output.partitioning {
             Partitioning::Hash => Some(config.registry.key_hasher(output.stream_edge)?),
@@ -244,7 +289,7 @@ impl TaskThread {
         let senders = output
             .consumers
             .iter()
-            .map(|consumer| self.sender(output.edge, *consumer))
+            .map(|consumer| self.sender(output.edge, *consumer, lost))
             .collect::<Result<Vec<_>>>()?;
         Ok(OutputWriter::new(WriterParts {
             partitioning: output.partitioning,
@@ -256,12 +301,20 @@ impl TaskThread {
         }))
     }
 
-    fn sender(&self, edge: u32, consumer: Deployed) -> Result<Box<dyn ElementSender>> {
+    fn sender(
+        &self,
+        edge: u32,
+        consumer: Deployed,
+        lost: &FirstLost,
+    ) -> Result<Box<dyn ElementSender>> {
         if let Some(remote) = &self.remote {
             let host = (remote.host_of)(consumer.0);
             if host != remote.own {
                 let address = ChannelAddress { edge, producer: self.deployed(), consumer };
-                return remote.exchange.open_output(host, address, Arc::clone(&self.control));
+                let opened = remote.exchange.open_output(host, address, Arc::clone(&self.control));
+                let inner = opened.inspect_err(|error| note_lost(lost, consumer, error))?;
+                let lost = Arc::clone(lost);
+                return Ok(Box::new(PeerSender { inner, peer: consumer, lost }));
             }
         }
         // A consumer that is gone has said why: the whole attempt is coming down.
@@ -276,7 +329,7 @@ impl TaskThread {
         Ok(Box::new(LocalSender::new(inbox, channel, Arc::clone(&self.control))))
     }
 
-    fn register_remote_inputs(&self, lost: &Arc<OnceLock<Error>>) {
+    fn register_remote_inputs(&self, lost: &FirstLost) {
         let Some(remote) = &self.remote else { return };
         let channels =
             self.deployment.inputs.iter().flat_map(|input| {
@@ -293,7 +346,7 @@ impl TaskThread {
                 inbox: Arc::clone(&self.inbox),
                 channel,
                 on_lost: Box::new(move |error| {
-                    let _ = lost.set(error);
+                    LostPeer::note(&lost, producer, &error);
                     control.cancel();
                 }),
             });

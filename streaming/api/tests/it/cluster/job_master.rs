@@ -399,6 +399,9 @@ fn task_report(report: control::TaskReport) -> TaskReport {
         control::ReportKind::Finished => ReportKind::Finished,
         control::ReportKind::Canceled => ReportKind::Canceled,
         control::ReportKind::Failed(why) => ReportKind::Failed(failure(&why.code, why.message)),
+        control::ReportKind::LostPeer { peer, failure: why } => {
+            ReportKind::LostPeer { peer, failure: failure(&why.code, why.message) }
+        }
     };
     TaskReport { task: report.task, attempt: report.attempt, kind }
 }

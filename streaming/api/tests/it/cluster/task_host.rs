@@ -72,6 +72,12 @@ fn a_killed_host_is_replaced_and_the_output_stays_exact() {
                 let view = job.handle.view();
                 view.restarts >= number as u32 - 1 && view.status == JobStatus::Running
             });
+            // The host that lives on has lost its connections, perhaps before the job master lost its own.
+            let view = job.handle.view();
+            let roots = view.failures.iter().map(|episode| episode.root.failure.code.as_str());
+            assert_eq!(roots.collect::<Vec<_>>(), vec!["WEIR-TEST-0001"; number - 1]);
+            let consequences = view.failures.iter().flat_map(|episode| &episode.consequences);
+            assert!(consequences.clone().any(|record| record.lost_peer.is_some()), "{view:?}");
         }
         fs::remove_file(hold).expect("it was held");
         finish(&cluster, job);

@@ -1,6 +1,7 @@
 //! Brain scripts: what goes in, and all that comes out.
 
 mod beginning;
+mod blaming;
 mod checkpointing;
 mod compaction;
 mod ending;

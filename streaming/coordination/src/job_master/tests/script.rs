@@ -73,6 +73,12 @@ impl Script {
         }
     }
 
+    /// Runs commands without a look at what they lead to.
+    pub(super) fn follow(&mut self, commands: &[&str]) -> &JobMaster {
+        commands.iter().for_each(|command| drop(self.run(command)));
+        &self.master
+    }
+
     #[track_caller]
     pub(super) fn check(mut self, script: &str) -> JobMaster {
         let mut transcript = Vec::new();
@@ -152,6 +158,11 @@ impl Script {
             ["lost", tasks @ ..] => {
                 let tasks = tasks.iter().flat_map(|text| self.tasks(text)).collect();
                 self.step(Input::TasksLost { tasks, failure: failure("host-lost") })
+            }
+            ["loses-peer", task, peer] => {
+                let [(task, attempt), peer] = [task, peer].map(|text| self.tasks(text)[0]);
+                let kind = ReportKind::LostPeer { peer, failure: failure("connection-lost") };
+                self.step(Input::Task(TaskReport { task, attempt, kind }))
             }
             [what, rest @ ..] => self.report(what, rest),
             [] => Vec::new(),
