@@ -1,43 +1,14 @@
 /** The built page in Chromium, on the made-up cluster: what it shows, sends, and never does. */
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { type Browser, type KeyInput, type Page, TimeoutError } from "puppeteer-core";
-import { launch, open, PATIENCE_MS, shows } from "./browser.mjs";
+import { test } from "node:test";
+import { type KeyInput, type Page, TimeoutError } from "puppeteer-core";
+import { open, PATIENCE_MS, shows } from "./browser.mjs";
 import { APPLICATION, CONTAINER, ENDED, ENDED_JOB, FAILED, JOB, masterAnswers, NODE, TOKEN, VERTICES, WAITING } from "./fixture/cluster";
 import { FixtureServer } from "./fixture/server";
+import { browser, useBrowser, visit } from "./visit";
 
-let browser: Browser;
-
-before(async () => {
-  browser = await launch();
-});
-
-after(async () => {
-  await browser.close();
-});
-
-type Look = Parameters<typeof open>[2];
-
-interface Visit {
-  page: Page;
-  server: FixtureServer;
-  complaints: string[];
-}
-
-/** Opens an address of a fresh server; afterwards the page must have nothing to complain about. */
-async function visit(hash: string, look: (visit: Visit) => Promise<void>, options: { kind?: "app-master"; look?: Look; path?: string; expects?: RegExp } = {}) {
-  const server = await FixtureServer.start(options.kind);
-  const { page, complaints, close } = await open(browser, `${server.address}/${options.path ?? ""}${hash}`, options.look);
-  try {
-    await look({ page, server, complaints });
-    const unexpected = complaints.filter((complaint) => options.expects?.test(complaint) !== true);
-    assert.deepEqual(unexpected, []);
-  } finally {
-    await close();
-    await server.stop();
-  }
-}
+useBrowser();
 
 const JOB_HASH = `#/applications/${APPLICATION}/jobs/${JOB}`;
 
@@ -294,7 +265,7 @@ test("an ended job is shown from its archive, asked once, and cannot be cancelle
     await shows(page, "chk-74");
     const before = count();
     // A page of a running job goes on asking meanwhile; this one must not.
-    const witness = await open(browser, `${server.address}/${JOB_HASH}`);
+    const witness = await open(browser(), `${server.address}/${JOB_HASH}`);
     await server.untilAsked(`/jobs/${JOB}`, 5);
     await witness.close();
     assert.equal(count(), before);
@@ -384,7 +355,7 @@ test("a lost connection is told, what was shown stays, and it mends itself", asy
 test("a page that loads while the server is down comes up with it", async () => {
   const server = await FixtureServer.start();
   server.isDown = true;
-  const { page, close } = await open(browser, server.address);
+  const { page, close } = await open(browser(), server.address);
   try {
     await shows(page, "The server does not answer");
     server.isDown = false;
@@ -398,7 +369,7 @@ test("a page that loads while the server is down comes up with it", async () => 
 test("a server that never answers is given up", async () => {
   const server = await FixtureServer.start();
   server.silent.add("/ws/v1/cluster/nodes");
-  const { page, complaints, close } = await open(browser, `${server.address}/#/nodes`);
+  const { page, complaints, close } = await open(browser(), `${server.address}/#/nodes`);
   try {
     await page.waitForSelector(".skeleton");
     await page.waitForFunction(() => document.body.innerText.includes("no answer within 10 seconds"));
@@ -428,7 +399,7 @@ test("nothing is asked while the tab is hidden", async () => {
         document.dispatchEvent(new Event("visibilitychange"));
       }, isHidden);
     // Another tab, which is in view, tells how often a page asks.
-    const witness = await open(browser, `${server.address}/#/applications`);
+    const witness = await open(browser(), `${server.address}/#/applications`);
     await hide(true);
     // One that is under way may still come.
     await server.untilAsked("/apps", 2);

@@ -48,9 +48,15 @@ test("durations have two units, short ones more precision where it is asked for"
   table(format.precise, [[64, "64ms"], [1_240, "1.24s"], [61_000, "1m 01s"], [-1, "–"]]);
 });
 
+test("zones are UTC or a distance from it", () => {
+  for (const [minutes, expected] of [[0, "UTC"], [60, "+01:00"], [330, "+05:30"], [-210, "-03:30"]] as const) {
+    assert.equal(format.zone(minutes), expected);
+  }
+});
+
 test("times that have not come are a dash", () => {
   table(format.time, [[0, "–"], [-1, "–"], ["9223372036854775807", "–"]]);
-  assert.match(format.time(1_760_000_000_000), /^2025-10-\d\d \d\d:\d\d:20$/);
+  assert.match(format.time(1_760_000_000_000), /^2025-10-\d\d \d\d:\d\d:20 (UTC|[+-]\d\d:\d\d)$/);
   assert.equal(format.instant(1_760_000_000_000), "2025-10-09T08:53:20.000Z");
 });
 

@@ -9,8 +9,11 @@ const BASE: Rgb = [0x5d, 0xb1, 0xff];
 const BUSY: Rgb = [0xe5, 0x48, 0x4d];
 const BACKPRESSURED: Rgb = [0x4a, 0x4f, 0x57];
 
-/** A vertex of which nothing is known: it has not begun, or its job has ended. */
+/** A vertex that does not run, or of which nothing is known. */
 const UNKNOWN: Rgb = [0xa9, 0xb4, 0xc2];
+
+/** A vertex with a failed subtask: darker than a busy one. */
+export const FAILED: Rgb = [0x8f, 0x16, 0x2b];
 
 /** Ratios are 0 to 1; null counts as 0, unless neither is known. */
 export function vertexColour(busy: number | null, backpressured: number | null): Rgb {

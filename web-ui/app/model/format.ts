@@ -97,13 +97,20 @@ export function percent(value: Loose): string {
   return ratio === null ? "N/A" : `${Math.min(100, Math.max(0, Math.round(ratio * 100)))}%`;
 }
 
-/** Milliseconds since 1970 as `2026-03-01 12:30:05`. */
+/** Milliseconds since 1970 with the zone: `2026-03-01 12:30:05 UTC`, `2026-03-01 13:30:05 +01:00`. */
 export function time(value: Loose): string {
   const ms = known(value);
   if (ms === null || ms <= 0) return NOTHING;
   const date = new Date(ms);
   if (Number.isNaN(date.getTime())) return NOTHING;
-  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${clock(ms)}`;
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${clock(ms)} ${zone(-date.getTimezoneOffset())}`;
+}
+
+/** Minutes east of Greenwich as `UTC` or `+05:30`. */
+export function zone(minutes: number): string {
+  if (minutes === 0) return "UTC";
+  const distance = Math.abs(minutes);
+  return `${minutes < 0 ? "-" : "+"}${two(Math.floor(distance / 60))}:${two(distance % 60)}`;
 }
 
 /** Milliseconds since 1970 as `12:30:05`. */

@@ -4,6 +4,7 @@
  */
 
 import { known } from "./format";
+import { isVertexRunning } from "./states";
 import type { AggregatedMetric, Backpressure, SubtaskPressure } from "./shapes";
 
 /**
@@ -25,6 +26,11 @@ export interface Load {
 }
 
 export const UNKNOWN_LOAD: Load = { backpressured: null, busy: null, idle: null, inPerSecond: null, outPerSecond: null };
+
+/** The load of a vertex as far as it is true now: one that does not run has none. */
+export function currentLoad(status: string | undefined, load: Load | undefined): Load {
+  return isVertexRunning(status) ? (load ?? UNKNOWN_LOAD) : UNKNOWN_LOAD;
+}
 
 /** OK up to 0.10, LOW up to 0.50, else HIGH; both bounds belong to the lower level. */
 export function levelOf(ratio: number): Level {

@@ -78,6 +78,10 @@ export interface Application {
   memorySeconds?: number;
   vcoreSeconds?: number;
   masterNodeId?: string;
+  /** Containers that it has asked for and does not have; not YARN's. */
+  pendingContainers?: number;
+  /** Why it does not have them. */
+  pendingReason?: string;
   amHostHttpAddress?: string;
 }
 
@@ -234,6 +238,26 @@ export interface Job {
   plan: { nodes: PlanNode[] };
 }
 
+/** A failure: what a job ended with, or was restarted by. */
+export interface FailureReport {
+  code: string;
+  message: string;
+  operator?: string;
+  task?: string;
+  host?: string;
+  container?: string;
+  "consequence-count"?: number;
+}
+
+/** How a job gets on: Weir's own. */
+export interface JobProgress {
+  state: string;
+  restarts: number;
+  failure?: FailureReport;
+  /** What it waits for before its tasks can be deployed. */
+  waiting?: string;
+}
+
 export interface AggregatedMetric {
   id: string;
   min?: Loose;
@@ -337,7 +361,7 @@ export interface Checkpoints {
   history: Checkpoint[];
 }
 
-/** One failure: `exceptionName` is its code, `stacktrace` all that is known: message, operator, end of the log. */
+/** A failure: `exceptionName` is its code, `stacktrace` all that is known: message, operator, end of the log. */
 export interface ExceptionEntry {
   exceptionName: string;
   stacktrace: string;
@@ -347,7 +371,10 @@ export interface ExceptionEntry {
   endpoint?: string | null;
   /** The container. */
   taskManagerId?: string | null;
+  /** What followed from it, the first of them. */
   concurrentExceptions?: ExceptionEntry[];
+  /** How many followed from it. */
+  "weir-concurrent-exception-count"?: number;
 }
 
 export interface Exceptions {

@@ -1,5 +1,7 @@
 /** States of applications, jobs, tasks, nodes and checkpoints: how each looks and whether it is final. */
 
+import type { Application } from "./shapes";
+
 export type Tone = "good" | "done" | "wait" | "warn" | "bad" | "quiet";
 
 const TONES: Record<string, Tone> = {
@@ -33,12 +35,34 @@ const TONES: Record<string, Tone> = {
   FAILING: "bad",
   FAILED: "bad",
   LOST: "bad",
+  REBOOTED: "warn",
   UNHEALTHY: "bad",
 };
+
+/** A state that waits for containers looks so, also where it is called RUNNING. */
+export function toneOfApplication(application: Application): Tone {
+  return isWaiting(application) ? "wait" : toneOf(verdictOf(application));
+}
+
+/** Whether an application lacks containers that it has asked for. */
+export function isWaiting(application: Application): boolean {
+  return !isApplicationEnded(application.state) && (application.pendingContainers ?? 0) > 0;
+}
 
 /** How a state looks. One that is not known looks like nothing in particular. */
 export function toneOf(state: string): Tone {
   return TONES[state.toUpperCase()] ?? "quiet";
+}
+
+/** The one state of an application: while it lives YARN's state, afterwards how it ended. */
+export function verdictOf(application: Pick<Application, "state" | "finalStatus">): string {
+  const hasVerdict = application.state === "FINISHED" && application.finalStatus !== "UNDEFINED";
+  return hasVerdict ? application.finalStatus : application.state;
+}
+
+/** Whether its tasks do anything: what is measured of others is old, or nothing. */
+export function isVertexRunning(status: string | undefined): boolean {
+  return status === "RUNNING";
 }
 
 const ENDED_JOBS = ["FINISHED", "FAILED", "CANCELED"];

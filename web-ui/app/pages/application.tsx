@@ -1,6 +1,6 @@
 /** One application: how it stands and why, its jobs, attempts and containers with their logs. */
 
-import { Badge, Facts, Id, Section, Share, Time } from "../parts/basics";
+import { Badge, Facts, Id, Section, Time } from "../parts/basics";
 import { DangerAction } from "../parts/dialog";
 import { Heading } from "../parts/heading";
 import { Empty, Loaded } from "../parts/notices";
@@ -8,9 +8,10 @@ import { type Column, Table } from "../parts/table";
 import { duration, exact, mebibytes, plural } from "../model/format";
 import { href } from "../model/route";
 import type { Application, Attempt, Container, PendingAsk } from "../model/shapes";
-import { isApplicationEnded } from "../model/states";
+import { isApplicationEnded, verdictOf } from "../model/states";
 import { clusterBase, CLUSTER, usePlace } from "../net/place";
 import { DEFAULT_INTERVAL_MS, usePoll, usePolls } from "../net/poll";
+import { Verdict } from "./applications";
 import { MasterJobs } from "./jobs";
 import { LogLinks } from "./nodes";
 
@@ -26,15 +27,15 @@ export function ApplicationPage({ id }: { id: string }) {
       <Heading
         title={application?.name ?? id}
         trail={TRAIL}
-        state={application?.state}
-        badge={application === undefined ? null : <Outcome application={application} />}
+        state={application === undefined ? undefined : verdictOf(application)}
+        badge={application === undefined ? null : <Verdict application={application} />}
         actions={application === undefined ? null : <Kill application={application} path={path} />}
       />
       <Loaded from={answer} what="the application" rows={4}>
         {(data) => (
           <>
             <ApplicationFacts application={data.app} />
-            <Diagnostics text={data.app.diagnostics ?? ""} isFailed={isFailed(data.app)} />
+            <Diagnostics text={data.app.diagnostics ?? ""} isFailed={verdictOf(data.app) === "FAILED"} />
             {isEnded ? null : <Pending path={path} />}
             <Section title="Jobs">
               {data.app.state === "RUNNING" || isEnded ? (
@@ -49,20 +50,6 @@ export function ApplicationPage({ id }: { id: string }) {
       </Loaded>
     </>
   );
-}
-
-function Outcome({ application }: { application: Application }) {
-  const isTold = application.state === "FINISHED" && application.finalStatus !== "UNDEFINED";
-  return (
-    <>
-      <Badge state={application.state} />
-      {isTold ? <Badge state={application.finalStatus} /> : null}
-    </>
-  );
-}
-
-function isFailed(application: Application): boolean {
-  return application.state === "FAILED" || application.finalStatus === "FAILED";
 }
 
 function Kill({ application, path }: { application: Application; path: string }) {
@@ -91,7 +78,6 @@ function ApplicationFacts({ application }: { application: Application }) {
         ["Started", <Time at={application.startedTime} />],
         ["Ended", <Time at={application.finishedTime} />],
         ["Duration", duration(application.elapsedTime)],
-        ["Progress", <Share part={application.progress / 100} label="Progress" />],
         ["Containers", isEnded ? "–" : exact(Math.max(0, application.runningContainers ?? 0))],
         ["Memory leased", isEnded ? "–" : mebibytes(application.allocatedMB)],
         ["Cores leased", isEnded ? "–" : exact(Math.max(0, application.allocatedVCores ?? 0))],

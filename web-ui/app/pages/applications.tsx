@@ -2,13 +2,13 @@
 
 import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
-import { Badge, Id, Share, Time } from "../parts/basics";
+import { Badge, Id, Time } from "../parts/basics";
 import { Loaded, Empty } from "../parts/notices";
 import { type Column, Table } from "../parts/table";
-import { duration } from "../model/format";
+import { duration, plural } from "../model/format";
 import { href, type Show } from "../model/route";
 import type { Application } from "../model/shapes";
-import { isApplicationEnded } from "../model/states";
+import { isApplicationEnded, isWaiting, toneOfApplication, verdictOf } from "../model/states";
 import { CLUSTER } from "../net/place";
 import { type Polled, usePoll } from "../net/poll";
 import { Heading } from "../parts/heading";
@@ -94,7 +94,7 @@ function NoApplications() {
 
 /** Whether each word of a search is in what the table shows of an application. */
 export function matches(application: Application, search: string): boolean {
-  const text = [application.id, application.name, application.user, application.queue, application.state, application.finalStatus]
+  const text = [application.id, application.name, application.user, application.queue, verdictOf(application), waitReason(application)]
     .join(" ")
     .toLowerCase();
   return search.toLowerCase().split(/\s+/).every((word) => text.includes(word));
@@ -115,12 +115,19 @@ const COLUMNS: readonly Column<Application>[] = [
       </span>
     ),
   },
-  { title: "State", by: (application) => application.state, show: (application) => <Badge state={application.state} /> },
   {
-    title: "Final status",
-    by: (application) => application.finalStatus,
-    show: (application) =>
-      application.finalStatus === "UNDEFINED" ? <span class="faint">–</span> : <Badge state={application.finalStatus} />,
+    title: "State",
+    by: verdictOf,
+    show: (application) => (
+      <span class="two-lines">
+        <Verdict application={application} />
+        {isWaiting(application) ? (
+          <span class="faint clip" title={waitReason(application)}>
+            {waitReason(application)}
+          </span>
+        ) : null}
+      </span>
+    ),
   },
   { title: "User", by: (application) => application.user, show: (application) => application.user },
   { title: "Queue", by: (application) => application.queue, show: (application) => application.queue },
@@ -131,12 +138,19 @@ const COLUMNS: readonly Column<Application>[] = [
     by: (application) => application.elapsedTime,
     show: (application) => duration(application.elapsedTime),
   },
-  {
-    title: "Progress",
-    by: (application) => application.progress,
-    show: (application) => <Share part={application.progress / 100} label={`Progress of ${application.name}`} />,
-  },
 ];
+
+/** How an application stands, in one word. */
+export function Verdict({ application }: { application: Application }) {
+  return <Badge state={verdictOf(application)} tone={toneOfApplication(application)} />;
+}
+
+/** `waits for 2 containers: …`; empty when it waits for none. */
+function waitReason(application: Application): string {
+  if (!isWaiting(application)) return "";
+  const reason = application.pendingReason ?? "";
+  return `waits for ${plural(application.pendingContainers ?? 0, "container")}${reason === "" ? "" : `: ${reason}`}`;
+}
 
 function ApplicationsTable({ rows, empty }: { rows: Application[]; empty: ComponentChildren }) {
   return <Table caption="Applications" columns={COLUMNS} rows={rows} keyOf={(application) => application.id} empty={empty} />;

@@ -1,7 +1,8 @@
-/** What has failed in a job lately: each failure with its place and the log around it. */
+/** What has interrupted a job: each cause with its place, the log around it, and what followed from it. */
 
 import { Time } from "../parts/basics";
 import { Empty, Loaded } from "../parts/notices";
+import { plural } from "../model/format";
 import { clusterHref, usePlace } from "../net/place";
 import type { ExceptionEntry, Exceptions } from "../model/shapes";
 import { usePoll } from "../net/poll";
@@ -84,7 +85,28 @@ function Failure({ entry, node, isOpen }: { entry: ExceptionEntry; node: string 
           </pre>
         </details>
       )}
+      <Consequences entry={entry} />
     </article>
+  );
+}
+
+/** Failures that followed from another one: they explain nothing by themselves. */
+function Consequences({ entry }: { entry: ExceptionEntry }) {
+  const shown = entry.concurrentExceptions ?? [];
+  const count = Math.max(shown.length, entry["weir-concurrent-exception-count"] ?? 0);
+  if (count === 0) return null;
+  return (
+    <details>
+      <summary>{plural(count, "other failure")} followed from it</summary>
+      <ul class="consequences">
+        {shown.map((one, index) => (
+          <li key={`${one.timestamp}-${index}`}>
+            <span class="id">{one.exceptionName}</span> {one.taskName ?? ""}: {partsOf(one).title}
+          </li>
+        ))}
+      </ul>
+      {count > shown.length ? <p class="faint">The others are not kept.</p> : null}
+    </details>
   );
 }
 

@@ -8,18 +8,19 @@ import { Heading } from "../parts/heading";
 import { Empty, Loaded } from "../parts/notices";
 import { type Column, Table } from "../parts/table";
 import { Tabs } from "../parts/tabs";
-import { bytes, compact, duration, rate } from "../model/format";
+import { bytes, compact, duration, exact, rate } from "../model/format";
 import { plainText } from "../model/layout";
-import { type Load, loadOf, levelOf, SUBTASK_METRICS, UNKNOWN_LOAD } from "../model/pressure";
+import { currentLoad, type Load, loadOf, levelOf, SUBTASK_METRICS, UNKNOWN_LOAD } from "../model/pressure";
 import { href, type JobRoute, type JobTab } from "../model/route";
-import type { AggregatedMetric, DashboardConfig, Job, JobVertex } from "../model/shapes";
+import type { AggregatedMetric, DashboardConfig, Job, JobProgress, JobVertex } from "../model/shapes";
 import { isJobEnded } from "../model/states";
 import { applicationOf, clusterHref, masterBase, type Place, usePlace } from "../net/place";
 import { DEFAULT_INTERVAL_MS, usePoll, usePolls } from "../net/poll";
 import { CheckpointsTab } from "./checkpoints";
 import { ConfigurationTab } from "./configuration";
 import { ExceptionsTab } from "./exceptions";
-import { TaskCounts } from "./jobs";
+import { SubtaskCounts } from "./jobs";
+import { JobNotices } from "./jobnotices";
 import { TaskManagersTab } from "./taskmanagers";
 import { VertexPanel } from "./vertex";
 
@@ -45,6 +46,7 @@ export function JobPage({ route }: { route: JobRoute }) {
   const interval = Math.max(SHORTEST_INTERVAL_MS, told > 0 ? told : DEFAULT_INTERVAL_MS);
   const [isEnded, setEnded] = useState(false);
   const answer = usePoll<Job>(base, isEnded ? 0 : interval);
+  const progress = usePoll<JobProgress>(`${base}/progress`, isEnded ? 0 : interval);
   const job = answer.data;
   useEffect(() => setEnded(isJobEnded(job?.state)), [job?.state]);
   const source: JobSource = {
@@ -65,7 +67,8 @@ export function JobPage({ route }: { route: JobRoute }) {
       <Loaded from={answer} what="the job" rows={6}>
         {(data) => (
           <>
-            <JobHead job={data} />
+            <JobHead job={data} progress={progress.data} />
+            <JobNotices job={data} progress={progress.data} exceptions={href({ ...route, tab: "exceptions", vertex: null })} />
             <Tabs label="Views of the job" tabs={tabsOf(route)} />
             <Tab route={route} job={data} source={source} />
           </>
@@ -107,7 +110,16 @@ export function history(timestamps: Record<string, number>): [string, number][] 
     .sort(([, a], [, b]) => a - b);
 }
 
-function JobHead({ job }: { job: Job }) {
+/** Subtasks of all vertices by state. */
+export function subtaskCounts(vertices: readonly JobVertex[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const vertex of vertices) {
+    for (const [state, count] of Object.entries(vertex.tasks)) counts[state] = (counts[state] ?? 0) + count;
+  }
+  return counts;
+}
+
+function JobHead({ job, progress }: { job: Job; progress: JobProgress | undefined }) {
   const times = history(job.timestamps);
   return (
     <dl class="facts facts-line">
@@ -136,9 +148,13 @@ function JobHead({ job }: { job: Job }) {
         <dd class="steady">{duration(job.duration)}</dd>
       </div>
       <div>
-        <dt>Tasks</dt>
+        <dt>Restarts</dt>
+        <dd class="steady">{exact(progress?.restarts)}</dd>
+      </div>
+      <div>
+        <dt>Subtasks</dt>
         <dd>
-          <TaskCounts tasks={job["status-counts"]} />
+          <SubtaskCounts tasks={subtaskCounts(job.vertices)} />
         </dd>
       </div>
       <div class="wide">
@@ -234,7 +250,7 @@ function useEscape(action: (() => void) | null): void {
 function useLoads(job: Job, source: JobSource): Map<string, Load> {
   const paths = job.vertices.map((vertex) => `${source.base}/vertices/${vertex.id}/subtasks/metrics?get=${SUBTASK_METRICS}`);
   const answers = usePolls<AggregatedMetric[]>(paths, source.interval);
-  return new Map(job.vertices.map((vertex, index) => [vertex.id, loadOf(answers[index]?.data)]));
+  return new Map(job.vertices.map((vertex, index) => [vertex.id, currentLoad(vertex.status, loadOf(answers[index]?.data))]));
 }
 
 interface VertexRow {

@@ -91,7 +91,7 @@ const COLUMNS: readonly Column<JobRow>[] = [
     ),
   },
   { title: "State", by: (row) => row.job.state, show: (row) => <Badge state={row.job.state} /> },
-  { title: "Tasks", show: (row) => <TaskCounts tasks={row.job.tasks} /> },
+  { title: "Subtasks", show: (row) => <SubtaskCounts tasks={row.job.tasks} /> },
   { title: "Started", by: (row) => row.job["start-time"], show: (row) => <Time at={row.job["start-time"]} /> },
   {
     title: "Ended",
@@ -126,8 +126,8 @@ function JobsTable({ rows, columns }: { rows: JobRow[]; columns: readonly Column
   );
 }
 
-/** How many tasks are in each state; states without tasks are left out. */
-export function TaskCounts({ tasks }: { tasks: Record<string, number> }) {
+/** How many subtasks are in each state; states without subtasks are left out. */
+export function SubtaskCounts({ tasks }: { tasks: Record<string, number> }) {
   const counts = Object.entries(tasks).filter(([state, count]) => state !== "total" && count > 0);
   if (counts.length === 0) return <span class="faint">–</span>;
   return (

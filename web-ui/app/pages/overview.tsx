@@ -6,7 +6,8 @@ import { Heading } from "../parts/heading";
 import { Loaded } from "../parts/notices";
 import { exact, mebibytes, plural } from "../model/format";
 import { href, type Show } from "../model/route";
-import type { ClusterMetrics, MasterOverview } from "../model/shapes";
+import type { Application, ClusterMetrics, MasterOverview } from "../model/shapes";
+import { isApplicationEnded, verdictOf } from "../model/states";
 import { CLUSTER, usePlace } from "../net/place";
 import { usePoll } from "../net/poll";
 import { FilteredApplications, useApplications } from "./applications";
@@ -31,7 +32,7 @@ function ClusterOverview() {
     <>
       <Heading title="Cluster" />
       <Loaded from={metrics} what="the figures of the cluster" rows={2}>
-        {(data) => <ClusterTiles metrics={data.clusterMetrics} />}
+        {(data) => <ClusterTiles metrics={data.clusterMetrics} applications={applications.data ?? []} />}
       </Loaded>
       <Section title="Applications">
         <Loaded from={applications} what="the applications" rows={4}>
@@ -47,7 +48,9 @@ function ClusterOverview() {
   );
 }
 
-function ClusterTiles({ metrics }: { metrics: ClusterMetrics }) {
+function ClusterTiles({ metrics, applications }: { metrics: ClusterMetrics; applications: readonly Application[] }) {
+  const ended = applications.filter((application) => isApplicationEnded(application.state)).map(verdictOf);
+  const count = (verdict: string) => exact(ended.filter((one) => one === verdict).length);
   const memory = metrics.totalMB > 0 ? metrics.allocatedMB / metrics.totalMB : 0;
   const cores = metrics.totalVirtualCores > 0 ? metrics.allocatedVirtualCores / metrics.totalVirtualCores : 0;
   return (
@@ -67,8 +70,8 @@ function ClusterTiles({ metrics }: { metrics: ClusterMetrics }) {
       <Tile name="Applications running" note={`${exact(metrics.appsPending)} pending`}>
         {exact(metrics.appsRunning)}
       </Tile>
-      <Tile name="Applications ended" note={`${exact(metrics.appsFailed)} failed, ${exact(metrics.appsKilled)} killed`}>
-        {exact(metrics.appsCompleted + metrics.appsFailed + metrics.appsKilled)}
+      <Tile name="Applications ended" note={`${count("FAILED")} failed, ${count("KILLED")} killed`}>
+        {exact(ended.length)}
       </Tile>
     </Tiles>
   );

@@ -39,7 +39,7 @@ const COLUMNS: readonly Column<TaskManager>[] = [
     by: (one) => one.slotsNumber - one.freeSlots,
     show: (one) => <Usage used={one.slotsNumber - one.freeSlots} total={one.slotsNumber} show={exact} label={`Slots of ${one.id} in use`} />,
   },
-  { title: "Tasks", isNumber: true, show: (one) => exact(one.assignedTasks ?? null) },
+  { title: "Subtasks", isNumber: true, show: (one) => exact(one.assignedTasks ?? null) },
   { title: "Memory", by: (one) => memoryOf(one).used, show: (one) => <Memory of={one} /> },
   { title: "Last heard of", by: (one) => one.timeSinceLastHeartbeat, show: (one) => <Time at={one.timeSinceLastHeartbeat} /> },
 ];

@@ -9,6 +9,7 @@ import { bytes, compact, duration, exact, instant, known, NOTHING, shortContaine
 import { plainText } from "../model/layout";
 import { serverLevel } from "../model/pressure";
 import { href, type JobRoute, type Pane, PANES } from "../model/route";
+import { isVertexRunning } from "../model/states";
 import type { Backpressure, JobVertex, Metric, Subtask, SubtaskPressure, VertexDetail, VertexTaskManager } from "../model/shapes";
 import { usePoll } from "../net/poll";
 import type { JobSource } from "./job";
@@ -48,7 +49,7 @@ export function VertexPanel({ route, vertex, source, close }: PanelProps) {
         </button>
       </div>
       <Tabs label="Views of the vertex" tabs={tabs} />
-      <PaneView pane={route.pane} path={`${source.base}/vertices/${vertex.id}`} interval={source.interval} />
+      <PaneView pane={route.pane} path={`${source.base}/vertices/${vertex.id}`} status={vertex.status} interval={source.interval} />
     </section>
   );
 }
@@ -56,6 +57,8 @@ export function VertexPanel({ route, vertex, source, close }: PanelProps) {
 interface PaneProps {
   /** Of the vertex. */
   path: string;
+  /** Of the vertex. */
+  status: string;
   interval: number;
 }
 
@@ -90,7 +93,9 @@ function SubtasksPane({ path, interval }: PaneProps) {
           columns={SUBTASK_COLUMNS}
           rows={data.subtasks.map((subtask) => ({
             subtask,
-            pressure: (pressure.data?.subtasks ?? []).find((one) => one.subtask === subtask.subtask),
+            pressure: isVertexRunning(subtask.status)
+              ? (pressure.data?.subtasks ?? []).find((one) => one.subtask === subtask.subtask)
+              : undefined,
           }))}
           keyOf={({ subtask }) => subtask.subtask}
           empty="No subtask yet"
@@ -155,12 +160,14 @@ const SUBTASK_COLUMNS: readonly Column<SubtaskRow>[] = [
   { title: "Duration", isNumber: true, by: ({ subtask }) => subtask.duration, show: ({ subtask }) => duration(subtask.duration) },
 ];
 
-function BackpressurePane({ path, interval }: PaneProps) {
+function BackpressurePane({ path, status, interval }: PaneProps) {
   const answer = usePoll<Backpressure>(`${path}/backpressure`, interval);
   return (
     <Loaded from={answer} what="the backpressure">
       {(data) =>
-        data.status !== "ok" ? (
+        !isVertexRunning(status) ? (
+          <Empty title="Not measured">The vertex does not run: it is {status}.</Empty>
+        ) : data.status !== "ok" ? (
           <Empty title="Not measured yet">The tasks have not reported how they spend their time.</Empty>
         ) : (
           <>
@@ -224,13 +231,19 @@ function WatermarksPane({ path, interval }: PaneProps) {
         <Table
           caption="Watermark of each subtask"
           columns={WATERMARK_COLUMNS}
-          rows={watermarkRows(data)}
+          rows={emittedWatermarks(data)}
           keyOf={(row) => row.subtask}
-          empty={<Empty title="No watermarks">This vertex has no input, or does not work in event time.</Empty>}
+          empty={<Empty title="No event time">No watermark has reached this vertex: no source before it works in event time.</Empty>}
         />
       )}
     </Loaded>
   );
+}
+
+/** The watermarks of the subtasks; none when no subtask has one. */
+function emittedWatermarks(metrics: readonly Metric[]): WatermarkRow[] {
+  const rows = watermarkRows(metrics);
+  return rows.every((row) => row.value === NO_WATERMARK) ? [] : rows;
 }
 
 /** `0.currentInputWatermark` is that of subtask 0. */

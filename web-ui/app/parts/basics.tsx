@@ -3,13 +3,13 @@
 import type { ComponentChildren } from "preact";
 import { exact, instant, NOTHING, percent, time } from "../model/format";
 import type { Level } from "../model/pressure";
-import { toneOf } from "../model/states";
+import { type Tone, toneOf } from "../model/states";
 import type { Loose } from "../model/shapes";
 
 /** A state as a word with a dot of its colour. */
-export function Badge({ state }: { state: string }) {
+export function Badge({ state, tone = toneOf(state) }: { state: string; tone?: Tone }) {
   return (
-    <span class={`badge tone-${toneOf(state)}`}>
+    <span class={`badge tone-${tone}`}>
       <span class="dot" aria-hidden="true" />
       {state}
     </span>
@@ -64,7 +64,7 @@ export function Usage({ used, total, show, label }: { used: number; total: numbe
   );
 }
 
-/** A point in time; the tooltip has it with its zone. */
+/** A point in time in the viewer's zone; the tooltip has it in UTC. */
 export function Time({ at }: { at: Loose }) {
   const text = time(at);
   if (text === NOTHING) return <span class="faint">{NOTHING}</span>;

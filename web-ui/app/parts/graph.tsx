@@ -4,11 +4,12 @@
  */
 
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { hex, textOn, vertexColour } from "../model/colour";
+import { FAILED, hex, textOn, vertexColour } from "../model/colour";
 import { compact, percent, rate } from "../model/format";
 import { CARD, curve, type Direction, layoutPlan, neighbour, type PlacedEdge, plainText, type PlacedVertex, wrap } from "../model/layout";
 import { levelOf, type Load, UNKNOWN_LOAD } from "../model/pressure";
 import type { JobVertex, PlanNode } from "../model/shapes";
+import { isVertexRunning } from "../model/states";
 
 interface GraphProps {
   plan: readonly PlanNode[];
@@ -148,7 +149,7 @@ const PAD = 14;
 
 function Vertex({ place, node, vertex, load, isSelected, isEntry, select, enter }: VertexProps) {
   const name = vertex?.name ?? plainText(node?.description ?? node?.operator ?? place.id);
-  const colour = vertexColour(load.busy, load.backpressured);
+  const colour = vertex?.status === "FAILED" ? FAILED : vertexColour(load.busy, load.backpressured);
   const parallelism = vertex?.parallelism ?? node?.parallelism ?? 0;
   const lines = wrap(name, 29, 2);
   const right = CARD.width - PAD;
@@ -160,7 +161,7 @@ function Vertex({ place, node, vertex, load, isSelected, isEntry, select, enter 
       tabIndex={isEntry ? 0 : -1}
       data-vertex={place.id}
       aria-pressed={isSelected}
-      aria-label={spoken(name, parallelism, load)}
+      aria-label={spoken(name, parallelism, load, vertex?.status)}
       onClick={() => select(place.id)}
       onFocus={() => enter(place.id)}
     >
@@ -249,7 +250,8 @@ function headPath(width: number, height: number): string {
   return `M0,${height}V8Q0,0 8,0H${width - 8}Q${width},0 ${width},8V${height}z`;
 }
 
-function spoken(name: string, parallelism: number, load: Load): string {
+function spoken(name: string, parallelism: number, load: Load, status: string | undefined): string {
+  if (!isVertexRunning(status)) return `${name}, parallelism ${parallelism}, ${(status ?? "not started").toLowerCase()}`;
   const level = load.backpressured === null ? "" : ` ${levelOf(load.backpressured)}`;
   return `${name}, parallelism ${parallelism}, backpressured ${percent(load.backpressured)}${level}, busy ${percent(load.busy)}`;
 }
@@ -268,6 +270,14 @@ function Legend() {
       <span class="legend-item">
         <span class="legend-swatch swatch-backpressured" />
         backpressured
+      </span>
+      <span class="legend-item">
+        <span class="legend-swatch swatch-still" />
+        not running
+      </span>
+      <span class="legend-item">
+        <span class="legend-swatch swatch-failed" />
+        failed
       </span>
     </div>
   );

@@ -1,0 +1,165 @@
+/** What the page says of a cluster on which something is wrong: one state for each thing, its cause, no old figures. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Page } from "puppeteer-core";
+import { shows } from "./browser.mjs";
+import { APPLICATION, FAILED, JOB, masterAnswers, NODE, VERTICES } from "./fixture/cluster";
+import type { FixtureServer } from "./fixture/server";
+import { useBrowser, visit } from "./visit";
+
+useBrowser();
+
+const JOB_HASH = `#/applications/${APPLICATION}/jobs/${JOB}`;
+const PROXY = `/proxy/${APPLICATION}`;
+const PROGRESS = `${PROXY}/jobs/${JOB}/progress`;
+const APPS = "/ws/v1/cluster/apps";
+const SIGKILL = {
+  code: "WEIR-TM-0002",
+  message: "task host 1 in container_1700000000000_0007_01_000002 was ended by SIGKILL",
+  task: "Count by word (2/2)",
+  "consequence-count": 5,
+};
+
+const main = (page: Page) => page.$eval("main", (element) => element.innerText);
+const badges = (page: Page, selector: string) => page.$$eval(`${selector} .badge`, (found) => found.map((one) => one.textContent ?? ""));
+
+/** Changes what is told of one application, in the list and by itself. */
+function change(server: FixtureServer, id: string, to: Record<string, unknown>): void {
+  const list = server.answers[APPS] as { apps: { app: { id: string }[] } };
+  const changed = list.apps.app.map((one) => (one.id === id ? { ...one, ...to } : one));
+  server.answers[APPS] = { apps: { app: changed } };
+  server.answers[`${APPS}/${id}`] = { app: changed.find((one) => one.id === id) };
+}
+
+/** The job is in a state, and its progress says more. */
+function jobIs(server: FixtureServer, state: string, progress: Record<string, unknown>): void {
+  Object.assign(server.answers, masterAnswers(PROXY, state));
+  server.answers[PROGRESS] = { version: 1, state, restarts: 0, operators: [], ...progress };
+}
+
+/** An app master that ran well to the end of a job that failed. */
+const endedInFailure = (server: FixtureServer) => change(server, FAILED, { state: "FINISHED", finalStatus: "FAILED", progress: 100 });
+
+test("the overview counts applications by how they ended, as its rows show them", async () => {
+  await visit("", async ({ page }) => {
+    await shows(page, "1 failed, 1 killed");
+    const rows = await badges(page, "section[aria-label=Applications]");
+    assert.deepEqual(rows.sort(), ["ACCEPTED", "FAILED", "KILLED", "RUNNING", "SUCCEEDED"]);
+  }, { prepare: endedInFailure });
+});
+
+test("a failed job's application has one verdict and no progress", async () => {
+  await visit(`#/applications/${FAILED}`, async ({ page }) => {
+    await shows(page, "cannot open file:///data/clicks");
+    assert.deepEqual(await badges(page, ".page-title"), ["FAILED"]);
+    const text = await main(page);
+    assert.doesNotMatch(text, /FINISHED|Progress|100%/);
+  }, { prepare: endedInFailure, expects: /404.*\/jobs\/overview/ });
+});
+
+test("an application that lacks containers says so in the list, and is not green", async () => {
+  const starved = (server: FixtureServer) =>
+    change(server, APPLICATION, { pendingContainers: 2, pendingReason: "no node has 2 GiB free" });
+  await visit("#/applications", async ({ page }) => {
+    await shows(page, "waits for 2 containers: no node has 2 GiB free");
+    const tones = await page.$$eval(".badge", (found) => found.filter((one) => one.textContent === "RUNNING").map((one) => one.className));
+    assert.deepEqual(tones, ["badge tone-wait"]);
+  }, { prepare: starved });
+});
+
+test("a job that waits for containers says for what, and its vertices are scheduled", async () => {
+  const waiting = "for 2 of 3 containers: no node has 2 GiB free";
+  await visit(JOB_HASH, async ({ page }) => {
+    await shows(page, `Waiting ${waiting}`);
+    const text = await main(page);
+    assert.match(text, /SCHEDULED/);
+    assert.doesNotMatch(text, /DEPLOYING/);
+  }, { prepare: (server) => jobIs(server, "CREATED", { waiting }) });
+});
+
+test("failed and restarting vertices show no load", async () => {
+  for (const state of ["FAILED", "RESTARTING"]) {
+    await visit(JOB_HASH, async ({ page }) => {
+      await page.waitForSelector(".graph-vertex");
+      await shows(page, "FAILED");
+      await page.waitForFunction(() => document.querySelector(".skeleton") === null);
+      assert.deepEqual(await page.$$eval(".graph-level, tbody .level", (levels) => levels.length), 0, state);
+      const colours = await page.$$eval(".graph-head", (heads) => heads.map((head) => head.getAttribute("fill")));
+      assert.deepEqual(new Set(colours), new Set(["#8f162b"]), state);
+    }, { prepare: (server) => jobIs(server, state, {}) });
+  }
+});
+
+test("the panel of a vertex that does not run shows no backpressure", async () => {
+  await visit(`${JOB_HASH}?vertex=${VERTICES.count}&pane=backpressure`, async ({ page }) => {
+    await shows(page, "The vertex does not run: it is FAILED.");
+  }, { prepare: (server) => jobIs(server, "RESTARTING", {}) });
+});
+
+test("a job shows how often it was restarted and why, and where it failed", async () => {
+  for (const [state, title] of [
+    ["RUNNING", "Last restarted because of:"],
+    ["RESTARTING", "Restarting because of:"],
+    ["FAILED", "Cause of the failure:"],
+  ] as const) {
+    await visit(JOB_HASH, async ({ page }) => {
+      await shows(page, title);
+      await shows(page, "was ended by SIGKILL");
+      await shows(page, "5 other failures followed from it");
+      const facts = await page.$$eval(".facts-line > div", (found) => found.map((one) => one.textContent ?? ""));
+      assert.ok(facts.includes("Restarts3"), facts.join());
+    }, { prepare: (server) => jobIs(server, state, { restarts: 3, failure: SIGKILL }) });
+  }
+});
+
+test("a failure has its consequences below it", async () => {
+  await visit(`${JOB_HASH}/exceptions`, async ({ page }) => {
+    await shows(page, "5 other failures followed from it");
+    assert.equal((await page.$$(".failure")).length, 1);
+    await page.$$eval(".failure summary", (found) => (found.at(-1) as HTMLElement).click());
+    await shows(page, "Late words (1/2): the data connection with task host");
+  });
+});
+
+test("subtasks are counted as subtasks, in lists and on the page of a job", async () => {
+  const count = (page: Page, selector: string) => page.$eval(selector, (element) => element.textContent ?? "");
+  await visit(JOB_HASH, async ({ page }) => {
+    await shows(page, "Subtasks");
+    assert.equal(await count(page, ".facts-line .counts"), "RUNNING 8");
+  });
+  await visit(`#/applications/${APPLICATION}`, async ({ page }) => {
+    await page.waitForSelector("section[aria-label=Jobs] .counts");
+    assert.equal(await count(page, "section[aria-label=Jobs] .counts"), "RUNNING 8");
+    assert.doesNotMatch(await main(page), /\bTASKS\b|\bTasks\b/);
+  });
+});
+
+test("a vertex without watermarks says that there is no event time", async () => {
+  const path = `${PROXY}/jobs/${JOB}/vertices/${VERTICES.count}/watermarks`;
+  const none = [0, 1].map((subtask) => ({ id: `${subtask}.currentInputWatermark`, value: "-9223372036854775808" }));
+  await visit(`${JOB_HASH}?vertex=${VERTICES.count}&pane=watermarks`, async ({ page }) => {
+    await shows(page, "No event time");
+    assert.doesNotMatch(await main(page), /none yet/);
+  }, { prepare: (server) => (server.answers[path] = none) });
+});
+
+test("every time of day names its zone", async () => {
+  for (const hash of ["", `#/applications/${APPLICATION}`, JOB_HASH, `${JOB_HASH}/checkpoints`, `${JOB_HASH}/exceptions`, `#/nodes/${NODE}`]) {
+    await visit(hash, async ({ page }) => {
+      await page.waitForFunction(() => document.querySelector("main .skeleton") === null && document.querySelector("main time") !== null);
+      const times = await page.$$eval("main time", (found) => found.map((one) => one.textContent ?? ""));
+      assert.deepEqual(times.filter((time) => !/\d (UTC|[+-]\d\d:\d\d)$/.test(time)), [], hash);
+    });
+  }
+});
+
+test("no tab is cut off on a phone", async () => {
+  for (const width of [420, 360]) {
+    await visit(JOB_HASH, async ({ page }) => {
+      await page.waitForSelector(".tabs");
+      const right = await page.$$eval(".tabs a", (tabs) => Math.max(...tabs.map((tab) => tab.getBoundingClientRect().right)));
+      assert.ok(right <= width, `${right} > ${width}`);
+    }, { look: { width, height: 800 } });
+  }
+});
