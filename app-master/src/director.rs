@@ -86,6 +86,7 @@ impl Shell for Director {
             }
             SlotEffect::Open { placement } => self.open(placement),
             SlotEffect::Close => self.switchboard.close(),
+            SlotEffect::WaitsFor { what } => self.observed.waits_for(what),
             SlotEffect::TasksLost { container, host, failure } => {
                 self.switchboard.drop_host((container, host));
                 self.reports.host_lost((container, host), failure);

@@ -88,6 +88,8 @@ struct Tables {
     tasks: Tasks,
     managers: Managers,
     failures: Failures,
+    /// What the job waits for before its tasks can be deployed.
+    waits_for: Option<String>,
 }
 
 impl Observed {
@@ -105,6 +107,7 @@ impl Observed {
             tasks: Tasks::new(&facts.graph),
             managers: Managers::default(),
             failures: Failures::new(&facts.graph),
+            waits_for: None,
         };
         let watch = Watch::new(facts.own.attempt.number);
         let shared = Arc::new(Shared { facts, handle, watch, tables: Mutex::new(tables) });
@@ -147,6 +150,11 @@ impl Observed {
     /// slot `i`.
     pub fn placed(&self, slots: Vec<(u32, ContainerId)>) {
         self.tables().managers.placed(slots);
+    }
+
+    /// What the job waits for before its tasks can be deployed; `None` when every slot has a task host.
+    pub fn waits_for(&self, what: Option<String>) {
+        self.tables().waits_for = what;
     }
 
     /// What tasks of this container have counted.

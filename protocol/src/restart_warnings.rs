@@ -97,6 +97,7 @@ mod tests {
             host: Some("127.0.0.1:7".to_owned()),
             container: Some("container_1_0001_01_000002".to_owned()),
             log_excerpt: Some("much".to_owned()),
+            consequence_count: 0,
         }
     }
 

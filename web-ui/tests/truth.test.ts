@@ -163,3 +163,23 @@ test("no tab is cut off on a phone", async () => {
     }, { look: { width, height: 800 } });
   }
 });
+
+test("a node tells the memory of its containers from that of the machine", async () => {
+  await visit(`#/nodes/${NODE}`, async ({ page }) => {
+    await shows(page, "Memory used by containers");
+    const facts = await page.$$eval(".facts > div", (found) => found.map((one) => one.textContent ?? ""));
+    assert.ok(facts.includes("Memory used by containers1.40 GiB"), facts.join());
+    assert.ok(facts.includes("Memory used on the node4.88 GiB"), facts.join());
+  });
+});
+
+test("what is said below a state stays in its column, and a lost node has no memory in use", async () => {
+  await visit("", async ({ page }) => {
+    await shows(page, "no heartbeat for 10 s");
+    const outside = await page.$$eval("td .reason", (found) =>
+      found.filter((one) => one.getBoundingClientRect().right > (one.closest("td")?.getBoundingClientRect().right ?? 0) + 1).map((one) => one.textContent),
+    );
+    assert.deepEqual(outside, []);
+    assert.doesNotMatch(await main(page), /0 B/);
+  }, { look: { width: 420, height: 800 }, prepare: (server) => change(server, APPLICATION, { pendingContainers: 2, pendingReason: "no node has 2,048 MiB free" }) });
+});

@@ -11,7 +11,7 @@ use weir_coordination::{
     job_master::{CheckpointsView, FailureEpisode, FailureRecord, StatusTime},
 };
 use weir_graph::{JobVertex, TaskId};
-use weir_protocol::rest::flink::state::JobState;
+use weir_protocol::rest::flink::state::{ExecutionState, JobState};
 
 /// A job at one moment.
 #[derive(Clone, Debug)]
@@ -44,6 +44,8 @@ pub struct Reading {
     pub managers: Vec<ManagerReading>,
     /// Resident memory of the app master in bytes.
     pub own_bytes: u64,
+    /// What the job waits for before its tasks can be deployed.
+    pub waits_for: Option<String>,
 }
 
 /// A vertex at one moment.
@@ -97,6 +99,7 @@ impl Reading {
             failures,
             managers: tables.managers.readings(),
             own_bytes: 0,
+            waits_for: tables.waits_for.clone().filter(|_| !view.status.is_terminal()),
             facts,
         }
     }
@@ -169,8 +172,21 @@ fn vertex(facts: &Facts, index: u32, tables: &Tables) -> VertexReading {
         emits,
         subtasks: (0..vertex.parallelism)
             .filter_map(|subtask| tables.tasks.reading(TaskId { vertex: index, subtask }))
+            .map(|subtask| scheduled(subtask, tables.waits_for.is_some()))
             .collect(),
     }
+}
+
+/// A deployment that no task host has been sent yet: it waits until every slot has one.
+fn scheduled(subtask: SubtaskReading, is_waiting: bool) -> SubtaskReading {
+    let mut subtask = subtask;
+    if is_waiting && subtask.state == ExecutionState::Deploying {
+        subtask.state = ExecutionState::Scheduled;
+        if let Some(since_ms) = subtask.times.remove(&ExecutionState::Deploying) {
+            subtask.times.insert(ExecutionState::Scheduled, since_ms);
+        }
+    }
+    subtask
 }
 
 /// The failure that ended the job. The record of it, where there is one, has the better time: the job

@@ -329,6 +329,7 @@ pub fn reading() -> Reading {
         end_failure: None,
         managers: vec![manager(2, None), manager(3, Some(5_000))],
         own_bytes: 30 << 20,
+        waits_for: None,
     }
 }
 

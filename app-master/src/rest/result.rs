@@ -107,6 +107,7 @@ pub(super) fn progress_of(reading: &Reading) -> JobProgress {
         restarts: reading.restarts,
         restart_delay_ms: reading.restart_delay_ms,
         failure: failure.map(exceptions::report),
+        waiting: reading.waits_for.clone(),
         operators: operators(reading).map(|operator| operator.row()).collect(),
     }
 }
@@ -192,6 +193,15 @@ mod tests {
             let failure = ended.weir_result.expect("it has ended").failure;
             assert_eq!(failure.is_some(), has_failure, "{state}");
         }
+    }
+
+    #[test]
+    fn progress_says_what_a_job_waits_for() {
+        let mut reading = fixture::reading();
+        assert_eq!(progress_of(&reading).waiting, None);
+        let waiting = Some("for 2 of 3 containers: no node has 2 GiB free".to_owned());
+        reading.waits_for.clone_from(&waiting);
+        assert_eq!(progress_of(&reading).waiting, waiting);
     }
 
     #[test]

@@ -198,6 +198,10 @@ fn usage(app: &mut App, application: &ApplicationView, view: &View) {
     app.vcore_seconds = application.vcore_seconds;
     app.resource_seconds_map = EntryList { entry: seconds.to_vec() };
     app.resource_requests = application.pending.iter().map(request).collect();
+    app.pending_containers = application.pending.iter().map(|ask| ask.missing).sum();
+    let reasons = application.pending.iter().map(|ask| &ask.reason);
+    app.pending_reason =
+        reasons.into_iter().find(|reason| !reason.is_empty()).cloned().unwrap_or_default();
     if has_ended(application) {
         // What an ended application no longer has, YARN gives as -1.
         (app.allocated_mb, app.allocated_vcores, app.running_containers) = (-1, -1, -1);

@@ -53,6 +53,7 @@ fn describe(view: &NodeView) -> Node {
         available_virtual_cores: view.available.vcores.into(),
         resource_utilization: Utilization {
             node_physical_memory_mb: view.used_memory_mib,
+            aggregated_containers_physical_memory_mb: view.containers_used_memory_mib,
             ..Utilization::default()
         },
         used_resource: view.used.into(),

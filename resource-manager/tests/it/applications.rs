@@ -99,7 +99,8 @@ fn submitted_application_is_listed_shown_and_killed() {
              vcoreSeconds queueUsagePercentage clusterUsagePercentage resourceSecondsMap \
              preemptedResourceMB preemptedResourceVCores numNonAMContainerPreempted \
              numAMContainerPreempted preemptedMemorySeconds preemptedVcoreSeconds \
-             preemptedResourceSecondsMap resourceRequests logAggregationStatus \
+             preemptedResourceSecondsMap resourceRequests pendingContainers pendingReason \
+             logAggregationStatus \
              unmanagedApplication appNodeLabelExpression amNodeLabelExpression resourceInfo timeouts",
         );
         let listed = client.get(&format!("{APPS}?applicationTags=weir-job:0a0b")).await;
@@ -108,6 +109,7 @@ fn submitted_application_is_listed_shown_and_killed() {
         let pending = client.get(&format!("{APPS}/{id}/pending")).await;
         let ask = &pending["pending"]["ask"][0];
         assert_eq!(ask["missing"], 1);
+        assert_eq!((&app["pendingContainers"], &app["pendingReason"]), (&json!(1), &ask["reason"]));
         assert!(ask["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{pending}");
 
         let state = format!("{APPS}/{id}/state");

@@ -55,6 +55,10 @@ fn application_lives_from_submission_to_archive() {
             (&json!("RUNNING"), &json!("ApplicationMaster"))
         );
         assert_eq!(app["amRPCAddress"], "127.0.0.1:4711");
+        let nodes = client.get("/ws/v1/cluster/nodes").await;
+        let used = &nodes["nodes"]["node"][0]["resourceUtilization"];
+        assert_eq!(used["aggregatedContainersPhysicalMemoryMB"], 20);
+        assert_eq!(used["nodePhysicalMemoryMB"], 512);
 
         // It leases, and the agent believes the lease.
         let asked = allocate(&master, 1, vec![ask(2, 512)], &[]);

@@ -81,13 +81,13 @@ function ApplicationFacts({ application }: { application: Application }) {
         ["Containers", isEnded ? "–" : exact(Math.max(0, application.runningContainers ?? 0))],
         ["Memory leased", isEnded ? "–" : mebibytes(application.allocatedMB)],
         ["Cores leased", isEnded ? "–" : exact(Math.max(0, application.allocatedVCores ?? 0))],
-        ["Used in all", usedInAll(application)],
+        ["Used in total", usedInTotal(application)],
       ]}
     />
   );
 }
 
-function usedInAll(application: Application): string {
+function usedInTotal(application: Application): string {
   if (application.memorySeconds === undefined) return "–";
   return `${exact(Math.round(application.memorySeconds / 1024))} GiB·s, ${exact(application.vcoreSeconds)} core·s`;
 }
@@ -159,7 +159,7 @@ function Attempts({ application, isEnded }: { application: string; isEnded: bool
 }
 
 const ATTEMPT_COLUMNS: readonly Column<Attempt>[] = [
-  { title: "Attempt", isNumber: true, by: (attempt) => attempt.id, show: (attempt) => attempt.id },
+  { title: "Attempt", by: (attempt) => attempt.id, show: (attempt) => attempt.id },
   { title: "State", show: (attempt) => (attempt.state ? <Badge state={attempt.state} /> : "–") },
   { title: "Started", show: (attempt) => <Time at={attempt.startTime} /> },
   { title: "Ended", show: (attempt) => <Time at={attempt.finishedTime} /> },

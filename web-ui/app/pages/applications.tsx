@@ -54,7 +54,8 @@ interface FilteredProps {
   filter: (show: Show, search: string) => void;
 }
 
-const SHOWS: readonly Show[] = ["all", "running", "ended"];
+/** By their name in the address. Those that wait for their app master have not ended either. */
+const SHOWS: Record<Show, string> = { all: "all", running: "active", ended: "ended" };
 
 export function FilteredApplications({ all, show, search, filter }: FilteredProps) {
   const matching = all.filter((application) => matches(application, search));
@@ -63,9 +64,9 @@ export function FilteredApplications({ all, show, search, filter }: FilteredProp
     <>
       <div class="toolbar">
         <div class="segments" role="group" aria-label="Which applications">
-          {SHOWS.map((one) => (
+          {(Object.keys(SHOWS) as Show[]).map((one) => (
             <button key={one} type="button" aria-pressed={one === show} onClick={() => filter(one, search)}>
-              {one} <span class="tab-count">{matching.filter((application) => isShown(application, one)).length}</span>
+              {SHOWS[one]} <span class="tab-count">{matching.filter((application) => isShown(application, one)).length}</span>
             </button>
           ))}
         </div>
@@ -122,9 +123,7 @@ const COLUMNS: readonly Column<Application>[] = [
       <span class="two-lines">
         <Verdict application={application} />
         {isWaiting(application) ? (
-          <span class="faint clip" title={waitReason(application)}>
-            {waitReason(application)}
-          </span>
+          <span class="faint reason">{waitReason(application)}</span>
         ) : null}
       </span>
     ),

@@ -70,7 +70,8 @@ function Latest({ latest }: { latest: Checkpoints["latest"] }) {
         <dd>
           {failed ? (
             <>
-              <One checkpoint={failed} /> {failed.failure_message ?? ""}
+              <One checkpoint={failed} />
+              {failed.failure_message ? `: ${failed.failure_message}` : ""}
             </>
           ) : (
             <span class="faint">none</span>
@@ -97,7 +98,13 @@ function One({ checkpoint }: { checkpoint: Checkpoint }) {
   return (
     <>
       #{checkpoint.id} at <Time at={checkpoint.trigger_timestamp} /> in {precise(checkpoint.end_to_end_duration)},{" "}
-      {bytes(checkpoint.checkpointed_size)} {checkpoint.external_path ? <span class="id">{checkpoint.external_path}</span> : null}
+      {bytes(checkpoint.checkpointed_size)}
+      {checkpoint.external_path ? (
+        <>
+          {" "}
+          <span class="id">{checkpoint.external_path}</span>
+        </>
+      ) : null}
     </>
   );
 }

@@ -42,7 +42,7 @@ const NODE_COLUMNS: readonly Column<ClusterNode>[] = [
     show: (node) => (
       <span class="two-lines">
         <Badge state={node.state} />
-        {node.healthReport ? <span class="faint clip" title={node.healthReport}>{node.healthReport}</span> : null}
+        {node.healthReport ? <span class="faint reason">{node.healthReport}</span> : null}
       </span>
     ),
   },
@@ -110,7 +110,8 @@ function NodeFacts({ node, info }: { node: ClusterNode; info: NodeInfo | undefin
       facts={[
         ["Memory leased", <Usage used={node.usedMemoryMB} total={totalMemory(node)} show={mebibytes} label="Memory leased" />],
         ["Cores leased", <Usage used={node.usedVirtualCores} total={totalCores(node)} show={exact} label="Cores leased" />],
-        ["Memory in use", mebibytes(node.resourceUtilization?.aggregatedContainersPhysicalMemoryMB ?? null)],
+        ["Memory used by containers", mebibytes(node.resourceUtilization?.aggregatedContainersPhysicalMemoryMB)],
+        ["Memory used on the node", mebibytes(node.resourceUtilization?.nodePhysicalMemoryMB)],
         ["Containers", exact(node.numContainers)],
         ["Rack", node.rack ?? "–"],
         ["Version", node.version ?? info?.nodeManagerVersion ?? "–"],

@@ -54,12 +54,14 @@ export function Share({ part, label, tone }: { part: number | null; label: strin
 
 /** Used of total, with a bar. */
 export function Usage({ used, total, show, label }: { used: number; total: number; show: (value: number) => string; label: string }) {
+  // A lost node offers nothing: there is no part of it in use.
+  if (total <= 0) return <span class="faint">{NOTHING}</span>;
   return (
     <span class="usage">
       <span class="usage-text">
         {show(used)} <span class="faint">/ {show(total)}</span>
       </span>
-      <Meter part={total > 0 ? used / total : 0} label={label} />
+      <Meter part={used / total} label={label} />
     </span>
   );
 }

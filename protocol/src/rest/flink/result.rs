@@ -147,6 +147,9 @@ pub struct JobProgress {
     /// The latest failure, also when a restart has mended it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureReport>,
+    /// What the job waits for before its tasks can be deployed: `for 2 of 3 containers: …`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<String>,
     /// Its operators in graph order.
     pub operators: Vec<OperatorRow>,
 }

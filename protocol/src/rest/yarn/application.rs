@@ -202,6 +202,11 @@ pub struct App {
     /// Asks that wait.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub resource_requests: Vec<ResourceRequestInfo>,
+    /// Containers of all asks that wait; not YARN's.
+    pub pending_containers: u64,
+    /// Why the first of them wait, for people; not YARN's.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub pending_reason: String,
     /// `DISABLED`: logs stay where they were written.
     pub log_aggregation_status: String,
     /// Whether its app master runs outside of the cluster: never.

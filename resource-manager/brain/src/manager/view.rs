@@ -88,6 +88,8 @@ pub struct NodeView {
     pub health_report: String,
     /// Memory used on it in MiB, as it says.
     pub used_memory_mib: u64,
+    /// Memory of the processes in its containers in MiB, as it says.
+    pub containers_used_memory_mib: u64,
 }
 
 /// An application.
@@ -209,7 +211,7 @@ impl ResourceManager {
             cluster_timestamp: self.settings.cluster_timestamp,
             started_wall_ms: self.started_wall_ms,
             metrics: self.metrics(),
-            nodes: self.nodes.values().map(node_view).collect(),
+            nodes: self.nodes.values().map(|node| self.view_of_node(node)).collect(),
             applications: self
                 .applications
                 .values()
@@ -325,6 +327,11 @@ impl ResourceManager {
         }
     }
 
+    fn view_of_node(&self, node: &Node) -> NodeView {
+        let live = node.containers.iter().filter_map(|id| self.containers.get(id));
+        node_view(node, live.map(|container| container.used_memory_mib).sum())
+    }
+
     fn pending(&self, application: &Application) -> Vec<PendingView> {
         let Some(attempt) = application.current() else { return Vec::new() };
         let view = |demand: crate::scheduler::Demand| {
@@ -375,7 +382,7 @@ impl ResourceManager {
     }
 }
 
-fn node_view(node: &Node) -> NodeView {
+fn node_view(node: &Node, containers_used_memory_mib: u64) -> NodeView {
     NodeView {
         node: node.id.clone(),
         state: node.state,
@@ -387,6 +394,7 @@ fn node_view(node: &Node) -> NodeView {
         weir_version: node.weir_version.clone(),
         health_report: node.unhealthy.clone().unwrap_or_default(),
         used_memory_mib: node.used_memory_mib,
+        containers_used_memory_mib,
     }
 }
 

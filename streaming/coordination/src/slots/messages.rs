@@ -137,6 +137,11 @@ pub enum SlotEffect {
     },
     /// A slot has lost its host: hold deployments back from now on.
     Close,
+    /// What deployments wait for has changed.
+    WaitsFor {
+        /// What is missing, for people: `for 2 of 3 containers: …`; `None` when nothing is.
+        what: Option<String>,
+    },
     /// Whatever was deployed to this host is lost.
     TasksLost {
         /// Its container.

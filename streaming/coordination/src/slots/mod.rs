@@ -64,6 +64,8 @@ pub struct SlotPool {
     /// The total of the last ask; `None` when it must be said again.
     asked: Option<u64>,
     ask_waits: String,
+    /// What deployments wait for, as last said.
+    waits_for: Option<String>,
     /// Deployments pass.
     is_open: bool,
     /// Since when a place has not been ready.
@@ -101,6 +103,7 @@ impl SlotPool {
             granted: 0,
             asked: None,
             ask_waits: String::new(),
+            waits_for: None,
             is_open: false,
             waiting_since: None,
         }
@@ -234,6 +237,7 @@ impl SlotPool {
         }
         self.end_pauses(now);
         self.ask(out);
+        self.say_what_is_missing(out);
     }
 
     fn is_complete(&self) -> bool {

@@ -129,6 +129,34 @@ impl SlotPool {
         }
     }
 
+    /// Says what deployments wait for when that has changed.
+    pub(super) fn say_what_is_missing(&mut self, out: &mut Vec<SlotEffect>) {
+        let what = self.waits_for();
+        if self.waits_for != what {
+            self.waits_for.clone_from(&what);
+            out.push(SlotEffect::WaitsFor { what });
+        }
+    }
+
+    /// The first thing that every other one waits for: containers, then task managers, then task hosts.
+    fn waits_for(&self) -> Option<String> {
+        if self.is_open || self.phase != Phase::Wanted {
+            return None;
+        }
+        let of = self.places.len();
+        let count =
+            |is_it: fn(&Place) -> bool| self.places.iter().filter(|place| is_it(place)).count();
+        let vacant = count(Place::is_vacant);
+        let starting = count(|place| matches!(place.holder, Holder::Starting(_)));
+        let what = match (vacant, starting) {
+            (0, 0) => format!("for the task hosts of {of} containers to be ready"),
+            (0, _) => format!("for {starting} of {of} task managers to connect"),
+            _ if self.ask_waits.is_empty() => format!("for {vacant} of {of} containers"),
+            _ => format!("for {vacant} of {of} containers: {}", self.ask_waits),
+        };
+        Some(what)
+    }
+
     /// What stands between the job and its slots, for people.
     fn missing(&self) -> String {
         let vacant = self.places.iter().filter(|place| place.is_vacant()).count();

@@ -8,9 +8,20 @@ use crate::{
 use std::time::Duration;
 use weir_base::{ContainerId, Machine, Monotonic, Now, WallTime};
 
-/// Runs a script and compares the whole of it.
+/// Runs a script and compares the whole of it, but for what deployments wait for.
 #[track_caller]
 pub(super) fn check(script: &str) {
+    compare(script, |effect| !matches!(effect, SlotEffect::WaitsFor { .. }));
+}
+
+/// Runs a script and compares what deployments wait for.
+#[track_caller]
+pub(super) fn check_waiting(script: &str) {
+    compare(script, |effect| matches!(effect, SlotEffect::WaitsFor { .. }));
+}
+
+#[track_caller]
+fn compare(script: &str, is_shown: fn(&SlotEffect) -> bool) {
     let mut pool = SlotPool::new(SlotSettings {
         slots: 3,
         slots_per_manager: 2,
@@ -21,7 +32,8 @@ pub(super) fn check(script: &str) {
     for line in script.lines().map(str::trim) {
         if let Some(command) = line.strip_prefix("> ") {
             transcript.push(line.to_owned());
-            transcript.extend(run(&mut pool, &mut now_ms, command));
+            let effects = run(&mut pool, &mut now_ms, command);
+            transcript.extend(effects.iter().filter(|effect| is_shown(effect)).map(show));
         }
     }
     let expected: Vec<&str> =
@@ -29,7 +41,7 @@ pub(super) fn check(script: &str) {
     assert_eq!(transcript.join("\n"), expected.join("\n"));
 }
 
-fn run(pool: &mut SlotPool, now_ms: &mut u64, command: &str) -> Vec<String> {
+fn run(pool: &mut SlotPool, now_ms: &mut u64, command: &str) -> Vec<SlotEffect> {
     let words: Vec<&str> = command.split_whitespace().collect();
     let mut effects = Vec::new();
     match words.as_slice() {
@@ -50,7 +62,7 @@ fn run(pool: &mut SlotPool, now_ms: &mut u64, command: &str) -> Vec<String> {
         words => pool.step(time(*now_ms), input(words), &mut effects),
     }
     pool.check_invariants();
-    effects.iter().map(show).collect()
+    effects
 }
 
 fn input(words: &[&str]) -> SlotInput {
@@ -109,6 +121,8 @@ fn show(effect: &SlotEffect) -> String {
             format!("open{}", slots.collect::<String>())
         }
         SlotEffect::Close => "close".to_owned(),
+        SlotEffect::WaitsFor { what: Some(what) } => format!("waits {what}"),
+        SlotEffect::WaitsFor { what: None } => "waits for nothing".to_owned(),
         SlotEffect::TasksLost { container, host, failure } => {
             format!("tasks-lost {}/{host}: {}", name(container), failure.message)
         }

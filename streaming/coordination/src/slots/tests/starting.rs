@@ -1,6 +1,6 @@
 //! From the first ask to the first placement, and what stands in between.
 
-use super::script::check;
+use super::script::{check, check_waiting};
 
 /// Everything up to the first placement.
 const UP: &str = "
@@ -262,4 +262,34 @@ fn end_of_the_job_ends_what_runs_and_takes_nothing_more() {
         > at 60000
         "
     ));
+}
+
+#[test]
+fn what_deployments_wait_for_is_said_whenever_it_changes() {
+    check_waiting(
+        "
+        > waits no node has 2 gib free
+        > registered
+        waits for 2 of 2 containers
+        > waits no node has 2 gib free
+        waits for 2 of 2 containers: no node has 2 gib free
+        > leased c1
+        waits for 1 of 2 containers: no node has 2 gib free
+        > waits
+        waits for 1 of 2 containers
+        > leased c2
+        waits for 2 of 2 task managers to connect
+        > connected c1
+        waits for 1 of 2 task managers to connect
+        > connected c2
+        waits for the task hosts of 2 containers to be ready
+        > ready c1/1
+        > ready c2/1
+        waits for nothing
+        > manager-lost c2
+        waits for 1 of 2 containers
+        > job-ended
+        waits for nothing
+        ",
+    );
 }
