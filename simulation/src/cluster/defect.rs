@@ -3,7 +3,7 @@
 //! They sit in the simulated world around the brains, never in the brains themselves.
 
 use std::collections::BTreeMap;
-use weir_resource_manager_brain::scheduler::{GiveWay, Placement, Plan, Scheduler, Snapshot};
+use weir_resource_manager_brain::scheduler::{Fifo, GiveWay, Placement, Plan, Scheduler, Snapshot};
 
 /// Something that must not go unnoticed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,13 +26,15 @@ pub enum Defect {
     LeasesDropped,
     /// A container is launched whenever somebody asks.
     LaunchedAgain,
-    /// App masters take all that is free, and none gives way.
+    /// App masters take all that is free, and no application gives way.
     EagerAppMasters,
+    /// App masters hold their share, and no application gives way.
+    NoneGivesWay,
 }
 
 impl Defect {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::EarlyPersisted,
         Self::SubmissionsDropped,
         Self::ArchivesDropped,
@@ -43,6 +45,7 @@ impl Defect {
         Self::LeasesDropped,
         Self::LaunchedAgain,
         Self::EagerAppMasters,
+        Self::NoneGivesWay,
     ];
 }
 
@@ -65,6 +68,20 @@ impl Scheduler for EagerScheduler {
             }
         }
         Plan { placements, ..Plan::default() }
+    }
+
+    fn give_way(&self, _: &Snapshot) -> Option<GiveWay> {
+        None
+    }
+}
+
+/// The scheduler, but no application gives way.
+#[derive(Debug)]
+pub(crate) struct StubbornScheduler(pub(crate) Fifo);
+
+impl Scheduler for StubbornScheduler {
+    fn plan(&self, snapshot: &Snapshot) -> Plan {
+        self.0.plan(snapshot)
     }
 
     fn give_way(&self, _: &Snapshot) -> Option<GiveWay> {

@@ -2,14 +2,14 @@
 
 use super::{
     Defect,
-    defect::EagerScheduler,
+    defect::{EagerScheduler, StubbornScheduler},
     network::{Call, Caller, Message, Request},
     world::{Event, World},
 };
 use std::collections::BTreeMap;
 use weir_base::{Machine, Monotonic};
 use weir_resource_manager_brain::{
-    Effect, Error, Fact, Input, Reply, ResourceManager, Ticket, Token,
+    Effect, Error, Fact, Input, Reply, ResourceManager, Ticket, Token, scheduler::Fifo,
 };
 
 /// Something that happens to the resource manager.
@@ -78,6 +78,10 @@ impl World {
         self.manager.brain = Some(match self.defect {
             Some(Defect::EagerAppMasters) => {
                 ResourceManager::with_scheduler(settings, Box::new(EagerScheduler))
+            }
+            Some(Defect::NoneGivesWay) => {
+                let scheduler = StubbornScheduler(Fifo::new(settings.app_master_share));
+                ResourceManager::with_scheduler(settings, Box::new(scheduler))
             }
             _ => ResourceManager::new(settings),
         });

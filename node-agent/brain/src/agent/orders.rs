@@ -43,6 +43,7 @@ impl NodeAgent {
             is_new |= self.launch_for_resource_manager(launch, out);
         }
         for (id, exit_status) in orders.kill {
+            is_new |= self.report_again(id);
             is_new |= self.kill_or_bar(now, id, (Resources::default(), exit_status), out);
         }
         for application in orders.ended {
@@ -83,6 +84,15 @@ impl NodeAgent {
         if self.ended.contains_key(&id.attempt.application) {
             self.containers.remove(&id);
         }
+        true
+    }
+
+    /// A forgotten container that is to be killed: the resource manager was restarted and waits for its
+    /// end.
+    fn report_again(&mut self, id: ContainerId) -> bool {
+        let forgotten = self.containers.get_mut(&id).filter(|one| one.state == LifeCycle::Done);
+        let Some(container) = forgotten else { return false };
+        container.enter(LifeCycle::Exited);
         true
     }
 

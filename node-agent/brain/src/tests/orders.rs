@@ -107,6 +107,22 @@ fn forgotten_containers_are_not_reported() {
     assert_eq!(script.reports(), []);
 }
 
+/// A resource manager that was restarted does not know that it has said so.
+#[test]
+fn forgotten_container_that_is_to_be_killed_is_reported_again() {
+    let mut script = Script::joined();
+    script.step(start(1, &[]));
+    script.step(launched(1));
+    script.step(exited(1, 3));
+    let forget = NodeOrders { forget: vec![container(1)], ..no_orders() };
+    script.answer(forget.clone());
+    let kill = NodeOrders { kill: vec![(container(1), -100)], ..no_orders() };
+    assert_eq!(script.answer(kill), []);
+    assert_eq!(script.reports(), [report(1, ContainerState::Complete, Some(3))]);
+    script.answer(forget);
+    assert_eq!(script.reports(), []);
+}
+
 #[test]
 fn end_of_an_application_kills_cleans_and_later_drops_its_logs() {
     let mut script = Script::joined();

@@ -112,6 +112,7 @@ impl ResourceManager {
         };
         let last = self.nodes.get(&id).map_or(0, |node| node.sequence);
         if action != NodeAction::Normal || sequence < last {
+            self.note_sequence(&id, *incarnation, sequence);
             let orders = bare(sequence, action);
             return self.answer(ticket, Ok(Reply::NodeOrders(orders)));
         }
@@ -134,6 +135,14 @@ impl ResourceManager {
             let hold = now.monotonic.after(Duration::from_millis(hold_ms));
             self.timers.set(Purpose::NodeHold(id.clone()), hold);
             self.touched_nodes.insert(id);
+        }
+    }
+
+    /// A heartbeat that is only answered is the newest one all the same: when the agent has registered
+    /// again, older ones that arrive late list too little.
+    fn note_sequence(&mut self, id: &NodeId, incarnation: u64, sequence: u64) {
+        if let Some(node) = self.nodes.get_mut(id).filter(|one| one.incarnation == incarnation) {
+            node.sequence = node.sequence.max(sequence);
         }
     }
 

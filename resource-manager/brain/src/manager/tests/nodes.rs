@@ -57,6 +57,34 @@ fn a_node_without_room_or_address_is_refused() {
     );
 }
 
+/// A heartbeat that was sent before the node was told to register again lists too little.
+#[test]
+fn a_heartbeat_from_before_a_registration_frees_nothing() {
+    check_running(
+        "> allocate 1.1 ask=1:p1:900:x1
+         1.1#1: Normal lease 1.1.2@b:1
+         > allocate 1.1 ask=1:p1:900:x1 held=1.1.2
+         1.1#2: Normal
+         > at 2000
+         > beat a 1.1.1=running
+         a#4: Normal
+         > allocate 1.1 ask=1:p1:900:x1 held=1.1.2 hold=3000
+         > at 3000
+         1.1#3: Normal completed 1.1.2:-100
+         > beat b 1.1.2=running seq=4
+         b#4: Resync
+         > register-node b 1.1.2=running
+         b: registered epoch 0
+         > beat b seq=3
+         b#3: Normal
+         > allocate 1.1 ask=1:p1:900:x2 seen=1.1.2
+         1.1#4: Normal pending 1 x1 (needs <memory:900 MiB, vCores:1>: 1 node up, 1 lack memory \
+         (largest free 800 MiB); 1st in queue default)
+         > beat b 1.1.2=running seq=5
+         b#5: Normal kill 1.1.2:-106 kill 1.1.2:-100",
+    );
+}
+
 #[test]
 fn the_containers_of_a_lost_node_complete() {
     let script = check_running(
