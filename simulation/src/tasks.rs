@@ -323,6 +323,7 @@ impl World {
             task: writer.id,
             vertex: deployment.vertex,
             key_groups: deployment.key_groups(),
+            max_parallelism: Some(deployment.max_parallelism),
             operators: deployment.operators.iter().map(|o| o.node.operator_id).collect(),
             path: format!("{checkpoint}/{}-{}", writer.id, writer.attempt),
             size_bytes: snapshot.len() as u64,

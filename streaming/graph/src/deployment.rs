@@ -73,6 +73,9 @@ pub struct SnapshotHandle {
     pub vertex: VertexId,
     /// Key groups it covers.
     pub key_groups: KeyGroupRange,
+    /// Number of key groups of the vertex. Handles of earlier builds do not have it.
+    #[serde(default)]
+    pub max_parallelism: Option<u32>,
     /// Operators with state in it.
     pub operators: Vec<OperatorId>,
     /// Path in the job's checkpoint folder; empty when the subtask has no state.

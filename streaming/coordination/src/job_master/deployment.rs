@@ -8,8 +8,8 @@ use crate::messages::CompletedCheckpoint;
 use std::collections::BTreeSet;
 use weir_base::{ExecutionAttempt, OperatorId};
 use weir_graph::{
-    InputChannels, JobEdge, JobGraph, JobVertex, KeyGroupRange, OutputChannels, Partitioning,
-    SnapshotHandle, TaskDeployment, TaskId, deployment::RestoreFrom,
+    InputChannels, JobEdge, JobGraph, JobVertex, OutputChannels, Partitioning, SnapshotHandle,
+    TaskDeployment, TaskId, deployment::RestoreFrom,
 };
 
 /// All deployments, consumers before producers, so that whoever sends finds its receiver.
@@ -141,12 +141,11 @@ pub(super) fn changed_key_groups<'a>(
             .snapshots
             .iter()
             .find(|handle| handle.operators.iter().any(|id| keyed.contains(id)))?;
-        let siblings = || checkpoint.snapshots.iter().filter(|s| s.vertex == handle.vertex);
-        let parallelism = siblings().count() as u32;
-        let subtask = handle.task.subtask;
-        let now = KeyGroupRange::of_subtask(vertex.max_parallelism, parallelism, subtask);
-        let written = siblings().map(|sibling| sibling.key_groups.end).max().unwrap_or(0);
-        (handle.key_groups != now).then_some((vertex, written))
+        let siblings = checkpoint.snapshots.iter().filter(|s| s.vertex == handle.vertex);
+        // Handles of earlier builds have their ranges only; the last range ends with the last group.
+        let last_group = || siblings.map(|sibling| sibling.key_groups.end).max();
+        let written = handle.max_parallelism.or_else(last_group)?;
+        (written != vertex.max_parallelism).then_some((vertex, written))
     })
 }
 

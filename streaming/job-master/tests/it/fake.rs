@@ -200,6 +200,7 @@ fn snapshot(
             task,
             vertex: VertexId::of_text("source"),
             key_groups: KeyGroupRange::of_subtask(128, 2, task.subtask),
+            max_parallelism: Some(128),
             operators: Vec::new(),
             path,
             size_bytes,

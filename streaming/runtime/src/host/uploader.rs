@@ -47,6 +47,7 @@ impl Upload {
             task,
             vertex: deployment.vertex,
             key_groups: deployment.key_groups(),
+            max_parallelism: Some(deployment.max_parallelism),
             operators: deployment.operators.iter().map(|op| op.node.operator_id).collect(),
             path: String::new(),
             size_bytes: 0,

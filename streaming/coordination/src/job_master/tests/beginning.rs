@@ -220,7 +220,19 @@ fn a_log_of_another_graph_is_left_alone() {
 
 #[test]
 fn keyed_state_of_another_max_parallelism_is_refused() {
-    let mut graph = graph(1);
+    // Whether the number was recorded, and also where the first subtask's range is the same.
+    for recorded in [true, false] {
+        check_max_parallelism(256, recorded, false);
+        check_max_parallelism(129, recorded, false);
+        check_max_parallelism(127, recorded, false);
+        check_max_parallelism(128, recorded, true);
+    }
+}
+
+/// A job with max parallelism 128 and parallelism 2 starts from state that was `written` with another.
+#[track_caller]
+fn check_max_parallelism(written: u32, recorded: bool, fits: bool) {
+    let mut graph = graph(2);
     graph.nodes[1].states.push(StateDeclaration {
         name: "count".into(),
         kind: StateKind::Value,
@@ -230,19 +242,30 @@ fn keyed_state_of_another_max_parallelism_is_refused() {
     });
     let mut script = Script::of(graph, settings());
     script.log.push(epoch(script.settings.job, script.settings.fingerprint.clone()));
+    let operator = script.graph.nodes[1].operator_id;
+    let handle = |subtask| SnapshotHandle {
+        task: TaskId { vertex: 1, subtask },
+        vertex: weir_base::VertexId::of_text("sink"),
+        key_groups: KeyGroupRange::of_subtask(written, 2, subtask),
+        max_parallelism: recorded.then_some(written),
+        operators: vec![operator],
+        path: "old".into(),
+        size_bytes: 1,
+    };
     script.log.push(JobLogRecord::CheckpointCompleted {
         epoch: LeaderEpoch(1),
         checkpoint: CheckpointId(1),
-        snapshots: vec![SnapshotHandle {
-            task: TaskId { vertex: 1, subtask: 0 },
-            vertex: weir_base::VertexId::of_text("sink"),
-            key_groups: KeyGroupRange { start: 0, end: 256 },
-            operators: vec![script.graph.nodes[1].operator_id],
-            path: "old".into(),
-            size_bytes: 1,
-        }],
+        snapshots: [0, 1].map(handle).to_vec(),
         wall_ms: 0,
     });
+    if fits {
+        script.check(
+            "> start
+             status Initializing
+             append 2: epoch 2 from c65",
+        );
+        return;
+    }
     script.check(
         "> start
          status Initializing

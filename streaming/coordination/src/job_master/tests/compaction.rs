@@ -26,6 +26,7 @@ fn epoch_begins(script: &Script) -> JobLogRecord {
 
 fn snapshot_of_epoch_7(script: &Script) -> JobLogRecord {
     let handle = |vertex: u32, name: &str| SnapshotHandle {
+        max_parallelism: Some(128),
         task: weir_graph::TaskId { vertex, subtask: 0 },
         vertex: weir_base::VertexId::of_text(name),
         key_groups: weir_graph::KeyGroupRange { start: 0, end: 128 },

@@ -330,6 +330,7 @@ fn log_of_another_parallelism() -> Vec<JobLogRecord> {
         task: TaskId { vertex, subtask },
         vertex: VertexId::of_text(name),
         key_groups: KeyGroupRange::of_subtask(128, parallelism, subtask),
+        max_parallelism: Some(128),
         operators: vec![OperatorId::of_text(name)],
         path: format!("old-{name}-{subtask}"),
         size_bytes: 1,

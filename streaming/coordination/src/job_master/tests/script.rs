@@ -205,6 +205,7 @@ impl Script {
             task,
             vertex: vertex.id,
             key_groups: vertex.key_groups(task.subtask),
+            max_parallelism: Some(vertex.max_parallelism),
             operators: vertex.operators.iter().map(|o| o.node.operator_id).collect(),
             path: format!("c{checkpoint}-{}-{}", task.vertex, task.subtask),
             size_bytes: 10,
