@@ -20,8 +20,8 @@ use std::{
     time::Duration,
 };
 use weir_config::{Config, keys};
-use weir_dataflow::{Record, Source, Text};
-use weir_graph::RuntimeMode;
+use weir_dataflow::{Record, Source, Text, schema_trace::schema_of};
+use weir_graph::{RuntimeMode, Schema};
 use weir_operators::source::{SourceCoordinator, SourceReaderOperator, SplitAssignment};
 use weir_protocol::job_executable::Role;
 
@@ -169,12 +169,13 @@ impl StreamExecutionEnvironment {
     pub fn from_source<S: Source>(&self, source: S) -> DataStream<S::Item> {
         let name = format!("Source: {}", source.name());
         let (bounded, serial) = (source.is_bounded(), source.is_serial());
+        let (item, assignments) =
+            (OutputType::of::<S::Item>(self), OutputType::of::<SplitAssignment<S::Split>>(self));
         let specification = source.specification().unwrap_or_else(|error| {
             self.fail(Error::of_task(&error));
             Vec::new()
         });
         let source = Arc::new(source);
-        let assignments = OutputType::of::<SplitAssignment<S::Split>>();
         let coordinator = Instance::deployed("coordinator", Some(assignments), {
             let source = Arc::clone(&source);
             move |deployment| {
@@ -182,7 +183,7 @@ impl StreamExecutionEnvironment {
                 SourceCoordinator::new(Arc::clone(&source), readers as u32)
             }
         });
-        let mut reader = Instance::new("source", Some(OutputType::of::<S::Item>()), move || {
+        let mut reader = Instance::new("source", Some(item), move || {
             SourceReaderOperator::new(Arc::clone(&source))
         });
         reader.specification = specification;
@@ -198,6 +199,14 @@ impl StreamExecutionEnvironment {
     /// Remembers what is wrong until `execute`.
     pub(crate) fn fail(&self, error: Error) {
         self.inner.plan.borrow_mut().errors.push(error);
+    }
+
+    /// The schema of a type of records or state; what is wrong with it is remembered.
+    pub(crate) fn schema_of<T: Record>(&self) -> Schema {
+        schema_of::<T>().unwrap_or_else(|error| {
+            self.fail(Error::of_task(&error));
+            Schema::opaque(std::any::type_name::<T>())
+        })
     }
 
     fn build(&self, name: &str) -> Result<Built> {

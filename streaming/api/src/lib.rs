@@ -52,9 +52,11 @@ pub use stream::{
 pub use weir_base::{CheckpointId, JobId};
 pub use weir_config::{Config, ConfigBuilder, keys};
 pub use weir_coordination::JobStatus;
+pub use weir_dataflow::self_describing;
 pub use weir_dataflow::{
     Collector, Committer, Error as TaskError, Key, ReaderContext, Record, Result as TaskResult,
-    Sink, SinkContext, SinkWriter, Source, SourcePoll, SourceReader, Text, Timestamp, Waker,
+    SelfDescribing, Sink, SinkContext, SinkWriter, Source, SourcePoll, SourceReader, Text,
+    Timestamp, Waker,
 };
 pub use weir_graph::RuntimeMode;
 pub use weir_operators::{

@@ -15,12 +15,13 @@
 //! - *composites*: from `s = K5`, each leaf in serde's order: `s = mum(s ^ leaf, K1)`; sequences
 //!   add their length, options 0 or 1, enums their variant's index. Newtypes are transparent.
 //!
-//! Floats and maps have no hash: the error says so.
+//! Floats, maps and self-describing values have no hash: the error says so.
 
 use crate::{
     batch::Payload,
     error::{Error, Result},
     record::{Key, Record},
+    schema_trace::SELF_DESCRIBING,
     text::{Text, short_words},
 };
 use serde::ser::{self, Serialize, Serializer};
@@ -174,6 +175,13 @@ fn map() -> Refused {
     )
 }
 
+#[cold]
+fn self_describing() -> Refused {
+    Refused(
+        "a SelfDescribing is refused as a key: equal values can be encoded differently".to_owned(),
+    )
+}
+
 /// Hashes one value: a leaf by itself, a composite through [`Composite`].
 struct LeafHasher;
 
@@ -291,11 +299,15 @@ impl Serializer for LeafHasher {
         Ok(variant(index).finish())
     }
 
+    #[inline]
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
-        _: &'static str,
+        name: &'static str,
         value: &T,
     ) -> Result<u64, Refused> {
+        if name == SELF_DESCRIBING {
+            return Err(self_describing());
+        }
         value.serialize(self)
     }
 

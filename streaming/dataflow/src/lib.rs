@@ -14,6 +14,7 @@ pub mod operator;
 pub mod record;
 pub mod schema_trace;
 pub mod selection;
+pub mod self_describing;
 pub mod sink;
 pub mod source;
 pub mod table;
@@ -31,6 +32,7 @@ pub use operator::{
 };
 pub use record::{Key, Record};
 pub use selection::Selection;
+pub use self_describing::SelfDescribing;
 pub use sink::{BoxedWriter, Committer, Sink, SinkContext, SinkWriter};
 pub use source::{ReaderContext, Source, SourceReader};
 pub use table::{KeyedTable, SnapshotTable};

@@ -65,20 +65,28 @@ impl Schema {
 }
 
 impl Shape {
-    /// The path to the first float in the shape, `None` where there is none. An empty path means
-    /// the shape itself is a float.
-    pub fn first_float(&self) -> Option<String> {
+    /// The path to the first part of the shape that is `wanted`, `None` where there is none. An
+    /// empty path means the shape itself.
+    pub fn find(&self, wanted: &impl Fn(&Self) -> bool) -> Option<String> {
+        if wanted(self) {
+            return Some(String::new());
+        }
+        let inside = |part: String, shape: &Self| Some(format!("{part}{}", shape.find(wanted)?));
         match self {
-            Self::Float(_) => Some(String::new()),
-            Self::Option(inner) | Self::Sequence(inner) => inner.first_float(),
-            Self::Map(key, value) => key.first_float().or_else(|| value.first_float()),
-            Self::Tuple(elements) => elements
-                .iter()
-                .enumerate()
-                .find_map(|(i, shape)| shape.first_float().map(|rest| format!(".{i}{rest}"))),
-            Self::Struct(fields) | Self::Enum(fields) => fields
-                .iter()
-                .find_map(|(name, shape)| shape.first_float().map(|rest| format!(".{name}{rest}"))),
+            Self::Option(inner) => inner.find(wanted),
+            Self::Sequence(inner) => inside("[]".to_owned(), inner),
+            Self::Map(key, value) => {
+                inside("[key]".to_owned(), key).or_else(|| inside("[value]".to_owned(), value))
+            }
+            Self::Tuple(elements) => {
+                (0..).zip(elements).find_map(|(i, shape): (u32, _)| inside(format!(".{i}"), shape))
+            }
+            Self::Struct(fields) => {
+                fields.iter().find_map(|(name, shape)| inside(format!(".{name}"), shape))
+            }
+            Self::Enum(variants) => {
+                variants.iter().find_map(|(name, shape)| inside(format!("::{name}"), shape))
+            }
             _ => None,
         }
     }
@@ -126,12 +134,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_float_is_found_with_its_path() {
-        let shape = Shape::Tuple(vec![
-            Shape::String,
-            Shape::Struct(vec![("price".into(), Shape::Option(Box::new(Shape::Float(64))))]),
-        ]);
-        assert_eq!(shape.first_float().as_deref(), Some(".1.price"));
-        assert_eq!(Shape::Uint(64).first_float(), None);
+    fn a_part_is_found_with_its_path() {
+        let float = |shape: &Shape| matches!(shape, Shape::Float(_));
+        let prices = Shape::Sequence(Box::new(Shape::Option(Box::new(Shape::Float(64)))));
+        let shape =
+            Shape::Tuple(vec![Shape::String, Shape::Struct(vec![("prices".into(), prices)])]);
+        assert_eq!(shape.find(&float).as_deref(), Some(".1.prices[]"));
+        assert_eq!(Shape::Float(32).find(&float).as_deref(), Some(""));
+        assert_eq!(Shape::Uint(64).find(&float), None);
     }
 }

@@ -6,7 +6,7 @@
 
 use crate::process::{RuntimeContext, UserResult};
 use std::{
-    any::Any,
+    any::{Any, type_name},
     collections::{BTreeMap, BTreeSet},
     marker::PhantomData,
 };
@@ -15,7 +15,7 @@ use weir_dataflow::{
     Result, SnapshotTable, SubtaskInfo, TableVisitor, Timestamp, batch::MAX_RECORDS, hash_key,
     schema_trace::schema_of,
 };
-use weir_graph::{StateDeclaration, StateKind};
+use weir_graph::{Schema, StateDeclaration, StateKind};
 
 /// Name of the timers' state; no name of an author's state may be the same.
 const TIMERS: &str = "weir.timers";
@@ -110,11 +110,13 @@ impl<K: Key, V: Record> AnyTable<K> for KeyedTable<K, V> {
 pub struct States<K> {
     declarations: Vec<StateDeclaration>,
     tables: Vec<Box<dyn AnyTable<K>>>,
+    /// The first type that cannot be stored.
+    error: Option<Error>,
 }
 
 impl<K: Key> States<K> {
     fn new() -> Self {
-        Self { declarations: Vec::new(), tables: Vec::new() }
+        Self { declarations: Vec::new(), tables: Vec::new(), error: None }
     }
 
     /// One value per key.
@@ -133,31 +135,45 @@ impl<K: Key> States<K> {
     }
 
     fn add<V: Record>(&mut self, name: &str, kind: StateKind) -> StateHandle<V> {
-        self.declarations.push(StateDeclaration {
+        let declaration = StateDeclaration {
             name: name.to_owned(),
             kind,
-            key: Some(schema_of::<K>()),
-            value: schema_of::<V>(),
+            key: Some(self.schema_of::<K>()),
+            value: self.schema_of::<V>(),
             ttl_ms: None,
-        });
+        };
+        self.declarations.push(declaration);
         self.tables.push(Box::new(KeyedTable::<K, V>::new()));
         StateHandle { index: self.tables.len() - 1, value: PhantomData }
+    }
+
+    fn schema_of<V: Record>(&mut self) -> Schema {
+        schema_of::<V>().unwrap_or_else(|error| {
+            self.error.get_or_insert(error);
+            Schema::opaque(type_name::<V>())
+        })
     }
 }
 
 /// The states that a function declares, for the graph.
-pub fn declarations_of<P: KeyedProcessFunction>(function: &mut P) -> Vec<StateDeclaration> {
+///
+/// # Errors
+/// A state of a type that cannot be stored.
+pub fn declarations_of<P: KeyedProcessFunction>(function: &mut P) -> Result<Vec<StateDeclaration>> {
     let mut states = States::new();
     function.declare(&mut states);
+    if let Some(error) = states.error {
+        return Err(error);
+    }
     let mut declarations = states.declarations;
     declarations.push(StateDeclaration {
         name: TIMERS.to_owned(),
         kind: StateKind::List,
-        key: Some(schema_of::<P::Key>()),
-        value: schema_of::<Vec<Timestamp>>(),
+        key: Some(schema_of::<P::Key>()?),
+        value: schema_of::<Vec<Timestamp>>()?,
         ttl_ms: None,
     });
-    declarations
+    Ok(declarations)
 }
 
 /// State and time of the key at hand.
@@ -528,6 +544,7 @@ mod tests {
     #[test]
     fn every_state_stands_in_the_declarations() {
         let names: Vec<String> = declarations_of(&mut CountThenReport::default())
+            .unwrap()
             .into_iter()
             .map(|state| state.name)
             .collect();

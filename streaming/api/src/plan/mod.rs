@@ -11,11 +11,11 @@ mod registry;
 pub(crate) use build::{BuildSettings, Built};
 pub(crate) use registry::PlanRegistry;
 
-use crate::error::Error;
+use crate::{environment::StreamExecutionEnvironment, error::Error};
 use std::{collections::BTreeMap, sync::Arc};
 use weir_dataflow::{
     Key, KeyHasher, Operator, PayloadType, Record, Result as TaskResult, TypedKeyHasher,
-    TypedPayload, schema_trace::schema_of,
+    TypedPayload,
 };
 use weir_graph::{ChainingStrategy, Partitioning, Schema, StateDeclaration, TaskDeployment};
 
@@ -41,8 +41,9 @@ pub(crate) struct OutputType {
 }
 
 impl OutputType {
-    pub fn of<T: Record>() -> Self {
-        Self { schema: schema_of::<T>(), payload: Arc::new(TypedPayload::<T>::new()) }
+    /// The type `T`; the environment remembers when it is none that can be sent.
+    pub fn of<T: Record>(env: &StreamExecutionEnvironment) -> Self {
+        Self { schema: env.schema_of::<T>(), payload: Arc::new(TypedPayload::<T>::new()) }
     }
 }
 

@@ -104,7 +104,7 @@ impl<T: Record, R: Run<Out = T>> DataStream<T, R> {
 
     fn add<P: ProcessFunction<In = T>>(self, name: &str, function: P) -> DataStream<P::Out> {
         let function = SharedFn::new(function);
-        let output = Some(OutputType::of::<P::Out>());
+        let output = Some(OutputType::of::<P::Out>(&self.env));
         let instance = Instance::new("process", output, move || Process::new(function.get()));
         self.into_operation(name, Body::Single(instance))
     }
@@ -114,15 +114,15 @@ impl<T: Record, R: Run<Out = T>> DataStream<T, R> {
         let (first, second) = (self.seal(), other.seal());
         let env = first.env;
         let inputs = first.upstream.into_iter().chain(second.upstream).collect();
-        let instance = Instance::new("union", Some(OutputType::of::<T>()), || Union);
+        let instance = Instance::new("union", Some(OutputType::of::<T>(&env)), || Union);
         let operation = env.plan(|plan| plan.add("Union", inputs, Body::Single(instance)));
         DataStream::of_operation(env, operation)
     }
 
     /// Groups the records by a key; the same key always goes to the same subtask.
     ///
-    /// A key is any serde type that can be compared. Floats and maps are refused: `execute`
-    /// returns `WEIR-KEY-0001`.
+    /// A key is any serde type that can be compared. Floats, maps and hash sets are refused:
+    /// `execute` returns `WEIR-KEY-0001`.
     pub fn key_by<K: Key, F>(self, key_of: F) -> KeyedStream<T, K, F>
     where
         F: Fn(&T) -> K + Clone + Send + 'static,
@@ -138,7 +138,7 @@ impl<T: Record, R: Run<Out = T>> DataStream<T, R> {
             return DataStream { env, upstream, run: Identity::new(), names };
         }
         let run = SharedFn::new(run);
-        let output = Some(OutputType::of::<T>());
+        let output = Some(OutputType::of::<T>(&env));
         let instance = Instance::new("run", output, move || RunOperator::new(run.get()));
         let name = names.join(" -> ");
         let operation = env.plan(|plan| plan.add(name, upstream, Body::Single(instance)));

@@ -10,8 +10,8 @@ use crate::{
     },
 };
 use std::{cmp::Ordering, marker::PhantomData, ops::AddAssign};
-use weir_dataflow::{Key, Record, schema_trace::schema_of};
-use weir_graph::{Partitioning, Shape, StateDeclaration, StateKind};
+use weir_dataflow::{Key, Record, schema_trace::check_key};
+use weir_graph::{Partitioning, StateDeclaration, StateKind};
 use weir_operators::{
     Aggregation, Combine, KeyedAggregate, KeyedProcess, KeyedProcessFunction, MergePartials,
     aggregate, keyed_process,
@@ -30,10 +30,8 @@ where
     F: Fn(&T) -> K + Clone + Send + 'static,
 {
     pub(crate) fn new(env: StreamExecutionEnvironment, upstream: Vec<Upstream>, key_of: F) -> Self {
-        if let Some(problem) = refuse_key(&schema_of::<K>().shape) {
-            let key = std::any::type_name::<K>();
-            let message = format!("a stream cannot be keyed by {key}: {problem}");
-            env.fail(Error::Operator { code: "WEIR-KEY-0001", message });
+        if let Err(error) = check_key::<K>() {
+            env.fail(Error::of_task(&error));
         }
         let key_of = SharedFn::new(key_of);
         let upstream = upstream
@@ -45,6 +43,10 @@ where
             })
             .collect();
         Self { env, upstream, key_of, types: PhantomData }
+    }
+
+    pub(crate) fn environment(&self) -> &StreamExecutionEnvironment {
+        &self.env
     }
 
     pub(crate) fn key_of(&self) -> SharedFn<F> {
@@ -66,9 +68,13 @@ where
         name: &str,
         aggregation: A,
     ) -> DataStream<A::Out> {
-        let states = vec![state_of::<K, A::Accumulator>(aggregate::STATE, StateKind::Aggregating)];
+        let states = vec![state_of::<K, A::Accumulator>(
+            &self.env,
+            aggregate::STATE,
+            StateKind::Aggregating,
+        )];
         let shared = SharedFn::new(aggregation);
-        let output = || Some(OutputType::of::<A::Out>());
+        let output = || Some(OutputType::of::<A::Out>(&self.env));
         let updates = {
             let (shared, key_of) = (shared.clone(), self.key_of());
             Instance::new("keyed-aggregate", output(), move || {
@@ -82,7 +88,7 @@ where
             })
         };
         let combined = A::COMBINES.then(|| {
-            let partials = Some(OutputType::of::<(K, A::Accumulator)>());
+            let partials = Some(OutputType::of::<(K, A::Accumulator)>(&self.env));
             let (first, key_of) = (shared.clone(), self.key_of());
             let combiner =
                 Instance::new("combine", partials, move || Combine::new(first.get(), key_of.get()));
@@ -160,9 +166,12 @@ where
     where
         P: KeyedProcessFunction<In = T, Key = K>,
     {
-        let states = keyed_process::declarations_of(&mut function);
+        let states = keyed_process::declarations_of(&mut function).unwrap_or_else(|error| {
+            self.env.fail(Error::of_task(&error));
+            Vec::new()
+        });
         let (function, key_of) = (SharedFn::new(function), self.key_of());
-        let output = Some(OutputType::of::<P::Out>());
+        let output = Some(OutputType::of::<P::Out>(&self.env));
         let instance = Instance::new("keyed-process", output, move || {
             KeyedProcess::new(function.get(), key_of.get())
         });
@@ -175,28 +184,16 @@ where
     }
 }
 
-pub(crate) fn state_of<K: Key, V: Record>(name: &str, kind: StateKind) -> StateDeclaration {
+pub(crate) fn state_of<K: Key, V: Record>(
+    env: &StreamExecutionEnvironment,
+    name: &str,
+    kind: StateKind,
+) -> StateDeclaration {
     StateDeclaration {
         name: name.to_owned(),
         kind,
-        key: Some(schema_of::<K>()),
-        value: schema_of::<V>(),
+        key: Some(env.schema_of::<K>()),
+        value: env.schema_of::<V>(),
         ttl_ms: None,
     }
-}
-
-/// Why a type cannot be a key, if it cannot.
-fn refuse_key(shape: &Shape) -> Option<String> {
-    if let Some(path) = shape.first_float() {
-        let place = if path.is_empty() {
-            "it is a float".to_owned()
-        } else {
-            format!("its part {path} is a float")
-        };
-        return Some(format!(
-            "{place}, and equal floats can differ in bits (use an integer, such as cents, or text)"
-        ));
-    }
-    matches!(shape, Shape::Map(..))
-        .then(|| "it is a map, which has no order (use a sorted sequence of pairs)".to_owned())
 }

@@ -6,7 +6,7 @@ use crate::{
     stream::{DataStream, data_stream::DataStreamSink},
 };
 use std::{fmt::Display, fmt::Write as _, path::PathBuf, sync::Arc};
-use weir_dataflow::{Record, Sink, schema_trace::schema_of};
+use weir_dataflow::{Record, Sink};
 use weir_graph::{StateDeclaration, StateKind};
 use weir_operators::{
     Run,
@@ -31,8 +31,8 @@ impl<T: Record, R: Run<Out = T>> DataStream<T, R> {
             ttl_ms: None,
         };
         let states = vec![
-            list(WRITER_STATE, schema_of::<S::WriterState>()),
-            list(COMMITTABLES_STATE, schema_of::<S::Committable>()),
+            list(WRITER_STATE, self.environment().schema_of::<S::WriterState>()),
+            list(COMMITTABLES_STATE, self.environment().schema_of::<S::Committable>()),
         ];
         let abandoned = Arc::clone(&sink);
         let mut instance =

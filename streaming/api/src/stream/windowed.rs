@@ -47,11 +47,15 @@ where
     fn add<A: Aggregation<In = T>>(self, name: &str, aggregation: A) -> DataStream<A::Out> {
         let (aggregation, key_of) = (SharedFn::new(aggregation), self.keyed.key_of());
         let TumblingProcessingTimeWindows(spec) = self.windows;
-        let output = Some(OutputType::of::<A::Out>());
+        let output = Some(OutputType::of::<A::Out>(self.keyed.environment()));
         let instance = Instance::new("window", output, move || {
             TumblingWindow::new(spec, aggregation.get(), key_of.get())
         });
-        let state = state_of::<K, Vec<(i64, A::Accumulator)>>(window::STATE, StateKind::Value);
+        let state = state_of::<K, Vec<(i64, A::Accumulator)>>(
+            self.keyed.environment(),
+            window::STATE,
+            StateKind::Value,
+        );
         let name = format!("TumblingProcessingTimeWindows({} ms): {name}", spec.size_ms);
         self.keyed.into_operation(&name, Body::Single(instance.with_states(vec![state])))
     }

@@ -17,4 +17,5 @@ mod restarts;
 mod resume;
 mod sockets;
 mod streams;
+mod types;
 mod word_count;

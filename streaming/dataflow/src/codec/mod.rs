@@ -2,8 +2,15 @@
 //!
 //! The format is postcard's published one: varints, no field names, no padding. A record is
 //! followed directly by the next; their number travels beside them.
+//!
+//! The encoder is our own, so that a value whose `Serialize` leaves out a field is an error and
+//! not a shifted record. The decoder is postcard's.
+
+mod append;
+mod encoder;
 
 use crate::{batch::MAX_RECORDS, error::Error, record::Record};
+use encoder::{EncodeError, Encoder};
 use std::any::type_name;
 
 /// Appends one value.
@@ -12,7 +19,7 @@ pub fn encode_into<T: serde::Serialize + ?Sized>(
     out: &mut Vec<u8>,
 ) -> Result<(), Error> {
     let start = out.len();
-    let encoded = value.serialize(&mut postcard::Serializer { output: Appender(out) });
+    let encoded = value.serialize(Encoder::new(out));
     encoded.map_err(|error| {
         out.truncate(start);
         cannot_encode::<T>(error)
@@ -22,15 +29,15 @@ pub fn encode_into<T: serde::Serialize + ?Sized>(
 /// Appends values one after another; all or none.
 pub fn encode_all<T: serde::Serialize>(values: &[T], out: &mut Vec<u8>) -> Result<(), Error> {
     let start = out.len();
-    let mut serializer = postcard::Serializer { output: Appender(out) };
-    let encoded = values.iter().try_for_each(|value| value.serialize(&mut serializer));
+    let encoded = values.iter().try_for_each(|value| value.serialize(Encoder::new(out)));
     encoded.map_err(|error| {
         out.truncate(start);
         cannot_encode::<T>(error)
     })
 }
 
-fn cannot_encode<T: ?Sized>(error: postcard::Error) -> Error {
+#[cold]
+fn cannot_encode<T: ?Sized>(error: EncodeError) -> Error {
     let text = format!("cannot encode a value of type {}: {error}", type_name::<T>());
     Error::permanent("WEIR-TYPE-0001", text)
 }
@@ -77,9 +84,28 @@ pub fn decode_all<T: Record>(bytes: &[u8], count: usize, into: &mut Vec<T>) -> R
     }
 }
 
+#[cold]
 fn cannot_decode<T>(error: postcard::Error) -> Error {
-    let text = format!("cannot decode a value of type {}: {error}", type_name::<T>());
+    let text = format!("cannot decode a value of type {}: {}", type_name::<T>(), problem(&error));
     Error::permanent("WEIR-TYPE-0002", text)
+}
+
+/// What is wrong with the bytes, in words for the author of a job.
+fn problem(error: &postcard::Error) -> &'static str {
+    use postcard::Error as Problem;
+    match error {
+        Problem::WontImplement | Problem::NotYetImplemented => {
+            "its Deserialize asks which type the data has, and the compact codec does not store types \
+             (`#[serde(untagged)]`, `#[serde(tag)]`, `#[serde(flatten)]` and `serde_json::Value` do that)"
+        }
+        Problem::DeserializeUnexpectedEnd => "the bytes end inside the value",
+        Problem::DeserializeBadUtf8 | Problem::DeserializeBadChar => "a text is not UTF-8",
+        Problem::SerdeDeCustom => "its Deserialize refuses what was read",
+        Problem::DeserializeBadBool => "a bool is neither 0 nor 1",
+        Problem::DeserializeBadOption => "the tag of an Option is neither 0 nor 1",
+        Problem::DeserializeBadVarint | Problem::DeserializeBadEnum => "a number is out of range",
+        _ => "the bytes are not an encoding of it",
+    }
 }
 
 fn left_behind(rest: &[u8], what: &str, type_name: &str) -> Error {
@@ -94,81 +120,6 @@ pub fn decode<T: Record>(mut bytes: &[u8]) -> Result<T, Error> {
         return Ok(value);
     }
     Err(left_behind(bytes, "a value", type_name::<T>()))
-}
-
-/// Writes straight to the end of a vector, so that encoding a record allocates nothing.
-struct Appender<'a>(&'a mut Vec<u8>);
-
-impl postcard::ser_flavors::Flavor for Appender<'_> {
-    type Output = ();
-
-    #[inline]
-    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        self.0.push(byte);
-        Ok(())
-    }
-
-    #[inline]
-    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        if bytes.len() <= SHORT_BYTES {
-            extend_short(self.0, bytes);
-        } else {
-            self.0.extend_from_slice(bytes);
-        }
-        Ok(())
-    }
-
-    fn finalize(self) -> postcard::Result<()> {
-        Ok(())
-    }
-}
-
-/// Pieces of up to so many bytes are copied without a call.
-const SHORT_BYTES: usize = 16;
-
-/// Appends a short piece: two overlapping copies of a fixed size, which are an instruction each. Most
-/// pieces of a record are short, and the call of a general copy would cost more than the copy.
-#[inline]
-fn extend_short(out: &mut Vec<u8>, bytes: &[u8]) {
-    debug_assert!(bytes.len() <= SHORT_BYTES);
-    if out.capacity() - out.len() < SHORT_BYTES {
-        grow(out);
-    }
-    let count = bytes.len();
-    let end = out.len();
-    // SAFETY: at least `SHORT_BYTES` bytes of room follow `end`, and no copy begins or ends
-    // outside the `count` bytes at either side.
-    unsafe {
-        let (from, to) = (bytes.as_ptr(), out.as_mut_ptr().add(end));
-        if count >= 8 {
-            copy::<8>(from, to);
-            copy::<8>(from.add(count - 8), to.add(count - 8));
-        } else if count >= 4 {
-            copy::<4>(from, to);
-            copy::<4>(from.add(count - 4), to.add(count - 4));
-        } else if count >= 2 {
-            copy::<2>(from, to);
-            copy::<2>(from.add(count - 2), to.add(count - 2));
-        } else if count == 1 {
-            copy::<1>(from, to);
-        }
-        out.set_len(end + count);
-    }
-}
-
-/// Copies `N` bytes.
-///
-/// # Safety
-/// Both sides have them, and do not overlap.
-#[inline]
-unsafe fn copy<const N: usize>(from: *const u8, to: *mut u8) {
-    // SAFETY: the caller's promise; arrays of bytes have no alignment.
-    unsafe { to.cast::<[u8; N]>().write(from.cast::<[u8; N]>().read()) }
-}
-
-#[cold]
-fn grow(out: &mut Vec<u8>) {
-    out.reserve(out.len().max(SHORT_BYTES));
 }
 
 #[cfg(test)]

@@ -9,11 +9,13 @@
 use super::part_start;
 use serde::{Deserialize, Serialize};
 use std::{
+    any::type_name,
     collections::VecDeque,
     sync::{Arc, Mutex, PoisonError},
 };
 use weir_dataflow::{
-    Collector, ReaderContext, Record, Result, Source, SourcePoll, SourceReader, codec,
+    Collector, Error, ReaderContext, Record, Result, Source, SourcePoll, SourceReader, codec,
+    schema_trace::check_order,
 };
 
 /// Emits the elements of a collection. See the module's documentation.
@@ -38,6 +40,26 @@ pub struct CollectionSplit {
     pub end: u64,
 }
 
+/// Reads back the encoding of each element.
+fn check_elements<T: Record>(elements: &[T]) -> Result<()> {
+    for (position, element) in (1usize..).zip(elements) {
+        let refused = |problem: &str| {
+            let text = format!(
+                "element {position} of type {} cannot be sent or stored: {problem}. Change the \
+                 type, or wrap it in `weir::SelfDescribing`",
+                type_name::<T>()
+            );
+            Error::permanent("WEIR-TYPE-0003", text)
+        };
+        let encoded = codec::encode(element).map_err(|error| refused(&error.to_string()))?;
+        let back: T = codec::decode(&encoded).map_err(|error| refused(&error.to_string()))?;
+        if codec::encode(&back)? != encoded {
+            return Err(refused("its encoding changes when it is read and written again"));
+        }
+    }
+    Ok(())
+}
+
 impl<T: Record> Source for CollectionSource<T> {
     type Item = T;
     type Split = CollectionSplit;
@@ -55,7 +77,13 @@ impl<T: Record> Source for CollectionSource<T> {
     }
 
     /// Length and checksum of the encoded elements: a collection can be large.
+    ///
+    /// # Errors
+    /// Elements that do not come back equal from their encoding, or are encoded differently
+    /// whenever the program runs.
     fn specification(&self) -> Result<Vec<u8>> {
+        check_order::<T>()?;
+        with_elements(&self.elements, check_elements)?;
         let encoded = with_elements(&self.elements, codec::encode)?;
         let mut checksum = flate2::Crc::new();
         checksum.update(&encoded);

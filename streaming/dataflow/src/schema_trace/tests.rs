@@ -1,0 +1,373 @@
+//! Types that are accepted and refused, as records and as keys.
+
+use super::*;
+use crate::text::Text;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+struct Order {
+    id: u64,
+    price: Option<f64>,
+    tags: Vec<Text>,
+    parent: Option<Box<Order>>,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+enum Event {
+    Click { x: i32 },
+    Close,
+    Scroll(u8, Option<Text>),
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+enum Expression {
+    Sum(Box<Expression>, Box<Expression>),
+    All(Vec<Expression>),
+    Number(i64),
+}
+
+fn shape_of<T: Record>() -> Shape {
+    schema_of::<T>().expect("a good type").shape
+}
+
+#[test]
+fn structs_tuples_and_options_are_traced() {
+    assert_eq!(shape_of::<(Text, u64)>(), Shape::Tuple(vec![Shape::String, Shape::Uint(64)]));
+    let Shape::Struct(fields) = shape_of::<Order>() else { panic!("a struct") };
+    assert_eq!(fields[1], ("price".into(), Shape::Option(Box::new(Shape::Float(64)))));
+    assert_eq!(fields[2], ("tags".into(), Shape::Sequence(Box::new(Shape::String))));
+}
+
+#[test]
+fn enums_show_all_variants() {
+    let Shape::Enum(variants) = shape_of::<Event>() else { panic!("an enum") };
+    let scroll = Shape::Tuple(vec![Shape::Uint(8), Shape::Option(Box::new(Shape::String))]);
+    let expected = [
+        ("Click".to_owned(), Shape::Struct(vec![("x".into(), Shape::Int(32))])),
+        ("Close".to_owned(), Shape::Unit),
+        ("Scroll".to_owned(), scroll),
+    ];
+    assert_eq!(variants, expected);
+}
+
+#[test]
+fn recursive_types_end() {
+    let Shape::Enum(variants) = shape_of::<Expression>() else { panic!("an enum") };
+    assert!(variants.iter().all(|(_, shape)| *shape != Shape::Opaque), "{variants:?}");
+}
+
+#[test]
+fn types_that_check_their_input_are_sampled_with_other_values() {
+    assert_eq!(shape_of::<std::num::NonZeroU64>(), Shape::Uint(64));
+    assert_eq!(shape_of::<(std::net::IpAddr, Text)>(), {
+        let bytes = |n| Shape::Tuple(vec![Shape::Uint(8); n]);
+        let address = Shape::Enum(vec![("V4".into(), bytes(4)), ("V6".into(), bytes(16))]);
+        Shape::Tuple(vec![address, Shape::String])
+    });
+    let Shape::Struct(fields) = shape_of::<Checked>() else { panic!("a struct") };
+    assert_eq!(fields[2].1, Shape::Option(Box::new(Shape::Bool)), "{fields:?}");
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+struct Day(String);
+
+impl TryFrom<String> for Day {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        let parts: Vec<&str> = text.split('-').collect();
+        if parts.len() == 3 { Ok(Self(text)) } else { Err("not a day") }
+    }
+}
+
+impl From<Day> for String {
+    fn from(day: Day) -> Self {
+        day.0
+    }
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Checked {
+    day: Day,
+    count: std::num::NonZeroI8,
+    last: Option<bool>,
+}
+
+#[test]
+fn a_type_that_refuses_every_sample_is_opaque_but_named() {
+    #[derive(Clone, Serialize)]
+    struct Never;
+    impl<'de> Deserialize<'de> for Never {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            u64::deserialize(deserializer)?;
+            Err(serde::de::Error::custom("never"))
+        }
+    }
+    let schema = schema_of::<Never>().unwrap();
+    assert_eq!(schema.shape, Shape::Opaque);
+    assert!(schema.name.contains("Never"));
+}
+
+#[test]
+fn other_names_of_a_field_are_no_fields() {
+    #[derive(Clone, Serialize, Deserialize)]
+    struct Renamed {
+        #[serde(alias = "zid", alias = "identifier")]
+        id: u64,
+        #[serde(rename = "cost")]
+        price: u8,
+    }
+    let Shape::Struct(fields) = shape_of::<Renamed>() else { panic!("a struct") };
+    assert_eq!(fields, [("id".into(), Shape::Uint(64)), ("cost".into(), Shape::Uint(8))]);
+}
+
+fn is_none(value: &Option<u8>) -> bool {
+    value.is_none()
+}
+
+fn is_zero(value: &u64) -> bool {
+    *value == 0
+}
+
+mod refused {
+    use super::*;
+
+    #[derive(Clone, Serialize, Deserialize)]
+    #[serde(tag = "kind")]
+    pub enum Tagged {
+        A { x: u8 },
+        B,
+    }
+
+    #[derive(Clone, Serialize, Deserialize)]
+    #[serde(tag = "kind", content = "value")]
+    pub enum Adjacent {
+        A { x: u8 },
+        B,
+    }
+
+    #[derive(Clone, Serialize, Deserialize)]
+    #[serde(untagged)]
+    pub enum Untagged {
+        A(u8),
+        B(String),
+    }
+
+    #[derive(Clone, Serialize, Deserialize)]
+    pub struct Inner {
+        pub x: u8,
+    }
+
+    #[derive(Clone, Serialize, Deserialize)]
+    pub struct Flattened {
+        pub id: u64,
+        #[serde(flatten)]
+        pub inner: Inner,
+    }
+
+    #[derive(Clone, Serialize, Deserialize)]
+    pub struct Skipping {
+        #[serde(default, skip_serializing_if = "is_none")]
+        pub note: Option<u8>,
+        pub a: u64,
+        pub b: u64,
+    }
+
+    #[derive(Clone, Serialize, Deserialize)]
+    pub struct SkippingZero {
+        pub a: u64,
+        #[serde(default, skip_serializing_if = "is_zero")]
+        pub b: u64,
+    }
+
+    #[derive(Clone, Serialize, Deserialize)]
+    pub struct SkippingEmpty(
+        pub u8,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")] pub Vec<u8>,
+    );
+
+    #[derive(Clone, Serialize, Deserialize)]
+    pub enum InVariant {
+        First,
+        Second {
+            #[serde(default, skip_serializing_if = "is_none")]
+            note: Option<u8>,
+            b: bool,
+        },
+    }
+
+    #[derive(Clone, Serialize, Deserialize)]
+    pub struct WriteOnly {
+        pub a: u64,
+        #[serde(skip_deserializing)]
+        pub b: u64,
+    }
+
+    #[derive(Clone, Serialize, Deserialize)]
+    pub struct ReadOnly {
+        #[serde(skip_serializing, default)]
+        pub _a: u64,
+        pub b: String,
+    }
+
+    #[derive(Clone)]
+    pub struct Different(pub u64);
+
+    impl Serialize for Different {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.serialize_str(&self.0.to_string())
+        }
+    }
+
+    impl<'de> Deserialize<'de> for Different {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            u64::deserialize(deserializer).map(Self)
+        }
+    }
+
+    #[derive(Clone, Serialize, Deserialize)]
+    pub struct Deep {
+        pub id: u64,
+        pub nested: Vec<Option<(u8, Untagged)>>,
+    }
+
+    /// Recursive, with the fault behind the recursion.
+    #[derive(Clone, Serialize, Deserialize)]
+    pub enum Tree {
+        Node(Box<Tree>, Option<Box<Tree>>),
+        Leaf,
+        Bad(Skipping),
+    }
+}
+
+#[track_caller]
+fn check_refused<T: Record>(parts: &[&str]) {
+    let error = schema_of::<T>().expect_err("a type that does not come back");
+    assert_eq!(error.code(), "WEIR-TYPE-0003");
+    let text = error.to_string();
+    for part in [&[type_name::<T>(), "weir::SelfDescribing"], parts].concat() {
+        assert!(text.contains(part), "{part:?} is missing in: {text}");
+    }
+    assert!(!text.to_lowercase().contains("postcard"), "{text}");
+}
+
+#[test]
+fn types_that_ask_the_data_for_its_type_are_refused() {
+    check_refused::<refused::Tagged>(&["it asks", "#[serde(tag)]"]);
+    check_refused::<refused::Untagged>(&["it asks", "#[serde(untagged)]"]);
+    check_refused::<serde_json::Value>(&["it (serde_json::value::Value)"]);
+    check_refused::<(u8, Vec<serde_json::Value>)>(&["its part .1[] (serde_json::value::Value)"]);
+    check_refused::<refused::Deep>(&["its part .nested[].1 asks"]);
+    check_refused::<refused::Adjacent>(&[]);
+}
+
+#[test]
+fn flattened_structs_are_refused() {
+    check_refused::<refused::Flattened>(&["it (", "Flattened)", "#[serde(flatten)]"]);
+    check_refused::<Option<refused::Flattened>>(&["Flattened) is read by the names"]);
+}
+
+#[test]
+fn fields_that_are_left_out_are_found_by_their_values() {
+    check_refused::<refused::Skipping>(&["its part .note is left out"]);
+    check_refused::<refused::SkippingZero>(&["its part .b is left out"]);
+    check_refused::<refused::SkippingEmpty>(&[]);
+    check_refused::<refused::InVariant>(&["its part ::Second.note is left out"]);
+    check_refused::<Vec<(u8, refused::Skipping)>>(&["its part [].1.note is left out"]);
+    check_refused::<refused::Tree>(&["its part ::Bad.note is left out"]);
+}
+
+#[test]
+fn types_that_write_and_read_differently_are_refused() {
+    let fields = r#"struct WriteOnly writes the fields ["a", "b"] and reads the fields ["a"]"#;
+    check_refused::<refused::WriteOnly>(&[fields]);
+    let fields = r#"struct ReadOnly writes the fields ["b"] and reads the fields ["_a", "b"]"#;
+    check_refused::<refused::ReadOnly>(&[fields]);
+    check_refused::<refused::Different>(&[]);
+}
+
+#[test]
+fn a_type_that_writes_other_bytes_for_people_is_judged_by_what_the_codec_sees() {
+    assert!(schema_of::<std::net::SocketAddr>().is_ok());
+    assert!(schema_of::<std::time::SystemTime>().is_ok());
+}
+
+#[test]
+fn good_types_are_accepted() {
+    fn check<T: Record>() {
+        schema_of::<T>().expect("a good type");
+    }
+    check::<Order>();
+    check::<Event>();
+    check::<HashMap<String, HashSet<(u8, Event)>>>();
+    check::<VecDeque<BTreeMap<char, Result<u8, String>>>>();
+    check::<(std::path::PathBuf, std::time::Duration, std::ops::Range<i128>, [u8; 32])>();
+    check::<(std::num::Wrapping<u8>, std::cell::Cell<bool>, Box<str>, ())>();
+}
+
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+struct Basket<C> {
+    id: u64,
+    content: C,
+}
+
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+enum Choice<C> {
+    Nothing,
+    Some(u8, C),
+}
+
+/// Equal when they hold the same elements; keeps them in the order they came in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Bag(Vec<u32>);
+
+impl PartialEq for Bag {
+    fn eq(&self, other: &Self) -> bool {
+        BTreeSet::from_iter(&self.0) == BTreeSet::from_iter(&other.0)
+    }
+}
+
+#[test]
+fn keys_without_an_order_are_refused_wherever_they_are() {
+    #[track_caller]
+    fn check<K: Key>(parts: &[&str]) {
+        let error = check_key::<K>().expect_err("no key");
+        assert_eq!(error.code(), "WEIR-KEY-0001");
+        for part in parts {
+            assert!(error.to_string().contains(part), "{part:?} is missing in: {error}");
+        }
+    }
+    check::<HashSet<u8>>(&["it is a std::collections::hash::set::HashSet<u8>"]);
+    check::<Basket<HashSet<bool>>>(&["its part .content is a ", "HashSet<bool>"]);
+    check::<Option<Vec<(u8, HashSet<String>)>>>(&["its part [].1 is a "]);
+    check::<Choice<Basket<HashMap<u8, u8>>>>(&["its part ::Some.1.content is a "]);
+    check::<BTreeMap<u8, u8>>(&["it is a map"]);
+    check::<Choice<BTreeMap<u8, u8>>>(&["its part ::Some.1 is a map"]);
+    check::<Bag>(&["the order in which its elements were added"]);
+    check::<Choice<Option<Basket<Bag>>>>(&["the order in which its elements were added"]);
+    check::<Choice<f32>>(&["its part ::Some.1 is a float"]);
+    check::<(u8, Option<f64>)>(&["its part .1 is a float"]);
+}
+
+#[test]
+fn keys_with_an_order_are_accepted() {
+    fn check<K: Key>() {
+        check_key::<K>().expect("a good key");
+    }
+    check::<BTreeSet<(u8, String)>>();
+    check::<Choice<Basket<Vec<Option<Event>>>>>();
+    check::<Vec<BTreeSet<bool>>>();
+    check::<VecDeque<char>>();
+    check::<Expression>();
+    check::<(Text, [u8; 16], std::net::IpAddr)>();
+}
+
+#[test]
+fn elements_without_an_order_are_no_part_of_a_program() {
+    let error = check_order::<(u8, Basket<HashSet<u8>>)>().expect_err("no order");
+    assert_eq!(error.code(), "WEIR-TYPE-0004");
+    assert!(error.to_string().contains("its part .1.content is a std::"), "{error}");
+    check_order::<Basket<BTreeSet<u8>>>().expect("an order");
+}
