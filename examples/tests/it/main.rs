@@ -2,5 +2,6 @@
 
 mod counting;
 mod program;
+mod quiet_accounts;
 mod socket_windows;
 mod user_code;

@@ -3,7 +3,7 @@
 use crate::{
     connectors::{CollectionSource, SequenceSource, SocketTextSource, TextFileSource},
     error::{Error, Result},
-    job::{JobClient, JobExecutionResult},
+    job::{JobClient, JobExecutionResult, Unwaited},
     launch::Launched,
     local,
     plan::{Body, BuildSettings, Built, Instance, OutputType, Plan, SourceBody},
@@ -22,12 +22,19 @@ use std::{
 use weir_config::{Config, keys};
 use weir_dataflow::{Record, Source, Text, schema_trace::schema_of};
 use weir_graph::{RuntimeMode, Schema};
-use weir_operators::source::{SourceCoordinator, SourceReaderOperator, SplitAssignment};
+use weir_operators::{
+    UserResult,
+    source::{SourceCoordinator, SourceReaderOperator, SplitAssignment},
+};
 use weir_protocol::job_executable::Role;
 
 /// The beginning of every job: makes sources, keeps the plan, runs it.
 ///
 /// Cheap to clone; clones share the plan. Not `Send`: a plan is written by one thread.
+///
+/// On a cluster `main` runs in the client, and **again in each task host**, whenever one is started;
+/// what is in front of [`execute`](Self::execute) is done each time. What must be done once only is for
+/// [`on_submit`](Self::on_submit), a value that must be the same each time for [`once`](Self::once).
 #[derive(Clone)]
 pub struct StreamExecutionEnvironment {
     inner: Rc<Inner>,
@@ -39,6 +46,8 @@ struct Inner {
     /// Parallelism set in code: it beats `-p` and the configuration.
     parallelism: Cell<Option<u32>>,
     plan: RefCell<Plan>,
+    /// Jobs that run on without a client.
+    unwaited: Arc<Unwaited>,
 }
 
 impl StreamExecutionEnvironment {
@@ -64,6 +73,7 @@ impl StreamExecutionEnvironment {
             config: RefCell::new(config),
             parallelism: Cell::new(None),
             plan: RefCell::default(),
+            unwaited: Arc::default(),
         };
         Self { inner: Rc::new(inner) }
     }
@@ -120,6 +130,18 @@ impl StreamExecutionEnvironment {
 
     /// A value that must be the same whenever `main` runs again, such as a random seed or the
     /// time of submission: computed by the first run and handed to every later one.
+    ///
+    /// What changes the world outside, such as deleting old output, is for
+    /// [`on_submit`](Self::on_submit).
+    ///
+    /// ```
+    /// # use weir::prelude::*;
+    /// # let env = StreamExecutionEnvironment::with_config(weir::Config::default());
+    /// let seed = env.once("seed", || std::process::id())?;
+    /// env.sequence(1, 10).map(move |n| n ^ u64::from(seed)).print();
+    /// # env.execute("seeded")?;
+    /// # Ok::<(), weir::Error>(())
+    /// ```
     pub fn once<T: Serialize + DeserializeOwned>(
         &self,
         name: &str,
@@ -134,6 +156,41 @@ impl StreamExecutionEnvironment {
         let value = rmp_serde::from_slice(&bytes).map_err(|error| once_error(name, &error))?;
         self.inner.launched.record(name, bytes);
         Ok(value)
+    }
+
+    /// Does something once, when the next job is submitted, and never when `main` runs again.
+    ///
+    /// On a cluster `main` runs again in each task host, also in one that replaces a failed one, while
+    /// the job has output already. So what changes the world outside (deletes the output of the last
+    /// run, creates a table) does not stand in `main` itself:
+    ///
+    /// ```
+    /// use std::{fs, io::ErrorKind};
+    /// # use weir::prelude::*;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let output = folder.path().join("output");
+    /// # fs::create_dir_all(output.join("of an earlier run"))?;
+    /// # let env = StreamExecutionEnvironment::with_config(weir::Config::default());
+    /// let old = output.clone();
+    /// env.on_submit(move || match fs::remove_dir_all(old) {
+    ///     Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
+    ///     _ => Ok(()),
+    /// });
+    /// env.sequence(1, 10).write_as_text(&output);
+    /// env.execute("numbers")?;
+    /// # assert!(output.exists());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// It runs in [`execute`](Self::execute), after the graph was found to be right and before anything
+    /// of the job runs: in the program itself in local mode, in the program that `weir run` starts on
+    /// the client's machine on a cluster. It does not run in a task host, for `weir info`, nor when
+    /// a local job goes on from its checkpoint folder (`execution.checkpointing.dir`). Several actions
+    /// run in the order of their calls. One that returns an error keeps the job from being submitted:
+    /// `execute` returns `WEIR-RUN-0008`.
+    pub fn on_submit(&self, action: impl FnOnce() -> UserResult + 'static) -> &Self {
+        self.inner.plan.borrow_mut().submit_actions.push(Box::new(action));
+        self
     }
 
     /// A stream of given elements. Parallelism 1.
@@ -224,11 +281,15 @@ impl StreamExecutionEnvironment {
             auto_uids: config.get(&keys::PIPELINE_AUTO_GENERATE_UIDS),
         };
         // Also values that were asked for before an earlier job: this one may use them too.
-        let once = self.inner.launched.all_recorded();
-        Plan { once, ..self.inner.plan.take() }.build(settings)
+        let mut plan = self.inner.plan.take();
+        plan.once = self.inner.launched.all_recorded();
+        plan.build(settings)
     }
 
     /// Runs everything planned so far as one job, and waits for its end.
+    ///
+    /// On a cluster `main` runs again in each task host, up to this call, which then does not return
+    /// there: see [`on_submit`](Self::on_submit) for what must be done once.
     ///
     /// The plan is empty afterwards; a program may go on and execute a further job.
     ///
@@ -239,6 +300,9 @@ impl StreamExecutionEnvironment {
     }
 
     /// Runs everything planned so far as one job, without waiting.
+    ///
+    /// A job whose [`JobClient`] is dropped runs on, and the program waits for it when this
+    /// environment is dropped.
     ///
     /// # Errors
     /// A plan that cannot run.
@@ -258,9 +322,11 @@ impl StreamExecutionEnvironment {
         }
         let built = self.build(name).inspect_err(|error| launched.report_failure(None, error))?;
         match launched.role() {
-            Role::Client => remote::hand_over(ordinal, &built, launched),
+            Role::Client => remote::hand_over(ordinal, built, launched)
+                .map(|submitted| JobClient::remote(submitted, Arc::clone(&self.inner.unwaited))),
             Role::Local | Role::Task => {
                 local::start(built, ordinal, &self.inner.config.borrow(), launched.clone())
+                    .map(|running| JobClient::local(running, Arc::clone(&self.inner.unwaited)))
                     .inspect_err(|error| launched.report_failure(None, error))
             }
         }

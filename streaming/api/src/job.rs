@@ -2,10 +2,15 @@
 
 use crate::{
     error::Result,
+    launch::say,
     local,
     remote::{self, remote_view},
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+    time::Duration,
+};
 use weir_base::JobId;
 use weir_coordination::{JobStatus, JobView};
 use weir_protocol::cluster::RecordedResult;
@@ -64,8 +69,15 @@ impl From<RecordedResult> for JobExecutionResult {
 }
 
 /// A job that may still run.
+///
+/// Dropping the client neither ends the job nor waits for it. The program waits for such a job
+/// when the [`StreamExecutionEnvironment`](crate::StreamExecutionEnvironment) is dropped, which in most
+/// programs is the end of `main`; the same in local mode and on a cluster (where `weir run -d` does not
+/// wait for any job). If the program panics, such jobs are cancelled.
 pub struct JobClient {
-    place: Place,
+    /// `None` once it is waited for or dropped.
+    place: Option<Place>,
+    unwaited: Arc<Unwaited>,
 }
 
 /// Where it runs.
@@ -78,22 +90,79 @@ enum Place {
     Recorded(JobExecutionResult),
 }
 
-impl JobClient {
-    pub(crate) fn local(running: local::Running) -> Self {
-        Self { place: Place::Local(Box::new(running)) }
+/// Jobs of an environment whose clients were dropped. The environment and its clients share it;
+/// when the last of them goes, the jobs are waited for.
+#[derive(Default)]
+pub(crate) struct Unwaited(Mutex<Vec<Place>>);
+
+impl Drop for Unwaited {
+    fn drop(&mut self) {
+        let jobs = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for place in jobs.drain(..) {
+            if thread::panicking() {
+                place.cancel();
+            }
+            place.wait_unobserved();
+        }
+    }
+}
+
+impl Place {
+    fn cancel(&self) {
+        match self {
+            Self::Local(running) => running.handle.cancel(),
+            Self::Remote(submitted) => submitted.cancel(),
+            Self::Recorded(_) => {}
+        }
     }
 
-    pub(crate) fn remote(submitted: remote::Submitted) -> Self {
-        Self { place: Place::Remote(submitted) }
+    fn wait(self) -> Result<JobExecutionResult> {
+        match self {
+            Self::Local(running) => running.wait(),
+            Self::Remote(submitted) => submitted.wait(),
+            Self::Recorded(result) => Ok(result),
+        }
+    }
+
+    /// Waits; nobody else hears of an error of a job in this process.
+    fn wait_unobserved(self) {
+        let shows_errors = matches!(&self, Self::Local(running) if running.launched.prints_lines());
+        if let Err(error) = self.wait()
+            && shows_errors
+        {
+            say(&format!("Error: {error:?}"));
+        }
+    }
+}
+
+impl Drop for JobClient {
+    fn drop(&mut self) {
+        if let Some(place) = self.place.take() {
+            self.unwaited.0.lock().unwrap_or_else(PoisonError::into_inner).push(place);
+        }
+    }
+}
+
+impl JobClient {
+    pub(crate) fn local(running: local::Running, unwaited: Arc<Unwaited>) -> Self {
+        Self { place: Some(Place::Local(Box::new(running))), unwaited }
+    }
+
+    pub(crate) fn remote(submitted: remote::Submitted, unwaited: Arc<Unwaited>) -> Self {
+        Self { place: Some(Place::Remote(submitted)), unwaited }
     }
 
     pub(crate) fn recorded(result: JobExecutionResult) -> Self {
-        Self { place: Place::Recorded(result) }
+        Self { place: Some(Place::Recorded(result)), unwaited: Arc::default() }
+    }
+
+    fn place(&self) -> &Place {
+        self.place.as_ref().expect("it is taken only when the client goes")
     }
 
     /// The job.
     pub fn job_id(&self) -> JobId {
-        match &self.place {
+        match self.place() {
             Place::Local(running) => running.job,
             Place::Remote(submitted) => submitted.job,
             Place::Recorded(result) => result.job_id,
@@ -103,17 +172,13 @@ impl JobClient {
     /// Asks the job to stop; [`JobClient::wait`] then returns
     /// [`Error::JobCanceled`](crate::Error::JobCanceled). One that has ended stays as it is.
     pub fn cancel(&self) {
-        match &self.place {
-            Place::Local(running) => running.handle.cancel(),
-            Place::Remote(submitted) => submitted.cancel(),
-            Place::Recorded(_) => {}
-        }
+        self.place().cancel();
     }
 
     /// Where the job stands. Of a job on a cluster only id, name and state are known here; its REST
     /// interface has the rest.
     pub fn status(&self) -> Arc<JobView> {
-        match &self.place {
+        match self.place() {
             Place::Local(running) => running.handle.view(),
             Place::Remote(submitted) => Arc::new(submitted.status()),
             Place::Recorded(result) => {
@@ -124,7 +189,7 @@ impl JobClient {
 
     /// Counters of the operators so far; those of a job on a cluster only when it has ended.
     pub fn operators(&self) -> Vec<OperatorResult> {
-        match &self.place {
+        match self.place() {
             Place::Local(running) => running.operators(),
             Place::Remote(submitted) => submitted.operators(),
             Place::Recorded(result) => result.operators.clone(),
@@ -135,11 +200,8 @@ impl JobClient {
     ///
     /// # Errors
     /// The job failed or was cancelled.
-    pub fn wait(self) -> Result<JobExecutionResult> {
-        match self.place {
-            Place::Local(running) => running.wait(),
-            Place::Remote(submitted) => submitted.wait(),
-            Place::Recorded(result) => Ok(result),
-        }
+    pub fn wait(mut self) -> Result<JobExecutionResult> {
+        let place = self.place.take().expect("it is taken only when the client goes");
+        place.wait()
     }
 }

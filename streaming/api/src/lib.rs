@@ -24,6 +24,29 @@
 //! job inside itself, with the same coordination and runtime as on a cluster. Records are any
 //! serde types; there is nothing else to implement or register.
 //!
+//! Some of serde does not fit the compact encoding of records (`#[serde(tag)]`, `untagged`, `flatten`,
+//! `skip_serializing_if`, `serde_json::Value`). `execute` refuses such types (`WEIR-TYPE-0003`), unless
+//! they are wrapped in [`SelfDescribing`]:
+//!
+//! ```
+//! use serde::{Deserialize, Serialize};
+//! use weir::{SelfDescribing, prelude::*};
+//!
+//! #[derive(Clone, Debug, Serialize, Deserialize)]
+//! #[serde(tag = "kind")]
+//! enum Event {
+//!     Click { x: i32 },
+//!     Close,
+//! }
+//!
+//! # let env = StreamExecutionEnvironment::with_config(weir::Config::default());
+//! env.from_elements([Event::Click { x: 1 }, Event::Close].map(SelfDescribing))
+//!     .filter(|event| matches!(**event, Event::Click { .. }))
+//!     .print();
+//! env.execute("clicks")?;
+//! # Ok::<(), weir::Error>(())
+//! ```
+//!
 //! What `execute` does depends on who has started the program:
 //!
 //! ```text
@@ -51,7 +74,7 @@ pub use stream::{
 };
 pub use weir_base::{CheckpointId, JobId};
 pub use weir_config::{Config, ConfigBuilder, keys};
-pub use weir_coordination::JobStatus;
+pub use weir_coordination::{JobStatus, JobView};
 pub use weir_dataflow::self_describing;
 pub use weir_dataflow::{
     Collector, Committer, Error as TaskError, Key, ReaderContext, Record, Result as TaskResult,
@@ -63,6 +86,28 @@ pub use weir_operators::{
     KeyedContext, KeyedProcessFunction, ProcessFunction, RuntimeContext, StateHandle, States,
     UserResult,
 };
+
+/// What the variants of [`Error`] hold.
+pub mod errors {
+    pub use weir_checkpoint_storage::Error as CheckpointStorageError;
+    pub use weir_config::Error as ConfigurationError;
+    pub use weir_coordination::{Failure, FailureOrigin, PlanError};
+    pub use weir_protocol::job_executable::Error as LaunchError;
+}
+
+/// The parts of [`JobView`], which [`JobClient::status`] returns.
+pub mod job_view {
+    pub use weir_coordination::job_master::{
+        CheckpointCounts, CheckpointRecord, CheckpointStatus, CheckpointsView, FailureRecord,
+        Spread, StatusTime, SubtaskView, TaskState, VertexView,
+    };
+}
+
+/// The types of [`DataStream`]'s second parameter: what `map`, `filter` and `flat_map` have added to the
+/// operator that is still open.
+pub mod fused {
+    pub use weir_operators::{Filter, FlatMap, Identity, Map, Run};
+}
 
 /// The built-in sources and sinks as types, for their options.
 pub mod connectors {

@@ -11,7 +11,7 @@
 
 use crate::{
     error::{Error, Result},
-    job::{JobClient, JobExecutionResult, OperatorResult},
+    job::{JobExecutionResult, OperatorResult},
     launch::Launched,
     plan::{Built, json::plan_json},
 };
@@ -141,22 +141,16 @@ impl Answers {
 }
 
 /// Hands a job to the parent. Ends the process where the parent gives no answers.
-pub(crate) fn hand_over(ordinal: u32, built: &Built, launched: &Launched) -> Result<JobClient> {
-    let graph = || -> Result<JobMessage> {
-        let chained = plan(&built.graph)?;
-        Ok(JobMessage::Graph {
-            ordinal,
-            stream_graph: Box::new(built.graph.clone()),
-            fingerprint: Fingerprint::of(&built.graph),
-            plan_json: plan_json(&built.graph, &chained),
-        })
-    };
-    let told = |message: JobMessage| launched.try_tell(&message).map_err(Error::Launch);
-    let tell = || graph().and_then(told).inspect_err(|error| launched.report_failure(None, error));
+pub(crate) fn hand_over(ordinal: u32, mut built: Built, launched: &Launched) -> Result<Submitted> {
+    let report = |error: &Error| launched.report_failure(None, error);
+    let message = graph_message(ordinal, &built).inspect_err(report)?;
+    let tell = || launched.try_tell(&message).map_err(Error::Launch).inspect_err(report);
     let Some(answers) = launched.answers() else {
+        // The parent only shows the graph; nothing is submitted.
         tell()?;
         std::process::exit(0);
     };
+    built.run_submit_actions().inspect_err(report)?;
     let progress = Arc::new(Mutex::new(Progress::default()));
     {
         // Under one lock, so that answers come in the order of the jobs that are open.
@@ -173,12 +167,22 @@ pub(crate) fn hand_over(ordinal: u32, built: &Built, launched: &Launched) -> Res
     match answers.wait_for(&progress, known)? {
         Ok(job) => {
             let (answers, launched) = (Arc::clone(answers), launched.clone());
-            Ok(JobClient::remote(Submitted { job, name, progress, answers, launched }))
+            Ok(Submitted { job, name, progress, answers, launched })
         }
         Err(last) => Err(conclude(JobId::default(), name, last)
             .err()
             .unwrap_or_else(|| Broken::Damaged("a job ends that was not accepted".into()).error())),
     }
+}
+
+fn graph_message(ordinal: u32, built: &Built) -> Result<JobMessage> {
+    let chained = plan(&built.graph)?;
+    Ok(JobMessage::Graph {
+        ordinal,
+        stream_graph: Box::new(built.graph.clone()),
+        fingerprint: Fingerprint::of(&built.graph),
+        plan_json: plan_json(&built.graph, &chained),
+    })
 }
 
 /// A job that was accepted.

@@ -48,11 +48,16 @@ impl Handle {
     pub fn wait(&self) -> JobOutcome {
         let mut outcome = lock(&self.shared.outcome);
         loop {
-            if let Some(outcome) = &*outcome {
+            if let Some((outcome, _)) = &*outcome {
                 return outcome.clone();
             }
             outcome = self.shared.ended.wait(outcome).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// When the job ended; `None` while it runs.
+    pub fn ended_at(&self) -> Option<Instant> {
+        lock(&self.shared.outcome).as_ref().map(|(_, at)| *at)
     }
 
     /// Waits for the job to end, but not longer than this; `None` when it still runs.
@@ -63,8 +68,8 @@ impl Handle {
         };
         let mut outcome = lock(&self.shared.outcome);
         loop {
-            if outcome.is_some() {
-                return outcome.clone();
+            if let Some((outcome, _)) = &*outcome {
+                return Some(outcome.clone());
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -93,7 +98,8 @@ impl fmt::Debug for Handle {
 pub(crate) struct Shared {
     view: Mutex<Arc<JobView>>,
     statuses: Mutex<Statuses>,
-    outcome: Mutex<Option<JobOutcome>>,
+    /// How and when it ended.
+    outcome: Mutex<Option<(JobOutcome, Instant)>>,
     ended: Condvar,
 }
 
@@ -132,7 +138,7 @@ impl Shared {
 
     /// The job has ended; wakes everybody who waits. The first outcome stands.
     pub(crate) fn end(&self, outcome: JobOutcome) {
-        lock(&self.outcome).get_or_insert(outcome);
+        lock(&self.outcome).get_or_insert_with(|| (outcome, Instant::now()));
         self.ended.notify_all();
     }
 

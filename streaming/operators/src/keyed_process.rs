@@ -23,7 +23,65 @@ const TIMERS: &str = "weir.timers";
 /// Timers fired per call, so that a barrier or a cancel never waits for all that are due.
 const MAX_FIRED: usize = 1024;
 
-/// A function with keyed state. Each subtask works on a clone of the one that was handed over.
+/// A function with keyed state and timers. Each subtask works on a clone of the one that was handed
+/// over.
+///
+/// This one adds up amounts per account, and emits the total once an account has been quiet for a
+/// second:
+///
+/// ```
+/// # use weir_operators as weir;
+/// # mod prelude { pub use weir_dataflow::{Collector, Text, Timestamp}; pub use weir_operators::*; }
+/// # use prelude::*;
+/// #[derive(Clone, Default)]
+/// struct TotalWhenQuiet {
+///     total: StateHandle<u64>,
+///     /// When the timer of the account is due.
+///     due: StateHandle<Timestamp>,
+/// }
+///
+/// impl KeyedProcessFunction for TotalWhenQuiet {
+///     type Key = Text;
+///     type In = (Text, u64);
+///     type Out = (Text, u64);
+///
+///     fn declare(&mut self, states: &mut States<Text>) {
+///         self.total = states.value("total");
+///         self.due = states.value("due");
+///     }
+///
+///     fn process(
+///         &mut self,
+///         (_, amount): (Text, u64),
+///         context: &mut KeyedContext<'_, Text>,
+///         _: &mut Collector<(Text, u64)>,
+///     ) -> UserResult {
+///         context.update(self.total, |total| *total += amount);
+///         if let Some(due) = context.get(self.due).copied() {
+///             context.delete_processing_time_timer(due);
+///         }
+///         let due = context.processing_time() + 1_000;
+///         context.register_processing_time_timer(due);
+///         context.set(self.due, due);
+///         Ok(())
+///     }
+///
+///     fn on_timer(
+///         &mut self,
+///         _: Timestamp,
+///         context: &mut KeyedContext<'_, Text>,
+///         out: &mut Collector<(Text, u64)>,
+///     ) -> UserResult {
+///         context.clear(self.due);
+///         if let Some(total) = context.clear(self.total) {
+///             out.collect((context.key().clone(), total));
+///         }
+///         Ok(())
+///     }
+/// }
+/// ```
+///
+/// A job uses it as `stream.key_by(|(account, _)| account.clone()).process(TotalWhenQuiet::default())`.
 pub trait KeyedProcessFunction: Clone + Send + 'static {
     /// What the stream is keyed by.
     type Key: Key;
@@ -32,7 +90,9 @@ pub trait KeyedProcessFunction: Clone + Send + 'static {
     /// What comes out.
     type Out: Record;
 
-    /// Declares every state, when the graph is built; keep the handles for `process`.
+    /// Declares every state; keep the handles for `process`. Called when the graph is built, and
+    /// again for each subtask; a handle that was not declared here fails the job
+    /// (`WEIR-STATE-0002`).
     fn declare(&mut self, states: &mut States<Self::Key>);
 
     /// Called before the first record.
@@ -49,6 +109,10 @@ pub trait KeyedProcessFunction: Clone + Send + 'static {
     ) -> UserResult;
 
     /// A timer of a key has come due.
+    ///
+    /// A timer that is still pending when the input ends is dropped and never fires, as in Flink:
+    /// a bounded job does not wait for it. What must come out at the end of a bounded input is
+    /// better emitted by `process`, or computed by an aggregate in batch mode.
     fn on_timer(
         &mut self,
         _timestamp: Timestamp,
@@ -64,7 +128,8 @@ pub trait KeyedProcessFunction: Clone + Send + 'static {
     }
 }
 
-/// Names a declared state of type `V`.
+/// Names a declared state of type `V`. [`States`] makes it; the default names no state, and using
+/// it is an error (`WEIR-STATE-0002`).
 pub struct StateHandle<V> {
     index: usize,
     value: PhantomData<fn() -> V>,
@@ -183,6 +248,8 @@ pub struct KeyedContext<'a, K> {
     tables: &'a mut [Box<dyn AnyTable<K>>],
     timers: &'a mut Timers<K>,
     processing_time: Timestamp,
+    /// The first handle that names no state of this function.
+    misuse: Option<Error>,
 }
 
 impl<K: Key> KeyedContext<'_, K> {
@@ -196,17 +263,27 @@ impl<K: Key> KeyedContext<'_, K> {
         self.processing_time
     }
 
-    fn table<V: Record>(&mut self, state: StateHandle<V>) -> &mut KeyedTable<K, V> {
-        self.tables
-            .get_mut(state.index)
-            .and_then(|table| table.as_any().downcast_mut())
-            .expect("a state handle is one that this function has declared")
+    /// The table of a state. Without one the call of the function ends in an error, whatever it
+    /// returns.
+    fn table<V: Record>(&mut self, state: StateHandle<V>) -> Option<&mut KeyedTable<K, V>> {
+        let table = self.tables.get_mut(state.index);
+        let table = table.and_then(|table| table.as_any().downcast_mut());
+        if table.is_none() {
+            self.misuse.get_or_insert_with(undeclared::<V>);
+        }
+        table
+    }
+
+    /// The result of a call of the function with this context.
+    fn conclude(self, result: UserResult) -> Result<()> {
+        self.misuse.map_or(Ok(()), Err)?;
+        result.map_err(Error::User)
     }
 
     /// The state's value for this key.
     pub fn get<V: Record>(&mut self, state: StateHandle<V>) -> Option<&V> {
         let (hash, key) = (self.hash, self.key);
-        self.table(state).get(hash, key)
+        self.table(state)?.get(hash, key)
     }
 
     /// Changes the state's value, which is made by `Default` if there is none.
@@ -216,13 +293,16 @@ impl<K: Key> KeyedContext<'_, K> {
         change: impl FnOnce(&mut V) -> R,
     ) -> R {
         let (hash, key) = (self.hash, self.key.clone());
-        self.table(state).upsert(hash, key, V::default, change)
+        match self.table(state) {
+            Some(table) => table.upsert(hash, key, V::default, change),
+            None => change(&mut V::default()),
+        }
     }
 
     /// Sets the state's value.
     pub fn set<V: Record>(&mut self, state: StateHandle<V>, value: V) {
         let (hash, key) = (self.hash, self.key.clone());
-        let table = self.table(state);
+        let Some(table) = self.table(state) else { return };
         match table.probe(hash, &key) {
             Some(position) => *table.value_mut(position) = value,
             None => {
@@ -234,11 +314,14 @@ impl<K: Key> KeyedContext<'_, K> {
     /// Removes the state's value for this key.
     pub fn clear<V: Record>(&mut self, state: StateHandle<V>) -> Option<V> {
         let (hash, key) = (self.hash, self.key);
-        self.table(state).remove(hash, key)
+        self.table(state)?.remove(hash, key)
     }
 
-    /// Calls `on_timer` for this key once the processing time has reached `timestamp`. A timer
-    /// that is there already is not doubled.
+    /// Calls `on_timer` for this key once the processing time has reached `timestamp`
+    /// (milliseconds since 1970, as [`processing_time`](Self::processing_time)). A timer that is
+    /// there already is not doubled; one in the past fires soon. Timers are part of checkpoints: one
+    /// that came due while the job was down fires after the restore. Those pending at the end of
+    /// input are dropped.
     pub fn register_processing_time_timer(&mut self, timestamp: Timestamp) {
         self.timers.register(self.hash, self.key, timestamp);
     }
@@ -247,6 +330,16 @@ impl<K: Key> KeyedContext<'_, K> {
     pub fn delete_processing_time_timer(&mut self, timestamp: Timestamp) {
         self.timers.take_back(self.hash, self.key, timestamp);
     }
+}
+
+#[cold]
+fn undeclared<V>() -> Error {
+    let text = format!(
+        "a state handle of type {} names no state of this function: keep the handle that \
+         `declare` gets from `states.value(..)`, `list` or `map` in a field of the function",
+        type_name::<V>()
+    );
+    Error::permanent("WEIR-STATE-0002", text)
 }
 
 /// Timers: the table is the state, the queue is found again from it.
@@ -370,8 +463,10 @@ impl<P: KeyedProcessFunction, F: FnMut(&P::In) -> P::Key + Send> Operator for Ke
                 tables: &mut self.tables,
                 timers: &mut self.timers,
                 processing_time: ctx.processing_time(),
+                misuse: None,
             };
-            self.function.process(record, &mut context, &mut self.out).map_err(Error::User)?;
+            let result = self.function.process(record, &mut context, &mut self.out);
+            context.conclude(result)?;
             if self.out.len() >= MAX_RECORDS {
                 self.emit(ctx)?;
             }
@@ -411,10 +506,10 @@ impl<P: KeyedProcessFunction, F: FnMut(&P::In) -> P::Key + Send> Operator for Ke
                     tables: &mut self.tables,
                     timers: &mut self.timers,
                     processing_time: ctx.processing_time(),
+                    misuse: None,
                 };
-                self.function
-                    .on_timer(timestamp, &mut context, &mut self.out)
-                    .map_err(Error::User)?;
+                let result = self.function.on_timer(timestamp, &mut context, &mut self.out);
+                context.conclude(result)?;
             }
             self.emit(ctx)?;
         }

@@ -18,7 +18,6 @@ pub(crate) use result::Running;
 
 use crate::{
     error::Result,
-    job::JobClient,
     launch::{Launched, print_line},
     plan::Built,
 };
@@ -39,17 +38,21 @@ use weir_protocol::job_executable::JobMessage;
 
 /// Starts a job in this process.
 pub(crate) fn start(
-    built: Built,
+    mut built: Built,
     ordinal: u32,
     config: &Config,
     launched: Launched,
-) -> Result<JobClient> {
+) -> Result<Running> {
     let graph = plan(&built.graph)?;
     let folder = config.get_optional(&keys::CHECKPOINTING_DIR).map(PathBuf::from);
     let storage = match &folder {
         Some(folder) => CheckpointStorage::local(&local_path(folder))?,
         None => CheckpointStorage::in_memory(),
     };
+    // A log with records is that of an earlier process, whose job goes on now.
+    if built.has_submit_actions() && storage.log().tail()?.is_none() {
+        built.run_submit_actions()?;
+    }
     let job = job_id(&built.graph, ordinal, folder.is_some());
     let settings = job_settings(&built.graph, job, config);
     launched.tell(&JobMessage::Submitted { job, name: graph.name.clone() });
@@ -71,7 +74,7 @@ pub(crate) fn start(
         true => restarts::Warner::start(&handle),
         false => restarts::Warner::silent(),
     };
-    Ok(JobClient::local(Running {
+    Ok(Running {
         job,
         graph,
         handle,
@@ -82,7 +85,7 @@ pub(crate) fn start(
         submitted,
         abandons,
         resumable: folder.is_some(),
-    }))
+    })
 }
 
 /// `file:///a/b` and plain paths are folders of this machine.

@@ -69,7 +69,8 @@ impl Running {
                 }
             }
         }
-        let runtime = submitted.elapsed();
+        // Not the time of this call: the caller may wait long after the end.
+        let runtime = handle.ended_at().unwrap_or_else(Instant::now) - submitted;
         let result = conclude(outcome, |outcome| JobExecutionResult {
             job_id: job,
             name: graph.name.clone(),

@@ -1,7 +1,8 @@
 //! From operations to a stream graph, now that the runtime mode is known.
 
 use super::{
-    Body, HasherFactory, Instance, Operation, OperationId, Plan, PlanRegistry, SourceBody, Upstream,
+    Body, HasherFactory, Instance, Operation, Plan, PlanRegistry, SourceBody, SubmitAction,
+    Upstream,
 };
 use crate::error::{Error, Result};
 use std::collections::BTreeSet;
@@ -24,6 +25,24 @@ pub(crate) struct BuildSettings {
 pub(crate) struct Built {
     pub graph: StreamGraph,
     pub registry: PlanRegistry,
+    submit_actions: Vec<SubmitAction>,
+}
+
+impl Built {
+    pub fn has_submit_actions(&self) -> bool {
+        !self.submit_actions.is_empty()
+    }
+
+    /// Does what the author wants to be done once, when the job is submitted.
+    pub fn run_submit_actions(&mut self) -> Result<()> {
+        for action in self.submit_actions.drain(..) {
+            action().map_err(|error| Error::Operator {
+                code: "WEIR-RUN-0008",
+                message: format!("the job was not submitted: env.on_submit returned: {error}"),
+            })?;
+        }
+        Ok(())
+    }
 }
 
 struct Builder {
@@ -73,7 +92,8 @@ impl Plan {
             builder.emitters.push(emitter);
         }
         check_state_names(&builder.graph)?;
-        Ok(Built { graph: builder.graph, registry: builder.registry })
+        let Builder { graph, registry, .. } = builder;
+        Ok(Built { graph, registry, submit_actions: self.submit_actions })
     }
 }
 
@@ -218,8 +238,7 @@ impl Builder {
 
     fn connect(&mut self, inputs: &[Upstream], to: NodeId) {
         for input in inputs {
-            let OperationId(operation) = input.operation;
-            let from = self.emitters[operation];
+            let from = self.emitters[input.operation.index];
             self.add_edge(from, to, input.partitioning, input.hasher.clone());
         }
     }

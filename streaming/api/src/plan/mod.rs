@@ -12,16 +12,26 @@ pub(crate) use build::{BuildSettings, Built};
 pub(crate) use registry::PlanRegistry;
 
 use crate::{environment::StreamExecutionEnvironment, error::Error};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 use weir_dataflow::{
     Key, KeyHasher, Operator, PayloadType, Record, Result as TaskResult, TypedKeyHasher,
     TypedPayload,
 };
 use weir_graph::{ChainingStrategy, Partitioning, Schema, StateDeclaration, TaskDeployment};
+use weir_operators::UserResult;
 
-/// Place of an operation in the plan.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) struct OperationId(pub usize);
+/// Place of an operation in a plan.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct OperationId {
+    plan: u64,
+    index: usize,
+}
 
 /// Makes an operator for a subtask.
 pub(crate) type OperatorFactory =
@@ -143,13 +153,31 @@ pub(crate) struct Operation {
     pub settings: Settings,
 }
 
+/// What an author wants to be done once, when the job is submitted.
+pub(crate) type SubmitAction = Box<dyn FnOnce() -> UserResult>;
+
 /// A plan being written.
-#[derive(Default)]
 pub(crate) struct Plan {
+    /// Differs from that of every other plan of this process.
+    id: u64,
     pub operations: Vec<Operation>,
+    pub submit_actions: Vec<SubmitAction>,
     pub once: BTreeMap<String, Vec<u8>>,
     /// What is wrong already; reported by `execute`, since the methods that build cannot fail.
     pub errors: Vec<Error>,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        static PLANS: AtomicU64 = AtomicU64::new(0);
+        Self {
+            id: PLANS.fetch_add(1, Ordering::Relaxed),
+            operations: Vec::new(),
+            submit_actions: Vec::new(),
+            once: BTreeMap::new(),
+            errors: Vec::new(),
+        }
+    }
 }
 
 impl Plan {
@@ -159,14 +187,48 @@ impl Plan {
         inputs: Vec<Upstream>,
         body: Body,
     ) -> OperationId {
-        let operation =
-            Operation { name: name.into(), inputs, body, settings: Settings::default() };
-        self.operations.push(operation);
-        OperationId(self.operations.len() - 1)
+        let name = name.into();
+        if inputs.iter().any(|input| input.operation.plan != self.id) {
+            self.errors.push(foreign_stream(&name));
+        }
+        self.operations.push(Operation { name, inputs, body, settings: Settings::default() });
+        OperationId { plan: self.id, index: self.operations.len() - 1 }
     }
 
-    pub fn operation(&mut self, id: OperationId) -> &mut Operation {
-        &mut self.operations[id.0]
+    /// An operation of this plan; one of another plan is remembered as an error.
+    pub fn operation(&mut self, id: OperationId) -> Option<&mut Operation> {
+        if id.plan != self.id {
+            self.errors.push(foreign_stream("a setting of an operator"));
+            return None;
+        }
+        self.operations.get_mut(id.index)
+    }
+
+    /// Gives an operation its uid, once.
+    pub fn set_uid(&mut self, id: OperationId, uid: String) {
+        let Some(operation) = self.operation(id) else { return };
+        match &operation.settings.uid {
+            Some(first) if *first != uid => {
+                let message = format!(
+                    "operator {:?} is given the uid {uid:?} and has the uid {first:?} already: \
+                     .uid() names the last operator of a stream, which all clones of the stream share",
+                    operation.name
+                );
+                self.errors.push(Error::Operator { code: "WEIR-RUN-0010", message });
+            }
+            _ => operation.settings.uid = Some(uid),
+        }
+    }
+}
+
+/// A stream was used that belongs to another plan.
+fn foreign_stream(user: &str) -> Error {
+    Error::Operator {
+        code: "WEIR-RUN-0009",
+        message: format!(
+            "{user:?} uses a stream of a job that was executed already, or of another environment: \
+             make the stream again, from a source of this environment"
+        ),
     }
 }
 

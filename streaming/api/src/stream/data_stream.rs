@@ -16,7 +16,8 @@ use weir_operators::{
 /// `map`, `filter` and `flat_map` are fused by the compiler into one operator; `R` is the run of
 /// closures that is open so far. Everything else ends the run: `name`, `uid`, `key_by`, a sink.
 /// A stream without an open run can be cloned and used more than once; [`DataStream::seal`] ends
-/// the run for that.
+/// the run for that. A stream belongs to one job: after `execute` it cannot be used for the next one
+/// (`WEIR-RUN-0009`).
 pub struct DataStream<T: Record, R: Run<Out = T> = Identity<T>> {
     env: StreamExecutionEnvironment,
     upstream: Vec<Upstream>,
@@ -168,7 +169,11 @@ impl<T: Record, R: Run<Out = T>> DataStream<T, R> {
     fn set(self, change: impl FnOnce(&mut Settings)) -> DataStream<T> {
         let sealed = self.seal();
         if let [Upstream { operation, .. }] = sealed.upstream[..] {
-            sealed.env.plan(|plan| change(&mut plan.operation(operation).settings));
+            sealed.env.plan(|plan| {
+                if let Some(operation) = plan.operation(operation) {
+                    change(&mut operation.settings);
+                }
+            });
         }
         sealed
     }
@@ -177,15 +182,23 @@ impl<T: Record, R: Run<Out = T>> DataStream<T, R> {
     pub fn name(self, name: impl Into<String>) -> DataStream<T> {
         let sealed = self.seal();
         if let [Upstream { operation, .. }] = sealed.upstream[..] {
-            sealed.env.plan(|plan| plan.operation(operation).name = name.into());
+            sealed.env.plan(|plan| {
+                if let Some(operation) = plan.operation(operation) {
+                    operation.name = name.into();
+                }
+            });
         }
         sealed
     }
 
     /// Names the last operator for its state: checkpoints find it by this, whatever changes
-    /// around it. Unique within a job.
+    /// around it. Not empty, and unique within a job.
     pub fn uid(self, uid: impl Into<String>) -> DataStream<T> {
-        self.set(|settings| settings.uid = Some(uid.into()))
+        let sealed = self.seal();
+        if let [Upstream { operation, .. }] = sealed.upstream[..] {
+            sealed.env.plan(|plan| plan.set_uid(operation, uid.into()));
+        }
+        sealed
     }
 
     /// Parallelism of the last operator. Beats every other setting.
@@ -249,19 +262,28 @@ pub struct DataStreamSink {
 
 impl DataStreamSink {
     fn set(self, change: impl FnOnce(&mut Settings)) -> Self {
-        self.env.plan(|plan| change(&mut plan.operation(self.operation).settings));
+        self.env.plan(|plan| {
+            if let Some(operation) = plan.operation(self.operation) {
+                change(&mut operation.settings);
+            }
+        });
         self
     }
 
     /// Names the sink for people.
     pub fn name(self, name: impl Into<String>) -> Self {
-        self.env.plan(|plan| plan.operation(self.operation).name = name.into());
+        self.env.plan(|plan| {
+            if let Some(operation) = plan.operation(self.operation) {
+                operation.name = name.into();
+            }
+        });
         self
     }
 
-    /// Names the sink for its state.
+    /// Names the sink for its state. Not empty, and unique within a job.
     pub fn uid(self, uid: impl Into<String>) -> Self {
-        self.set(|settings| settings.uid = Some(uid.into()))
+        self.env.plan(|plan| plan.set_uid(self.operation, uid.into()));
+        self
     }
 
     /// Parallelism of the sink.

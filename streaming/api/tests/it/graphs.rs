@@ -176,6 +176,90 @@ fn two_operators_with_one_uid_are_refused() {
 }
 
 #[test]
+fn uids_are_names_and_an_operator_has_one() {
+    let env = env([("parallelism.default", 2)]);
+    env.sequence(1, 2).map(|n| n).name("middle").uid(" ").discard();
+    refused(env.execute("uids"), "WEIR-PLAN-0008", &["\"middle\"", "is empty"]);
+
+    let numbers = env.sequence(1, 2);
+    numbers.clone().uid("a").discard();
+    numbers.uid("b").discard();
+    refused(env.execute("uids"), "WEIR-RUN-0010", &["Sequence Source", "\"a\"", "\"b\""]);
+
+    env.sequence(1, 2).uid("a").map(|n| n).uid("b").uid("b").discard().uid("c");
+    env.execute("uids").expect("each has one");
+}
+
+#[test]
+fn a_job_without_a_sink_is_refused() {
+    let env = env([("parallelism.default", 2)]);
+    drop(env.sequence(1, 2).map(|n| n + 1).name("last"));
+    refused(env.execute("sinkless"), "WEIR-PLAN-0009", &["\"sinkless\"", "\"last\"", "discard()"]);
+}
+
+#[test]
+fn a_stream_belongs_to_one_job_of_one_environment() {
+    within_patience(|| {
+        let env = env([("parallelism.default", 1)]);
+        let numbers = env.sequence(1, 2);
+        numbers.clone().discard();
+        env.execute("first").expect("it finishes");
+        env.sequence(1, 2).discard();
+        numbers.clone().discard();
+        refused(
+            env.execute("second"),
+            "WEIR-RUN-0009",
+            &["Sink: Discard", "make the stream again"],
+        );
+        drop(numbers.clone().name("late"));
+        refused(env.execute("third"), "WEIR-RUN-0009", &[]);
+
+        let other = crate::support::env([("parallelism.default", 1)]);
+        other.sequence(1, 2).union(env.sequence(1, 2)).discard();
+        refused(other.execute("union"), "WEIR-RUN-0009", &["Union"]);
+    });
+}
+
+#[derive(Clone, Default)]
+struct Forgetful {
+    declared: StateHandle<u64>,
+    forgotten: StateHandle<u64>,
+}
+
+impl KeyedProcessFunction for Forgetful {
+    type Key = u64;
+    type In = u64;
+    type Out = u64;
+
+    fn declare(&mut self, states: &mut States<u64>) {
+        self.declared = states.value("declared");
+    }
+
+    fn process(
+        &mut self,
+        record: u64,
+        context: &mut KeyedContext<'_, u64>,
+        _: &mut Collector<u64>,
+    ) -> UserResult {
+        context.set(self.declared, record);
+        context.update(self.forgotten, |sum| *sum += record);
+        Err("not reached".into())
+    }
+}
+
+#[test]
+fn a_state_that_was_not_declared_fails_the_job_with_its_type() {
+    within_patience(|| {
+        let env = env([
+            ("restart-strategy.type", "fixed-delay"),
+            ("restart-strategy.fixed-delay.delay", "1 d"),
+        ]);
+        env.sequence(1, 2).key_by(|n| *n).process(Forgetful::default()).discard();
+        refused(env.execute("forgetful"), "WEIR-STATE-0002", &["type u64", "`declare`"]);
+    });
+}
+
+#[test]
 fn operators_without_uid_are_refused_where_all_must_have_one() {
     let env = env([("pipeline.auto-generate-uids", false)]);
     env.sequence(1, 2).uid("a").map(|n| n).discard().uid("c");
@@ -208,11 +292,11 @@ fn keys_with_floats_or_maps_are_refused() {
         refused(keyed_by(|n| vec![Some(*n as f64)]), code, &["float"]);
         let offer = |_: &u64| Offer { article: String::new(), prices: Vec::new() };
         refused(keyed_by(offer), code, &[".prices", "float"]);
-        // Behind the first variant a float shows only in a value.
-        refused(keyed_by(|_| Figure::Circle { radius: 1.0 }), code, &["float"]);
+        // Whichever variant a key has: the type is refused.
+        refused(keyed_by(|_| Figure::Circle { radius: 1.0 }), code, &["::Circle.radius", "float"]);
+        refused(keyed_by(|_| Some(Figure::Point)), code, &["::Circle.radius", "float"]);
         refused(keyed_by(|n| HashMap::from([(*n, 1u8)])), code, &["map"]);
         for fine in [
-            keyed_by(|_| Some(Figure::Point)),
             keyed_by(|n| *n % 2 == 0),
             keyed_by(|n| (n.to_string(), -1i8, 'x', Some(*n))),
             keyed_by(|n| vec![*n]),

@@ -18,4 +18,5 @@ mod resume;
 mod sockets;
 mod streams;
 mod types;
+mod unwaited;
 mod word_count;

@@ -41,6 +41,12 @@ fn count_paced_lines(folder: &Path, parallelism: u32) -> Result<JobExecutionResu
 
 fn count_from(source: PacedLines, folder: &Path, parallelism: u32) -> Result<JobExecutionResult> {
     let env = environment(folder, parallelism);
+    let counts = folder.join("counts");
+    // Of the first process only: later it would delete what is committed.
+    env.on_submit(move || {
+        let _ = fs::remove_dir_all(&counts).or_else(|_| fs::remove_file(&counts));
+        Ok(())
+    });
     count(env.from_source(source)).write_as_text_with(folder.join("counts"), as_line);
     env.execute("resumed")
 }

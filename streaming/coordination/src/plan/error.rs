@@ -52,6 +52,26 @@ pub enum PlanError {
         /// The second.
         second: String,
     },
+    /// An empty uid.
+    #[error(
+        "the uid of operator {operator:?} is empty; state is found by uid, so give it a name that \
+         is unique within the job, or leave .uid() out"
+    )]
+    EmptyUid {
+        /// Which operator.
+        operator: String,
+    },
+    /// Nothing takes the records.
+    #[error(
+        "job {job:?} has no sink: nothing takes the records of operator {last:?}; end the stream with \
+         a sink, such as print(), write_as_text() or discard()"
+    )]
+    NoSink {
+        /// Name of the job.
+        job: String,
+        /// The last operator.
+        last: String,
+    },
     /// Nothing to run.
     #[error("job {job:?} has no source; add one, and a sink behind it, before execute()")]
     NoSource {
@@ -100,6 +120,8 @@ impl PlanError {
             Self::NoSource { .. } => "WEIR-PLAN-0005",
             Self::ForwardMismatch { .. } => "WEIR-PLAN-0006",
             Self::FixedParallelism { .. } => "WEIR-PLAN-0007",
+            Self::EmptyUid { .. } => "WEIR-PLAN-0008",
+            Self::NoSink { .. } => "WEIR-PLAN-0009",
         }
     }
 }

@@ -43,7 +43,7 @@ pub fn plan(graph: &StreamGraph) -> Result<JobGraph, PlanError> {
     })
 }
 
-/// There is a source, and edges lead from lower to higher ids.
+/// There are a source and a sink, and edges lead from lower to higher ids.
 fn check_shape(graph: &StreamGraph) -> Result<(), PlanError> {
     for edge in &graph.edges {
         invariant!(
@@ -61,11 +61,24 @@ fn check_shape(graph: &StreamGraph) -> Result<(), PlanError> {
         .iter()
         .enumerate()
         .any(|(index, node)| !node.coordinator && !fed_by_operators(index));
-    if has_source { Ok(()) } else { Err(PlanError::NoSource { job: graph.name.clone() }) }
+    let job = || graph.name.clone();
+    if !has_source {
+        return Err(PlanError::NoSource { job: job() });
+    }
+    match graph.nodes.last() {
+        Some(last) if graph.nodes.iter().all(|node| node.output.is_some()) => {
+            Err(PlanError::NoSink { job: job(), last: last.name.clone() })
+        }
+        _ => Ok(()),
+    }
 }
 
-/// No two operators share an id, for state belongs to operators by it.
+/// No uid is empty, and no two operators share an id, for state belongs to operators by it.
 fn check_ids(graph: &StreamGraph) -> Result<(), PlanError> {
+    let is_empty = |uid: &String| uid.trim().is_empty();
+    if let Some(node) = graph.nodes.iter().find(|node| node.uid.as_ref().is_some_and(is_empty)) {
+        return Err(PlanError::EmptyUid { operator: node.name.clone() });
+    }
     let mut seen: BTreeMap<OperatorId, &str> = BTreeMap::new();
     for node in &graph.nodes {
         if let Some(first) = seen.insert(node.operator_id, &node.name) {

@@ -23,7 +23,10 @@ fn damaged_log_fails_the_job_before_any_task_is_deployed() {
     assert_eq!(failure_code(&outcome), "WEIR-CKPT-0002");
     assert!(outcome.off_record);
     assert_eq!(outcome.failure.unwrap().origin, FailureOrigin::Permanent);
+    let ended = job.handle.ended_at().expect("it has ended");
+    assert!(ended <= std::time::Instant::now());
     assert_eq!(job.handle.view().status, JobStatus::Failed);
+    assert_eq!(job.handle.ended_at(), Some(ended), "it does not depend on who asks when");
     assert_eq!(job.orders.iter().count(), 0);
 }
 

@@ -1,6 +1,6 @@
 //! Role client with a parent that answers.
 
-use super::{Pipes, Process, configuration};
+use super::{Pipes, Process, SUBMITTED, configuration};
 use crate::support::{Folder, within_patience};
 use weir_base::JobId;
 use weir_protocol::{
@@ -11,19 +11,22 @@ use weir_protocol::{
 /// A program in role client, with the test as its parent.
 struct Client {
     process: Process,
-    _folder: Folder,
+    folder: Folder,
 }
 
 impl Client {
     fn start(plot: &str) -> Self {
-        let folder = Folder::new();
+        Self::start_in(Folder::new(), plot)
+    }
+
+    fn start_in(folder: Folder, plot: &str) -> Self {
         let launch = Launch {
             role: Role::Client,
             configuration: Some(configuration(&folder).to_json()),
             ..Launch::default()
         };
         let process = Process::start(&folder, plot, launch, Pipes::Answers);
-        Self { process, _folder: folder }
+        Self { process, folder }
     }
 
     fn answer(&mut self, answer: &JobAnswer) {
@@ -47,9 +50,15 @@ impl Client {
         }
     }
 
+    /// How often its actions on submit have run.
+    fn submitted(&self) -> usize {
+        let lines = std::fs::read_to_string(self.folder.path(SUBMITTED));
+        lines.map_or(0, |lines| lines.lines().count())
+    }
+
     /// Waits for its end; what it printed.
     #[track_caller]
-    fn printed(mut self) -> String {
+    fn printed(&mut self) -> String {
         assert_eq!(self.message(), None);
         let (status, printed, complaint) = self.process.end();
         assert!(status.success(), "{printed}{complaint}");
@@ -69,15 +78,33 @@ fn main_goes_on_behind_a_job_that_has_finished() {
     within_patience(|| {
         let mut client = Client::start("two jobs");
         assert_eq!(client.graph(), (0, "first".to_owned(), 1));
+        assert_eq!(client.submitted(), 0, "the action was given to another environment");
         client.answer(&JobAnswer::Accepted { job: JobId::of_text("first") });
         client.answer(&finished("first"));
         // The value of `once` is asked for before the first job and used behind it.
         assert_eq!(client.graph(), (1, "count".to_owned(), 1));
+        assert_eq!(client.submitted(), 1, "before the graph is handed over");
         client.answer(&JobAnswer::Accepted { job: JobId::of_text("count") });
         client.answer(&finished("count"));
         let printed = client.printed();
         assert!(printed.contains("first: first in 1234 ms"), "{printed}");
         assert!(printed.contains("count: 2 operators"), "{printed}");
+        assert_eq!(client.submitted(), 1);
+    });
+}
+
+#[test]
+fn a_failed_action_keeps_the_job_from_being_submitted() {
+    within_patience(|| {
+        let folder = Folder::new();
+        std::fs::create_dir(folder.path(SUBMITTED)).expect("writable");
+        let mut client = Client::start_in(folder, "count");
+        match client.message() {
+            Some(JobMessage::Failed { job: None, code, .. }) => assert_eq!(code, "WEIR-RUN-0008"),
+            other => panic!("expected a failure, got {other:?}"),
+        }
+        let printed = client.printed();
+        assert!(printed.contains("env.on_submit returned: Is a directory"), "{printed}");
     });
 }
 

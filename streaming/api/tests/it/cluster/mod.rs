@@ -12,7 +12,8 @@ use crate::{
     support::{Folder, as_line, config, count, text},
 };
 use std::{
-    io::{self, PipeReader, PipeWriter},
+    fs::File,
+    io::{self, PipeReader, PipeWriter, Write},
     os::{fd::AsRawFd, fd::RawFd, unix::process::CommandExt},
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
@@ -23,6 +24,8 @@ use weir_protocol::job_executable::{Launch, VARIABLES};
 const FOLDER: &str = "WEIR_TEST_FOLDER";
 /// A file in the folder: while it is there, the job that counts does not end.
 const HOLD: &str = "hold";
+/// A file in the folder that gets a line whenever a job is submitted.
+const SUBMITTED: &str = "submitted";
 /// How `main` goes on: a word of [`program`].
 const PLOT: &str = "WEIR_TEST_PLOT";
 
@@ -51,6 +54,10 @@ fn program() {
     assert_eq!(shown, [], "what a launch says is not for user code");
     // Differs between processes, unless it is that of the first.
     let salt = env.once("salt", std::process::id).expect("a number");
+    let submitted = Path::new(&folder).join(SUBMITTED);
+    env.on_submit(move || {
+        Ok(writeln!(File::options().create(true).append(true).open(submitted)?)?)
+    });
     match plot.as_str() {
         "count" => {}
         "two jobs" => {

@@ -1,7 +1,7 @@
 //! Role task: hosts that exchange records, are killed, refused, and left alone.
 
 use super::{
-    HOLD,
+    HOLD, SUBMITTED,
     job_master::{Cluster, Job},
     lines,
 };
@@ -81,6 +81,8 @@ fn a_killed_host_is_replaced_and_the_output_stays_exact() {
         }
         fs::remove_file(hold).expect("it was held");
         finish(&cluster, job);
+        // The client only showed its graph, and no task host submits anything.
+        assert!(!cluster.folder.path(SUBMITTED).exists());
     });
 }
 
