@@ -8,6 +8,7 @@ use std::{
     str::FromStr,
 };
 use weir_base::{AttemptId, ContainerId};
+use weir_config::{ConfigValue, Folder};
 use weir_protocol::cluster::{self, JOB_FILE, JobSubmission, MAX_BODY_BYTES, variables};
 
 /// Where an app master runs and what it is to do.
@@ -36,6 +37,12 @@ impl Options {
         self.environment.get(name).map(String::as_str).ok_or_else(missing)
     }
 
+    fn folder(&self, name: &'static str) -> Result<Option<Folder>> {
+        let text = self.environment.get(name).filter(|text| !text.is_empty());
+        let parsed = text.map(|text| Folder::parse(text)).transpose();
+        parsed.map_err(|problem| Error::Environment { name, problem })
+    }
+
     fn parsed<T: FromStr<Err: ToString>>(&self, name: &'static str) -> Result<T> {
         let wrong = |error: T::Err| Error::Environment { name, problem: error.to_string() };
         self.text(name)?.parse().map_err(wrong)
@@ -55,8 +62,8 @@ pub struct Assignment {
     pub container: ContainerId,
     /// Name or address of the own node.
     pub node_host: String,
-    /// Folder or URI that all nodes reach, where the cluster has one.
-    pub storage: Option<String>,
+    /// Folder that all nodes reach, where the cluster has one.
+    pub storage: Option<Folder>,
     /// Folder of the container.
     pub folder: PathBuf,
 }
@@ -74,7 +81,7 @@ impl Assignment {
             token: options.text(variables::APPLICATION_TOKEN)?.to_owned(),
             container: options.parsed(variables::CONTAINER_ID)?,
             node_host: options.text(variables::NODE_HOST)?.to_owned(),
-            storage: options.environment.get(variables::STORAGE_DIR).cloned(),
+            storage: options.folder(variables::STORAGE_DIR)?,
             folder: options.folder.clone(),
         })
     }
@@ -148,6 +155,10 @@ mod tests {
             assert_eq!(error.code(), "WEIR-AM-0001");
             assert!(error.to_string().contains(name), "{error}");
         }
+        let mut other_storage = options();
+        other_storage.environment.insert(variables::STORAGE_DIR.to_owned(), "s3://b".to_owned());
+        let error = Assignment::of(&other_storage).expect_err("not a folder").to_string();
+        assert!(error.contains(variables::STORAGE_DIR) && error.contains("s3"), "{error}");
         let mut options = options();
         options.environment.insert(variables::CONTAINER_ID.to_owned(), "../x".to_owned());
         let error = Assignment::of(&options).expect_err("no container").to_string();

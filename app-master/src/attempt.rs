@@ -313,7 +313,8 @@ fn host_launch(job: &Job) -> HostLaunch {
         working_directory: submission.working_directory.clone(),
         ordinal: submission.ordinal,
         earlier: submission.earlier.clone(),
-        configuration: job.host_configuration.clone(),
+        configuration: job.config.to_json(),
+        launch_configuration: submission.launch_configuration.clone(),
         once_values,
         memory_limit_mib: 0,
     }

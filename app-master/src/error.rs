@@ -35,15 +35,6 @@ pub enum Error {
          execution.checkpointing.dir for the job, or weir.cluster.storage-dir for the cluster"
     )]
     NoStorage,
-    /// The folder for checkpoints is of a kind that is not supported.
-    #[error(
-        "checkpoints cannot be kept in {folder}: only folders are supported, as a path or a \
-             file:// URI"
-    )]
-    StorageKind {
-        /// As it was set.
-        folder: String,
-    },
     /// An earlier attempt has left nothing to go on from.
     #[error(
         "attempt {number} cannot go on where the one before it ended: the job has no folder for its \
@@ -108,7 +99,6 @@ impl Error {
             Self::Environment { .. } => "WEIR-AM-0001",
             Self::Submission { .. } => "WEIR-AM-0002",
             Self::NoStorage => "WEIR-AM-0003",
-            Self::StorageKind { .. } => "WEIR-AM-0004",
             Self::NotResumable { .. } => "WEIR-AM-0005",
             Self::Refused { .. } => "WEIR-AM-0006",
             Self::Superseded { .. } => "WEIR-AM-0007",

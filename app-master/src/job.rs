@@ -10,11 +10,10 @@ use std::{
 };
 use weir_base::Resources;
 use weir_checkpoint_storage::CheckpointStorage;
-use weir_config::{Config, MemorySize, keys};
-use weir_coordination::{
-    CheckpointSettings, JobSettings, RestartStrategy, plan, slots::SlotSettings,
-};
+use weir_config::{Config, Folder, Key, MemorySize, Origin, keys};
+use weir_coordination::{JobSettings, plan, slots::SlotSettings};
 use weir_graph::JobGraph;
+use weir_job_master::job_settings;
 use weir_protocol::cluster::JobSubmission;
 
 const MIB: u64 = 1024 * 1024;
@@ -27,15 +26,14 @@ pub struct Job {
     pub graph: JobGraph,
     /// How it is run.
     pub settings: JobSettings,
-    /// Its effective configuration.
+    /// Its configuration, as the client resolved it and as its task hosts are given it. Only
+    /// `execution.checkpointing.dir` is changed here: it is an absolute folder, or not set when nothing
+    /// is ever written. A host uses the folder with the name of the job's id in it, as the job master
+    /// does.
     pub config: Config,
     /// The job's own folder, for its log and its checkpoints. `None` for a job that writes nothing: its
     /// log goes with this app master.
     pub folder: Option<PathBuf>,
-    /// The configuration that task hosts are given. `execution.checkpointing.dir` in it is a plain
-    /// folder, or not set when nothing is ever written; a host uses the folder that is called as the
-    /// job's id in it, as the job master does.
-    pub host_configuration: String,
 }
 
 impl Job {
@@ -45,24 +43,22 @@ impl Job {
     /// It cannot be read, planned, or has nowhere to keep its checkpoints.
     pub fn prepare(assignment: &Assignment) -> Result<Self> {
         let submission = assignment.submission()?;
-        let mut config = Config::try_from(submission.configuration.clone())?;
+        let mut config = Config::from_json(&submission.configuration)?;
         let graph = plan(&submission.stream_graph)?;
-        let settings = settings(&submission, &config);
-        let folder = folder(&submission, &config, assignment)?;
-        match &folder {
-            Some(folder) => {
-                config.set(&keys::CHECKPOINTING_DIR, folder.to_string_lossy().into_owned())?;
+        let settings = job_settings(submission.job, submission.fingerprint.clone(), &config);
+        let folder = match folder(&submission, &config, assignment) {
+            Some((folder, origin)) => {
+                config.set_from(origin, &keys::CHECKPOINTING_DIR, Folder::at(&folder))?;
+                Some(folder.join(submission.job.to_string()))
             }
             None if needs_storage(&graph, &settings) => return Err(Error::NoStorage),
             None if assignment.attempt.number > 1 => {
                 return Err(Error::NotResumable { number: assignment.attempt.number });
             }
-            None => {}
-        }
-        let folder = folder.map(|folder| folder.join(submission.job.to_string()));
-        let host_configuration = config.to_json();
+            None => None,
+        };
         let submission = Arc::new(submission);
-        Ok(Self { submission, graph, settings, config, folder, host_configuration })
+        Ok(Self { submission, graph, settings, config, folder })
     }
 
     /// Whether its log outlives this app master, so that another one can go on from it.
@@ -121,43 +117,17 @@ fn needs_storage(graph: &JobGraph, settings: &JobSettings) -> bool {
     settings.checkpoints.is_some() || operators.into_iter().any(|operator| operator.node.commits)
 }
 
-/// The folder of all jobs' checkpoints: the job's own setting, or the cluster's. A relative one is
-/// meant from where the job was submitted.
+/// The folder of all jobs' checkpoints and where it was set: by the job, or by the cluster. A relative
+/// one of the job is meant from where the job was submitted.
 fn folder(
     submission: &JobSubmission,
     config: &Config,
     assignment: &Assignment,
-) -> Result<Option<PathBuf>> {
-    let text = config.get_optional(&keys::CHECKPOINTING_DIR).or_else(|| assignment.storage.clone());
-    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
-    let path = text.strip_prefix("file://").unwrap_or(&text);
-    if path.contains("://") {
-        return Err(Error::StorageKind { folder: text });
+) -> Option<(PathBuf, Origin)> {
+    if let Some(own) = config.get_optional(&keys::CHECKPOINTING_DIR) {
+        let path = Path::new(&submission.working_directory).join(own.path());
+        return Some((path, config.origin(&keys::CHECKPOINTING_DIR)));
     }
-    Ok(Some(Path::new(&submission.working_directory).join(path)))
-}
-
-fn settings(submission: &JobSubmission, config: &Config) -> JobSettings {
-    let timeout = config.get(&keys::CHECKPOINTING_TIMEOUT);
-    let interval = config.get_optional(&keys::CHECKPOINTING_INTERVAL);
-    JobSettings {
-        job: submission.job,
-        fingerprint: submission.fingerprint.clone(),
-        checkpoints: interval.map(|interval| CheckpointSettings {
-            interval,
-            timeout,
-            min_pause: config.get(&keys::CHECKPOINTING_MIN_PAUSE),
-            tolerable_failures: config.get(&keys::CHECKPOINTING_TOLERABLE_FAILED),
-            retained: config.get(&keys::CHECKPOINTING_NUM_RETAINED).max(1) as usize,
-        }),
-        final_checkpoint_timeout: timeout,
-        restart: match config.restart_strategy() {
-            weir_config::RestartStrategy::None => RestartStrategy::None,
-            weir_config::RestartStrategy::FixedDelay { attempts, delay } => {
-                RestartStrategy::FixedDelay { attempts, delay }
-            }
-        },
-        storage_timeout: config.get(&keys::CHECKPOINTING_STORAGE_TIMEOUT),
-        cancellation_timeout: config.get(&keys::TASK_CANCELLATION_TIMEOUT),
-    }
+    let of_cluster = Origin::Cluster(keys::CLUSTER_STORAGE_DIR.spec().name().to_owned());
+    Some((assignment.storage.as_ref()?.path(), of_cluster))
 }

@@ -8,7 +8,7 @@ use crate::{
 };
 use anyhow::{Result, ensure};
 use std::{path::Path, sync::Arc, time::Duration};
-use weir::{Config, DataStream, RuntimeMode, keys, prelude::*};
+use weir::{Config, DataStream, Folder, RuntimeMode, keys, prelude::*};
 
 /// A configuration of the benchmarks' parallelism.
 pub fn configuration() -> Result<Config> {
@@ -51,7 +51,7 @@ pub fn updates_checkpointed(settings: &Settings) -> Result<Outcome> {
         std::fs::remove_dir_all(&folder)?;
     }
     config.set(&keys::CHECKPOINTING_INTERVAL, Duration::from_secs(1))?;
-    config.set(&keys::CHECKPOINTING_DIR, folder.to_string_lossy().into_owned())?;
+    config.set(&keys::CHECKPOINTING_DIR, Folder::at(&folder))?;
     run_updates(&text::readings(settings, READINGS)?, config, 2)
 }
 

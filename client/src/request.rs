@@ -9,7 +9,7 @@ use crate::problem::Problem;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use weir_config::keys::{self, ExecutionTarget, Progress};
-use weir_config::{Config, ConfigBuilder, Key, Warning};
+use weir_config::{Config, ConfigBuilder, Key, Origin, Warning};
 
 /// A program and its arguments.
 #[derive(Debug)]
@@ -75,11 +75,11 @@ impl Request {
         let target = flags.target.as_deref().map(check_target).transpose()?;
         let (mut config, warnings) = effective(flags.config)?;
         if let Some(target) = target {
-            config.set(&keys::EXECUTION_TARGET, target)?;
+            config.set_from(flag("-t"), &keys::EXECUTION_TARGET, target)?;
         }
         let output = flags.output.output;
         if output == Output::Json {
-            config.set(&keys::PROGRESS, Progress::Never)?;
+            config.set_from(flag("--output"), &keys::PROGRESS, Progress::Never)?;
         }
         let place = match config.get(&keys::EXECUTION_TARGET) {
             ExecutionTarget::Local if flags.detached => {
@@ -105,8 +105,7 @@ impl Request {
 
     /// Checks the flags of `weir info`.
     pub fn of_info(flags: InfoFlags) -> Result<Self, Problem> {
-        let (mut config, warnings) = effective(flags.config)?;
-        config.set(&keys::PROGRESS, Progress::Never)?;
+        let (config, warnings) = effective(flags.config)?;
         let output = flags.output.output;
         let words = flags.program.split()?;
         Ok(Self { words, place: Place::Local, config, warnings, output })
@@ -134,9 +133,13 @@ fn effective(flags: ConfigFlags) -> Result<(Config, Vec<Warning>), Problem> {
     let builder = flags.dynamic.into_iter().fold(builder, ConfigBuilder::dynamic);
     let (mut config, warnings) = builder.build()?;
     if let Some(parallelism) = parallelism {
-        config.set(&keys::PARALLELISM_DEFAULT, parallelism)?;
+        config.set_from(flag("-p"), &keys::PARALLELISM_DEFAULT, parallelism)?;
     }
     Ok((config, warnings))
+}
+
+fn flag(name: &str) -> Origin {
+    Origin::Flag(name.to_owned())
 }
 
 fn check_parallelism(text: &str) -> Result<u32, Problem> {
@@ -196,6 +199,12 @@ mod tests {
         ] {
             let config = request(line).expect(line).config;
             assert_eq!(config.get(&keys::PARALLELISM_DEFAULT), parallelism, "{line}");
+            let origin = match line.contains("-p") {
+                true => Origin::Flag("-p".to_owned()),
+                false if parallelism == 1 => Origin::Default,
+                false => Origin::Dynamic,
+            };
+            assert_eq!(config.origin(&keys::PARALLELISM_DEFAULT), origin, "{line}");
         }
     }
 
@@ -235,11 +244,10 @@ mod tests {
     }
 
     #[test]
-    fn json_output_and_info_turn_progress_off() {
+    fn json_output_turns_progress_off() {
         for (line, progress) in [
             ("weir run -D weir.progress=always job", Progress::Always),
             ("weir run --output json -D weir.progress=always job", Progress::Never),
-            ("weir info job", Progress::Never),
         ] {
             assert_eq!(request(line).expect(line).config.get(&keys::PROGRESS), progress);
         }

@@ -202,6 +202,7 @@ mod tests {
             stream_graph: Box::default(),
             fingerprint: Fingerprint::default(),
             plan_json: "{}".to_owned(),
+            configuration: "{}".to_owned(),
         }
     }
 

@@ -8,12 +8,12 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use crate::config::{Config, bad_value};
-use crate::error::{Error, Origin, Warning};
+use crate::error::{Error, Warning};
 use crate::file;
 use crate::keys::{self, Found};
+use crate::origin::Origin;
 
 /// The environment variable that names the folder of the configuration file.
 pub const CONF_DIR_VARIABLE: &str = "WEIR_CONF_DIR";
@@ -96,9 +96,9 @@ impl Layers {
             line: problem.line,
             problem: problem.problem,
         })?;
-        let path = Arc::new(path.to_owned());
         for entry in entries {
-            let origin = Origin::File { path: Arc::clone(&path), line: entry.line };
+            let path = path.display().to_string();
+            let origin = Origin::File { path, line: entry.line };
             self.add_once(&entry.name, &entry.text, origin)?;
         }
         self.seen.clear();
@@ -142,14 +142,14 @@ impl Layers {
                 .map(|(name, text)| (name.trim(), text))
                 .filter(|(name, _)| !name.is_empty())
                 .ok_or_else(|| Error::MalformedDynamic { argument: argument.clone() })?;
-            let found = find(name, &Origin::Dynamic)?;
+            let found = keys::find_known(name, &Origin::Dynamic)?;
             self.add(found, name, text, Origin::Dynamic)?;
         }
         Ok(())
     }
 
     fn add_once(&mut self, name: &str, text: &str, origin: Origin) -> Result<(), Error> {
-        let found = find(name, &origin)?;
+        let found = keys::find_known(name, &origin)?;
         self.refuse_second(found, &origin)?;
         self.add(found, name, text, origin)
     }
@@ -170,6 +170,9 @@ impl Layers {
                 // A variable's name cannot be turned back into the key's, the table's name can.
                 let is_variable = matches!(origin, Origin::Variable(_));
                 let name = if is_variable { key.name } else { name }.to_owned();
+                if key.refuses(text) {
+                    return Err(Error::Unsupported { name, note: key.note, origin });
+                }
                 self.warnings.push(Warning::Foreign { name, note: key.note, origin });
                 Ok(())
             }
@@ -182,14 +185,6 @@ impl Layers {
             }
         }
     }
-}
-
-fn find(name: &str, origin: &Origin) -> Result<Found, Error> {
-    keys::find(name).map_err(|nearest| Error::UnknownKey {
-        name: name.to_owned(),
-        origin: origin.clone(),
-        nearest,
-    })
 }
 
 #[cfg(test)]

@@ -1,29 +1,43 @@
 //! A configuration: the values that were set, each valid, over the embedded defaults.
 //!
 //! Values are kept as text and parsed when read; reading is for the start of a job and not for
-//! its records. As JSON a configuration is an object of texts, which is how it travels to a job
-//! executable; origins stay behind.
+//! its records. As JSON a configuration is an object of values, each with its origin, which is how
+//! it travels between processes.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{BadValue, Error, Origin};
-use crate::key::{ConfigKey, Key, KeySpec, OptionalKey};
+use crate::error::{BadValue, Error};
+use crate::key::{ConfigKey, Key, KeySpec, OptionalKey, Reader};
 use crate::keys::{self, Found};
+use crate::origin::Origin;
 use crate::value::ConfigValue;
 
 /// A valid configuration. Two are equal when they set the same keys to the same texts.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(try_from = "BTreeMap<String, String>", into = "BTreeMap<String, String>")]
+#[serde(try_from = "BTreeMap<String, SetValue>", into = "BTreeMap<String, SetValue>")]
 pub struct Config {
     values: BTreeMap<&'static str, SetValue>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct SetValue {
+    #[serde(rename = "value")]
     text: String,
+    #[serde(rename = "source")]
     origin: Origin,
+}
+
+/// A key with its effective value, for display.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting<'a> {
+    /// The key.
+    pub key: &'static str,
+    /// The value that holds.
+    pub value: &'a str,
+    /// Where it comes from.
+    pub origin: Origin,
 }
 
 impl Config {
@@ -54,9 +68,54 @@ impl Config {
         self.values.get(key.spec().name()).map_or(Origin::Default, |value| value.origin.clone())
     }
 
-    /// Sets a key; a value out of the key's range is an error.
+    /// Sets a key in code.
+    ///
+    /// # Errors
+    /// The value is out of the key's range, or no job reads the key.
     pub fn set<K: Key>(&mut self, key: &'static K, value: K::Value) -> Result<(), Error> {
-        self.set_text(key.spec(), &value.to_text(), Origin::Program)
+        self.set_in_code(key.spec(), &value.to_text())
+    }
+
+    /// Sets the key of this name in code, under its present or a former spelling, to a value as it
+    /// would stand in a file. An empty value takes the key back to its default.
+    ///
+    /// # Errors
+    /// There is no such key, no job reads it, or the value is not one of the key.
+    ///
+    /// ```
+    /// let mut config = weir_config::Config::new();
+    /// config.set_named("execution.checkpointing.interval", "10 s")?;
+    /// assert!(config.set_named("execution.target", "per-job").is_err());
+    /// # Ok::<(), weir_config::Error>(())
+    /// ```
+    pub fn set_named(&mut self, name: &str, value: &str) -> Result<(), Error> {
+        let origin = Origin::Program;
+        match keys::find_known(name, &origin)? {
+            Found::Known { spec, .. } => self.set_in_code(spec, value),
+            Found::Foreign(key) => {
+                Err(Error::Unsupported { name: name.to_owned(), note: key.note, origin })
+            }
+        }
+    }
+
+    fn set_in_code(&mut self, spec: &'static KeySpec, text: &str) -> Result<(), Error> {
+        match spec.reader() {
+            Reader::Job => self.set_text(spec, text, Origin::Program),
+            reader => Err(Error::NotForPrograms { key: spec.name(), reader }),
+        }
+    }
+
+    /// Sets a key outside of a program's code, for example by a flag of the command line.
+    ///
+    /// # Errors
+    /// The value is out of the key's range.
+    pub fn set_from<K: Key>(
+        &mut self,
+        origin: Origin,
+        key: &'static K,
+        value: K::Value,
+    ) -> Result<(), Error> {
+        self.set_text(key.spec(), &value.to_text(), origin)
     }
 
     /// Takes a key back to its default.
@@ -69,15 +128,35 @@ impl Config {
         self.values.iter().map(|(name, value)| (*name, value.text.as_str()))
     }
 
-    /// Writes the set values as a JSON object of texts.
+    /// Every key that has a value and is not read by daemons alone: those that are set and those
+    /// with a default.
+    pub fn settings(&self) -> impl Iterator<Item = Setting<'_>> {
+        keys::all().filter(|spec| spec.reader() != Reader::Daemon).filter_map(|spec| {
+            let set = self.values.get(spec.name());
+            Some(Setting {
+                key: spec.name(),
+                value: self.text(spec)?,
+                origin: set.map_or(Origin::Default, |set| set.origin.clone()),
+            })
+        })
+    }
+
+    /// Writes the set values with their origins as JSON.
+    ///
+    /// ```
+    /// let mut config = weir_config::Config::new();
+    /// config.set_named("pipeline.name", "count")?;
+    /// let json = r#"{"pipeline.name":{"value":"count","source":"program"}}"#;
+    /// assert_eq!(config.to_json(), json);
+    /// # Ok::<(), weir_config::Error>(())
+    /// ```
     pub fn to_json(&self) -> String {
-        let entries: BTreeMap<_, _> = self.entries().collect();
-        serde_json::to_string(&entries).expect("a map of texts is always JSON")
+        serde_json::to_string(&self.values).expect("a map of plain data is always JSON")
     }
 
     /// Reads what [`Config::to_json`] wrote.
     pub fn from_json(json: &str) -> Result<Self, Error> {
-        let entries: BTreeMap<String, String> =
+        let entries: BTreeMap<String, SetValue> =
             serde_json::from_str(json).map_err(Error::MalformedJson)?;
         Self::try_from(entries)
     }
@@ -128,17 +207,16 @@ impl PartialEq for Config {
 
 impl Eq for Config {}
 
-impl TryFrom<BTreeMap<String, String>> for Config {
+impl TryFrom<BTreeMap<String, SetValue>> for Config {
     type Error = Error;
 
-    fn try_from(entries: BTreeMap<String, String>) -> Result<Self, Error> {
+    fn try_from(entries: BTreeMap<String, SetValue>) -> Result<Self, Error> {
         let mut config = Self::new();
-        for (name, text) in entries {
-            match keys::find(&name) {
-                Ok(Found::Known { spec, .. }) => config.set_text(spec, &text, Origin::Json)?,
-                Ok(Found::Foreign(_)) => {}
-                Err(nearest) => {
-                    return Err(Error::UnknownKey { name, origin: Origin::Json, nearest });
+        for (name, SetValue { text, origin }) in entries {
+            match keys::find_known(&name, &origin)? {
+                Found::Known { spec, .. } => config.set_text(spec, &text, origin)?,
+                Found::Foreign(key) => {
+                    return Err(Error::Unsupported { name, note: key.note, origin });
                 }
             }
         }
@@ -146,9 +224,9 @@ impl TryFrom<BTreeMap<String, String>> for Config {
     }
 }
 
-impl From<Config> for BTreeMap<String, String> {
+impl From<Config> for BTreeMap<String, SetValue> {
     fn from(config: Config) -> Self {
-        config.values.into_iter().map(|(name, value)| (name.to_owned(), value.text)).collect()
+        config.values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }
 
@@ -214,12 +292,19 @@ mod tests {
         let mut config = Config::new();
         config.set(&PIPELINE_NAME, "word \"count\"".to_owned()).expect("any text");
         config.set(&BUFFER_TIMEOUT, BufferTimeout::OnlyFull).expect("in range");
+        config.set_from(Origin::Flag("-p".to_owned()), &PARALLELISM_DEFAULT, 4).expect("in range");
         let json = config.to_json();
         assert_eq!(
             json,
-            r#"{"execution.buffer-timeout.interval":"-1","pipeline.name":"word \"count\""}"#
+            concat!(
+                r#"{"execution.buffer-timeout.interval":{"value":"-1","source":"program"},"#,
+                r#""parallelism.default":{"value":"4","source":{"flag":"-p"}},"#,
+                r#""pipeline.name":{"value":"word \"count\"","source":"program"}}"#,
+            )
         );
         assert_eq!(Config::from_json(&json).expect("our own JSON"), config);
+        let read = Config::from_json(&json).expect("our own JSON");
+        assert_eq!(read.origin(&PARALLELISM_DEFAULT), Origin::Flag("-p".to_owned()));
         let by_serde: Config = serde_json::from_str(&json).expect("the same shape");
         assert_eq!(serde_json::to_string(&by_serde).expect("always JSON"), json);
     }
@@ -228,11 +313,49 @@ mod tests {
     fn json_is_checked_like_any_other_layer() {
         for (json, code) in [
             ("[]", "WEIR-CFG-0008"),
-            (r#"{"parallelism.default":4}"#, "WEIR-CFG-0008"),
-            (r#"{"parallelism.default":"four"}"#, "WEIR-CFG-0002"),
-            (r#"{"paralelism.default":"4"}"#, "WEIR-CFG-0001"),
+            (r#"{"parallelism.default":"4"}"#, "WEIR-CFG-0008"),
+            (r#"{"parallelism.default":{"value":"four","source":"dynamic"}}"#, "WEIR-CFG-0002"),
+            (r#"{"paralelism.default":{"value":"4","source":"dynamic"}}"#, "WEIR-CFG-0001"),
+            (r#"{"rest.port":{"value":"4","source":"dynamic"}}"#, "WEIR-CFG-0010"),
         ] {
             assert_eq!(Config::from_json(json).expect_err(json).code(), code, "{json}");
         }
+    }
+
+    #[test]
+    fn keys_that_no_job_reads_are_refused_in_code() {
+        for spec in keys::all() {
+            let result = Config::new().set_named(spec.name(), spec.example());
+            let code = match spec.reader() {
+                Reader::Job => None,
+                Reader::CommandLine | Reader::Daemon => Some("WEIR-CFG-0009"),
+            };
+            assert_eq!(result.err().map(|error| error.code()), code, "{}", spec.name());
+        }
+        let error = Config::new().set(&EXECUTION_TARGET, ExecutionTarget::PerJob);
+        assert_eq!(
+            error.expect_err("too late").to_string(),
+            "execution.target cannot be set by the program: it is read before the program starts; \
+             set it in the configuration file, the environment or with -D"
+        );
+        let error = Config::new().set_named("rest.port", "8081").expect_err("without meaning");
+        assert_eq!(error.code(), "WEIR-CFG-0010");
+        let error = Config::new().set_named("paralelism.default", "2").expect_err("unknown");
+        assert_eq!(error.code(), "WEIR-CFG-0001");
+    }
+
+    #[test]
+    fn settings_are_the_effective_values_with_their_origins() {
+        let mut config = Config::new();
+        config.set_named("state.checkpoints.num-retained", "3").expect("a former spelling");
+        config.set_from(Origin::Dynamic, &NODE_VCORES, 2).expect("in range");
+        let settings: Vec<_> = config.settings().collect();
+        let find = |key: &str| settings.iter().find(|setting| setting.key == key);
+        let key = "execution.checkpointing.num-retained";
+        assert_eq!(find(key), Some(&Setting { key, value: "3", origin: Origin::Program }));
+        let key = "parallelism.default";
+        assert_eq!(find(key), Some(&Setting { key, value: "1", origin: Origin::Default }));
+        assert_eq!(find("execution.checkpointing.interval"), None, "not set, no default");
+        assert_eq!(find("yarn.nodemanager.resource.cpu-vcores"), None, "of the daemons");
     }
 }

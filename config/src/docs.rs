@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use crate::foreign;
+use crate::foreign::{self, Treatment};
 use crate::key::KeySpec;
 use crate::keys::{AREAS, variable};
 
@@ -21,9 +21,21 @@ A key gets its value from the last of these places that sets it:
    the variable no file is read (`conf/weir.yaml` is a sample to start from);
 3. an environment variable: `WEIR_CONF_` and the key in upper case, with `_` for every other
    character than a letter or digit, as in `WEIR_CONF_PARALLELISM_DEFAULT=4`;
-4. an argument `-D key=value`, of which the last one for a key counts.
+4. an argument `-D key=value`, of which the last one for a key counts;
+5. a flag of its own, such as `-p`;
+6. the code of the program: `env.enable_checkpointing(...)`, `env.set_parallelism(...)` and so on, or
+   `env.configure(key, value)` for any key.
 
-What a program sets itself goes over all of them. An empty value takes a key back to its default.
+An empty value takes a key back to its default.
+
+The configuration of a job is resolved once, when the program calls `execute`: on a cluster in the
+client, which sends it with the job. The app master and all task hosts use that one configuration.
+`GET /jobs/:jobid/config` and the page *Configuration* of a job show each value with the place that set
+it.
+
+A program can set every key that a job reads. `execution.target` and the keys of
+[resource manager and node agents](#resource-manager-and-node-agents) are read before the program runs
+or by other processes: setting one in code is [an error](errors/WEIR-CFG-0009.md).
 
 The file is YAML. Keys may be written flat or nested, and both may be mixed:
 
@@ -42,8 +54,19 @@ execution:
 - Names are matched without regard to case, and `_` counts as `-`.
 
 Names are Flink's where Flink has the key; ours begin with `weir.`. A key of Flink that has no
-meaning here is ignored with a warning ([the list](#keys-of-flink-that-are-ignored)); any other
-unknown key is [an error](errors/WEIR-CFG-0001.md), and so is [a bad value](errors/WEIR-CFG-0002.md).
+meaning here is ignored with a warning ([the list](#keys-of-flink-that-are-ignored)), or refused where
+ignoring it could lose state ([the list](#keys-of-flink-that-are-refused)). Any other unknown key is
+[an error](errors/WEIR-CFG-0001.md), and so is [a bad value](errors/WEIR-CFG-0002.md).
+";
+
+const REFUSED: &str = "
+## Keys of Flink that are refused
+
+Ignoring one of these could lose state, put it elsewhere or weaken a guarantee. Each is
+[an error](errors/WEIR-CFG-0010.md), except with the values given.
+
+| key | accepted values | why it is refused |
+|---|---|---|
 ";
 
 const FOREIGN: &str = "
@@ -69,9 +92,19 @@ pub fn markdown() -> String {
             );
         }
     }
+    text.push_str(REFUSED);
+    for key in foreign::REFUSED {
+        let accepted = match key.treatment {
+            Treatment::Refused { harmless: harmless @ [_, ..] } => {
+                format!("`{}`", harmless.join("`, `"))
+            }
+            _ => "none".to_owned(),
+        };
+        let _ = writeln!(text, "| `{}` | {accepted} | {} |", key.name, key.note);
+    }
     text.push_str(FOREIGN);
     let mut note = "";
-    for key in foreign::KEYS {
+    for key in foreign::IGNORED {
         if key.note != note {
             note = key.note;
             let _ = write!(text, "\nIgnored because {note}:\n\n");
@@ -152,8 +185,14 @@ mod tests {
 
     #[test]
     fn cells_of_the_tables_hold_no_bar() {
-        let bars = |line: &&str| line.starts_with("| `") && line.matches('|').count() != 5;
-        let text = markdown();
-        assert_eq!(text.lines().filter(bars).collect::<Vec<_>>(), Vec::<&str>::new());
+        let bars = |line: &str| line.matches('|').count();
+        let mut expected = 0;
+        for line in markdown().lines().filter(|line| line.starts_with('|')) {
+            // A table begins with a line of headlines.
+            if line.starts_with("| key |") {
+                expected = bars(line);
+            }
+            assert_eq!(bars(line), expected, "{line}");
+        }
     }
 }

@@ -1,26 +1,7 @@
 //! Settings that follow from several keys together, so that the rule stands in one place.
 
-use std::time::Duration;
-
 use crate::config::Config;
-use crate::keys::{self, BufferTimeout, MaxParallelism, RestartStrategyType};
-
-/// What happens when a job fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RestartStrategy {
-    /// The first failure fails the job.
-    None,
-    /// The job is restarted up to `attempts` times, each time after `delay`.
-    FixedDelay {
-        /// How many restarts there may be.
-        attempts: u32,
-        /// The pause before each.
-        delay: Duration,
-    },
-}
-
-/// What Flink calls unlimited: `Integer.MAX_VALUE`.
-const UNLIMITED_ATTEMPTS: u32 = i32::MAX as u32;
+use crate::keys::{self, BufferTimeout, MaxParallelism};
 
 impl Config {
     /// Whether the job takes checkpoints.
@@ -44,24 +25,6 @@ impl Config {
             MaxParallelism::Fixed(count) => Some(count),
         }
     }
-
-    /// The restart strategy. Without a type it is none while checkpointing is off, and a fixed
-    /// delay while it is on, unlimited unless the number of attempts is set.
-    pub fn restart_strategy(&self) -> RestartStrategy {
-        let attempts = self.get(&keys::RESTART_FIXED_DELAY_ATTEMPTS);
-        let delay = self.get(&keys::RESTART_FIXED_DELAY_DELAY);
-        match self.get_optional(&keys::RESTART_STRATEGY_TYPE) {
-            Some(RestartStrategyType::None) => RestartStrategy::None,
-            Some(RestartStrategyType::FixedDelay) => {
-                RestartStrategy::FixedDelay { attempts, delay }
-            }
-            None if !self.is_checkpointing_enabled() => RestartStrategy::None,
-            None if self.is_set(&keys::RESTART_FIXED_DELAY_ATTEMPTS) => {
-                RestartStrategy::FixedDelay { attempts, delay }
-            }
-            None => RestartStrategy::FixedDelay { attempts: UNLIMITED_ATTEMPTS, delay },
-        }
-    }
 }
 
 #[cfg(test)]
@@ -72,28 +35,6 @@ mod tests {
     fn config(dynamic: &[&str]) -> Config {
         let builder = dynamic.iter().fold(ConfigBuilder::new(), |b, text| b.dynamic(*text));
         builder.build().expect("a valid configuration").0
-    }
-
-    #[test]
-    fn restart_strategy_follows_from_type_and_checkpointing() {
-        let fixed = |attempts, seconds| RestartStrategy::FixedDelay {
-            attempts,
-            delay: Duration::from_secs(seconds),
-        };
-        let checkpointing = "execution.checkpointing.interval=10 s";
-        for (dynamic, expect) in [
-            (&[][..], RestartStrategy::None),
-            (&["restart-strategy.fixed-delay.attempts=3"], RestartStrategy::None),
-            (&[checkpointing], fixed(2_147_483_647, 1)),
-            (&[checkpointing, "restart-strategy.fixed-delay.attempts=3"], fixed(3, 1)),
-            (&[checkpointing, "restart-strategy.fixed-delay.delay=5 s"], fixed(2_147_483_647, 5)),
-            (&[checkpointing, "restart-strategy.type=off"], RestartStrategy::None),
-            (&["restart-strategy.type=none"], RestartStrategy::None),
-            (&["restart-strategy.type=fixeddelay"], fixed(1, 1)),
-            (&[checkpointing, "restart-strategy=fixed-delay"], fixed(1, 1)),
-        ] {
-            assert_eq!(config(dynamic).restart_strategy(), expect, "{dynamic:?}");
-        }
     }
 
     #[test]

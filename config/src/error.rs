@@ -1,4 +1,4 @@
-//! What can be wrong with a configuration, and where a value came from.
+//! What can be wrong with a configuration.
 //!
 //! Every [`Error`] is the user's to mend, and trying again without a change does not help; the one
 //! exception is an unreadable file, which may become readable. Each has a code and a page under
@@ -6,42 +6,9 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
 
-/// Where a value was set.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
-    /// Nowhere: it is the embedded default.
-    Default,
-    /// In a file, at a line counted from 1.
-    File {
-        /// The file, as it was given.
-        path: Arc<PathBuf>,
-        /// The line.
-        line: usize,
-    },
-    /// In the environment variable of this name.
-    Variable(String),
-    /// In a `-D` argument.
-    Dynamic,
-    /// In a configuration sent as JSON.
-    Json,
-    /// By the program, with [`Config::set`](crate::Config::set).
-    Program,
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Default => f.write_str("the default"),
-            Self::File { path, line } => write!(f, "{}:{line}", path.display()),
-            Self::Variable(name) => write!(f, "environment variable {name}"),
-            Self::Dynamic => f.write_str("a -D argument"),
-            Self::Json => f.write_str("a configuration sent as JSON"),
-            Self::Program => f.write_str("the program"),
-        }
-    }
-}
+use crate::key::Reader;
+use crate::origin::Origin;
 
 /// A value that its key does not accept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,9 +96,29 @@ pub enum Error {
         /// The second place.
         second: Origin,
     },
-    /// A configuration sent as JSON is no object of texts.
-    #[error("malformed configuration in JSON: expected is an object with a text for each key")]
+    /// A configuration sent as JSON does not have the form that `Config::to_json` writes.
+    #[error(
+        "malformed configuration in JSON: expected an object with a value and a source for each key"
+    )]
     MalformedJson(#[source] serde_json::Error),
+    /// A program sets a key that is read before the program runs, or by another process.
+    #[error("{key} cannot be set by the program: {}", .reader.why_not_in_code())]
+    NotForPrograms {
+        /// The key, in its present spelling.
+        key: &'static str,
+        /// Which process reads it.
+        reader: Reader,
+    },
+    /// A key of Flink that Weir does not support, and that must not be ignored.
+    #[error("{name} in {origin} is not supported: {note}")]
+    Unsupported {
+        /// The key as it was written.
+        name: String,
+        /// Why, and what to do instead.
+        note: &'static str,
+        /// Where it was written.
+        origin: Origin,
+    },
 }
 
 fn hint(nearest: Option<&str>) -> String {
@@ -149,6 +136,8 @@ impl Error {
         "WEIR-CFG-0006",
         "WEIR-CFG-0007",
         "WEIR-CFG-0008",
+        "WEIR-CFG-0009",
+        "WEIR-CFG-0010",
     ];
 
     /// The stable code, which is also the name of the page under `docs/errors/`.
@@ -162,6 +151,8 @@ impl Error {
             Self::UnknownVariable { .. } => "WEIR-CFG-0006",
             Self::SetTwice { .. } => "WEIR-CFG-0007",
             Self::MalformedJson(_) => "WEIR-CFG-0008",
+            Self::NotForPrograms { .. } => "WEIR-CFG-0009",
+            Self::Unsupported { .. } => "WEIR-CFG-0010",
         }
     }
 }
@@ -205,18 +196,6 @@ impl fmt::Display for Warning {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn origins_read_as_places() {
-        let path = Arc::new(PathBuf::from("conf/weir.yaml"));
-        for (origin, expect) in [
-            (Origin::File { path, line: 7 }, "conf/weir.yaml:7"),
-            (Origin::Variable("WEIR_CONF_A".to_owned()), "environment variable WEIR_CONF_A"),
-            (Origin::Dynamic, "a -D argument"),
-        ] {
-            assert_eq!(origin.to_string(), expect);
-        }
-    }
 
     #[test]
     fn errors_say_what_where_and_what_to_do() {

@@ -42,7 +42,7 @@ fn keys_that_stand_as_yes_are_those_that_exist() {
 #[test]
 fn keys_of_flink_that_mean_nothing_here_are_told() {
     let page = keys_of_the_page();
-    for key in foreign::KEYS {
+    for key in foreign::all() {
         let stands = page.get(key.name).map(String::as_str).unwrap_or_default();
         let agrees = match key.note.contains(" yet") {
             true => stands == "not yet",

@@ -1,15 +1,44 @@
-//! Keys of Flink that have no meaning here: known, warned about, and ignored.
+//! Keys of Flink that have no meaning here: ignored with a warning, or refused.
 //!
-//! They let a Flink user's file be read as it is. A key moves from here to a table under `keys`
-//! when it gains a meaning. A name that ends in `*` stands for all keys under it.
+//! Ignoring lets a Flink user's file be read as it is. A key is refused where ignoring it could lose
+//! state, put state elsewhere or weaken a guarantee; a value that asks for no more than Weir does
+//! is accepted all the same. A key moves from here to a table under `keys` when it gains a meaning.
+//! A name that ends in `*` stands for all keys under it.
 
 /// A key of Flink without meaning here.
 #[derive(Debug)]
 pub(crate) struct ForeignKey {
     /// Flink's name, or the beginning of names when it ends in `*`.
     pub name: &'static str,
-    /// Why it is ignored, or what to use instead.
+    /// Why it is ignored or refused, or what to use instead.
     pub note: &'static str,
+    /// What happens when it is set.
+    pub treatment: Treatment,
+}
+
+/// What happens when a key without meaning is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Treatment {
+    /// A warning names it.
+    Ignored,
+    /// It is an error, except for these values.
+    Refused {
+        /// Values with which ignoring the key changes nothing.
+        harmless: &'static [&'static str],
+    },
+}
+
+impl ForeignKey {
+    /// Whether setting the key to this value is an error.
+    pub fn refuses(&self, value: &str) -> bool {
+        let value = value.trim();
+        match self.treatment {
+            Treatment::Ignored => false,
+            Treatment::Refused { harmless } => {
+                !value.is_empty() && !harmless.iter().any(|name| name.eq_ignore_ascii_case(value))
+            }
+        }
+    }
 }
 
 const LATER: &str = "Weir does not support it yet";
@@ -23,12 +52,55 @@ const YARN_CLIENT: &str = "Weir has its own resource manager and needs no YARN c
 
 macro_rules! foreign {
     ($($note:ident { $($name:literal)+ })+) => {
-        &[$($(ForeignKey { name: $name, note: $note },)+)+]
+        &[$($(ForeignKey { name: $name, note: $note, treatment: Treatment::Ignored },)+)+]
     };
 }
 
+const FROM_SAVEPOINT: &str = "a job cannot start from a savepoint or a retained checkpoint yet, and would \
+    start without its state; a local job with execution.checkpointing.dir goes on from its last \
+    checkpoint by itself";
+const CLAIM: &str = "a job cannot start from a savepoint or a retained checkpoint yet, so it claims none; \
+    remove the key";
+const RETENTION: &str = "a job that was cancelled cannot start again from its last checkpoint yet; remove \
+    the key, or use DELETE_ON_CANCELLATION";
+const STORAGE: &str = "checkpoints are kept in the folder that execution.checkpointing.dir names, and \
+    nowhere else";
+const HIGH_AVAILABILITY: &str = "the resource manager restarts a failed app master, which goes on from \
+    execution.checkpointing.dir or weir.cluster.storage-dir; set one of these instead";
+
+const fn refused(
+    name: &'static str,
+    note: &'static str,
+    harmless: &'static [&'static str],
+) -> ForeignKey {
+    ForeignKey { name, note, treatment: Treatment::Refused { harmless } }
+}
+
+/// Those that are refused.
+pub(crate) static REFUSED: &[ForeignKey] = &[
+    refused("execution.state-recovery.path", FROM_SAVEPOINT, &[]),
+    refused("execution.savepoint.path", FROM_SAVEPOINT, &[]),
+    refused("execution.state-recovery.claim-mode", CLAIM, &["NO_CLAIM"]),
+    refused("execution.savepoint-restore-mode", CLAIM, &["NO_CLAIM"]),
+    refused(
+        "execution.checkpointing.externalized-checkpoint-retention",
+        RETENTION,
+        &["DELETE_ON_CANCELLATION", "NO_EXTERNALIZED_CHECKPOINTS"],
+    ),
+    refused("execution.checkpointing.storage", STORAGE, &["filesystem", "jobmanager"]),
+    refused("state.checkpoint-storage", STORAGE, &["filesystem", "jobmanager"]),
+    refused("high-availability", HIGH_AVAILABILITY, &["NONE"]),
+    refused("high-availability.type", HIGH_AVAILABILITY, &["NONE"]),
+    refused("high-availability.storageDir", HIGH_AVAILABILITY, &[]),
+];
+
 /// All of them.
-pub(crate) static KEYS: &[ForeignKey] = foreign! {
+pub(crate) fn all() -> impl Iterator<Item = &'static ForeignKey> {
+    REFUSED.iter().chain(IGNORED)
+}
+
+/// Those that are ignored.
+pub(crate) static IGNORED: &[ForeignKey] = foreign! {
     LATER {
         "taskmanager.load-balance.mode"
         "jobmanager.rpc.address"
@@ -40,9 +112,6 @@ pub(crate) static KEYS: &[ForeignKey] = foreign! {
         "historyserver.archive.fs.dir"
         "historyserver.web.port"
         "heartbeat.interval"
-        "high-availability"
-        "high-availability.type"
-        "high-availability.storageDir"
         "high-availability.cluster-id"
         "high-availability.zookeeper.quorum"
         "high-availability.zookeeper.path.root"
@@ -72,26 +141,17 @@ pub(crate) static KEYS: &[ForeignKey] = foreign! {
         "execution.checkpointing.unaligned"
         "execution.checkpointing.unaligned.enabled"
         "execution.checkpointing.aligned-checkpoint-timeout"
-        "execution.checkpointing.externalized-checkpoint-retention"
         "execution.checkpointing.savepoint-dir"
-        "execution.checkpointing.storage"
         "execution.checkpointing.incremental"
         "execution.checkpointing.checkpoints-after-tasks-finish"
         "execution.checkpointing.file-merging.enabled"
         "execution.checkpointing.interval-during-backlog"
-        "execution.state-recovery.path"
-        "execution.state-recovery.claim-mode"
         "execution.state-recovery.ignore-unclaimed-state"
         "execution.state-recovery.from-local"
-        "execution.savepoint.path"
-        "execution.savepoint-restore-mode"
         "execution.savepoint.ignore-unclaimed-state"
         "state.savepoints.dir"
-        "state.checkpoint-storage"
         "state.backend.incremental"
         "state.backend.local-recovery"
-        "restart-strategy.exponential-delay.*"
-        "restart-strategy.failure-rate.*"
         "pipeline.object-reuse"
         "pipeline.auto-watermark-interval"
         "pipeline.global-job-parameters.*"
@@ -173,3 +233,28 @@ pub(crate) static KEYS: &[ForeignKey] = foreign! {
         "web.backpressure.*"
     }
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refused_keys_accept_only_values_that_ask_for_nothing() {
+        let find = |name: &str| all().find(|key| key.name == name).expect(name);
+        for (name, value, is_refused) in [
+            ("execution.savepoint.path", "/tmp/savepoint", true),
+            ("execution.savepoint.path", " ", false),
+            ("execution.state-recovery.claim-mode", "CLAIM", true),
+            ("execution.state-recovery.claim-mode", "no_claim", false),
+            ("high-availability", "zookeeper", true),
+            ("high-availability.type", "NONE", false),
+            ("high-availability.storageDir", "hdfs:///ha", true),
+            ("state.checkpoint-storage", "org.example.Storage", true),
+            ("state.checkpoint-storage", "filesystem", false),
+            ("execution.checkpointing.unaligned", "true", false),
+            ("state.savepoints.dir", "hdfs:///sp", false),
+        ] {
+            assert_eq!(find(name).refuses(value), is_refused, "{name}: {value}");
+        }
+    }
+}

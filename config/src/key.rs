@@ -7,6 +7,33 @@ use std::marker::PhantomData;
 
 use crate::value::ConfigValue;
 
+/// Which process reads a key, and so until when it can be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader {
+    /// A job: it can be set in every layer, the code of the program included.
+    Job,
+    /// The command line, before the program starts.
+    CommandLine,
+    /// A daemon of the cluster, when it starts.
+    Daemon,
+}
+
+impl Reader {
+    pub(crate) fn why_not_in_code(self) -> &'static str {
+        match self {
+            Self::Job => "it can",
+            Self::CommandLine => {
+                "it is read before the program starts; set it in the configuration file, the \
+                 environment or with -D"
+            }
+            Self::Daemon => {
+                "it is read by the daemons of a cluster when they start; set it in their \
+                 configuration file or environment"
+            }
+        }
+    }
+}
+
 /// The definition of a key: everything that parsing, documentation and error texts need.
 #[derive(Debug)]
 pub struct KeySpec {
@@ -20,6 +47,7 @@ pub struct KeySpec {
     type_name: &'static str,
     names: &'static [&'static str],
     refused: &'static [(&'static str, &'static str)],
+    reader: Reader,
     check: fn(&KeySpec, &str) -> Result<(), String>,
 }
 
@@ -49,6 +77,7 @@ impl KeySpec {
             type_name: T::TYPE_NAME,
             names: T::NAMES,
             refused: T::REFUSED,
+            reader: Reader::Job,
             check: check::<T>,
         }
     }
@@ -76,6 +105,11 @@ impl KeySpec {
     /// Names that Flink accepts as value and Weir does not, each with the reason.
     pub fn refused(&self) -> &'static [(&'static str, &'static str)] {
         self.refused
+    }
+
+    /// Which process reads the key.
+    pub fn reader(&self) -> Reader {
+        self.reader
     }
 
     /// What a value must look like: `integer from 1 to 32768`, `one of STREAMING, BATCH`.
@@ -185,6 +219,11 @@ macro_rules! builder_methods {
         impl<T> $key<T> {
             pub(crate) const fn doc(mut self, doc: &'static str) -> Self {
                 self.spec.doc = doc;
+                self
+            }
+
+            pub(crate) const fn read_by(mut self, reader: Reader) -> Self {
+                self.spec.reader = reader;
                 self
             }
 

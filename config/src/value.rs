@@ -65,6 +65,19 @@ impl ConfigValue for Share {
     }
 }
 
+impl ConfigValue for f64 {
+    const TYPE_NAME: &'static str = "number";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let number = text.trim().parse().ok().filter(|number: &Self| number.is_finite());
+        number.ok_or_else(|| "it is not a number".to_owned())
+    }
+
+    fn to_text(&self) -> String {
+        self.to_string()
+    }
+}
+
 impl ConfigValue for bool {
     const TYPE_NAME: &'static str = "boolean";
 
@@ -241,6 +254,8 @@ mod tests {
         }
         round_trip(u32::MAX);
         round_trip(u64::MAX);
+        round_trip(1.5);
+        round_trip(f64::MAX);
         round_trip(true);
         assert_eq!(bool::parse(" False "), Ok(false));
         round_trip("a = b; c".to_owned());
@@ -253,6 +268,9 @@ mod tests {
     fn problems_say_what_is_wrong() {
         assert_eq!(problem::<u32>("four"), "it is not a whole number");
         assert_eq!(problem::<u32>("5000000000"), "it is too large");
+        for text in ["NaN", "inf", "1,5", ""] {
+            assert_eq!(problem::<f64>(text), "it is not a number", "{text}");
+        }
         assert_eq!(problem::<bool>("yes"), "it is neither true nor false");
         assert!(problem::<Duration>("3 fortnights").contains("fortnights"));
         assert!(problem::<MemorySize>("much").contains("whole number"));

@@ -33,8 +33,9 @@ pub use launch::{
 };
 pub use message::{BackpressureLevel, JobMessage, OperatorProgress};
 pub use task_launch::{
-    CONTAINER_VARIABLE, EARLIER_VARIABLE, EPOCH_VARIABLE, HOST_VARIABLE, JOB_KEY_VARIABLE,
-    JOB_MASTER_VARIABLE, JOB_VARIABLE, ORDINAL_VARIABLE, TaskLaunch,
+    CONTAINER_VARIABLE, EARLIER_VARIABLE, EPOCH_VARIABLE, HOST_VARIABLE,
+    JOB_CONFIGURATION_VARIABLE, JOB_KEY_VARIABLE, JOB_MASTER_VARIABLE, JOB_VARIABLE,
+    ORDINAL_VARIABLE, TaskLaunch,
 };
 
 use crate::cluster::RecordedResult;
@@ -45,7 +46,7 @@ use std::{
 };
 
 /// Version of the messages below, said in [`JobMessage::Hello`]. Both sides must have the same.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// Upper bound of one message, and of the values for `env.once`.
 pub const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
@@ -235,6 +236,7 @@ mod tests {
                 fingerprint: Fingerprint::of(&graph),
                 stream_graph: Box::new(graph),
                 plan_json: "{}".to_owned(),
+                configuration: "{}".to_owned(),
             },
             JobMessage::Submitted { job, name: name() },
             JobMessage::Progress { job, operators: vec![operator] },
@@ -286,7 +288,7 @@ mod tests {
     #[test]
     fn hello_keeps_its_bytes_for_ever() {
         let mut expect = vec![44, 0, 0, 0, 0x81];
-        expect.extend(b"\xa5Hello\x82\xa8protocol\x01\xacweir_version\xa50.1.0");
+        expect.extend(b"\xa5Hello\x82\xa8protocol\x02\xacweir_version\xa50.1.0");
         expect[0] = u8::try_from(expect.len() - 4).expect("short");
         assert_eq!(bytes_of(&hello()), expect);
     }

@@ -9,7 +9,7 @@ use crate::{
 };
 use actix_web::web::Data;
 use std::{fs, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
-use weir_config::{Config, keys};
+use weir_config::{Config, Folder, keys};
 use weir_resource_manager_brain::{Input, ResourceManager, Settings};
 use weir_service::{
     Client, Clock, ErrorStyle, Handle, Secret, Server, ServerConfig, logs,
@@ -110,7 +110,7 @@ pub async fn start(options: &Options) -> Result<Daemon, Error> {
         cluster_timestamp,
         epoch,
         started_ms,
-        storage_dir: config.get_optional(&keys::CLUSTER_STORAGE_DIR),
+        storage_dir: config.get_optional(&keys::CLUSTER_STORAGE_DIR).map(|folder| storage(&folder)),
         minimum_allocation_mib: config.get(&keys::MINIMUM_ALLOCATION_MB),
     };
     actix_web::rt::spawn(evict_now_and_then(handle.clone(), Arc::clone(&artifacts)));
@@ -119,6 +119,13 @@ pub async fn start(options: &Options) -> Result<Daemon, Error> {
     let server = serve(config, *bind, state)?;
     tracing::info!("the resource manager listens at http://{}", server.address());
     Ok(Daemon { server })
+}
+
+/// The folder that app masters are told. It is absolute: theirs is another working directory.
+fn storage(folder: &Folder) -> String {
+    let path = folder.path();
+    let path = std::path::absolute(&path).unwrap_or(path);
+    path.to_string_lossy().into_owned()
 }
 
 fn serve(config: &Config, bind: SocketAddr, state: Data<rest::State>) -> Result<Server, Error> {

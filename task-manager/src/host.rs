@@ -98,6 +98,7 @@ impl Host {
             job_master: settings.job_master.clone(),
             job: settings.job,
             key: settings.key.clone(),
+            configuration: launch.configuration.clone(),
             container: settings.container,
             host: number,
             epoch,
@@ -107,7 +108,7 @@ impl Host {
         let role = Launch {
             role: Role::Task,
             lifeline_fd: Some(end.as_raw_fd()),
-            configuration: Some(launch.configuration.clone()),
+            configuration: Some(launch.launch_configuration.clone()),
             expected: Some(expected),
             task: Some(task),
             ..Launch::default()

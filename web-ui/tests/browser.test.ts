@@ -235,7 +235,7 @@ test("checkpoints, exceptions, task managers and configuration have their tabs",
       ["Checkpoints", ["73", "chk-74", "the task host of Count by word (2/2) was lost", "IN_PROGRESS", "3/8", "315 KiB"]],
       ["Exceptions", ["WEIR-TASK-0001", "index out of bounds", "1 (2 of 2)", "127.0.0.1:35002", CONTAINER, "RUST_BACKTRACE"]],
       ["Task managers", ["127.0.0.1:40961/4712", "212 MiB"]],
-      ["Configuration", ["fixed-delay, 3 attempts", "execution.checkpointing.interval"]],
+      ["Configuration", ["fixed-delay, 3 attempts", "execution.checkpointing.interval", "the program", "flag -p", "the default"]],
     ] as const) {
       await click(page, tab);
       for (const one of expected) await shows(page, one);

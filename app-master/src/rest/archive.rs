@@ -75,7 +75,7 @@ fn put_cluster(shelf: &mut Shelf, reading: &Reading) {
     shelf.put("/config", &cluster::config_of(reading));
     shelf.put("/jobs", &jobs::jobs_of(reading));
     shelf.put("/jobs/overview", &jobs::overview_of(reading));
-    shelf.put("/jobmanager/config", &cluster::job_manager_config_of(reading));
+    shelf.put("/jobmanager/config", &cluster::configuration_of(reading));
     shelf.put("/jobmanager/environment", &cluster::environment_of());
     shelf.put("/jobmanager/metrics", &queries::job_manager_metrics(reading, &Ask::Everything));
     shelf.put("/taskmanagers", &task_managers::list_of(reading));

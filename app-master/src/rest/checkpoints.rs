@@ -179,7 +179,8 @@ fn is_discarded(reading: &Reading, record: &CheckpointRecord) -> bool {
 /// The folder of a checkpoint, below that of its job, where the job was told where to keep them.
 fn path_of(reading: &Reading, id: u64) -> Option<String> {
     let folder = reading.facts.config.get_optional(&keys::CHECKPOINTING_DIR)?;
-    Some(format!("{}/{}/chk-{id}", folder.trim_end_matches('/'), reading.facts.submission.job))
+    let folder = folder.path().join(reading.facts.submission.job.to_string());
+    Some(folder.join(format!("chk-{id}")).to_string_lossy().into_owned())
 }
 
 /// `None` without periodic checkpoints: the one at the end has no interval to tell.
@@ -198,7 +199,10 @@ pub(super) fn config_of(reading: &Reading) -> Option<CheckpointConfig> {
             delete_on_cancellation: false,
         },
         state_backend: config.get(&keys::STATE_BACKEND).to_string(),
-        checkpoint_storage: folder.unwrap_or_else(|| "weir.cluster.storage-dir".to_owned()),
+        checkpoint_storage: folder.map_or_else(
+            || "weir.cluster.storage-dir".to_owned(),
+            |folder| folder.path().to_string_lossy().into_owned(),
+        ),
         unaligned_checkpoints: false,
         tolerable_failed_checkpoints: config.get(&keys::CHECKPOINTING_TOLERABLE_FAILED),
         aligned_checkpoint_timeout: 0,
@@ -230,7 +234,7 @@ mod tests {
         let completed = all.latest.completed.expect("one has");
         assert_eq!((completed.id, completed.discarded), (2, Some(false)));
         assert_eq!((completed.num_subtasks, completed.num_acknowledged_subtasks), (4, 4));
-        let folder = format!("file:///checkpoints/{}/chk-2", reading.facts.submission.job);
+        let folder = format!("/checkpoints/{}/chk-2", reading.facts.submission.job);
         assert_eq!(completed.external_path, Some(folder));
         assert_eq!(all.history[3].discarded, Some(true));
         let failed = all.latest.failed.expect("one has");

@@ -5,7 +5,7 @@ use super::{
     extract::{Answer, Now},
 };
 use crate::observed::Reading;
-use weir_config::keys;
+use weir_config::{Setting, keys};
 use weir_protocol::rest::flink::{
     cluster::{ConfigEntry, DashboardConfig, Environment, Features, Machine, Overview},
     state::JobState,
@@ -34,7 +34,7 @@ async fn config(now: Now) -> Answer<DashboardConfig> {
 }
 
 async fn job_manager_config(now: Now) -> Answer<Vec<ConfigEntry>> {
-    Answer(job_manager_config_of(&now.0))
+    Answer(configuration_of(&now.0))
 }
 
 async fn environment() -> Answer<Environment> {
@@ -91,11 +91,14 @@ pub(super) fn config_of(reading: &Reading) -> DashboardConfig {
     }
 }
 
-pub(super) fn job_manager_config_of(reading: &Reading) -> Vec<ConfigEntry> {
-    let entries = reading.facts.config.entries();
-    entries
-        .map(|(key, value)| ConfigEntry { key: key.to_owned(), value: shown(key, value) })
-        .collect()
+/// Every key of the job with the value that holds.
+pub(super) fn configuration_of(reading: &Reading) -> Vec<ConfigEntry> {
+    let entry = |setting: Setting<'_>| ConfigEntry {
+        key: setting.key.to_owned(),
+        value: shown(setting.key, setting.value),
+        source: setting.origin.to_string(),
+    };
+    reading.facts.config.settings().map(entry).collect()
 }
 
 /// A value as it may be shown.

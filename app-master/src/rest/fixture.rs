@@ -5,7 +5,7 @@ use crate::observed::{
     Counts, EpisodeReading, Facts, FailureReading, Flow, HostReading, ManagerInfo, ManagerReading,
     OwnAddress, Place, Reading, SubtaskReading, TimeShares, VertexReading,
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 use weir_base::{
     ApplicationId, ArtifactHash, AttemptId, CheckpointId, ContainerId, JobId, NodeId as Node,
     OperatorId, VertexId,
@@ -49,11 +49,13 @@ pub fn own() -> OwnAddress {
 
 /// What never changes.
 pub fn facts() -> Facts {
-    let config = Config::from_json(
-        r#"{"execution.checkpointing.interval":"10 s",
-            "execution.checkpointing.dir":"file:///checkpoints"}"#,
-    );
-    let config = config.expect("valid values");
+    let mut config = Config::new();
+    for (key, value) in [
+        ("execution.checkpointing.interval", "10 s"),
+        ("execution.checkpointing.dir", "file:///checkpoints"),
+    ] {
+        config.set_named(key, value).expect("a valid value");
+    }
     Facts {
         submission: Arc::new(submission()),
         graph: graph(),
@@ -76,7 +78,8 @@ pub fn submission() -> JobSubmission {
         stream_graph: stream_graph(),
         fingerprint: Fingerprint::default(),
         plan_json: "{}".to_owned(),
-        configuration: BTreeMap::new(),
+        configuration: "{}".to_owned(),
+        launch_configuration: "{}".to_owned(),
         weir: file("weir"),
         executable: file("word-count"),
         arguments: Vec::new(),

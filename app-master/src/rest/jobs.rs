@@ -16,7 +16,7 @@ use actix_web::{
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use weir_config::RestartStrategy;
+use weir_coordination::RestartStrategy;
 use weir_graph::RuntimeMode;
 use weir_protocol::rest::flink::{
     Empty, UNKNOWN_MS,
@@ -188,30 +188,54 @@ pub(super) fn config_of(reading: &Reading) -> JobConfig {
         RuntimeMode::Batch => "BATCH",
         RuntimeMode::Streaming | RuntimeMode::Automatic => "PIPELINED",
     };
-    let entries = submission.configuration.iter();
     JobConfig {
         jid: submission.job,
         name: facts.graph.name.clone(),
         execution_config: ExecutionConfig {
             execution_mode: mode.to_owned(),
-            restart_strategy: restart_strategy(facts.config.restart_strategy()),
+            restart_strategy: shown_strategy(&weir_job_master::restart_strategy(&facts.config)),
             job_parallelism: submission.stream_graph.default_parallelism.max(1),
             object_reuse_mode: true,
-            user_config: entries
-                .map(|(key, value)| (key.clone(), cluster::shown(key, value)))
+            user_config: facts
+                .config
+                .entries()
+                .map(|(key, value)| (key.to_owned(), cluster::shown(key, value)))
                 .collect(),
         },
+        configuration: cluster::configuration_of(reading),
     }
 }
 
+/// Flink's number for no limit.
+const UNLIMITED_ATTEMPTS: u32 = i32::MAX as u32;
+
 /// In Flink's words.
-fn restart_strategy(strategy: RestartStrategy) -> String {
+fn shown_strategy(strategy: &RestartStrategy) -> String {
     match strategy {
         RestartStrategy::None => "Restart deactivated.".to_owned(),
         RestartStrategy::FixedDelay { attempts, delay } => {
             let delay_ms = delay.as_millis();
             format!("Restart with fixed delay ({delay_ms} ms). #{attempts} restart attempts.")
         }
+        RestartStrategy::FailureRate { max_failures, interval, delay } => format!(
+            "Failure rate restart with maximum of {max_failures} failures within interval {} ms and \
+             fixed delay {} ms.",
+            interval.as_millis(),
+            delay.as_millis()
+        ),
+        RestartStrategy::ExponentialDelay(delay) => format!(
+            "Restart with exponential delay: starting at {} ms, increasing by {} up to {} ms; the \
+             delay resets after {} ms, with jitter {}. {}",
+            delay.initial_backoff.as_millis(),
+            delay.backoff_multiplier,
+            delay.max_backoff.as_millis(),
+            delay.reset_backoff_threshold.as_millis(),
+            delay.jitter_factor,
+            match delay.attempts_before_reset {
+                UNLIMITED_ATTEMPTS => "Any number of restart attempts.".to_owned(),
+                attempts => format!("#{attempts} restart attempts before a reset."),
+            }
+        ),
     }
 }
 
@@ -219,6 +243,7 @@ fn restart_strategy(strategy: RestartStrategy) -> String {
 mod tests {
     use super::{super::fixture, *};
     use std::time::Duration;
+    use weir_coordination::ExponentialDelay;
     use weir_protocol::rest::flink::state::ExecutionState;
 
     #[test]
@@ -258,8 +283,28 @@ mod tests {
                 RestartStrategy::FixedDelay { attempts: 3, delay },
                 "Restart with fixed delay (1000 ms). #3 restart attempts.",
             ),
+            (
+                RestartStrategy::FailureRate { max_failures: 2, interval: 60 * delay, delay },
+                "Failure rate restart with maximum of 2 failures within interval 60000 ms and fixed \
+                 delay 1000 ms.",
+            ),
+            (
+                RestartStrategy::ExponentialDelay(ExponentialDelay::default()),
+                "Restart with exponential delay: starting at 1000 ms, increasing by 1.5 up to 60000 \
+                 ms; the delay resets after 3600000 ms, with jitter 0.1. Any number of restart \
+                 attempts.",
+            ),
+            (
+                RestartStrategy::ExponentialDelay(ExponentialDelay {
+                    attempts_before_reset: 4,
+                    ..ExponentialDelay::default()
+                }),
+                "Restart with exponential delay: starting at 1000 ms, increasing by 1.5 up to 60000 \
+                 ms; the delay resets after 3600000 ms, with jitter 0.1. #4 restart attempts before a \
+                 reset.",
+            ),
         ] {
-            assert_eq!(restart_strategy(strategy), expected);
+            assert_eq!(shown_strategy(&strategy), expected);
         }
     }
 }

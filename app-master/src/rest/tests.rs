@@ -98,11 +98,13 @@ impl Fixture {
                 Box::new(Pretending { reports, deployed })
             })
         };
+        let mut config = Config::new();
+        config.set_named("slot.request.timeout", "1 min").expect("a valid value");
         let observed = Observed::new(
             Arc::new(fixture::submission()),
             fixture::graph(),
             handle.clone(),
-            Config::new(),
+            config,
             fixture::own(),
         );
         let running = handle.subscribe_status();
@@ -352,6 +354,16 @@ async fn answers_have_flinks_shapes() {
     assert_eq!(backpressure["backpressure-level"], "high");
     assert_eq!(backpressure["backpressureLevel"], "high");
     assert_eq!(backpressure["subtasks"][1]["ratio"], 0.6);
+
+    let config = fixture.ok(&Fixture::job("/config")).await;
+    let key = "slot.request.timeout";
+    assert_eq!(config["execution-config"]["user-config"], json!({key: "1 min"}));
+    for entries in [&config["weir-configuration"], &fixture.ok("/jobmanager/config").await] {
+        let entries = entries.as_array().expect("a list");
+        let find = |key: &str| entries.iter().find(|entry| entry["key"] == key).expect("listed");
+        assert_eq!(*find(key), json!({"key": key, "value": "1 min", "source": "the program"}));
+        assert_eq!(find("parallelism.default")["source"], "the default");
+    }
 
     let metrics = fixture.ok(&Fixture::vertex("/subtasks/metrics?get=numRecordsIn&agg=sum")).await;
     assert_eq!(metrics, json!([{"id": "numRecordsIn", "sum": 20.0}]));

@@ -5,7 +5,7 @@ use crate::{
     peer::two,
     submission::{submission, with, write},
 };
-use weir_protocol::cluster::FinalStatus;
+use weir_protocol::cluster::{FinalStatus, JobSubmission};
 
 #[test]
 fn cancelled_job_clears_output_away_and_is_killed() {
@@ -51,6 +51,12 @@ fn job_that_gets_no_slots_in_time_fails() {
     cluster.returned().expect("told");
 }
 
+/// With a key that no client would let pass.
+fn configured(key: &str, value: &str) -> JobSubmission {
+    let configuration = serde_json::json!({key: {"value": value, "source": "dynamic"}});
+    JobSubmission { configuration: configuration.to_string(), ..submission() }
+}
+
 #[test]
 fn what_cannot_begin_is_told_as_the_end_of_the_application() {
     let committing = || {
@@ -61,9 +67,10 @@ fn what_cannot_begin_is_told_as_the_end_of_the_application() {
     for (number, submission, code) in [
         (1, None, "WEIR-AM-0002"),
         (1, Some(committing()), "WEIR-AM-0003"),
-        (1, Some(with(&[("execution.checkpointing.dir", "s3://bucket")])), "WEIR-AM-0004"),
+        (1, Some(configured("execution.checkpointing.dir", "s3://bucket")), "WEIR-CFG-0002"),
         (2, Some(submission()), "WEIR-AM-0005"),
-        (1, Some(with(&[("no.such.key", "1")])), "WEIR-CFG-0001"),
+        (1, Some(configured("no.such.key", "1")), "WEIR-CFG-0001"),
+        (1, Some(configured("execution.savepoint.path", "/tmp/s")), "WEIR-CFG-0010"),
     ] {
         let mut cluster = Cluster::idle(number);
         if let Some(submission) = submission {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // A helper of a test panics as the test does.
 
 mod cluster;
+mod configured;
 mod ending;
 mod hostile;
 mod losing;

@@ -1,7 +1,8 @@
 //! A job to submit: a source and a sink, each with two subtasks, that task hosts only play.
 
-use std::{collections::BTreeMap, path::Path};
+use std::path::Path;
 use weir_base::{ArtifactHash, JobId, OperatorId};
+use weir_config::Config;
 use weir_graph::{
     ChainingStrategy, EdgeSpec, ExchangeKind, Fingerprint, NodeId, Partitioning, StreamGraph,
     StreamNode,
@@ -24,6 +25,7 @@ pub fn submission() -> JobSubmission {
         stream_graph,
         plan_json: "{}".to_owned(),
         configuration: configuration(&[]),
+        launch_configuration: "{}".to_owned(),
         weir: shipped("weir", 1),
         executable: shipped("count", 2),
         arguments: vec![b"--input".to_vec(), vec![0xff]],
@@ -36,11 +38,15 @@ pub fn with(settings: &[(&str, &str)]) -> JobSubmission {
     JobSubmission { configuration: configuration(settings), ..submission() }
 }
 
-fn configuration(settings: &[(&str, &str)]) -> BTreeMap<String, String> {
+/// A configuration that a program has set in code.
+fn configuration(settings: &[(&str, &str)]) -> String {
     // No task is given up because the machine is slow.
     let patient = [("task.cancellation.timeout", "2 min")];
-    let settings = patient.iter().chain(settings);
-    settings.map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+    let mut config = Config::new();
+    for (name, text) in patient.iter().chain(settings) {
+        config.set_named(name, text).expect("a valid value");
+    }
+    config.to_json()
 }
 
 pub fn graph(sink: &str) -> StreamGraph {

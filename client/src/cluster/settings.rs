@@ -6,7 +6,7 @@ use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use weir_base::units;
-use weir_config::{Config, ConfigBuilder, Warning, keys};
+use weir_config::{Config, ConfigBuilder, Origin, Warning, keys};
 
 /// Node agents when nobody says how many.
 const DEFAULT_NODE_AGENTS: u32 = 1;
@@ -59,7 +59,9 @@ impl Settings {
             node_vcores: flags.node_vcores.unwrap_or_else(|| config.get(&keys::NODE_VCORES)),
             bind: flags.port.map_or_else(|| bind.clone(), |port| with_port(&bind, port)),
             config: flags.config.as_ref().map(absolute),
-            storage_dir: config.get_optional(&keys::CLUSTER_STORAGE_DIR),
+            storage_dir: config
+                .get_optional(&keys::CLUSTER_STORAGE_DIR)
+                .map(|folder| folder.path().to_string_lossy().into_owned()),
         };
         Ok((settings, warnings))
     }
@@ -82,7 +84,8 @@ fn memory_mib(text: &str) -> Result<u64, Problem> {
     };
     let bytes = units::parse_size_bytes(text).map_err(|error| refused(error.to_string()))?;
     let memory_mib = bytes / MIB;
-    let range = Config::new().set(&keys::NODE_MEMORY_MB, memory_mib);
+    let origin = Origin::Flag("--node-memory".to_owned());
+    let range = Config::new().set_from(origin, &keys::NODE_MEMORY_MB, memory_mib);
     range.map(|()| memory_mib).map_err(|_| refused("it is too small or too large".to_owned()))
 }
 

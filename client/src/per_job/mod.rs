@@ -38,6 +38,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 use submit::{Graph, Origin, Submitted};
+use weir_config::Config;
 use weir_protocol::job_executable::{JobMessage, Launch, Role};
 use weir_protocol::rest::flink::result::FailureReport;
 use weir_protocol::rest::flink::state::JobState;
@@ -182,8 +183,9 @@ impl<'a> Run<'a> {
 
     fn hear(&mut self, message: JobMessage) -> Result<(), Problem> {
         match message {
-            JobMessage::Graph { ordinal, stream_graph, fingerprint, plan_json } => {
-                let graph = Graph { ordinal, stream_graph, fingerprint, plan_json };
+            JobMessage::Graph { ordinal, stream_graph, fingerprint, plan_json, configuration } => {
+                let config = Config::from_json(&configuration)?;
+                let graph = Graph { ordinal, stream_graph, fingerprint, plan_json, config };
                 // A worker that has given up has told why.
                 self.in_flight += u32::from(self.graphs.send(graph).is_ok());
             }
@@ -331,7 +333,7 @@ fn origin(request: &Request) -> Result<Origin, Problem> {
     let folder = std::env::current_dir()
         .map_err(|error| Problem::system("cannot tell the current folder", &error))?;
     Ok(Origin {
-        config: request.config.clone(),
+        launch_config: request.config.clone(),
         arguments: request.words.arguments.clone(),
         working_directory: folder.to_string_lossy().into_owned(),
     })

@@ -41,13 +41,15 @@ pub struct Graph {
     pub fingerprint: Fingerprint,
     /// Its plan.
     pub plan_json: String,
+    /// Its configuration, with what the code of the program has set.
+    pub config: Config,
 }
 
 /// What is the same for every job of a program.
 #[derive(Debug)]
 pub struct Origin {
-    /// The effective configuration.
-    pub config: Config,
+    /// The configuration that `main` was started with.
+    pub launch_config: Config,
     /// What `main` got.
     pub arguments: Vec<OsString>,
     /// Where it was started.
@@ -104,22 +106,22 @@ pub fn prepare(
     (shipped, earlier): (&Shipped, &[RecordedResult]),
 ) -> Result<(JobId, Submission), Problem> {
     let job = JobId::of_text(&format!("{application}:{}", graph.ordinal));
-    let name = graph.stream_graph.name.clone();
+    let (name, config) = (graph.stream_graph.name.clone(), graph.config.clone());
     let submission = job_submission(job, graph, origin, (shipped, earlier));
     let bytes = cluster::encode(&submission);
     let (hash, size) = (ArtifactHash(Sha256::digest(&bytes).into()), bytes.len() as u64);
     remote.put_bytes(&artifact_path(hash), bytes)?;
     let submission = Submission {
         application_id: application,
-        application_name: origin.config.get_optional(&keys::APPLICATION_NAME).unwrap_or(name),
+        application_name: config.get_optional(&keys::APPLICATION_NAME).unwrap_or(name),
         queue: String::new(),
         priority: 0,
         am_container_spec: container(shipped, hash, size),
         unmanaged_am: false,
-        max_app_attempts: origin.config.get_optional(&keys::APPLICATION_ATTEMPTS).unwrap_or(0),
+        max_app_attempts: config.get_optional(&keys::APPLICATION_ATTEMPTS).unwrap_or(0),
         resource: Resource {
-            memory: origin.config.get(&keys::APP_MASTER_MEMORY).bytes().div_ceil(MIB),
-            vcores: origin.config.get(&keys::APP_MASTER_VCORES),
+            memory: config.get(&keys::APP_MASTER_MEMORY).bytes().div_ceil(MIB),
+            vcores: config.get(&keys::APP_MASTER_VCORES),
         },
         application_type: jobs::APPLICATION_TYPE.to_owned(),
         keep_containers_across_application_attempts: false,
@@ -173,14 +175,14 @@ fn job_submission(
     origin: &Origin,
     (shipped, earlier): (&Shipped, &[RecordedResult]),
 ) -> JobSubmission {
-    let owned = |(name, text): (&str, &str)| (name.to_owned(), text.to_owned());
     JobSubmission {
         job,
         ordinal: graph.ordinal,
         stream_graph: *graph.stream_graph,
         fingerprint: graph.fingerprint,
         plan_json: graph.plan_json,
-        configuration: origin.config.entries().map(owned).collect(),
+        configuration: graph.config.to_json(),
+        launch_configuration: origin.launch_config.to_json(),
         weir: shipped.weir.clone(),
         executable: shipped.executable.clone(),
         arguments: origin.arguments.iter().map(|word| word.as_bytes().to_vec()).collect(),

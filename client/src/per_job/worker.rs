@@ -22,6 +22,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use weir_base::ApplicationId;
+use weir_config::Config;
 use weir_protocol::cluster::RecordedResult;
 use weir_protocol::job_executable::{JobAnswer, write_answer};
 use weir_protocol::rest::flink::result::{FailureReport, WeirResult};
@@ -111,7 +112,7 @@ impl Worker {
     }
 
     fn run(&mut self, graph: Graph, shipped: &Shipped) -> Result<(), Problem> {
-        let name = graph.stream_graph.name.clone();
+        let (name, config) = (graph.stream_graph.name.clone(), graph.config.clone());
         let application = match self.first.take() {
             Some(application) => application,
             None => submit::new_application(&self.remote)?.application_id,
@@ -128,7 +129,7 @@ impl Worker {
         self.tell(News::Submitted(submitted, name.clone()));
         self.answer(&JobAnswer::Accepted { job: submitted.job });
         let result = match self.mode {
-            Mode::Attached => Some(self.follow(submitted)?),
+            Mode::Attached => Some(self.follow(submitted, &config)?),
             Mode::Detached => None,
         };
         let answer = self.conclude(submitted, &name, result.as_ref())?;
@@ -138,9 +139,9 @@ impl Worker {
         Ok(())
     }
 
-    fn follow(&self, submitted: Submitted) -> Result<WeirResult, Problem> {
+    fn follow(&self, submitted: Submitted, config: &Config) -> Result<WeirResult, Problem> {
         let Submitted { application, job } = submitted;
-        let reporter = Reporter::start(&self.remote, application, job, &self.origin.config);
+        let reporter = Reporter::start(&self.remote, application, job, config);
         let restarts = Warner::start(&self.remote, application, job);
         let result = Watch::new(&self.remote, submitted).until_end();
         reporter.stop(result.as_ref().ok());

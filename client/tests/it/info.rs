@@ -34,6 +34,7 @@ fn graph(kind: &str) -> JobMessage {
         fingerprint: Fingerprint::of(&stream_graph),
         stream_graph: Box::new(stream_graph),
         plan_json: PLAN.to_owned(),
+        configuration: "{}".to_owned(),
     }
 }
 

@@ -7,11 +7,27 @@ use serde_json::{Value, json};
 use std::os::unix::process::CommandExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use weir_base::JobId;
+use weir_config::{Config, keys};
 use weir_graph::{Fingerprint, StreamGraph};
 use weir_protocol::cluster::{self, JobSubmission};
 use weir_protocol::job_executable::{JobAnswer, JobMessage, read_answer};
 
 const APPLICATION: &str = "application_1763640000000_0001";
+
+/// What the code of the program sets, over what it was given.
+fn resolved() -> Config {
+    let mut config = Config::new();
+    for (key, value) in [
+        ("parallelism.default", "3"),
+        ("yarn.application.name", "named in code"),
+        ("yarn.application-attempts", "7"),
+        ("jobmanager.memory.process.size", "300 mb"),
+        ("yarn.appmaster.vcores", "2"),
+    ] {
+        config.set_named(key, value).expect("a valid value");
+    }
+    config
+}
 
 fn graph() -> JobMessage {
     let stream_graph = StreamGraph { name: "count".to_owned(), ..StreamGraph::default() };
@@ -20,6 +36,7 @@ fn graph() -> JobMessage {
         fingerprint: Fingerprint::of(&stream_graph),
         stream_graph: Box::new(stream_graph),
         plan_json: "{}".to_owned(),
+        configuration: resolved().to_json(),
     }
 }
 
@@ -147,10 +164,11 @@ fn check_submission(folder: &Folder, fake: &FakeCluster) {
     assert!(!user.is_empty(), "{user:?}");
     let body = submission.json();
     assert_eq!(body["application-id"], APPLICATION);
-    assert_eq!(body["application-name"], "count");
+    assert_eq!(body["application-name"], "named in code");
+    assert_eq!(body["max-app-attempts"], 7);
     assert_eq!(body["application-type"], "WEIR");
     assert_eq!(body["application-tags"]["tag"], json!([format!("weir-job:{}", job_id())]));
-    assert_eq!(body["resource"], json!({"memory": 256, "vCores": 1}));
+    assert_eq!(body["resource"], json!({"memory": 300, "vCores": 2}));
     assert_eq!(body["am-container-spec"]["commands"]["command"], "./weir app-master");
     let files = &body["am-container-spec"]["local-resources"]["entry"];
     assert_eq!(
@@ -165,7 +183,9 @@ fn check_submission(folder: &Folder, fake: &FakeCluster) {
     let job: JobSubmission = cluster::decode("job", &put.body).expect("as written");
     assert_eq!((job.job, job.ordinal), (job_id(), 0));
     assert_eq!(job.arguments, [b"--x".to_vec(), b"a b".to_vec()]);
-    assert_eq!(job.configuration["parallelism.default"], "2");
+    assert_eq!(job.configuration, resolved().to_json());
+    let launch = Config::from_json(&job.launch_configuration).expect("as written");
+    assert_eq!(launch.get(&keys::PARALLELISM_DEFAULT), 2, "of the command line");
     assert_eq!(job.executable.name, "job");
     let script = std::fs::read(folder.path("job")).expect("there");
     let sent = fake.first(&format!("PUT /ws/v1/cluster/artifacts/{}", job.executable.hash));

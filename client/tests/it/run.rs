@@ -22,8 +22,11 @@ fn program_gets_its_arguments_streams_and_environment() {
     ended.succeeds();
     assert_eq!(ended.stdout, "-p|0|a b|");
     let environment = folder.read("environment");
-    let json = "{\"execution.target\":\"local\",\"parallelism.default\":\"3\",\
-                \"weir.progress\":\"NEVER\"}";
+    let json = concat!(
+        r#"{"execution.target":{"value":"local","source":{"flag":"-t"}},"#,
+        r#""parallelism.default":{"value":"3","source":{"flag":"-p"}},"#,
+        r#""weir.progress":{"value":"NEVER","source":"dynamic"}}"#,
+    );
     let mut lines = environment.lines();
     assert_eq!(lines.next(), Some(&*format!("WEIR_CONFIGURATION={json}")));
     let descriptor = |line: Option<&str>, name: &str| -> u32 {
@@ -51,7 +54,11 @@ fn layers_of_configuration_are_put_together() {
     let ended = crate::fixture::Ended::of(folder.start(command));
     ended.succeeds();
     let expect = serde_json::json!({
-        "parallelism.default": "7", "pipeline.name": "variable", "weir.progress": "ALWAYS",
+        "parallelism.default":
+            {"value": "7", "source": {"file": {"path": "conf/weir.yaml", "line": 1}}},
+        "pipeline.name":
+            {"value": "variable", "source": {"variable": "WEIR_CONF_PIPELINE_NAME"}},
+        "weir.progress": {"value": "ALWAYS", "source": "dynamic"},
     });
     assert_eq!(ended.json(), expect);
 }
@@ -83,7 +90,10 @@ fn json_tells_of_the_job_on_the_last_line() {
     let ended = folder.weir(&["run", "--output", "json", "job"]);
     ended.succeeds();
     let lines: Vec<_> = ended.stdout.lines().collect();
-    assert_eq!(lines[0], "quiet {\"weir.progress\":\"NEVER\"}");
+    assert_eq!(
+        lines[0],
+        r#"quiet {"weir.progress":{"value":"NEVER","source":{"flag":"--output"}}}"#
+    );
     let id = JobId::of_text("count").to_string();
     let expect = serde_json::json!({
         "job-id": id, "name": "count", "status": "FINISHED", "runtime-ms": 42,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::keys;
+use crate::folder::Folder;
 use crate::key::{ConfigKey, OptionalKey};
 use crate::value::config_enum;
 
@@ -30,8 +31,9 @@ keys! {
     CHECKPOINTING_MODE: ConfigKey<CheckpointingMode> =
         ConfigKey::new("execution.checkpointing.mode", "EXACTLY_ONCE");
 
-    /// The folder that keeps the checkpoints, as a path or a URI.
-    CHECKPOINTING_DIR: OptionalKey<String> =
+    /// The folder that keeps the checkpoints, as a path or a `file:///` URI. Other storage, such as
+    /// `hdfs://` or `s3://`, is refused.
+    CHECKPOINTING_DIR: OptionalKey<Folder> =
         OptionalKey::new("execution.checkpointing.dir", "file:///var/lib/weir/checkpoints")
             .deprecated(&["state.checkpoints.dir"]);
 

@@ -4,12 +4,13 @@
 use std::time::Duration;
 
 use super::keys;
+use crate::folder::Folder;
 use crate::key::{ConfigKey, OptionalKey};
 use crate::value::MemorySize;
 use weir_base::Share;
 
 keys! {
-    "Resource manager and node agents"
+    "Resource manager and node agents" (Daemon)
 
     /// Where the resource manager listens, as `host:port`. The command line looks for it there when no
     /// cluster was started on this machine and `--cluster` is not given. An address that is not
@@ -84,9 +85,9 @@ keys! {
     MAX_ARTIFACT_SIZE: ConfigKey<MemorySize> =
         ConfigKey::new("weir.resource-manager.max-artifact-size", "2 gb").at_least("1 kb");
 
-    /// A folder or URI that every node reaches, where jobs keep checkpoints and their log when they name
+    /// A folder that every node reaches, as a path or a `file:///` URI, where jobs keep checkpoints and their log when they name
     /// no folder themselves. Not set: such jobs do not survive their app master.
-    CLUSTER_STORAGE_DIR: OptionalKey<String> =
+    CLUSTER_STORAGE_DIR: OptionalKey<Folder> =
         OptionalKey::new("weir.cluster.storage-dir", "file:///var/lib/weir/storage");
 
     /// The memory that a node offers, in MiB.

@@ -17,8 +17,9 @@ keys! {
         ConfigKey::new("execution.runtime-mode", "STREAMING");
 
     /// Where the job runs: `local` inside the program itself, `per-job` on a cluster with an app master
-    /// and containers of its own.
-    EXECUTION_TARGET: ConfigKey<ExecutionTarget> = ConfigKey::new("execution.target", "local");
+    /// and containers of its own. Read by `weir run` before the program starts, so a program cannot
+    /// set it.
+    EXECUTION_TARGET (CommandLine): ConfigKey<ExecutionTarget> = ConfigKey::new("execution.target", "local");
 
     /// How long a record may wait in a batch that is not full before the batch is sent. `0` sends
     /// each record at once; `-1` sends only full batches.

@@ -21,19 +21,33 @@ pub use parallelism::*;
 pub use restart::*;
 pub use task_manager::*;
 
+use crate::error::Error;
 use crate::foreign::{self, ForeignKey};
-use crate::key::KeySpec;
+use crate::key::{KeySpec, Reader};
 use crate::nearest::nearest;
+use crate::origin::Origin;
 
-/// Declares the keys of an area as statics, and `AREA` with all of them.
+/// Declares the keys of an area as statics, and `AREA` with all of them. A job reads a key unless
+/// `(Reader)` behind its name says otherwise; `(Reader)` behind the title is that of all keys.
 macro_rules! keys {
     (
-        $title:literal
+        $title:literal ($reader:ident)
         $($(#[doc = $doc:literal])+ $key:ident: $type:ty = $definition:expr;)+
+    ) => {
+        $crate::keys::keys! {
+            $title
+            $($(#[doc = $doc])+ $key ($reader): $type = $definition;)+
+        }
+    };
+    (
+        $title:literal
+        $($(#[doc = $doc:literal])+ $key:ident $(($reader:ident))?: $type:ty = $definition:expr;)+
     ) => {
         $(
             $(#[doc = $doc])+
-            pub static $key: $type = $definition.doc(concat!($($doc),+));
+            pub static $key: $type = $definition
+                .doc(concat!($($doc),+))
+                $(.read_by($crate::key::Reader::$reader))?;
         )+
 
         pub(crate) static AREA: $crate::keys::Area =
@@ -67,6 +81,11 @@ pub fn all() -> impl Iterator<Item = &'static KeySpec> {
     AREAS.iter().flat_map(|area| area.keys).copied()
 }
 
+/// The definitions of the keys that a job reads: those that its program may set.
+pub fn of_jobs() -> impl Iterator<Item = &'static KeySpec> {
+    all().filter(|spec| spec.reader() == Reader::Job)
+}
+
 /// What a name written by a user stands for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Found {
@@ -90,7 +109,7 @@ fn names() -> impl Iterator<Item = (&'static str, Found)> {
                 .chain(old)
                 .map(move |(name, deprecated)| (name, Found::Known { spec, deprecated }))
         })
-        .chain(foreign::KEYS.iter().map(|key| (key.name, Found::Foreign(key))))
+        .chain(foreign::all().map(|key| (key.name, Found::Foreign(key))))
 }
 
 /// Finds what `name` stands for; the error is the nearest known name.
@@ -98,6 +117,15 @@ pub(crate) fn find(name: &str) -> Result<Found, Option<&'static str>> {
     names().find(|(known, _)| matches(known, name, '.')).map(|(_, found)| found).ok_or_else(|| {
         let known = names().map(|(known, _)| known);
         nearest(name, known.filter(|known| !known.ends_with('*')))
+    })
+}
+
+/// The same; the error says where the unknown name was written.
+pub(crate) fn find_known(name: &str, origin: &Origin) -> Result<Found, Error> {
+    find(name).map_err(|nearest| Error::UnknownKey {
+        name: name.to_owned(),
+        origin: origin.clone(),
+        nearest,
     })
 }
 

@@ -51,7 +51,10 @@ fn later_layers_win_whatever_the_order_of_calls() {
     let variable = Origin::Variable("WEIR_CONF_PIPELINE_NAME".to_owned());
     assert_eq!(config.origin(&keys::PIPELINE_NAME), variable);
     assert_eq!(config.get(&keys::PROGRESS), keys::Progress::Never);
-    assert_eq!(config.origin(&keys::PROGRESS), Origin::File { path: path.into(), line: 3 });
+    assert_eq!(
+        config.origin(&keys::PROGRESS),
+        Origin::File { path: path.display().to_string(), line: 3 }
+    );
     assert_eq!(config.origin(&keys::EXCHANGE_BYTES_PER_CHANNEL), Origin::Default);
 }
 
@@ -138,6 +141,49 @@ fn flink_keys_without_meaning_are_ignored_with_a_warning() {
         "rest.port in environment variable WEIR_CONF_REST_PORT is ignored: \
          Weir does not support it yet"
     );
+}
+
+#[test]
+fn what_could_lose_state_is_an_error_in_every_layer() {
+    let key = "execution.savepoint.path";
+    let why = "is not supported: a job cannot start from a savepoint or a retained checkpoint yet";
+    let dynamic = || ConfigBuilder::new().dynamic(format!("{key}=/tmp/savepoint")).build();
+    for (result, origin) in [
+        (build_file(&format!("{key}: /tmp/savepoint\n")), "weir.yaml:1"),
+        (
+            build_env("WEIR_CONF_EXECUTION_SAVEPOINT_PATH", "/tmp/savepoint"),
+            "environment variable WEIR_CONF_EXECUTION_SAVEPOINT_PATH",
+        ),
+        (dynamic(), "a -D argument"),
+    ] {
+        let (text, code) = text_of(result);
+        assert_eq!(code, "WEIR-CFG-0010");
+        assert!(text.starts_with(&format!("{key} in {origin} {why}")), "{text}");
+    }
+    let (_, warnings) =
+        ConfigBuilder::new().dynamic("high-availability.type=NONE").build().expect("as here");
+    assert_eq!(warnings.len(), 1);
+}
+
+#[test]
+fn storage_that_is_not_a_folder_is_refused_in_every_layer() {
+    for key in ["execution.checkpointing.dir", "state.checkpoints.dir", "weir.cluster.storage-dir"]
+    {
+        for value in ["hdfs://nn/ck", "s3://bucket/ck", "file://host/ck", "file:ck"] {
+            let variable = format!("WEIR_CONF_{}", key.to_uppercase().replace(['.', '-'], "_"));
+            for result in [
+                build_file(&format!("{key}: {value}\n")),
+                build_env(&variable, value),
+                ConfigBuilder::new().dynamic(format!("{key}={value}")).build(),
+            ] {
+                let (text, code) = text_of(result);
+                assert_eq!(code, "WEIR-CFG-0002", "{text}");
+                assert!(text.contains(value) && text.contains("file:"), "{text}");
+            }
+        }
+    }
+    let error = Config::new().set_named("execution.checkpointing.dir", "hdfs://nn/ck");
+    assert_eq!(error.expect_err("in code").code(), "WEIR-CFG-0002");
 }
 
 #[test]

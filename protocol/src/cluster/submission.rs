@@ -1,7 +1,6 @@
 //! What `weir run` hands to the app master of a job, as an artefact of the application.
 
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use weir_base::{ArtifactHash, JobId};
 use weir_graph::{Fingerprint, StreamGraph};
 
@@ -21,8 +20,12 @@ pub struct JobSubmission {
     pub fingerprint: Fingerprint,
     /// The plan as Flink shows it.
     pub plan_json: String,
-    /// The effective configuration, name → text.
-    pub configuration: BTreeMap<String, String>,
+    /// The configuration of the job, resolved by the client: code over flags, `-D`, environment and
+    /// file. JSON, as `weir_config::Config` writes it. All processes of the job use this one.
+    pub configuration: String,
+    /// What the client gave to `main`, that is the same without what the code of the program set. A
+    /// task host runs `main` with it again. JSON, as above.
+    pub launch_configuration: String,
     /// `weir` itself: what task managers run.
     pub weir: ShippedFile,
     /// The job executable: what task hosts run.

@@ -43,8 +43,10 @@ pub struct HostLaunch {
     pub arguments: Vec<Vec<u8>>,
     /// The folder to work in, if it exists.
     pub working_directory: String,
-    /// The effective configuration as JSON.
+    /// The configuration of the job as JSON: what the task host works with.
     pub configuration: String,
+    /// What `main` is given, as the client gave it, as JSON.
+    pub launch_configuration: String,
     /// Values for `env.once`, as `job_executable::write_once_values` writes them.
     pub once_values: Vec<u8>,
     /// Which `execute()` of `main` is the job, from 0.

@@ -2,8 +2,9 @@
 //! a file; opening, removing and obeying is the executable's part.
 
 use super::{
-    CONTAINER_VARIABLE, EARLIER_VARIABLE, EPOCH_VARIABLE, Error, HOST_VARIABLE, JOB_KEY_VARIABLE,
-    JOB_MASTER_VARIABLE, JOB_VARIABLE, ORDINAL_VARIABLE, TaskLaunch,
+    CONTAINER_VARIABLE, EARLIER_VARIABLE, EPOCH_VARIABLE, Error, HOST_VARIABLE,
+    JOB_CONFIGURATION_VARIABLE, JOB_KEY_VARIABLE, JOB_MASTER_VARIABLE, JOB_VARIABLE,
+    ORDINAL_VARIABLE, TaskLaunch,
 };
 use std::{ffi::OsString, path::PathBuf, str::FromStr};
 
@@ -17,7 +18,7 @@ pub const ANSWER_FD_VARIABLE: &str = "WEIR_ANSWER_FD";
 /// Number of the inherited descriptor whose end of file says that the parent is gone: the read end
 /// of a pipe on which nothing is ever written.
 pub const LIFELINE_FD_VARIABLE: &str = "WEIR_LIFELINE_FD";
-/// The effective configuration as JSON, an object of texts. Where it is given, the executable reads
+/// The configuration that `main` begins with, as JSON. Where it is given, the executable reads
 /// neither a file nor `WEIR_CONF_...`.
 pub const CONFIGURATION_VARIABLE: &str = "WEIR_CONFIGURATION";
 /// Path of a file with the values for `env.once` of an earlier run of the same `main`, see
@@ -29,7 +30,7 @@ pub const OUTPUT_VARIABLE: &str = "WEIR_OUTPUT";
 pub const QUIET: &str = "quiet";
 
 /// Every variable of a launch: what the executable removes when it has read them.
-pub const VARIABLES: [&str; 15] = [
+pub const VARIABLES: [&str; 16] = [
     ROLE_VARIABLE,
     PARENT_FD_VARIABLE,
     ANSWER_FD_VARIABLE,
@@ -40,6 +41,7 @@ pub const VARIABLES: [&str; 15] = [
     JOB_MASTER_VARIABLE,
     JOB_VARIABLE,
     JOB_KEY_VARIABLE,
+    JOB_CONFIGURATION_VARIABLE,
     CONTAINER_VARIABLE,
     HOST_VARIABLE,
     EPOCH_VARIABLE,
@@ -101,7 +103,7 @@ pub struct Launch {
     pub answer_fd: Option<i32>,
     /// What ends when the parent does.
     pub lifeline_fd: Option<i32>,
-    /// The effective configuration as JSON.
+    /// The configuration that `main` begins with, as JSON.
     pub configuration: Option<String>,
     /// File of the values for `env.once`.
     pub expected: Option<PathBuf>,
@@ -201,6 +203,7 @@ mod tests {
                 job_master: "127.0.0.1:4711".to_owned(),
                 job: JobId::of_text("job"),
                 key: JobKey::new([7; 32]),
+                configuration: "{}".to_owned(),
                 container: ContainerId { sequence: 3, ..ContainerId::default() },
                 host: 2,
                 epoch: LeaderEpoch(1),
@@ -219,7 +222,7 @@ mod tests {
         assert_eq!(read.expect("as written"), launch);
     }
 
-    fn sorted(mut names: [&'static str; 15]) -> Vec<&'static str> {
+    fn sorted(mut names: [&'static str; 16]) -> Vec<&'static str> {
         names.sort_unstable();
         names.to_vec()
     }

@@ -25,6 +25,9 @@ pub enum JobMessage {
         fingerprint: Fingerprint,
         /// The plan as JSON in the shape that Flink's `info` prints.
         plan_json: String,
+        /// The configuration of the job, resolved: what the program was given, and over it what its
+        /// code set. JSON, as `weir_config::Config` writes it.
+        configuration: String,
     },
     /// Role local: a job is about to run.
     Submitted {

@@ -12,6 +12,9 @@ pub const JOB_MASTER_VARIABLE: &str = "WEIR_JOB_MASTER";
 pub const JOB_VARIABLE: &str = "WEIR_JOB";
 /// The key of the job as hex.
 pub const JOB_KEY_VARIABLE: &str = "WEIR_JOB_KEY";
+/// The configuration of the job as JSON. What the code of the program sets has been resolved into it
+/// by the client.
+pub const JOB_CONFIGURATION_VARIABLE: &str = "WEIR_JOB_CONFIGURATION";
 /// The container that it runs in.
 pub const CONTAINER_VARIABLE: &str = "WEIR_CONTAINER";
 /// Its number in the container.
@@ -33,6 +36,8 @@ pub struct TaskLaunch {
     pub job: JobId,
     /// The key of the job.
     pub key: JobKey,
+    /// The configuration of the job as JSON.
+    pub configuration: String,
     /// The container that it runs in.
     pub container: ContainerId,
     /// Its number in the container.
@@ -46,11 +51,12 @@ pub struct TaskLaunch {
 }
 
 impl TaskLaunch {
-    pub(super) fn variables(&self) -> [(&'static str, Option<OsString>); 8] {
+    pub(super) fn variables(&self) -> [(&'static str, Option<OsString>); 9] {
         [
             (JOB_MASTER_VARIABLE, Some(self.job_master.clone().into())),
             (JOB_VARIABLE, Some(self.job.to_string().into())),
             (JOB_KEY_VARIABLE, Some(self.key.to_hex().into())),
+            (JOB_CONFIGURATION_VARIABLE, Some(self.configuration.clone().into())),
             (CONTAINER_VARIABLE, Some(self.container.to_string().into())),
             (HOST_VARIABLE, Some(self.host.to_string().into())),
             (EPOCH_VARIABLE, Some(self.epoch.0.to_string().into())),
@@ -68,6 +74,7 @@ impl TaskLaunch {
             // What is in the variable is a secret, or was meant to be.
             key: JobKey::from_hex(&key)
                 .map_err(|_| bad_variable(JOB_KEY_VARIABLE, "(not shown)"))?,
+            configuration: required(get, JOB_CONFIGURATION_VARIABLE)?,
             container: required(get, CONTAINER_VARIABLE)?,
             host: required(get, HOST_VARIABLE)?,
             epoch: LeaderEpoch(required(get, EPOCH_VARIABLE)?),

@@ -12,14 +12,9 @@ use crate::{
     task,
 };
 use serde::{Serialize, de::DeserializeOwned};
-use std::{
-    cell::{Cell, RefCell},
-    path::PathBuf,
-    rc::Rc,
-    sync::Arc,
-    time::Duration,
-};
+use std::{cell::RefCell, path::PathBuf, rc::Rc, sync::Arc, time::Duration};
 use weir_config::{Config, keys};
+use weir_coordination::RestartStrategy;
 use weir_dataflow::{Record, Source, Text, schema_trace::schema_of};
 use weir_graph::{RuntimeMode, Schema};
 use weir_operators::{
@@ -27,6 +22,9 @@ use weir_operators::{
     source::{SourceCoordinator, SourceReaderOperator, SplitAssignment},
 };
 use weir_protocol::job_executable::Role;
+
+/// Flink's name of a job that has none.
+const UNNAMED_JOB: &str = "Weir Streaming Job";
 
 /// The beginning of every job: makes sources, keeps the plan, runs it.
 ///
@@ -42,9 +40,8 @@ pub struct StreamExecutionEnvironment {
 
 struct Inner {
     launched: Launched,
+    /// What the program was given, and over it what its code has set.
     config: RefCell<Config>,
-    /// Parallelism set in code: it beats `-p` and the configuration.
-    parallelism: Cell<Option<u32>>,
     plan: RefCell<Plan>,
     /// Jobs that run on without a client.
     unwaited: Arc<Unwaited>,
@@ -71,28 +68,42 @@ impl StreamExecutionEnvironment {
         let inner = Inner {
             launched,
             config: RefCell::new(config),
-            parallelism: Cell::new(None),
             plan: RefCell::default(),
             unwaited: Arc::default(),
         };
         Self { inner: Rc::new(inner) }
     }
 
-    /// Parallelism of operators that set none. Beats `-p` and `parallelism.default`.
+    /// Sets a key of the configuration. The value is written as in `weir.yaml`; an empty one takes
+    /// the key back to its default. What is set in code wins over `-D`, flags such as `-p`, the
+    /// environment and the file, and holds for the jobs that are executed afterwards, in this process
+    /// and on a cluster. A key that is wrong, or that no job reads, is the error of `execute`.
+    ///
+    /// ```
+    /// use weir::prelude::*;
+    ///
+    /// let env = StreamExecutionEnvironment::new()?;
+    /// env.configure("execution.checkpointing.interval", "10 s")
+    ///     .configure("taskmanager.memory.process.size", "2 gb");
+    /// # Ok::<(), weir::Error>(())
+    /// ```
+    pub fn configure(&self, key: &str, value: &str) -> &Self {
+        self.change(|config| config.set_named(key, value))
+    }
+
+    /// Parallelism of operators that set none (`parallelism.default`).
     pub fn set_parallelism(&self, parallelism: u32) -> &Self {
-        self.inner.parallelism.set(Some(parallelism));
-        self
+        self.change(|config| config.set(&keys::PARALLELISM_DEFAULT, parallelism))
     }
 
     /// The parallelism that operators without their own get.
     pub fn parallelism(&self) -> u32 {
-        let configured = || self.inner.config.borrow().get(&keys::PARALLELISM_DEFAULT);
-        self.inner.parallelism.get().unwrap_or_else(configured)
+        self.inner.config.borrow().get(&keys::PARALLELISM_DEFAULT)
     }
 
     /// Number of key groups of operators that set none (`pipeline.max-parallelism`).
     pub fn set_max_parallelism(&self, max_parallelism: u32) -> &Self {
-        self.configure(|config| {
+        self.change(|config| {
             config
                 .set(&keys::PIPELINE_MAX_PARALLELISM, keys::MaxParallelism::Fixed(max_parallelism))
         })
@@ -105,15 +116,36 @@ impl StreamExecutionEnvironment {
             RuntimeMode::Batch => keys::RuntimeMode::Batch,
             RuntimeMode::Automatic => keys::RuntimeMode::Automatic,
         };
-        self.configure(|config| config.set(&keys::RUNTIME_MODE, mode))
+        self.change(|config| config.set(&keys::RUNTIME_MODE, mode))
     }
 
-    /// Takes a checkpoint so often (`execution.checkpointing.interval`).
+    /// Takes a checkpoint once in every interval (`execution.checkpointing.interval`).
     pub fn enable_checkpointing(&self, interval: Duration) -> &Self {
-        self.configure(|config| config.set(&keys::CHECKPOINTING_INTERVAL, interval))
+        self.change(|config| config.set(&keys::CHECKPOINTING_INTERVAL, interval))
     }
 
-    fn configure(
+    /// What happens when a job fails (`restart-strategy.type` and the keys of that strategy). Without
+    /// it a job with checkpoints restarts with delays that grow from 1 s to 1 min, and a job without
+    /// checkpoints fails.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use weir::{ExponentialDelay, RestartStrategy, prelude::*};
+    ///
+    /// let env = StreamExecutionEnvironment::new()?;
+    /// env.enable_checkpointing(Duration::from_secs(10));
+    /// env.set_restart_strategy(&RestartStrategy::ExponentialDelay(ExponentialDelay {
+    ///     max_backoff: Duration::from_secs(20),
+    ///     attempts_before_reset: 8,
+    ///     ..ExponentialDelay::default()
+    /// }));
+    /// # Ok::<(), weir::Error>(())
+    /// ```
+    pub fn set_restart_strategy(&self, strategy: &RestartStrategy) -> &Self {
+        self.change(|config| weir_job_master::set_restart_strategy(config, strategy))
+    }
+
+    fn change(
         &self,
         change: impl FnOnce(&mut Config) -> std::result::Result<(), weir_config::Error>,
     ) -> &Self {
@@ -266,16 +298,27 @@ impl StreamExecutionEnvironment {
         })
     }
 
-    fn build(&self, name: &str) -> Result<Built> {
-        let config = self.inner.config.borrow();
+    /// The configuration of the job that is executed now. Its name is the one given to `execute`.
+    fn resolve(&self, name: &str) -> Config {
+        let mut config = self.inner.config.borrow().clone();
+        if !name.trim().is_empty()
+            && let Err(error) = config.set(&keys::PIPELINE_NAME, name.to_owned())
+        {
+            self.fail(error.into());
+        }
+        config
+    }
+
+    fn build(&self, config: &Config) -> Result<Built> {
+        let name = config.get_optional(&keys::PIPELINE_NAME);
         let settings = BuildSettings {
-            name: config.get_optional(&keys::PIPELINE_NAME).unwrap_or_else(|| name.to_owned()),
+            name: name.unwrap_or_else(|| UNNAMED_JOB.to_owned()),
             mode: match config.get(&keys::RUNTIME_MODE) {
                 keys::RuntimeMode::Streaming => RuntimeMode::Streaming,
                 keys::RuntimeMode::Batch => RuntimeMode::Batch,
                 keys::RuntimeMode::Automatic => RuntimeMode::Automatic,
             },
-            parallelism: self.parallelism(),
+            parallelism: config.get(&keys::PARALLELISM_DEFAULT),
             max_parallelism: config.max_parallelism(),
             chaining: config.get(&keys::PIPELINE_OPERATOR_CHAINING),
             auto_uids: config.get(&keys::PIPELINE_AUTO_GENERATE_UIDS),
@@ -286,7 +329,8 @@ impl StreamExecutionEnvironment {
         plan.build(settings)
     }
 
-    /// Runs everything planned so far as one job, and waits for its end.
+    /// Runs everything planned so far as one job, and waits for its end. With an empty name the job has
+    /// the name that `pipeline.name` sets.
     ///
     /// On a cluster `main` runs again in each task host, up to this call, which then does not return
     /// there: see [`on_submit`](Self::on_submit) for what must be done once.
@@ -318,17 +362,19 @@ impl StreamExecutionEnvironment {
                 self.inner.plan.take();
                 return Ok(task::earlier_job(ordinal, recorded));
             }
-            task::become_host(self.build(name), task, &self.inner.config.borrow());
+            // What the code has set here too is in it already.
+            let config = task::job_configuration(task);
+            task::become_host(self.build(&config), task, &config);
         }
-        let built = self.build(name).inspect_err(|error| launched.report_failure(None, error))?;
+        let config = self.resolve(name);
+        let built =
+            self.build(&config).inspect_err(|error| launched.report_failure(None, error))?;
         match launched.role() {
-            Role::Client => remote::hand_over(ordinal, built, launched)
+            Role::Client => remote::hand_over(ordinal, built, &config, launched)
                 .map(|submitted| JobClient::remote(submitted, Arc::clone(&self.inner.unwaited))),
-            Role::Local | Role::Task => {
-                local::start(built, ordinal, &self.inner.config.borrow(), launched.clone())
-                    .map(|running| JobClient::local(running, Arc::clone(&self.inner.unwaited)))
-                    .inspect_err(|error| launched.report_failure(None, error))
-            }
+            Role::Local | Role::Task => local::start(built, ordinal, &config, launched.clone())
+                .map(|running| JobClient::local(running, Arc::clone(&self.inner.unwaited)))
+                .inspect_err(|error| launched.report_failure(None, error)),
         }
     }
 }
@@ -339,3 +385,6 @@ fn once_error(name: &str, error: &dyn std::error::Error) -> Error {
         message: format!("the value of env.once({name:?}) cannot be recorded: {error}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

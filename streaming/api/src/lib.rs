@@ -73,8 +73,8 @@ pub use stream::{
     WindowedStream,
 };
 pub use weir_base::{CheckpointId, JobId};
-pub use weir_config::{Config, ConfigBuilder, keys};
-pub use weir_coordination::{JobStatus, JobView};
+pub use weir_config::{Config, ConfigBuilder, Folder, MemorySize, keys};
+pub use weir_coordination::{ExponentialDelay, JobStatus, JobView, RestartStrategy};
 pub use weir_dataflow::self_describing;
 pub use weir_dataflow::{
     Collector, Committer, Error as TaskError, Key, ReaderContext, Record, Result as TaskResult,

@@ -23,6 +23,7 @@ use std::{
     thread,
 };
 use weir_base::{JobId, LeaderEpoch};
+use weir_config::Config;
 use weir_coordination::{
     Failure, FailureOrigin, JobStatus, JobView,
     job_master::{CheckpointCounts, CheckpointsView},
@@ -141,9 +142,14 @@ impl Answers {
 }
 
 /// Hands a job to the parent. Ends the process where the parent gives no answers.
-pub(crate) fn hand_over(ordinal: u32, mut built: Built, launched: &Launched) -> Result<Submitted> {
+pub(crate) fn hand_over(
+    ordinal: u32,
+    mut built: Built,
+    config: &Config,
+    launched: &Launched,
+) -> Result<Submitted> {
     let report = |error: &Error| launched.report_failure(None, error);
-    let message = graph_message(ordinal, &built).inspect_err(report)?;
+    let message = graph_message(ordinal, &built, config).inspect_err(report)?;
     let tell = || launched.try_tell(&message).map_err(Error::Launch).inspect_err(report);
     let Some(answers) = launched.answers() else {
         // The parent only shows the graph; nothing is submitted.
@@ -175,13 +181,15 @@ pub(crate) fn hand_over(ordinal: u32, mut built: Built, launched: &Launched) -> 
     }
 }
 
-fn graph_message(ordinal: u32, built: &Built) -> Result<JobMessage> {
+/// A job as it travels to the cluster, with its configuration.
+pub(crate) fn graph_message(ordinal: u32, built: &Built, config: &Config) -> Result<JobMessage> {
     let chained = plan(&built.graph)?;
     Ok(JobMessage::Graph {
         ordinal,
         stream_graph: Box::new(built.graph.clone()),
         fingerprint: Fingerprint::of(&built.graph),
         plan_json: plan_json(&built.graph, &chained),
+        configuration: config.to_json(),
     })
 }
 

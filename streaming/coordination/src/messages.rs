@@ -41,7 +41,7 @@ pub struct CheckpointSettings {
 }
 
 /// What to do after a failure.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub enum RestartStrategy {
     /// Fail the job.
     None,
@@ -52,6 +52,47 @@ pub enum RestartStrategy {
         /// Wait before each restart.
         delay: Duration,
     },
+    /// Restart any number of times, until there are too many failures in an interval.
+    FailureRate {
+        /// Failures within an interval that the job survives.
+        max_failures: u32,
+        /// The interval.
+        interval: Duration,
+        /// Wait before each restart.
+        delay: Duration,
+    },
+    /// Restart after delays that grow.
+    ExponentialDelay(ExponentialDelay),
+}
+
+/// Restarts after delays that grow; the defaults are Flink's.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct ExponentialDelay {
+    /// The first delay. Default 1 s.
+    pub initial_backoff: Duration,
+    /// The longest delay. Default 1 min.
+    pub max_backoff: Duration,
+    /// Factor from one delay to the next. Default 1.5.
+    pub backoff_multiplier: f64,
+    /// How long a job runs without a failure before the delay is the first one again. Default 1 h.
+    pub reset_backoff_threshold: Duration,
+    /// The part of a delay by which it is made longer or shorter at random, 0 to 1. Default 0.1.
+    pub jitter_factor: f64,
+    /// Restarts without a reset before the job fails. Default 2147483647, Flink's number for no limit.
+    pub attempts_before_reset: u32,
+}
+
+impl Default for ExponentialDelay {
+    fn default() -> Self {
+        Self {
+            initial_backoff: Duration::from_secs(1),
+            max_backoff: Duration::from_secs(60),
+            backoff_multiplier: 1.5,
+            reset_backoff_threshold: Duration::from_secs(3_600),
+            jitter_factor: 0.1,
+            attempts_before_reset: i32::MAX as u32,
+        }
+    }
 }
 
 /// Flink's job states, as far as a single job master knows them.

@@ -22,10 +22,12 @@ mod gateway;
 mod handle;
 mod mailbox;
 mod records;
+mod settings;
 mod shell;
 mod storage_thread;
 
 pub use error::{Error, Result};
 pub use gateway::{ReportSender, TaskGateway};
 pub use handle::{Handle, StatusChange};
+pub use settings::{job_settings, restart_strategy, set_restart_strategy};
 pub use shell::JobMasterShell;

@@ -204,6 +204,7 @@ impl Connected {
             arguments: arguments.iter().map(|one| one.as_bytes().to_vec()).collect(),
             working_directory: "/no/such/folder".to_owned(),
             configuration: "{}".to_owned(),
+            launch_configuration: "{}".to_owned(),
             once_values: Vec::new(),
             ordinal: 0,
             earlier: Vec::new(),

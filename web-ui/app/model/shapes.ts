@@ -402,4 +402,12 @@ export interface JobConfig {
     "user-config"?: Record<string, string>;
     "execution-mode"?: string;
   };
+  "weir-configuration"?: ConfigEntry[];
+}
+
+/** A key with the value that holds, and the place that set it. */
+export interface ConfigEntry {
+  key: string;
+  value: string;
+  source: string;
 }

@@ -1,18 +1,17 @@
-/** What a job was started with. */
+/** The configuration of a job: each key with the value that holds and the place that set it. */
 
 import { Facts, Section } from "../parts/basics";
 import { Loaded } from "../parts/notices";
 import { type Column, Table } from "../parts/table";
 import { exact } from "../model/format";
-import type { JobConfig } from "../model/shapes";
+import type { ConfigEntry, JobConfig } from "../model/shapes";
 import { usePoll } from "../net/poll";
 import type { JobSource } from "./job";
 
-type Pair = [string, string];
-
-const COLUMNS: readonly Column<Pair>[] = [
-  { title: "Key", by: ([key]) => key, show: ([key]) => <span class="id">{key}</span> },
-  { title: "Value", show: ([, value]) => <span class="id">{value}</span> },
+const COLUMNS: readonly Column<ConfigEntry>[] = [
+  { title: "Key", by: ({ key }) => key, show: ({ key }) => <span class="id">{key}</span> },
+  { title: "Value", show: ({ value }) => <span class="id">{value}</span> },
+  { title: "Source", by: ({ source }) => source, show: ({ source }) => source },
 ];
 
 export function ConfigurationTab({ source }: { source: JobSource }) {
@@ -30,13 +29,13 @@ export function ConfigurationTab({ source }: { source: JobSource }) {
                 ["Execution mode", execution?.["execution-mode"] ?? "–"],
               ]}
             />
-            <Section title="Set for this job">
+            <Section title="Configuration of this job">
               <Table
-                caption="Settings"
+                caption="Keys, values and where each value was set"
                 columns={COLUMNS}
-                rows={Object.entries(execution?.["user-config"] ?? {})}
-                keyOf={([key]) => key}
-                empty="Nothing was set: all keys have their defaults"
+                rows={data["weir-configuration"] ?? []}
+                keyOf={({ key }) => key}
+                empty="No configuration is known"
                 sorted="Key"
               />
             </Section>

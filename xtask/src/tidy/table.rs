@@ -181,7 +181,13 @@ pub const ROWS: &[Row] = &[
         ..row(
             "weir-job-master",
             "streaming/job-master",
-            &["weir-coordination", "weir-checkpoint-storage", "weir-graph", "weir-base"],
+            &[
+                "weir-coordination",
+                "weir-checkpoint-storage",
+                "weir-graph",
+                "weir-config",
+                "weir-base",
+            ],
         )
     },
     Row {

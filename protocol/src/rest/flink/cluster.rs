@@ -51,13 +51,16 @@ pub struct Features {
     pub web_history: bool,
 }
 
-/// An entry of `/jobmanager/config`.
+/// An entry of `/jobmanager/config`, and of the configuration of a job.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ConfigEntry {
     /// Name of the key.
     pub key: String,
     /// Its value.
     pub value: String,
+    /// Where the value was set, in words: `the program`, `flag -p`, `the default`. Flink has no such
+    /// field.
+    pub source: String,
 }
 
 /// `/jobmanager/environment`

@@ -1,6 +1,7 @@
 //! Jobs: `/jobs`, `/jobs/overview`, `/jobs/:id`, `/jobs/:id/status`, `/jobs/:id/config`,
 //! `/jobs/:id/accumulators`.
 
+use super::cluster::ConfigEntry;
 use super::{
     plan::{Plan, StreamGraphAnswer},
     state::{ExecutionState, JobState, StateCounts},
@@ -216,6 +217,9 @@ pub struct JobConfig {
     /// How it is run.
     #[serde(rename = "execution-config")]
     pub execution_config: ExecutionConfig,
+    /// Every key of the job with the value that holds and its source. Flink has no such field.
+    #[serde(rename = "weir-configuration")]
+    pub configuration: Vec<ConfigEntry>,
 }
 
 /// How a job is run.
@@ -230,7 +234,7 @@ pub struct ExecutionConfig {
     pub job_parallelism: u32,
     /// Always true: records are moved, never copied for safety.
     pub object_reuse_mode: bool,
-    /// Every setting that differs from its default.
+    /// Every key that was set.
     pub user_config: BTreeMap<String, String>,
 }
 

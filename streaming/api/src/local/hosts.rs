@@ -34,17 +34,16 @@ impl Hosts {
         registry: Arc<PlanRegistry>,
         storage: &CheckpointStorage,
     ) -> Result<Self> {
-        let count = config.get(&keys::LOCAL_TASK_HOSTS) as usize;
+        let HostSettings { buffer_timeout, inbox_limits, segment_bytes } = HostSettings::of(config);
+        let count = local_hosts(config);
         let listener = Listener::default();
         let network = match count {
             1 => None,
             _ => {
-                let segment = config.get(&keys::MEMORY_SEGMENT_SIZE).bytes();
-                let started = LocalNetwork::start(job, count, segment as usize);
+                let started = LocalNetwork::start(job, count, segment_bytes);
                 Some(started.map_err(|error| crate::error::Error::of_task(&error))?)
             }
         };
-        let (buffer_timeout, inbox_limits) = (buffer_timeout(config), inbox_limits(config));
         let hosts = (0..count)
             .map(|own| {
                 let listener = Arc::clone(&listener);
@@ -95,21 +94,37 @@ impl Drop for Hosts {
     }
 }
 
-/// When batches that are not full are sent.
-pub(crate) fn buffer_timeout(config: &Config) -> BufferTimeout {
-    match config.buffer_timeout() {
-        keys::BufferTimeout::EachRecord => BufferTimeout::EachRecord,
-        keys::BufferTimeout::After(timeout) => BufferTimeout::After(timeout),
-        keys::BufferTimeout::OnlyFull => BufferTimeout::OnlyFull,
+/// What a task host takes from the configuration, in this process or on a cluster.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct HostSettings {
+    /// When batches that are not full are sent.
+    pub buffer_timeout: BufferTimeout,
+    /// Bounds of every channel.
+    pub inbox_limits: InboxLimits,
+    /// Size of a buffer between task hosts.
+    pub segment_bytes: usize,
+}
+
+impl HostSettings {
+    pub fn of(config: &Config) -> Self {
+        Self {
+            buffer_timeout: match config.buffer_timeout() {
+                keys::BufferTimeout::EachRecord => BufferTimeout::EachRecord,
+                keys::BufferTimeout::After(timeout) => BufferTimeout::After(timeout),
+                keys::BufferTimeout::OnlyFull => BufferTimeout::OnlyFull,
+            },
+            inbox_limits: InboxLimits {
+                batches: config.get(&keys::NETWORK_BUFFERS_PER_CHANNEL) as usize,
+                bytes: config.get(&keys::EXCHANGE_BYTES_PER_CHANNEL).bytes() as usize,
+            },
+            segment_bytes: config.get(&keys::MEMORY_SEGMENT_SIZE).bytes() as usize,
+        }
     }
 }
 
-/// Bounds of every channel.
-pub(crate) fn inbox_limits(config: &Config) -> InboxLimits {
-    InboxLimits {
-        batches: config.get(&keys::NETWORK_BUFFERS_PER_CHANNEL) as usize,
-        bytes: config.get(&keys::EXCHANGE_BYTES_PER_CHANNEL).bytes() as usize,
-    }
+/// Number of task hosts in this process.
+pub(crate) fn local_hosts(config: &Config) -> usize {
+    config.get(&keys::LOCAL_TASK_HOSTS) as usize
 }
 
 fn host_of(task: TaskId, hosts: usize) -> usize {

@@ -13,8 +13,10 @@ mod restarts;
 mod result;
 pub(crate) mod signals;
 
-pub(crate) use hosts::{buffer_timeout, inbox_limits};
+pub(crate) use hosts::HostSettings;
 pub(crate) use result::Running;
+#[cfg(test)]
+pub(crate) use {hosts::local_hosts, progress::Style as ProgressStyle};
 
 use crate::{
     error::Result,
@@ -31,9 +33,9 @@ use std::{
 use weir_base::{HexId, JobId, SeededRng};
 use weir_checkpoint_storage::CheckpointStorage;
 use weir_config::{Config, keys};
-use weir_coordination::{CheckpointSettings, JobSettings, RestartStrategy, plan::plan};
+use weir_coordination::plan::plan;
 use weir_graph::{Fingerprint, JobGraph, StreamGraph};
-use weir_job_master::JobMasterShell;
+use weir_job_master::{JobMasterShell, job_settings};
 use weir_protocol::job_executable::JobMessage;
 
 /// Starts a job in this process.
@@ -44,9 +46,9 @@ pub(crate) fn start(
     launched: Launched,
 ) -> Result<Running> {
     let graph = plan(&built.graph)?;
-    let folder = config.get_optional(&keys::CHECKPOINTING_DIR).map(PathBuf::from);
+    let folder = checkpoint_folder(config);
     let storage = match &folder {
-        Some(folder) => CheckpointStorage::local(&local_path(folder))?,
+        Some(folder) => CheckpointStorage::local(folder)?,
         None => CheckpointStorage::in_memory(),
     };
     // A log with records is that of an earlier process, whose job goes on now.
@@ -54,7 +56,7 @@ pub(crate) fn start(
         built.run_submit_actions()?;
     }
     let job = job_id(&built.graph, ordinal, folder.is_some());
-    let settings = job_settings(&built.graph, job, config);
+    let settings = job_settings(job, Fingerprint::of(&built.graph), config);
     launched.tell(&JobMessage::Submitted { job, name: graph.name.clone() });
     if launched.prints_lines() {
         print_line(&format!("Job has been submitted with JobID {job}"));
@@ -88,10 +90,9 @@ pub(crate) fn start(
     })
 }
 
-/// `file:///a/b` and plain paths are folders of this machine.
-pub(crate) fn local_path(folder: &std::path::Path) -> PathBuf {
-    let text = folder.to_string_lossy();
-    text.strip_prefix("file://").map_or_else(|| folder.to_owned(), PathBuf::from)
+/// The folder that keeps checkpoints and job logs.
+pub(crate) fn checkpoint_folder(config: &Config) -> Option<PathBuf> {
+    config.get_optional(&keys::CHECKPOINTING_DIR).map(|folder| folder.path())
 }
 
 /// A job that keeps its checkpoints in a folder is the same job whenever it runs again there: it
@@ -104,32 +105,6 @@ fn job_id(graph: &StreamGraph, ordinal: u32, resumable: bool) -> JobId {
     let seed = since.as_nanos() as u64 ^ (u64::from(std::process::id()) << 40) ^ u64::from(ordinal);
     let mut rng = SeededRng::new(seed);
     JobId(HexId((u128::from(rng.next_u64()) << 64) | u128::from(rng.next_u64())))
-}
-
-fn job_settings(graph: &StreamGraph, job: JobId, config: &Config) -> JobSettings {
-    let timeout = config.get(&keys::CHECKPOINTING_TIMEOUT);
-    let checkpoints =
-        config.get_optional(&keys::CHECKPOINTING_INTERVAL).map(|interval| CheckpointSettings {
-            interval,
-            timeout,
-            min_pause: config.get(&keys::CHECKPOINTING_MIN_PAUSE),
-            tolerable_failures: config.get(&keys::CHECKPOINTING_TOLERABLE_FAILED),
-            retained: config.get(&keys::CHECKPOINTING_NUM_RETAINED).max(1) as usize,
-        });
-    JobSettings {
-        job,
-        fingerprint: Fingerprint::of(graph),
-        checkpoints,
-        final_checkpoint_timeout: timeout,
-        restart: match config.restart_strategy() {
-            weir_config::RestartStrategy::None => RestartStrategy::None,
-            weir_config::RestartStrategy::FixedDelay { attempts, delay } => {
-                RestartStrategy::FixedDelay { attempts, delay }
-            }
-        },
-        storage_timeout: config.get(&keys::CHECKPOINTING_STORAGE_TIMEOUT),
-        cancellation_timeout: config.get(&keys::TASK_CANCELLATION_TIMEOUT),
-    }
 }
 
 /// Whole milliseconds, as Flink prints run times.

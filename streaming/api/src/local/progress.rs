@@ -32,10 +32,30 @@ pub(crate) struct Reporter {
     thread: Option<(mpsc::Sender<()>, JoinHandle<()>)>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Style {
+/// How progress is shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Style {
     Terminal,
     Lines,
+}
+
+impl Style {
+    /// `None` when nothing is shown.
+    pub fn of(config: &Config, is_terminal: bool) -> Option<Self> {
+        match config.get(&keys::PROGRESS) {
+            keys::Progress::Never => None,
+            keys::Progress::Auto if is_terminal => Some(Self::Terminal),
+            keys::Progress::Always | keys::Progress::Auto => Some(Self::Lines),
+        }
+    }
+
+    /// Time between two tables or lines.
+    pub fn interval(self, config: &Config) -> Duration {
+        match self {
+            Self::Terminal => REDRAW,
+            Self::Lines => config.get(&keys::PROGRESS_INTERVAL),
+        }
+    }
 }
 
 impl Reporter {
@@ -47,18 +67,10 @@ impl Reporter {
         config: &Config,
         launched: &Launched,
     ) -> Self {
-        let style = match config.get(&keys::PROGRESS) {
-            keys::Progress::Never => None,
-            _ if !launched.is_interactive() => None,
-            keys::Progress::Always => Some(Style::Lines),
-            keys::Progress::Auto if std::io::stderr().is_terminal() => Some(Style::Terminal),
-            keys::Progress::Auto => Some(Style::Lines),
-        };
+        let style = Style::of(config, std::io::stderr().is_terminal());
+        let style = style.filter(|_| launched.is_interactive());
         let Some(style) = style else { return Self { thread: None } };
-        let interval = match style {
-            Style::Terminal => REDRAW,
-            Style::Lines => config.get(&keys::PROGRESS_INTERVAL),
-        };
+        let interval = style.interval(config);
         let watch = Watch {
             job: handle.view().job,
             graph: graph.clone(),

@@ -25,7 +25,7 @@ pub(crate) struct BuildSettings {
 pub(crate) struct Built {
     pub graph: StreamGraph,
     pub registry: PlanRegistry,
-    submit_actions: Vec<SubmitAction>,
+    pub submit_actions: Vec<SubmitAction>,
 }
 
 impl Built {

@@ -21,14 +21,14 @@ use crate::{
     error::Result as BuildResult,
     job::{JobClient, JobExecutionResult},
     launch::say,
-    local,
+    local::{self, HostSettings},
     plan::Built,
 };
 use connection::Connection;
 use error::{Error, Result};
 use orders::Orders;
 use reports::Reports;
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, sync::Arc};
 use weir_checkpoint_storage::CheckpointStorage;
 use weir_config::{Config, keys};
 use weir_graph::Fingerprint;
@@ -50,6 +50,11 @@ pub(crate) fn earlier_job(ordinal: u32, recorded: Option<&RecordedResult>) -> Jo
     }
 }
 
+/// The configuration of the job, as the client resolved it.
+pub(crate) fn job_configuration(launch: &TaskLaunch) -> Config {
+    Config::from_json(&launch.configuration).unwrap_or_else(|error| end(&Error::Job(error.into())))
+}
+
 /// Runs tasks until the process ends.
 pub(crate) fn become_host(built: BuildResult<Built>, launch: &TaskLaunch, config: &Config) -> ! {
     let served = built.map_err(Error::Job).and_then(|built| serve(built, launch, config));
@@ -68,8 +73,9 @@ fn end(error: &Error) -> ! {
 fn serve(built: Built, launch: &TaskLaunch, config: &Config) -> Result<()> {
     let storage = storage(launch, config)?;
     let silence = config.get(&keys::HEARTBEAT_TIMEOUT);
+    let settings = HostSettings::of(config);
     let mut connection = Connection::open(&launch.job_master)?;
-    let net = Arc::new(data_port(launch, config, connection.local_address()?)?);
+    let net = Arc::new(data_port(launch, settings.segment_bytes, connection.local_address()?)?);
     let offer = HostIntroduction {
         pid: std::process::id(),
         data_address: net.local_addr(),
@@ -88,8 +94,8 @@ fn serve(built: Built, launch: &TaskLaunch, config: &Config) -> Result<()> {
     let abandons = built.registry.abandons.clone();
     let host = TaskHost::new(HostConfig {
         job_name: built.graph.name.clone(),
-        buffer_timeout: local::buffer_timeout(config),
-        inbox_limits: local::inbox_limits(config),
+        buffer_timeout: settings.buffer_timeout,
+        inbox_limits: settings.inbox_limits,
         registry: Arc::new(built.registry),
         storage,
         reports: Reports::sink(&reports),
@@ -115,11 +121,11 @@ fn serve_orders(connection: &mut Connection, orders: &mut Orders) -> Result<()> 
 /// The job's own folder below the configured one, as its job master has it. A job that never writes
 /// anything is given none.
 fn storage(launch: &TaskLaunch, config: &Config) -> Result<CheckpointStorage> {
-    let Some(folder) = config.get_optional(&keys::CHECKPOINTING_DIR) else {
+    let Some(folder) = local::checkpoint_folder(config) else {
         return Ok(CheckpointStorage::in_memory());
     };
-    let folder = local::local_path(&PathBuf::from(folder)).join(launch.job.to_string());
-    CheckpointStorage::existing(&folder).map_err(|error| Error::Job(error.into()))
+    CheckpointStorage::existing(&folder.join(launch.job.to_string()))
+        .map_err(|error| Error::Job(error.into()))
 }
 
 /// In messages, here and at other hosts.
@@ -128,10 +134,10 @@ fn host_name(launch: &TaskLaunch) -> String {
 }
 
 /// Others reach this host where its job master does.
-fn data_port(launch: &TaskLaunch, config: &Config, control: SocketAddr) -> Result<NetHost> {
+fn data_port(launch: &TaskLaunch, segment_bytes: usize, control: SocketAddr) -> Result<NetHost> {
     let started = NetHost::start(NetConfig {
         bind: SocketAddr::new(control.ip(), 0),
-        segment_bytes: config.get(&keys::MEMORY_SEGMENT_SIZE).bytes() as usize,
+        segment_bytes,
         ..NetConfig::new(launch.job, launch.key.clone(), &host_name(launch))
     });
     started.map_err(|error| Error::Job(crate::error::Error::of_task(&error)))

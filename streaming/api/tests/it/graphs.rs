@@ -101,8 +101,8 @@ fn bad_parallelisms_are_refused() {
         (|env| drop(env.sequence(1, 2).set_parallelism(0).discard()), "WEIR-PLAN-0001", "Sequence"),
         (
             |env| drop(env.set_parallelism(0).sequence(1, 2).discard()),
-            "WEIR-PLAN-0001",
-            "parallelism",
+            "WEIR-CFG-0002",
+            "parallelism.default in the program",
         ),
         (
             |env| drop(env.sequence(1, 2).discard().set_parallelism(40_000)),
@@ -347,11 +347,17 @@ fn one_program_executes_several_jobs() {
 }
 
 #[test]
-fn a_configured_job_name_beats_that_of_the_program() {
+fn name_of_a_job_is_that_of_execute_or_else_the_configured_one() {
     within_patience(|| {
-        let env = env([("pipeline.name", "by configuration")]);
-        env.sequence(1, 1).discard();
-        assert_eq!(env.execute("by program").expect("it runs").name, "by configuration");
+        for (settings, name, expect) in [
+            (&[("pipeline.name", "configured")][..], "by program", "by program"),
+            (&[("pipeline.name", "configured")], "", "configured"),
+            (&[], "", "Weir Streaming Job"),
+        ] {
+            let env = env(settings.iter().copied());
+            env.sequence(1, 1).discard();
+            assert_eq!(env.execute(name).expect("it runs").name, expect);
+        }
     });
 }
 

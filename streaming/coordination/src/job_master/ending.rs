@@ -2,7 +2,7 @@
 //!
 //! Also what moves a live job on without an input of its own: see [`JobMaster::advance`].
 
-use super::{DataEnd, Goal, JobMaster, Phase, State, episode::Rank, failover::Verdict};
+use super::{DataEnd, Goal, JobMaster, Phase, State, episode::Rank, restart::Verdict};
 use crate::messages::{Effect, Failure, FailureOrigin, JobLogRecord, JobStatus};
 use weir_base::{ExecutionAttempt, Monotonic, Now};
 use weir_graph::TaskId;

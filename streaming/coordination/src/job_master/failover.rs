@@ -1,37 +1,32 @@
 //! What a failure leads to: another start, or the end of the job.
 
-use super::episode::{Episodes, Rank};
+use super::{
+    episode::{Episodes, Rank},
+    restart::{Restarts, Verdict},
+};
 use crate::messages::{Failure, FailureOrigin, RestartStrategy};
 use std::time::Duration;
-use weir_base::{Monotonic, Now};
-
-/// What to do about a failure.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Verdict {
-    /// Deploy again, not before this moment.
-    RestartAt(Monotonic),
-    /// The job fails.
-    GiveUp,
-}
+use weir_base::{Monotonic, Now, SeededRng};
 
 /// Applies the restart strategy.
 #[derive(Clone, Debug)]
 pub(super) struct Failover {
-    strategy: RestartStrategy,
-    restarts: u32,
+    restarts: Restarts,
     /// The wait before the latest restart.
     delay: Duration,
     pub(super) episodes: Episodes,
 }
 
 impl Failover {
-    pub(super) fn new(strategy: RestartStrategy) -> Self {
-        Self { strategy, restarts: 0, delay: Duration::ZERO, episodes: Episodes::default() }
+    /// The generator decides the jitter of delays.
+    pub(super) fn new(strategy: RestartStrategy, rng: SeededRng) -> Self {
+        let restarts = Restarts::new(strategy, rng);
+        Self { restarts, delay: Duration::ZERO, episodes: Episodes::default() }
     }
 
     /// Restarts so far.
     pub(super) fn restarts(&self) -> u32 {
-        self.restarts
+        self.restarts.count()
     }
 
     /// The wait before the latest restart; zero before the first.
@@ -41,7 +36,7 @@ impl Failover {
 
     /// An earlier master has restarted the job so often.
     pub(super) fn recall(&mut self, restarts: u32) {
-        self.restarts = restarts;
+        self.restarts.recall(restarts);
     }
 
     /// Remembers a failure for display.
@@ -51,16 +46,14 @@ impl Failover {
 
     /// Decides, and counts the restart when there is one.
     pub(super) fn judge(&mut self, now: Monotonic, failure: &Failure) -> Verdict {
-        match &self.strategy {
-            RestartStrategy::FixedDelay { attempts, delay }
-                if failure.origin != FailureOrigin::Permanent && self.restarts < *attempts =>
-            {
-                self.restarts += 1;
-                self.delay = *delay;
-                Verdict::RestartAt(now.after(*delay))
-            }
-            _ => Verdict::GiveUp,
+        let verdict = match failure.origin {
+            FailureOrigin::Permanent => Verdict::GiveUp,
+            _ => self.restarts.next(now),
+        };
+        if let Verdict::RestartAt(at) = verdict {
+            self.delay = Duration::from_millis(at.millis_since(now));
         }
+        verdict
     }
 }
 
@@ -73,22 +66,15 @@ mod tests {
     }
 
     #[test]
-    fn a_fixed_delay_is_granted_so_many_times() {
-        let delay = Duration::from_millis(5);
-        let mut failover = Failover::new(RestartStrategy::FixedDelay { attempts: 2, delay });
-        let verdicts: Vec<Verdict> =
-            (0..3).map(|_| failover.judge(Monotonic(10), &failure(FailureOrigin::User))).collect();
-        let again = Verdict::RestartAt(Monotonic(15));
-        assert_eq!(verdicts, [again, again, Verdict::GiveUp]);
-        assert_eq!((failover.restarts(), failover.delay()), (2, delay));
-    }
-
-    #[test]
     fn a_permanent_failure_is_never_retried() {
-        let delay = Duration::ZERO;
-        let mut failover = Failover::new(RestartStrategy::FixedDelay { attempts: 2, delay });
+        let delay = Duration::from_millis(5);
+        let strategy = RestartStrategy::FixedDelay { attempts: 2, delay };
+        let mut failover = Failover::new(strategy, SeededRng::new(1));
         let permanent = failure(FailureOrigin::Permanent);
         assert_eq!(failover.judge(Monotonic(0), &permanent), Verdict::GiveUp);
-        assert_eq!(failover.restarts(), 0);
+        assert_eq!((failover.restarts(), failover.delay()), (0, Duration::ZERO));
+        let passing = failure(FailureOrigin::External);
+        assert_eq!(failover.judge(Monotonic(0), &passing), Verdict::RestartAt(Monotonic(5)));
+        assert_eq!((failover.restarts(), failover.delay()), (1, delay));
     }
 }

@@ -45,6 +45,7 @@ mod history;
 mod log;
 mod lost_peers;
 mod reports;
+mod restart;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -62,7 +63,7 @@ use execution::{TaskState as State, Tasks};
 use failover::Failover;
 use log::{JobHistory, LogWriter, Retries};
 use lost_peers::AwaitedCause;
-use weir_base::{CheckpointId, LeaderEpoch, Machine, Monotonic, Now, invariant};
+use weir_base::{CheckpointId, LeaderEpoch, Machine, Monotonic, Now, SeededRng, invariant};
 use weir_graph::{JobGraph, TaskId};
 
 /// What a job does next. See the module for what always holds.
@@ -167,7 +168,8 @@ impl JobMaster {
             settings.final_checkpoint_timeout,
             graph.task_count(),
         );
-        let failover = Failover::new(settings.restart.clone());
+        let rng = SeededRng::new(settings.job.0.0 as u64);
+        let failover = Failover::new(settings.restart.clone(), rng);
         Self {
             graph,
             settings,

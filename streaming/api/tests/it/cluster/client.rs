@@ -22,7 +22,7 @@ impl Client {
     fn start_in(folder: Folder, plot: &str) -> Self {
         let launch = Launch {
             role: Role::Client,
-            configuration: Some(configuration(&folder).to_json()),
+            configuration: Some(configuration().to_json()),
             ..Launch::default()
         };
         let process = Process::start(&folder, plot, launch, Pipes::Answers);

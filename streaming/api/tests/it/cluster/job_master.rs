@@ -1,16 +1,19 @@
 //! The real job master, behind a control plane that a test can play with.
 
-use super::{Pipes, Process, configuration};
+use super::{FOLDER_IN_CODE, Pipes, Process, configuration};
 use crate::support::Folder;
 use std::{
     io::{self, Read, Write},
     net::{TcpListener, TcpStream},
+    path::Path,
     sync::{Arc, Mutex, MutexGuard},
     thread,
     time::Duration,
 };
+use weir::{Config, keys};
 use weir_base::{CheckpointId, ContainerId, ExecutionAttempt, JobId, LeaderEpoch};
 use weir_checkpoint_storage::CheckpointStorage;
+use weir_config::Origin;
 use weir_coordination::{
     CheckpointSettings, Failure, FailureOrigin, JobSettings, ReportKind, RestartStrategy,
     TaskReport, plan::plan,
@@ -35,6 +38,8 @@ pub struct Cluster {
     pub plot: &'static str,
     pub graph: StreamGraph,
     pub fingerprint: Fingerprint,
+    /// As the client has resolved it.
+    pub configuration: String,
     pub job: JobId,
     pub key: JobKey,
     pub epoch: LeaderEpoch,
@@ -49,26 +54,32 @@ impl Cluster {
         let folder = Folder::new();
         let launch = Launch {
             role: Role::Client,
-            configuration: Some(configuration(&folder).to_json()),
+            configuration: Some(configuration().to_json()),
             ..Launch::default()
         };
         let mut client = Process::start(&folder, plot, launch, Pipes::Messages);
-        let (graph, fingerprint) = loop {
+        let (graph, fingerprint, configuration) = loop {
             match read_message(&mut client.messages).expect("sound") {
-                Some(JobMessage::Graph { stream_graph, fingerprint, .. }) => {
-                    break (*stream_graph, fingerprint);
+                Some(JobMessage::Graph { stream_graph, fingerprint, configuration, .. }) => {
+                    break (*stream_graph, fingerprint, configuration);
                 }
                 Some(_) => {}
                 None => panic!("no graph"),
             }
         };
         assert!(client.end().0.success(), "it ends behind its graph");
+        let checkpoints = folder.path("checkpoints");
+        let configuration = as_of_an_app_master(&configuration, &checkpoints);
+        let job = JobId::of_text(plot);
+        // An app master has it before any host is started, and a host creates none.
+        std::fs::create_dir_all(checkpoints.join(job.to_string())).expect("writable");
         Self {
             folder,
             plot,
             graph,
             fingerprint,
-            job: JobId::of_text(plot),
+            configuration,
+            job,
             key: JobKey::new([9; 32]),
             epoch: LeaderEpoch(3),
             ordinal: 0,
@@ -86,12 +97,13 @@ impl Cluster {
         write_earlier_results(&mut file, &self.earlier).expect("small");
         let launch = Launch {
             role: Role::Task,
-            configuration: Some(configuration(&self.folder).to_json()),
+            configuration: Some(configuration().to_json()),
             expected: Some(once),
             task: Some(TaskLaunch {
                 job_master: self.listener.local_addr().expect("bound").to_string(),
                 job: self.job,
                 key: self.key.clone(),
+                configuration: self.configuration.clone(),
                 container: container(number),
                 host: number,
                 epoch: self.epoch,
@@ -175,6 +187,16 @@ impl Cluster {
             cancellation_timeout: MAX_WAIT,
         }
     }
+}
+
+/// The configuration of the job, with the folder of checkpoints that this node has.
+fn as_of_an_app_master(configuration: &str, folder: &Path) -> String {
+    let mut config = Config::from_json(configuration).expect("our own JSON");
+    let in_code = weir_config::Folder::at(FOLDER_IN_CODE.as_ref());
+    assert_eq!(config.get_optional(&keys::CHECKPOINTING_DIR), Some(in_code));
+    assert_eq!(config.origin(&keys::CHECKPOINTING_DIR), Origin::Program);
+    config.set(&keys::CHECKPOINTING_DIR, weir_config::Folder::at(folder)).expect("a folder");
+    config.to_json()
 }
 
 pub fn container(number: u32) -> ContainerId {
