@@ -15,6 +15,11 @@
 //!
 //! So a sweep knows which unfinished writes cannot be of use any more, and leaves the others alone
 //! until they are a day old.
+//!
+//! A local folder is created when it is opened, and never later. When its file system is unmounted while
+//! the job runs, a write below the mount point would create the folder on another disk: its content would
+//! be durable, and no other process would find it. So each write and each listing checks that the folder is
+//! still the one that was opened.
 
 use crate::{
     error::{Cause, Error, Result},
@@ -30,6 +35,7 @@ use std::{
     fs::{self, File},
     hash::{BuildHasher, RandomState},
     io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, SystemTime},
@@ -54,6 +60,8 @@ pub(crate) struct Store {
     objects: Box<dyn ObjectStore>,
     /// Root of a local folder; `None` for other stores.
     folder: Option<PathBuf>,
+    /// Number of the folder in its file system: it stays when the file system is mounted again.
+    inode: u64,
     /// Tells this instance's staging files from those of any other, on any node.
     instance: u64,
     next_staging: AtomicU64,
@@ -69,21 +77,34 @@ impl Store {
         };
         fs::create_dir_all(dir.join(STAGING)).map_err(|e| failed("create folders", e.into()))?;
         let folder = fs::canonicalize(dir).map_err(|e| failed("find its place", e.into()))?;
+        let inode = inode_of(&folder).map_err(|e| failed("find its place", e.into()))?;
         let objects = LocalFileSystem::new_with_prefix(&folder)
             .map_err(|e| failed("find its place", e.into()))?;
-        let store = Self::new(Box::new(objects), Some(folder));
+        let store = Self { folder: Some(folder), inode, ..Self::new(Box::new(objects)) };
         store.probe().map_err(|e| failed("write and link a file", e.into()))?;
         Ok(store)
     }
 
     /// A store that lives as long as this process.
     pub(crate) fn in_memory() -> Self {
-        Self::new(Box::new(InMemory::new()), None)
+        Self::new(Box::new(InMemory::new()))
     }
 
-    fn new(objects: Box<dyn ObjectStore>, folder: Option<PathBuf>) -> Self {
+    fn new(objects: Box<dyn ObjectStore>) -> Self {
         let instance = RandomState::new().hash_one(0);
-        Self { objects, folder, instance, next_staging: AtomicU64::new(0) }
+        Self { objects, folder: None, inode: 0, instance, next_staging: AtomicU64::new(0) }
+    }
+
+    /// Fails when the folder is not there any more, or another one is at its place.
+    fn check_folder(&self) -> Result<()> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        match inode_of(folder) {
+            Ok(inode) if inode == self.inode => Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(Error::of_call("look for", folder.display().to_string(), error))
+            }
+            _ => Err(Error::NoFolder { folder: folder.display().to_string() }),
+        }
     }
 
     /// Does to a scratch file what a log record needs: a folder that can be created but not
@@ -156,7 +177,7 @@ impl Store {
         let read = block_on(async { self.objects.get(&target).await?.bytes().await });
         match read {
             Ok(framed) => frame::decode(kind, &self.display(path), &framed).map(Some),
-            Err(StoreError::NotFound { .. }) => Ok(None),
+            Err(StoreError::NotFound { .. }) => self.check_folder().map(|()| None),
             Err(source) => Err(Error::of_call("read", self.display(path), source)),
         }
     }
@@ -165,7 +186,7 @@ impl Store {
     pub(crate) fn exists(&self, path: &str) -> Result<bool> {
         match block_on(self.objects.head(&ObjectPath::from(path))) {
             Ok(_) => Ok(true),
-            Err(StoreError::NotFound { .. }) => Ok(false),
+            Err(StoreError::NotFound { .. }) => self.check_folder().map(|()| false),
             Err(source) => Err(Error::of_call("look for", self.display(path), source)),
         }
     }
@@ -175,8 +196,10 @@ impl Store {
         let prefix = folder.map(ObjectPath::from);
         let listed = self.objects.list(prefix.as_ref());
         let paths = listed.map_ok(|object| object.location.to_string()).try_collect();
-        block_on(paths)
-            .map_err(|source| Error::of_call("list", self.display(folder.unwrap_or("")), source))
+        let paths = block_on(paths)
+            .map_err(|source| Error::of_call("list", self.display(folder.unwrap_or("")), source))?;
+        self.check_folder()?;
+        Ok(paths)
     }
 
     /// Deletes an object; `false` when there was none.
@@ -231,6 +254,7 @@ impl Store {
 
     /// Writes and syncs a local object under a name of its own; `path` is for errors.
     fn stage(&self, path: &str, payload: PutPayload) -> Result<ObjectPath> {
+        self.check_folder()?;
         let staging_path = self.staging_path(path);
         let staged = ObjectPath::from(staging_path.as_str());
         let written = block_on(self.objects.put(&staged, payload))
@@ -268,7 +292,7 @@ impl Store {
         for folder in folders {
             sync_folder(folder).map_err(|source| self.ambiguous(path, source.into()))?;
         }
-        Ok(())
+        self.check_folder()
     }
 
     fn ambiguous(&self, path: &str, source: Cause) -> Error {
@@ -279,6 +303,10 @@ impl Store {
             source,
         }
     }
+}
+
+fn inode_of(folder: &Path) -> io::Result<u64> {
+    Ok(fs::metadata(folder)?.ino())
 }
 
 /// The object that a file in `staging/` was written for; only its first `/` is given back.

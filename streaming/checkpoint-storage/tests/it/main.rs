@@ -7,7 +7,8 @@ mod snapshots;
 
 use std::{fs, path::Path};
 use tempfile::TempDir;
-use weir_checkpoint_storage::CheckpointStorage;
+use weir_base::LogIndex;
+use weir_checkpoint_storage::{Append, CheckpointStorage, Error};
 
 /// A fresh folder with a storage in it; the folder goes when the guard is dropped.
 fn local() -> (TempDir, CheckpointStorage) {
@@ -93,4 +94,32 @@ fn long_log_is_read_inside_an_async_runtime() {
         storage.log().load().unwrap().1.len()
     }));
     assert_eq!(read_count.unwrap(), 300);
+}
+
+/// What a process sees when the file system of its checkpoints is unmounted under it, and mounted again.
+#[test]
+fn folder_that_disappears_is_not_created_again_and_is_used_again_when_it_is_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let (folder, elsewhere) = (dir.path().join("job"), dir.path().join("elsewhere"));
+    let storage = CheckpointStorage::local(&folder).unwrap();
+    storage.log().append(LogIndex(0), b"epoch 1 begins").unwrap();
+    let refused = |error: Error| assert_eq!(error.code(), "WEIR-CKPT-0009", "{error}");
+
+    fs::rename(&folder, &elsewhere).unwrap();
+    let is_another_there = [false, true];
+    for is_there in is_another_there {
+        if is_there {
+            fs::create_dir(&folder).unwrap();
+        }
+        refused(storage.write("chk-1/a", vec![1]).unwrap_err());
+        refused(storage.log().append(LogIndex(1), b"x").unwrap_err());
+        refused(storage.log().load().unwrap_err());
+        refused(storage.read("chk-1/a").unwrap_err());
+        assert_eq!(folder.exists(), is_there);
+    }
+
+    fs::remove_dir(&folder).unwrap();
+    fs::rename(&elsewhere, &folder).unwrap();
+    assert_eq!(storage.log().append(LogIndex(1), b"x").unwrap(), Append::Appended);
+    assert_eq!(storage.log().load().unwrap().1.len(), 2);
 }
