@@ -220,6 +220,9 @@ impl StreamExecutionEnvironment {
     /// a local job goes on from its checkpoint folder (`execution.checkpointing.dir`). Several actions
     /// run in the order of their calls. One that returns an error keeps the job from being submitted:
     /// `execute` returns `WEIR-RUN-0008`.
+    ///
+    /// A local job recognises that it goes on by the job log in its checkpoint folder. If that folder is
+    /// on a file system that is not mounted, the job looks like a new one: mount it first.
     pub fn on_submit(&self, action: impl FnOnce() -> UserResult + 'static) -> &Self {
         self.inner.plan.borrow_mut().submit_actions.push(Box::new(action));
         self

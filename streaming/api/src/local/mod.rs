@@ -52,7 +52,7 @@ pub(crate) fn start(
         None => CheckpointStorage::in_memory(),
     };
     // A log with records is that of an earlier process, whose job goes on now.
-    if built.has_submit_actions() && storage.log().tail()?.is_none() {
+    if built.has_submit_actions() && storage.log().load()?.1.is_empty() {
         built.run_submit_actions()?;
     }
     let job = job_id(&built.graph, ordinal, folder.is_some());

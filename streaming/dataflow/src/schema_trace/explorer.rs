@@ -190,7 +190,8 @@ impl Explorer {
             (0..branches).find(|branch| {
                 let prefix = format!("{path}{}", part(*branch));
                 let below = points.range(prefix.clone()..);
-                below.take_while(|(path, _)| path.starts_with(&prefix)).any(|(_, p)| p.is_open())
+                let below = below.take_while(|(path, _)| path.starts_with(&prefix));
+                below.filter(|(path, _)| lies_in(&prefix, path)).any(|(_, p)| p.is_open())
             })
         };
         let known = self.points.get(&self.path);
@@ -313,4 +314,11 @@ pub(super) enum Leaf {
     Sample(usize),
     /// One that differs from those of other elements.
     Element(usize),
+}
+
+/// Whether a path that begins with this prefix leads into it, and not into a part whose name only begins
+/// alike: `::LoginFailed` does not lie in `::Login`.
+fn lies_in(prefix: &str, path: &str) -> bool {
+    let next = path[prefix.len()..].chars().next();
+    next.is_none_or(|next| !next.is_alphanumeric() && next != '_')
 }

@@ -99,7 +99,9 @@ fn trace<T: Record>() -> Trace {
     }
     let name = type_name::<T>().to_owned();
     let reached = shape.clone();
-    let shape = if succeeded { shape } else { Shape::Opaque };
+    // What refuses its samples is opaque by itself: changes of the parts beside it are still noticed.
+    let has_parts = matches!(shape, Shape::Struct(_) | Shape::Tuple(_) | Shape::Enum(_));
+    let shape = if succeeded || has_parts { shape } else { Shape::Opaque };
     let fault = explorer.seen.fault.take();
     Trace { schema: Schema { name, shape }, fault, reached, seen: explorer.seen }
 }

@@ -52,6 +52,41 @@ fn enums_show_all_variants() {
 }
 
 #[test]
+fn variants_whose_names_begin_alike_are_told_apart() {
+    #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+    enum Reason {
+        Expired,
+        Locked(u8),
+        Other { code: u32 },
+    }
+    #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+    enum Session {
+        Login(u32),
+        LoginFailed(Reason),
+    }
+    let Shape::Enum(variants) = shape_of::<Session>() else { panic!("an enum") };
+    let Shape::Enum(reasons) = &variants[1].1 else { panic!("{variants:?}") };
+    assert!(reasons.iter().all(|(_, shape)| *shape != Shape::Opaque), "{reasons:?}");
+}
+
+#[test]
+fn part_that_refuses_its_samples_is_opaque_by_itself() {
+    #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+    #[serde(tag = "kind")]
+    enum Details {
+        Order { number: u64 },
+    }
+    #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+    struct Account {
+        id: u64,
+        #[serde(with = "crate::self_describing")]
+        details: Details,
+    }
+    let Shape::Struct(fields) = shape_of::<Account>() else { panic!("a struct") };
+    assert_eq!(fields[0], ("id".to_owned(), Shape::Uint(64)));
+}
+
+#[test]
 fn recursive_types_end() {
     let Shape::Enum(variants) = shape_of::<Expression>() else { panic!("an enum") };
     assert!(variants.iter().all(|(_, shape)| *shape != Shape::Opaque), "{variants:?}");
