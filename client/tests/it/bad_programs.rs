@@ -56,7 +56,7 @@ fn job_of_another_release_is_told_to_end() {
     // Waits for the end of its lifeline, as a job does; in a process that is not killed where it is slow.
     let wait = "(cat \"/dev/fd/$WEIR_LIFELINE_FD\"; touch released) & wait";
     folder.job("job", &[hello_of(99), submitted("a")], wait);
-    let parts = ["built with Weir 9.8.7 (protocol 99)", "(protocol 1)", "rebuild", "WEIR-CLI-0005"];
+    let parts = ["built with Weir 9.8.7 (protocol 99)", "(protocol 2)", "rebuild", "WEIR-CLI-0005"];
     folder.weir(&["run", "job"]).fails(1, &parts);
     folder.wait_for("released");
 }

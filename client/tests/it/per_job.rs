@@ -29,14 +29,14 @@ fn resolved() -> Config {
     config
 }
 
-fn graph() -> JobMessage {
+fn graph(configuration: &Config) -> JobMessage {
     let stream_graph = StreamGraph { name: "count".to_owned(), ..StreamGraph::default() };
     JobMessage::Graph {
         ordinal: 0,
         fingerprint: Fingerprint::of(&stream_graph),
         stream_graph: Box::new(stream_graph),
         plan_json: "{}".to_owned(),
-        configuration: resolved().to_json(),
+        configuration: configuration.to_json(),
     }
 }
 
@@ -46,9 +46,14 @@ fn job_id() -> JobId {
 
 /// A job that hands its graph over, keeps what it is answered, and ends with these lines.
 fn job(folder: &Folder, lines: &str) {
+    job_with(folder, &resolved(), lines);
+}
+
+/// The same with this configuration, which a real program resolves from what it is given.
+fn job_with(folder: &Folder, configuration: &Config, lines: &str) {
     let keep = "cat \"/dev/fd/$WEIR_ANSWER_FD\" > answers & reader=$!";
     let lines = format!("{keep}\n{lines}");
-    folder.job("job", &[hello(), graph()], &lines);
+    folder.job("job", &[hello(), graph(configuration)], &lines);
 }
 
 /// Waits until so many bytes of answers have come: two answers are more than that.
@@ -131,7 +136,9 @@ fn job_is_submitted_waited_for_and_answered() {
 #[test]
 fn restarts_are_told_also_where_progress_is_not() {
     let folder = Folder::new();
-    job(&folder, UNTIL_ANSWERED);
+    let mut configuration = resolved();
+    configuration.set(&keys::PROGRESS, keys::Progress::Never).expect("a valid value");
+    job_with(&folder, &configuration, UNTIL_ANSWERED);
     let fake = FakeCluster::new(move |asked: &Asked| {
         let path = asked.path.split('?').next().unwrap_or_default();
         match path.ends_with("/progress") {
@@ -305,7 +312,7 @@ fn job_whose_submission_was_not_answered_is_submitted_again_as_the_same() {
 #[test]
 fn resource_manager_of_another_release_or_of_hadoop_is_refused() {
     let folder = Folder::new();
-    folder.job("job", &[hello(), graph()], "touch started");
+    folder.job("job", &[hello(), graph(&resolved())], "touch started");
     for (info, part) in [
         (json!({"weirVersion": "9.8.7"}), "is of Weir 9.8.7"),
         (json!({"hadoopVersion": "3.3.6"}), "is no resource manager of Weir"),

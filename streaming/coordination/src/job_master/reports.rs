@@ -154,7 +154,9 @@ impl JobMaster {
         let possible = self.data_end == DataEnd::Open
             && self.status == JobStatus::Running
             && self.awaited_cause.is_none()
-            && !self.log.holds_reservation();
+            && !self.log.holds_reservation()
+            // A long log is summed up when no record is under way: it gets no new ones until then.
+            && !self.log.is_long();
         self.checkpoints.due_at(self.tasks.all_ended()).filter(|_| possible)
     }
 

@@ -73,8 +73,8 @@ fn a_long_log_is_summed_up_in_one_record() {
          > append-fails-but-lands
          > at 2000
          append 16: snapshot of epoch 2, ids from c177, completed c113
-         trigger c114 0/0#2.1
          > taken-by-itself
+         trigger c114 0/0#2.1
          > ack c114 all
          append 17: completed c114
          > appended
