@@ -7,7 +7,9 @@
 use crate::faults::between;
 use std::time::Duration;
 use weir_base::{JobId, OperatorId, SeededRng};
-use weir_coordination::{CheckpointSettings, JobSettings, RestartStrategy, plan};
+use weir_coordination::{
+    CheckpointRetention, CheckpointSettings, JobSettings, RestartStrategy, plan,
+};
 use weir_graph::{
     ChainingStrategy, EdgeSpec, ExchangeKind, Fingerprint, JobGraph, NodeId, Partitioning,
     StreamGraph, StreamNode,
@@ -100,6 +102,7 @@ fn settings(rng: &mut SeededRng, stream: &StreamGraph) -> JobSettings {
         fingerprint: Fingerprint::of(stream),
         checkpoints,
         final_checkpoint_timeout: Duration::from_millis(between(rng, 1500, 4000)),
+        retention: CheckpointRetention::Never,
         restart: RestartStrategy::FixedDelay {
             attempts: u32::MAX,
             delay: Duration::from_millis(rng.below(300)),

@@ -343,6 +343,7 @@ pub fn settings() -> JobSettings {
         fingerprint: Fingerprint::default(),
         checkpoints: None,
         final_checkpoint_timeout: std::time::Duration::from_secs(60),
+        retention: weir_coordination::CheckpointRetention::Never,
         restart: RestartStrategy::None,
         storage_timeout: std::time::Duration::from_secs(60),
         cancellation_timeout: std::time::Duration::from_secs(60),

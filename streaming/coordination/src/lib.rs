@@ -18,8 +18,8 @@ pub mod slots;
 
 pub use job_master::{JobMaster, JobView};
 pub use messages::{
-    AppendOutcome, CheckpointSettings, CompletedCheckpoint, Effect, ExponentialDelay, Failure,
-    FailureOrigin, Input, JobLogRecord, JobOutcome, JobSettings, JobStatus, ReportKind,
-    RestartStrategy, TaskReport,
+    AppendOutcome, CheckpointRetention, CheckpointSettings, CompletedCheckpoint, Effect,
+    ExponentialDelay, Failure, FailureOrigin, Input, JobLogRecord, JobOutcome, JobSettings,
+    JobStatus, ReportKind, RestartStrategy, TaskReport,
 };
 pub use plan::{PlanError, plan};

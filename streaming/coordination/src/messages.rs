@@ -17,6 +17,8 @@ pub struct JobSettings {
     pub checkpoints: Option<CheckpointSettings>,
     /// The longest a final checkpoint may take.
     pub final_checkpoint_timeout: Duration,
+    /// Whether the snapshots of the job outlive its end.
+    pub retention: CheckpointRetention,
     /// What to do after a failure.
     pub restart: RestartStrategy,
     /// How long the log may be unreadable or unwritable before this master gives up.
@@ -38,6 +40,31 @@ pub struct CheckpointSettings {
     pub tolerable_failures: u32,
     /// Completed checkpoints kept; at least 1.
     pub retained: usize,
+}
+
+/// Which ends of a job leave the snapshots of its retained checkpoints in the storage. The job log always
+/// remains.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CheckpointRetention {
+    /// None: the snapshots are deleted however the job ends.
+    Never,
+    /// The job failed.
+    OnFailure,
+    /// The job failed or was canceled.
+    OnFailureOrCancellation,
+}
+
+impl CheckpointRetention {
+    /// Whether the snapshots of a job that has ended in this way are kept.
+    pub fn keeps(self, end: JobStatus) -> bool {
+        match end {
+            JobStatus::Finished => false,
+            JobStatus::Failed => self != Self::Never,
+            JobStatus::Canceled => self == Self::OnFailureOrCancellation,
+            // The job has not ended.
+            _ => true,
+        }
+    }
 }
 
 /// What to do after a failure.
@@ -340,13 +367,14 @@ pub enum Effect {
         /// Their paths.
         paths: Vec<String>,
     },
-    /// Delete what earlier masters have written and no record needs: snapshots of checkpoints below
-    /// `below` whose path is not in `keep`. Right at any later time too, also beside a newer
-    /// master: no checkpoint below `below` is ever recorded again.
+    /// Delete the snapshots of checkpoints below `below` whose path is not in `keep`: what earlier
+    /// masters have written and no record needs, or at the end of the job all that it has written. Right
+    /// at any later time too, also beside a newer master: no checkpoint below `below` is ever recorded
+    /// again.
     SweepSnapshots {
-        /// The first checkpoint id of this master's epoch.
+        /// The first checkpoint id of this master's epoch; at the end of the job, the first unused id.
         below: CheckpointId,
-        /// Paths of the checkpoints that were retained when the epoch began.
+        /// Paths of the checkpoints that were retained when the epoch began; none at the end of the job.
         keep: BTreeSet<String>,
     },
     /// The job's state has changed.

@@ -8,7 +8,9 @@ use weir_config::{
     Config,
     keys::{self, RestartStrategyType},
 };
-use weir_coordination::{CheckpointSettings, ExponentialDelay, JobSettings, RestartStrategy};
+use weir_coordination::{
+    CheckpointRetention, CheckpointSettings, ExponentialDelay, JobSettings, RestartStrategy,
+};
 use weir_graph::Fingerprint;
 
 /// What Flink calls unlimited: `Integer.MAX_VALUE`.
@@ -22,6 +24,7 @@ pub fn job_settings(job: JobId, fingerprint: Fingerprint, config: &Config) -> Jo
         fingerprint,
         checkpoints: interval.map(|interval| checkpoint_settings(interval, config)),
         final_checkpoint_timeout: config.get(&keys::CHECKPOINTING_TIMEOUT),
+        retention: CheckpointRetention::Never,
         restart: restart_strategy(config),
         storage_timeout: config.get(&keys::CHECKPOINTING_STORAGE_TIMEOUT),
         cancellation_timeout: config.get(&keys::TASK_CANCELLATION_TIMEOUT),

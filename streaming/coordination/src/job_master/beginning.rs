@@ -96,6 +96,8 @@ impl JobMaster {
         }
         let attempt = ExecutionAttempt(self.epoch.0 << 32 | 1);
         self.tasks = Tasks::ended(&self.graph, attempt, outcome.status, now.wall);
+        // The master that ended the job may have died before it did this.
+        self.delete_snapshots(&outcome, out);
         self.over(now, outcome, out);
     }
 
@@ -171,6 +173,7 @@ impl JobMaster {
             }
             JobLogRecord::CheckpointDisposed { .. } | JobLogRecord::LogSnapshot { .. } => {}
             JobLogRecord::Finished { outcome, .. } => {
+                self.delete_snapshots(&outcome, out);
                 return self.over(now, outcome, out);
             }
         }

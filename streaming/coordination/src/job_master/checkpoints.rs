@@ -105,6 +105,11 @@ impl Checkpoints {
         self.reserved_below
     }
 
+    /// No snapshot of this id or a higher one was ever written.
+    pub(super) fn first_unused(&self) -> CheckpointId {
+        self.next_id
+    }
+
     /// The newest completed checkpoint.
     pub(super) fn last(&self) -> Option<&CompletedCheckpoint> {
         self.completed.last()

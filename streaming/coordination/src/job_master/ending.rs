@@ -3,8 +3,9 @@
 //! Also what moves a live job on without an input of its own: see [`JobMaster::advance`].
 
 use super::{DataEnd, Goal, JobMaster, Phase, State, episode::Rank, restart::Verdict};
-use crate::messages::{Effect, Failure, FailureOrigin, JobLogRecord, JobStatus};
-use weir_base::{ExecutionAttempt, Monotonic, Now};
+use crate::messages::{Effect, Failure, FailureOrigin, JobLogRecord, JobOutcome, JobStatus};
+use std::collections::BTreeSet;
+use weir_base::{CheckpointId, ExecutionAttempt, Monotonic, Now};
 use weir_graph::TaskId;
 
 impl JobMaster {
@@ -193,5 +194,17 @@ impl JobMaster {
         self.phase = Phase::Ending;
         let outcome = self.outcome(status, failure);
         self.log.append(JobLogRecord::Finished { epoch: self.epoch, outcome }, out);
+    }
+
+    /// Deletes the snapshots of a job whose end is on record, unless they are retained. The log stays: it
+    /// says how the job has ended.
+    ///
+    /// A job that ended within a commit keeps them: they say which part of its output is not committed.
+    pub(super) fn delete_snapshots(&self, outcome: &JobOutcome, out: &mut Vec<Effect>) {
+        let below = self.checkpoints.first_unused();
+        let wrote_any = below > CheckpointId(1);
+        if wrote_any && !outcome.commit_is_open && !self.settings.retention.keeps(outcome.status) {
+            out.push(Effect::SweepSnapshots { below, keep: BTreeSet::new() });
+        }
     }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use weir_base::{CheckpointId, ExecutionAttempt, JobId, VertexId};
 use weir_checkpoint_storage::CheckpointStorage;
 use weir_coordination::{
-    CheckpointSettings, Failure, JobSettings, JobStatus, ReportKind, RestartStrategy, TaskReport,
+    CheckpointRetention, CheckpointSettings, Failure, JobSettings, JobStatus, ReportKind,
+    RestartStrategy, TaskReport,
 };
 use weir_graph::{
     Fingerprint, JobGraph, JobVertex, KeyGroupRange, SnapshotHandle, TaskDeployment, TaskId,
@@ -145,6 +146,7 @@ pub fn settings() -> JobSettings {
         fingerprint: Fingerprint::default(),
         checkpoints: Some(checkpoints_every(LONG)),
         final_checkpoint_timeout: LONG,
+        retention: CheckpointRetention::OnFailureOrCancellation,
         restart: RestartStrategy::None,
         storage_timeout: LONG,
         cancellation_timeout: LONG,

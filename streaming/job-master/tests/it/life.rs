@@ -4,7 +4,7 @@ use super::fake::{Job, LONG, Order, bounded, checkpoints_every, endless, log_of,
 use std::{thread, time::Duration};
 use weir_base::{CheckpointId, ExecutionAttempt};
 use weir_checkpoint_storage::CheckpointStorage;
-use weir_coordination::{JobSettings, JobStatus, ReportKind};
+use weir_coordination::{CheckpointRetention, JobSettings, JobStatus, ReportKind};
 
 #[test]
 fn bounded_job_takes_its_final_checkpoint_and_finishes() {
@@ -108,15 +108,43 @@ fn ends_after(storage: &CheckpointStorage, checkpoints: usize) -> super::fake::S
 }
 
 #[test]
-fn periodic_checkpoints_are_paced_by_deadlines_and_old_ones_are_gone_at_the_end() {
-    let storage = CheckpointStorage::in_memory();
+fn periodic_checkpoints_are_paced_by_deadlines_and_all_are_gone_at_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = CheckpointStorage::local(folder.path()).unwrap();
     let checkpoints = Some(checkpoints_every(Duration::from_millis(1)));
-    let settings = JobSettings { checkpoints, ..settings() };
-    let job = Job::start(&storage, settings, ends_after(&storage, 3));
+    let settings = JobSettings { checkpoints, retention: CheckpointRetention::Never, ..settings() };
+    let job = Job::start(&storage, settings.clone(), ends_after(&storage, 3));
 
     let outcome = job.handle.wait();
     assert_eq!(outcome.status, JobStatus::Finished);
     assert!(outcome.completed_checkpoints >= 4, "{outcome:?}");
+    assert_eq!(storage.list_snapshots().unwrap(), Vec::<String>::new());
+    let mut names: Vec<_> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["log", "staging"]);
+
+    // The log still says that the job has ended.
+    let again = Job::start(&storage, settings, bounded(&storage)).handle.wait();
+    assert_eq!(again.failure.unwrap().code, "WEIR-JOB-0003");
+}
+
+#[test]
+fn retained_checkpoint_is_the_last_one_and_remains_after_cancellation() {
+    let storage = CheckpointStorage::in_memory();
+    let checkpoints = Some(checkpoints_every(Duration::from_millis(1)));
+    let job = Job::start(&storage, JobSettings { checkpoints, ..settings() }, endless(&storage));
+    for _ in 0..3 {
+        let mut orders = job.orders.iter();
+        assert!(
+            orders.any(|(task, order)| task.subtask == 0 && matches!(order, Order::Complete(_)))
+        );
+    }
+    job.handle.cancel();
+    let outcome = job.handle.wait();
+    assert_eq!(outcome.status, JobStatus::Canceled);
     let CheckpointId(last) = outcome.last_checkpoint.unwrap();
     let left = storage.list_snapshots().unwrap();
     assert_eq!(left.len(), 2, "{left:?}");

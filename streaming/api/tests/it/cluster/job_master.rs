@@ -15,8 +15,8 @@ use weir_base::{CheckpointId, ContainerId, ExecutionAttempt, JobId, LeaderEpoch}
 use weir_checkpoint_storage::CheckpointStorage;
 use weir_config::Origin;
 use weir_coordination::{
-    CheckpointSettings, Failure, FailureOrigin, JobSettings, ReportKind, RestartStrategy,
-    TaskReport, plan::plan,
+    CheckpointRetention, CheckpointSettings, Failure, FailureOrigin, JobSettings, ReportKind,
+    RestartStrategy, TaskReport, plan::plan,
 };
 use weir_graph::{Fingerprint, StreamGraph, TaskDeployment, TaskId};
 use weir_job_master::{Handle, JobMasterShell, ReportSender, TaskGateway};
@@ -182,6 +182,7 @@ impl Cluster {
                 retained: 1,
             }),
             final_checkpoint_timeout: MAX_WAIT,
+            retention: CheckpointRetention::Never,
             restart: RestartStrategy::FixedDelay { attempts: 10, delay: Duration::ZERO },
             storage_timeout: MAX_WAIT,
             cancellation_timeout: MAX_WAIT,

@@ -32,6 +32,7 @@ fn a_bounded_job_commits_its_final_checkpoint_before_it_finishes() {
          append 2: ended Finished restarts 0 completed 1 last c1
          > cancel
          > appended
+         sweep below c2 but nothing
          status Finished
          terminated Finished restarts 0 completed 1 last c1"
     ));
@@ -243,11 +244,13 @@ fn a_submitted_job_that_has_ended_ends_the_same_way_under_the_next_master() {
          > finished all
          append 2: ended Finished restarts 0 completed 1 last c1
          > appended
+         sweep below c2 but nothing
          status Finished
          terminated Finished restarts 0 completed 1 last c1
          > crash
          > start
          status Initializing
+         sweep below c65 but nothing
          status Finished
          terminated Finished restarts 0 completed 1 last c1"
     ));

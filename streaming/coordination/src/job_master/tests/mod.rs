@@ -6,4 +6,5 @@ mod checkpointing;
 mod compaction;
 mod ending;
 mod failing;
+mod retention;
 pub(super) mod script;

@@ -7,8 +7,9 @@
 use crate::{
     job_master::JobMaster,
     messages::{
-        AppendOutcome, CheckpointSettings, Effect, Failure, FailureOrigin, Input, JobLogRecord,
-        JobOutcome, JobSettings, JobStatus, ReportKind, RestartStrategy, TaskReport,
+        AppendOutcome, CheckpointRetention, CheckpointSettings, Effect, Failure, FailureOrigin,
+        Input, JobLogRecord, JobOutcome, JobSettings, JobStatus, ReportKind, RestartStrategy,
+        TaskReport,
     },
     plan,
 };
@@ -444,6 +445,7 @@ pub(super) fn settings() -> JobSettings {
             retained: 1,
         }),
         final_checkpoint_timeout: Duration::from_millis(300),
+        retention: CheckpointRetention::OnFailureOrCancellation,
         restart: RestartStrategy::FixedDelay { attempts: 1, delay: Duration::from_millis(50) },
         storage_timeout: Duration::from_secs(20),
         cancellation_timeout: Duration::from_millis(200),
