@@ -41,6 +41,8 @@ mod wire;
 
 pub use assignment::Options;
 pub use error::{Error, Result};
+pub use weir_coordination::JobStatus;
+pub use weir_job_master::StoredJob;
 
 /// Runs the app master until its job has ended and the resource manager knows.
 ///

@@ -11,6 +11,7 @@
 //!      │                  │
 //!      └▶ jobs, applications, nodes, logs ──▶ remote ──▶ resource manager
 //!      └▶ cluster (start, status, stop)
+//!      └▶ storage (folders of jobs)
 //! ```
 //!
 //! What always holds: 0 is success, 1 a failure, 2 a command line that cannot be used, and in the
@@ -40,6 +41,7 @@ mod restarts;
 mod run;
 mod screen;
 mod signals;
+mod storage;
 mod summary;
 mod supervise;
 mod user;
@@ -77,6 +79,7 @@ fn dispatch(cli: Cli) -> Exit {
         },
         Some(Action::Application(action)) => exit_of(applications::run(action)),
         Some(Action::Node(action)) => exit_of(nodes::run(action)),
+        Some(Action::Storage(action)) => exit_of(storage::run(action)),
         Some(Action::Logs(flags)) => exit_of(logs::logs(&flags)),
         Some(Action::ResourceManager(flags)) => daemons::resource_manager(flags),
         Some(Action::NodeAgent(flags)) => daemons::node_agent(flags),

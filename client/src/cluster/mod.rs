@@ -33,7 +33,8 @@ pub fn run(action: ClusterAction) -> Result<Exit, Problem> {
     }
 }
 
-fn folder_of(flag: &DataDirFlag) -> Result<Folder, Problem> {
+/// The data folder that a flag names, or the default one.
+pub fn folder_of(flag: &DataDirFlag) -> Result<Folder, Problem> {
     let named = flag.data_dir.clone();
     Folder::new(&named.map_or_else(default_data_dir, Ok)?)
 }

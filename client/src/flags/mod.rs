@@ -7,6 +7,7 @@ mod daemons;
 mod foreign;
 mod jobs;
 mod multi_letter;
+mod storage;
 
 pub use cluster::{ClusterAction, DataDirFlag, StartFlags, StatusFlags, StopFlags};
 pub use daemons::{DaemonConfigFlags, NodeAgentFlags, ResourceManagerFlags};
@@ -14,6 +15,8 @@ pub use jobs::{
     ApplicationAction, ApplicationListFlags, CancelFlags, KillFlags, ListFlags, LogsFlags,
     NodeAction, NodeListFlags, StatusOfFlags,
 };
+
+pub use storage::{StorageAction, StorageDeleteFlags, StorageFlags, StorageListFlags};
 
 use crate::{output, problem::Exit};
 use clap::error::{ContextKind, ErrorKind};
@@ -60,6 +63,9 @@ pub enum Action {
     #[command(subcommand, arg_required_else_help = true)]
     Node(NodeAction),
     Logs(LogsFlags),
+    /// List and delete what jobs have stored: their logs and checkpoints.
+    #[command(subcommand, arg_required_else_help = true)]
+    Storage(StorageAction),
     ResourceManager(ResourceManagerFlags),
     NodeAgent(NodeAgentFlags),
     /// Print a completion script for a shell.

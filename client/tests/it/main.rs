@@ -13,3 +13,4 @@ mod per_job;
 mod remote;
 mod run;
 mod signals;
+mod storage;

@@ -53,6 +53,8 @@ fn page_and_help_have_the_same_flags() {
         (&["application", "kill", "--help"], "weir application kill"),
         (&["node", "list", "--help"], "weir node list"),
         (&["logs", "--help"], "weir logs"),
+        (&["storage", "list", "--help"], "weir storage list"),
+        (&["storage", "delete", "--help"], "weir storage delete"),
         (&["resource-manager", "--help"], "weir resource-manager"),
         (&["node-agent", "--help"], "weir node-agent"),
         (&["completions", "--help"], "weir completions"),

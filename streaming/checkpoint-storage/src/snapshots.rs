@@ -52,6 +52,11 @@ impl CheckpointStorage {
         }
     }
 
+    /// The same folder, to look at it. Opening it changes nothing in it.
+    pub fn read_only(dir: &Path) -> Result<Self> {
+        Ok(Self { store: Arc::new(Store::read_only(dir)?) })
+    }
+
     /// A storage in memory: for tests, and for jobs that need not outlive their process.
     pub fn in_memory() -> Self {
         Self { store: Arc::new(Store::in_memory()) }

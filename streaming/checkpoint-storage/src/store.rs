@@ -85,6 +85,16 @@ impl Store {
         Ok(store)
     }
 
+    /// An existing folder, of which nothing is changed.
+    pub(crate) fn read_only(dir: &Path) -> Result<Self> {
+        let failed =
+            |source| Error::Folder { folder: dir.display().to_string(), action: "read", source };
+        let folder = fs::canonicalize(dir).map_err(|e| failed(e.into()))?;
+        let inode = inode_of(&folder).map_err(|e| failed(e.into()))?;
+        let objects = LocalFileSystem::new_with_prefix(&folder).map_err(|e| failed(e.into()))?;
+        Ok(Self { folder: Some(folder), inode, ..Self::new(Box::new(objects)) })
+    }
+
     /// A store that lives as long as this process.
     pub(crate) fn in_memory() -> Self {
         Self::new(Box::new(InMemory::new()))

@@ -25,9 +25,11 @@ mod records;
 mod settings;
 mod shell;
 mod storage_thread;
+mod stored_job;
 
 pub use error::{Error, Result};
 pub use gateway::{ReportSender, TaskGateway};
 pub use handle::{Handle, StatusChange};
 pub use settings::{job_settings, restart_strategy, set_restart_strategy};
 pub use shell::JobMasterShell;
+pub use stored_job::StoredJob;
