@@ -61,8 +61,6 @@ const FROM_SAVEPOINT: &str = "a job cannot start from a savepoint or a retained 
     checkpoint by itself";
 const CLAIM: &str = "a job cannot start from a savepoint or a retained checkpoint yet, so it claims none; \
     remove the key";
-const RETENTION: &str = "a job that was cancelled cannot start again from its last checkpoint yet; remove \
-    the key, or use DELETE_ON_CANCELLATION";
 const STORAGE: &str = "checkpoints are kept in the folder that execution.checkpointing.dir names, and \
     nowhere else";
 const HIGH_AVAILABILITY: &str = "the resource manager restarts a failed app master, which goes on from \
@@ -82,11 +80,6 @@ pub(crate) static REFUSED: &[ForeignKey] = &[
     refused("execution.savepoint.path", FROM_SAVEPOINT, &[]),
     refused("execution.state-recovery.claim-mode", CLAIM, &["NO_CLAIM"]),
     refused("execution.savepoint-restore-mode", CLAIM, &["NO_CLAIM"]),
-    refused(
-        "execution.checkpointing.externalized-checkpoint-retention",
-        RETENTION,
-        &["DELETE_ON_CANCELLATION", "NO_EXTERNALIZED_CHECKPOINTS"],
-    ),
     refused("execution.checkpointing.storage", STORAGE, &["filesystem", "jobmanager"]),
     refused("state.checkpoint-storage", STORAGE, &["filesystem", "jobmanager"]),
     refused("high-availability", HIGH_AVAILABILITY, &["NONE"]),

@@ -50,6 +50,15 @@ keys! {
             .at_most("2147483647")
             .deprecated(&["state.checkpoints.num-retained"]);
 
+    /// Whether the checkpoints of a job are kept after its end. `NO_EXTERNALIZED_CHECKPOINTS`: the job
+    /// master deletes them at every end. `DELETE_ON_CANCELLATION`: they are kept if the job failed.
+    /// `RETAIN_ON_CANCELLATION`: they are kept if the job failed or was canceled. The log of the job is
+    /// always kept. A new job cannot start from kept checkpoints yet.
+    CHECKPOINTING_RETENTION: ConfigKey<ExternalizedCheckpointRetention> = ConfigKey::new(
+        "execution.checkpointing.externalized-checkpoint-retention",
+        "NO_EXTERNALIZED_CHECKPOINTS",
+    );
+
     /// Where running tasks keep their state: `hashmap` is the memory of the task host.
     STATE_BACKEND: ConfigKey<StateBackend> =
         ConfigKey::new("state.backend.type", "hashmap").deprecated(&["state.backend"]);
@@ -65,6 +74,19 @@ config_enum! {
         "AT_LEAST_ONCE" => "at-least-once checkpoints are not supported yet; exactly-once ones \
             give the stronger guarantee",
     }
+}
+
+config_enum! {
+    /// After which ends of a job its checkpoints are kept.
+    pub enum ExternalizedCheckpointRetention {
+        /// After none.
+        NoExternalizedCheckpoints = "NO_EXTERNALIZED_CHECKPOINTS",
+        /// After a failure.
+        DeleteOnCancellation = "DELETE_ON_CANCELLATION",
+        /// After a failure or a cancellation.
+        RetainOnCancellation = "RETAIN_ON_CANCELLATION",
+    }
+    refused {}
 }
 
 config_enum! {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use weir_base::JobId;
 use weir_config::{
     Config,
-    keys::{self, RestartStrategyType},
+    keys::{self, ExternalizedCheckpointRetention, RestartStrategyType},
 };
 use weir_coordination::{
     CheckpointRetention, CheckpointSettings, ExponentialDelay, JobSettings, RestartStrategy,
@@ -24,7 +24,7 @@ pub fn job_settings(job: JobId, fingerprint: Fingerprint, config: &Config) -> Jo
         fingerprint,
         checkpoints: interval.map(|interval| checkpoint_settings(interval, config)),
         final_checkpoint_timeout: config.get(&keys::CHECKPOINTING_TIMEOUT),
-        retention: CheckpointRetention::Never,
+        retention: retention(config.get(&keys::CHECKPOINTING_RETENTION)),
         restart: restart_strategy(config),
         storage_timeout: config.get(&keys::CHECKPOINTING_STORAGE_TIMEOUT),
         cancellation_timeout: config.get(&keys::TASK_CANCELLATION_TIMEOUT),
@@ -38,6 +38,16 @@ fn checkpoint_settings(interval: Duration, config: &Config) -> CheckpointSetting
         min_pause: config.get(&keys::CHECKPOINTING_MIN_PAUSE),
         tolerable_failures: config.get(&keys::CHECKPOINTING_TOLERABLE_FAILED),
         retained: config.get(&keys::CHECKPOINTING_NUM_RETAINED) as usize,
+    }
+}
+
+fn retention(retention: ExternalizedCheckpointRetention) -> CheckpointRetention {
+    match retention {
+        ExternalizedCheckpointRetention::NoExternalizedCheckpoints => CheckpointRetention::Never,
+        ExternalizedCheckpointRetention::DeleteOnCancellation => CheckpointRetention::OnFailure,
+        ExternalizedCheckpointRetention::RetainOnCancellation => {
+            CheckpointRetention::OnFailureOrCancellation
+        }
     }
 }
 
@@ -220,12 +230,14 @@ mod tests {
         let settings = job_settings(job, Fingerprint::default(), &Config::new());
         assert_eq!((settings.job, settings.checkpoints), (job, None));
         assert_eq!(settings.cancellation_timeout, Duration::from_secs(5));
+        assert_eq!(settings.retention, CheckpointRetention::Never);
         let config = config(&[
             ("execution.checkpointing.interval", "10 s"),
             ("execution.checkpointing.timeout", "2 min"),
             ("execution.checkpointing.min-pause", "3 s"),
             ("execution.checkpointing.tolerable-failed-checkpoints", "4"),
             ("execution.checkpointing.num-retained", "5"),
+            ("execution.checkpointing.externalized-checkpoint-retention", "RETAIN_ON_CANCELLATION"),
             ("task.cancellation.timeout", "6 s"),
             ("weir.checkpointing.storage-timeout", "7 min"),
         ]);
@@ -240,6 +252,7 @@ mod tests {
         assert_eq!(settings.checkpoints, Some(expect));
         assert_eq!(settings.final_checkpoint_timeout, Duration::from_secs(120));
         assert_eq!(settings.cancellation_timeout, Duration::from_secs(6));
+        assert_eq!(settings.retention, CheckpointRetention::OnFailureOrCancellation);
         assert_eq!(settings.storage_timeout, Duration::from_secs(420));
     }
 }
