@@ -37,9 +37,8 @@ pub enum Error {
     NoStorage,
     /// An earlier attempt has left nothing to go on from.
     #[error(
-        "attempt {number} cannot go on where the one before it ended: the job has no folder for its \
-         log; set execution.checkpointing.dir for the job, or weir.cluster.storage-dir for the \
-         cluster"
+        "attempt {number} cannot continue the job: the earlier attempt has no job log; set \
+         execution.checkpointing.dir for the job, or weir.cluster.storage-dir for the cluster"
     )]
     NotResumable {
         /// Number of this attempt.
@@ -59,7 +58,9 @@ pub enum Error {
         why: String,
     },
     /// The job master could not go on, for a reason that may pass.
-    #[error("the job has stopped, and its log is open for the next attempt to go on: {failure}")]
+    #[error(
+        "the job has stopped and the next attempt will continue it from the job log: {failure}"
+    )]
     Interrupted {
         /// Why, with its code.
         failure: String,

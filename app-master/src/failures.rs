@@ -88,8 +88,8 @@ pub fn other_graph(
     mismatch: &FingerprintMismatch,
 ) -> Failure {
     let message = format!(
-        "the job executable built another graph in {} than where it was submitted: {mismatch}; a \
-         value that differs between runs of main belongs into env.once",
+        "the job executable built a different graph in {} than at submission: {mismatch}; take \
+         values that differ between runs of main from env.once",
         place(container, node)
     );
     failure(OTHER_GRAPH, FailureOrigin::Permanent, message)

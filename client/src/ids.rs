@@ -84,8 +84,8 @@ fn may_begin_an_id(typed: &str) -> bool {
 
 fn no_id(typed: &str) -> Problem {
     let what = format!(
-        "{typed:?} is neither a job id (32 hex digits), nor an application id (such as \
-         application_1763640000000_0001), nor the beginning of one"
+        "{typed:?} is not a job id (32 hex digits), an application id (for example \
+         application_1763640000000_0001) or the first characters of one"
     );
     Problem::usage(what)
         .help("`weir list -a` shows job ids, `weir application list` application ids")

@@ -73,8 +73,8 @@ fn compare(first: &Plan<'_>, again: &Plan<'_>) -> Result<(), Problem> {
     again.fingerprint.check(first.fingerprint).map_err(|mismatch| {
         let what = format!("main builds a different graph when it runs again: {mismatch}");
         Problem::failure("WEIR-CLI-0006", what).help(
-            "a cluster would refuse this job; take whatever changes from run to run (time, random \
-             numbers, the order of a HashMap) from env.once",
+            "a cluster would refuse this job; take values that differ between runs (time, \
+             random numbers, the order of a HashMap) from env.once",
         )
     })
 }

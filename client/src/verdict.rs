@@ -92,7 +92,7 @@ fn sound(executable: &Path, transcript: &Transcript) -> Result<(), Problem> {
         (Some(Refusal::Messages(error)), None) => {
             let what = format!("{}: {}", executable.display(), with_causes(error));
             let help = "something else in the program writes to the descriptor that WEIR_PARENT_FD \
-                        names, or the executable is no Weir job";
+                        names, or the executable is not a Weir job";
             return Err(Problem::failure(error.code(), what).help(help));
         }
         (None, None) => {}
@@ -109,7 +109,7 @@ fn no_weir_job(executable: &Path, status: ExitStatus) -> Problem {
     let (what, help) = match status.code() {
         Some(0) => (
             format!(
-                "{name} is no Weir job: it ended without creating a StreamExecutionEnvironment"
+                "{name} is not a Weir job: it ended without creating a StreamExecutionEnvironment"
             ),
             "name an executable whose main builds a job with the crate weir",
         ),
@@ -154,10 +154,10 @@ fn ended_by_signal(executable: &Path, signal: i32) -> Problem {
     let what = format!("{} was ended by {name}", executable.display());
     let help = match signal {
         libc::SIGKILL => {
-            "maybe the kernel's out-of-memory killer (`dmesg | grep -i kill`), or somebody's kill -9"
+            "by kill -9, or by the kernel because memory was exhausted (`dmesg | grep -i kill`)"
         }
         libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT => {
-            "somebody asked it to end; nothing is wrong with it"
+            "a user or another process asked it to end; this is not a defect of the program"
         }
         libc::SIGABRT => "it aborted, for example on a stack overflow or a failed allocation",
         _ => "it crashed, commonly in unsafe code or in a native library that it uses",
@@ -272,6 +272,6 @@ mod tests {
     fn signals_are_named() {
         let problem = ended_by_signal(Path::new("job"), libc::SIGKILL);
         assert_eq!(problem.what, "job was ended by SIGKILL");
-        assert!(problem.help.is_some_and(|help| help.contains("out-of-memory")));
+        assert!(problem.help.is_some_and(|help| help.contains("memory was exhausted")));
     }
 }

@@ -133,8 +133,8 @@ fn find(folder: &ContainerFolder) -> io::Result<Found> {
         return Ok(Found::Ended(watch::verdict(folder, shim.filter(|_| same_boot))));
     }
     let why = match never_ran {
-        true => "not started: the node agent ended before [WEIR-NM-0018]",
-        false => "its machine was restarted [WEIR-NM-0018]",
+        true => "the container was not started: the node agent ended before it [WEIR-NM-0018]",
+        false => "the machine of the container was restarted [WEIR-NM-0018]",
     };
     Ok(Found::Ended(watch::keep(folder, exit_status::INVALID, why.to_owned())))
 }

@@ -7,7 +7,7 @@ use std::{io, path::PathBuf};
 pub enum Error {
     /// Another agent works in the data folder.
     #[error(
-        "another node agent works in {path}; give each its own data folder, or end the other one"
+        "another node agent uses {path}; give each agent its own data folder, or end the other one"
     )]
     DataDirInUse {
         /// The folder.

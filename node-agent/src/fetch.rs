@@ -93,8 +93,8 @@ fn accept(partial: &Path, complete: &Path, file: CachedFile) -> Result<u64, Down
     let (found, found_bytes) = hash_file(partial).map_err(|error| on_disk(hash, &error))?;
     if found != hash || found_bytes != size_bytes {
         let message = format!(
-            "what the resource manager gave for file {hash} ({size_bytes} bytes) is {found} \
-             ({found_bytes} bytes) [WEIR-NM-0012]"
+            "the resource manager sent for file {hash} ({size_bytes} bytes) a file with the hash \
+             {found} ({found_bytes} bytes) [WEIR-NM-0012]"
         );
         return Err(DownloadFailure { problem: DownloadProblem::Fatal, message });
     }
@@ -131,7 +131,7 @@ fn on_disk(hash: ArtifactHash, error: &io::Error) -> DownloadFailure {
     match is_disk_full(error) {
         true => disk_full(hash),
         false => {
-            let message = format!("file {hash} cannot be kept: {error} [WEIR-NM-0011]");
+            let message = format!("file {hash} cannot be stored: {error} [WEIR-NM-0011]");
             DownloadFailure { problem: DownloadProblem::Fatal, message }
         }
     }
@@ -139,7 +139,7 @@ fn on_disk(hash: ArtifactHash, error: &io::Error) -> DownloadFailure {
 
 fn disk_full(hash: ArtifactHash) -> DownloadFailure {
     let message = format!(
-        "the disk of the node is full: file {hash} cannot be kept; make room on the node \
+        "the disk of the node is full: file {hash} cannot be stored; free disk space on the node \
          [WEIR-NM-0013]"
     );
     DownloadFailure { problem: DownloadProblem::DiskFull, message }
@@ -150,9 +150,9 @@ fn failure(hash: ArtifactHash, error: &CallError) -> DownloadFailure {
     match error {
         CallError::File { problem } if says_disk_full(problem) => disk_full(hash),
         // More came than was announced, which does not get better.
-        CallError::Damaged { .. } => {
-            fatal(format!("file {hash} is not what was announced: {error} [WEIR-NM-0012]"))
-        }
+        CallError::Damaged { .. } => fatal(format!(
+            "file {hash} differs from its announced hash or size: {error} [WEIR-NM-0012]"
+        )),
         _ if error.is_passing() => transient(format!("file {hash} cannot be fetched: {error}")),
         _ => fatal(format!("file {hash} cannot be fetched: {error} [WEIR-NM-0011]")),
     }

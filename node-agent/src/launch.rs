@@ -267,8 +267,9 @@ fn on_disk(problem: &str, is_full: bool) -> LaunchFailure {
     if !is_full {
         return failed(problem, "WEIR-NM-0016");
     }
-    let message =
-        format!("the disk of the node is full: {problem}; make room on the node [WEIR-NM-0013]");
+    let message = format!(
+        "the disk of the node is full: {problem}; free disk space on the node [WEIR-NM-0013]"
+    );
     LaunchFailure { exit_status: exit_status::DISKS_FAILED, message }
 }
 

@@ -126,7 +126,9 @@ pub enum Error {
         found: Vec<u8>,
     },
     /// The peer speaks another version.
-    #[error("the peer speaks version {found} of the control protocol, this is version {VERSION}")]
+    #[error(
+        "the peer uses version {found} of the control protocol, this process uses version {VERSION}"
+    )]
     Version {
         /// Its version.
         found: u16,

@@ -66,7 +66,7 @@ impl Secret {
         let (text, mode) = read().map_err(|error| failed(error.to_string()))?;
         if mode & 0o077 != 0 {
             let problem = format!(
-                "others than its owner may read it (mode {:o}); make it private: chmod 600",
+                "users other than its owner may read it (mode {:o}); run chmod 600",
                 mode & 0o777
             );
             return Err(failed(problem));
@@ -173,7 +173,7 @@ pub fn require_cluster(request: &HttpRequest, secret: &Secret) -> Result<(), Api
     match (secret.matches_bearer(request), bearer_of(request)) {
         (true, _) => Ok(()),
         (false, None) => Err(unauthorized("the request carries no token")),
-        (false, Some(_)) => Err(unauthorized("the token is not the one of this cluster")),
+        (false, Some(_)) => Err(unauthorized("the token is not the token of this cluster")),
     }
 }
 
@@ -188,8 +188,8 @@ pub fn require_attempt(request: &HttpRequest, secret: &Secret) -> Result<Attempt
 
 /// The refusal for a wrong or missing token.
 pub fn unauthorized(problem: &str) -> ApiError {
-    let help = "send the header Authorization: Bearer TOKEN with the cluster's token, which stands in \
-                the file token of the cluster's data folder";
+    let help = "send the header Authorization: Bearer TOKEN with the token from the file `token` in \
+                the cluster's data folder";
     ApiError::unauthorized("WEIR-HTTP-0011", format!("{problem}; {help}"))
 }
 

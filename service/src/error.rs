@@ -27,7 +27,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The secret's file cannot be used.
-    #[error("the cluster's secret in {path} cannot be used: {problem}")]
+    #[error("the token file {path} cannot be used: {problem}")]
     Secret {
         /// The file.
         path: PathBuf,

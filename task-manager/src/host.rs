@@ -217,8 +217,7 @@ fn end(host: u32, code: &str, reason: String) -> HostEnd {
 fn in_words(status: ExitStatus) -> String {
     match (status.signal(), status.code()) {
         (Some(libc::SIGKILL), _) => {
-            "was ended by SIGKILL: by somebody's kill -9, or by the system \
-                                     because the machine was out of memory"
+            "was ended by SIGKILL, by kill -9 or by the kernel because memory was exhausted"
                 .to_owned()
         }
         (Some(signal), _) => {

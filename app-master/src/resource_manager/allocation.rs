@@ -151,7 +151,7 @@ impl<'a> Allocation<'a> {
         match allocated.command {
             AppMasterCommand::Resync => return Next::Register,
             AppMasterCommand::Shutdown => {
-                return Next::End("the resource manager wants this app master to end".to_owned());
+                return Next::End("the resource manager told this app master to end".to_owned());
             }
             AppMasterCommand::Normal => {}
         }

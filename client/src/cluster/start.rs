@@ -316,7 +316,7 @@ fn now_ms() -> u64 {
 
 fn runs_already(folder: &Folder, record: &Record) -> Problem {
     let (path, address) = (folder.path().display(), &record.address);
-    let what = format!("a cluster runs already on {path}, at http://{address}/");
+    let what = format!("a cluster already runs with the data folder {path}, at http://{address}/");
     Problem::failure("WEIR-CLUSTER-0002", what).help(
         "use it, stop it with `weir cluster stop`, or start another with --data-dir and --port 0",
     )

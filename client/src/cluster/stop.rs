@@ -206,7 +206,7 @@ fn left(name: &str, process: ProcessId) -> String {
 }
 
 fn still_there(what: &str) -> Problem {
-    Problem::failure("WEIR-CLUSTER-0007", format!("not everything could be stopped: {what}"))
+    Problem::failure("WEIR-CLUSTER-0007", format!("some processes could not be stopped: {what}"))
         .help("run `weir cluster stop` again; a process in state D (see ps) waits for a disk")
 }
 

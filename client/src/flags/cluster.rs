@@ -51,8 +51,8 @@ pub struct StartFlags {
     /// yarn.resourcemanager.webapp.address if the configuration sets it].
     #[arg(long, value_name = "PORT")]
     pub port: Option<u16>,
-    /// Read this configuration file, here and in the daemons. Not given: weir.yaml in the folder that
-    /// WEIR_CONF_DIR names, if it is set.
+    /// Read this configuration file, here and in the daemons. Default: weir.yaml in the folder that
+    /// the variable WEIR_CONF_DIR names, if it is set.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
     #[command(flatten)]

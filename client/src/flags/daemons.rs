@@ -7,12 +7,12 @@ use std::path::PathBuf;
 /// What the configuration of a daemon is made of.
 #[derive(Args, Debug)]
 pub struct DaemonConfigFlags {
-    /// Set a configuration key; of several for one key the last counts. Goes over the environment
-    /// (WEIR_CONF_...) and the file.
+    /// Set a configuration key; if a key is given several times, the last value counts. Has
+    /// priority over the environment (WEIR_CONF_...) and the file.
     #[arg(short = 'D', value_name = "KEY=VALUE")]
     pub dynamic: Vec<String>,
-    /// Read this configuration file. Not given: weir.yaml in the folder that WEIR_CONF_DIR names,
-    /// if it is set.
+    /// Read this configuration file. Default: weir.yaml in the folder that the
+    /// variable WEIR_CONF_DIR names, if it is set.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
 }
@@ -27,13 +27,13 @@ App masters hold at most a share of the cluster, and younger applications give w
 configuration keys are yarn.scheduler.capacity.maximum-am-resource-percent [default: 0.5] and
 yarn.resourcemanager.monitor.capacity.preemption.max_wait_before_kill [default: 5 s].")]
 pub struct ResourceManagerFlags {
-    /// The folder in which it keeps what it must remember.
+    /// The folder for its state, which survives a restart.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub data_dir: PathBuf,
     /// The file with the token of the cluster.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub token_file: PathBuf,
-    /// Where to listen. Not given: yarn.resourcemanager.webapp.address.
+    /// The address on which it listens. Default: yarn.resourcemanager.webapp.address.
     #[arg(long, value_name = "HOST:PORT")]
     pub bind: Option<String>,
     #[command(flatten)]
@@ -53,10 +53,10 @@ pub struct NodeAgentFlags {
     /// The file with the token of the cluster.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub token_file: PathBuf,
-    /// Where to listen, which is also the name of the node.
+    /// The address on which it listens, which is also the name of the node.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8042")]
     pub bind: String,
-    /// The address of the resource manager. Not given: yarn.resourcemanager.webapp.address.
+    /// The address of the resource manager. Default: yarn.resourcemanager.webapp.address.
     #[arg(long, value_name = "HOST:PORT")]
     pub resource_manager: Option<String>,
     #[command(flatten)]

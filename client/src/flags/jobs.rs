@@ -65,7 +65,7 @@ Examples:
   weir application list --states ALL --output json")]
 pub struct ApplicationListFlags {
     /// Only those in these states: NEW, NEW_SAVING, SUBMITTED, ACCEPTED, RUNNING, FINISHED, FAILED,
-    /// KILLED, or ALL. Not given: SUBMITTED,ACCEPTED,RUNNING.
+    /// KILLED, or ALL. Default: SUBMITTED,ACCEPTED,RUNNING.
     #[arg(long, value_name = "STATES", value_delimiter = ',', ignore_case = true)]
     #[arg(value_parser = [
         "ALL", "NEW", "NEW_SAVING", "SUBMITTED", "ACCEPTED", "RUNNING", "FINISHED", "FAILED", "KILLED",

@@ -89,7 +89,8 @@ Examples:
 #[command(after_help = "\
 Everything after EXECUTABLE belongs to the program, also what begins with a hyphen.
 
-A parallelism that the program sets itself goes over -p, which goes over parallelism.default.
+A parallelism that the program sets itself has priority over -p, which has priority over
+parallelism.default.
 
 Examples:
   weir run target/release/word-count --input docs --output counts
@@ -97,9 +98,9 @@ Examples:
   weir run -t per-job -p 2 -d target/release/word-count --input docs --output counts
   weir run --output json target/release/word-count | tail -n 1")]
 pub struct RunFlags {
-    /// Where the job runs; `local` is in the program's own process, without a cluster, `per-job` on a
-    /// cluster in containers of its own. Not given: what the configuration says for
-    /// execution.target.
+    /// Where the job runs: `local` is the program's own process, without a cluster; `per-job` is a
+    /// cluster, in containers that run only this job. Default: execution.target from the
+    /// configuration.
     #[arg(short = 't', long, value_name = "TARGET")]
     pub target: Option<String>,
     #[command(flatten)]
@@ -158,15 +159,16 @@ pub struct ClusterFlags {
 /// What the effective configuration is made of.
 #[derive(Args, Debug)]
 pub struct ConfigFlags {
-    /// Parallelism of operators for which the program sets none; goes over parallelism.default.
+    /// Parallelism of operators for which the program sets none. Has priority over
+    /// parallelism.default.
     #[arg(short = 'p', long, value_name = "N", allow_hyphen_values = true)]
     pub parallelism: Option<String>,
-    /// Set a configuration key; of several for one key the last counts. Goes over the environment
-    /// (WEIR_CONF_...) and the file.
+    /// Set a configuration key; if a key is given several times, the last value counts. Has
+    /// priority over the environment (WEIR_CONF_...) and the file.
     #[arg(short = 'D', value_name = "KEY=VALUE")]
     pub dynamic: Vec<String>,
-    /// Read this configuration file. Not given: weir.yaml in the folder that WEIR_CONF_DIR names,
-    /// if it is set.
+    /// Read this configuration file. Default: weir.yaml in the folder that the
+    /// variable WEIR_CONF_DIR names, if it is set.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
 }

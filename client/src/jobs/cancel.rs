@@ -124,10 +124,10 @@ fn never_had_app_master(app: &App) -> bool {
 }
 
 fn out_of_reach(id: ApplicationId, why: &CallError, patience: Duration) -> Problem {
-    let what = format!("its app master is out of reach for {} s: {why}", patience.as_secs());
+    let what = format!("its app master has not been reachable for {} s: {why}", patience.as_secs());
     Problem::failure("WEIR-CLI-0214", what).help(format!(
-        "`weir application status {id}` shows how it stands; try again, or end it without its app \
-         master by `weir application kill {id}`"
+        "`weir application status {id}` shows its state; try again, or end it without its app \
+         master with `weir application kill {id}`"
     ))
 }
 

@@ -164,8 +164,8 @@ fn until_answered(
 fn perhaps_submitted(application: ApplicationId, error: &CallError) -> Problem {
     let what = format!("it is not known whether {application} was submitted: {error}");
     Problem::failure("WEIR-CLI-0213", what).help(format!(
-        "it may be running; `weir application status {application}` tells as soon as the resource \
-         manager answers again"
+        "the job may be running; when the resource manager answers again, `weir application status \
+         {application}` shows whether it does"
     ))
 }
 

@@ -58,7 +58,7 @@ fn no_answer(address: &str, problem: &str) -> Problem {
 
 /// Another program listens there.
 pub fn not_weir(address: &str) -> Problem {
-    let what = format!("what listens at {address} is no resource manager of Weir");
+    let what = format!("the server at {address} is not a resource manager of Weir");
     Problem::failure("WEIR-CLI-0203", what).help("name another address with --cluster HOST:PORT")
 }
 

@@ -31,7 +31,7 @@ fn program_without_environment_is_no_weir_job() {
     let folder = Folder::new();
     folder.script("job", "echo hello");
     let ended = folder.weir(&["run", "job"]);
-    let what = "job is no Weir job: it ended without creating a StreamExecutionEnvironment";
+    let what = "job is not a Weir job: it ended without creating a StreamExecutionEnvironment";
     ended.fails(1, &[what, "WEIR-CLI-0003"]);
     assert_eq!(ended.stdout, "hello\n");
     folder.script("job", "exit 7");
@@ -79,7 +79,7 @@ fn message_cut_short_is_damaged() {
 fn program_killed_by_a_signal_names_it() {
     let folder = Folder::new();
     folder.job("job", &[hello(), submitted("a")], "kill -KILL $$");
-    let parts = ["job was ended by SIGKILL", "out-of-memory killer", "WEIR-CLI-0009"];
+    let parts = ["job was ended by SIGKILL", "memory was exhausted", "WEIR-CLI-0009"];
     folder.weir(&["run", "job"]).fails(1, &parts);
     folder.job("job", &[hello(), submitted("a")], "kill -SEGV $$");
     folder.weir(&["run", "job"]).fails(1, &["job was ended by SIGSEGV", "crashed"]);

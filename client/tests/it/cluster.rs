@@ -124,7 +124,7 @@ fn cluster_is_started_once_mended_and_stopped_without_a_trace() {
     assert_eq!(status.json()["nodes"], 2);
     let address = cluster.record()["address"].as_str().expect("an address").to_owned();
     let again = cluster.weir(&["cluster", "start", "--port", "0"]);
-    again.fails(1, &["a cluster runs already on", &address, "WEIR-CLUSTER-0002"]);
+    again.fails(1, &["a cluster already runs with the data folder", &address, "WEIR-CLUSTER-0002"]);
 
     let before = cluster.daemons();
     for killed in [0, 2] {

@@ -315,7 +315,7 @@ fn resource_manager_of_another_release_or_of_hadoop_is_refused() {
     folder.job("job", &[hello(), graph(&resolved())], "touch started");
     for (info, part) in [
         (json!({"weirVersion": "9.8.7"}), "is of Weir 9.8.7"),
-        (json!({"hadoopVersion": "3.3.6"}), "is no resource manager of Weir"),
+        (json!({"hadoopVersion": "3.3.6"}), "is not a resource manager of Weir"),
     ] {
         let fake = FakeCluster::new(move |_| ok(json!({"clusterInfo": info})));
         let ended = fake.weir(&folder, &["run", "-t", "per-job", "job"]);

@@ -79,7 +79,7 @@ fn other_server_is_not_taken_for_a_resource_manager() {
     let folder = Folder::new();
     let other = FakeCluster::new(|_| Some((404, "<html>not here</html>".to_owned())));
     let ended = folder.weir(&["list", "--cluster", &other.address]);
-    ended.fails(1, &["is no resource manager of Weir", &other.address, "WEIR-CLI-0203"]);
+    ended.fails(1, &["is not a resource manager of Weir", &other.address, "WEIR-CLI-0203"]);
     let page = FakeCluster::new(|_| Some((200, "<html>hello</html>".to_owned())));
     let ended = folder.weir(&["node", "list", "--cluster", &page.address]);
     ended.fails(1, &["makes no sense", "WEIR-CLI-0203"]);
@@ -124,7 +124,7 @@ fn missing_and_wrong_tokens_are_told_apart() {
     let folder = Folder::new();
     let strict = FakeCluster::new(|asked| match asked.method.as_str() {
         "GET" => ok(json!({"apps": {"app": [app("RUNNING")]}})),
-        _ => Some(refusal(401, "WEIR-HTTP-0011", "the token is not the one of this cluster")),
+        _ => Some(refusal(401, "WEIR-HTTP-0011", "the token is not the token of this cluster")),
     });
     let job = JobId::of_text("count").to_string();
     let ended = strict.weir(&folder, &["cancel", &job]);
@@ -313,14 +313,12 @@ fn jobs_and_applications_that_are_not_there_are_named() {
         .weir(&folder, &["cancel", &job])
         .fails(1, &[&job, "has no job or application with the id", "WEIR-CLI-0207"]);
     empty.weir(&folder, &["cancel"]).fails(2, &["Missing JobID. Specify a JobID to cancel a job."]);
-    empty
-        .weir(&folder, &["cancel", "xyz"])
-        .fails(2, &["\"xyz\" is neither a job id (32 hex digits)"]);
+    empty.weir(&folder, &["cancel", "xyz"]).fails(2, &["\"xyz\" is not a job id (32 hex digits)"]);
     for action in [&["application", "status"][..], &["application", "kill"], &["logs"]] {
         let ended = empty.weir(&folder, &[action, &[APPLICATION]].concat());
         ended.fails(1, &["has no application", APPLICATION, "WEIR-CLI-0206"]);
         let ended = empty.weir(&folder, &[action, &["job_1"]].concat());
-        ended.fails(2, &["\"job_1\" is neither a job id"]);
+        ended.fails(2, &["\"job_1\" is not a job id"]);
     }
 }
 

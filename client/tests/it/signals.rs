@@ -34,7 +34,7 @@ fn interrupt_that_is_not_the_terminals_is_passed_on() {
     folder.wait_for("up");
     send(libc::SIGINT, child.id());
     let ended = Ended::of(child);
-    ended.fails(1, &["job was ended by SIGINT", "nothing is wrong with it", "WEIR-CLI-0009"]);
+    ended.fails(1, &["job was ended by SIGINT", "not a defect of the program", "WEIR-CLI-0009"]);
 }
 
 #[test]

@@ -21,12 +21,13 @@ keys! {
     APP_MASTER_VCORES: ConfigKey<u32> =
         ConfigKey::new("yarn.appmaster.vcores", "1").at_least("1").at_most("65536");
 
-    /// How many attempts the application has, at most as many as the resource manager allows. Not set:
-    /// as many as that.
+    /// How many attempts the application has. The resource manager's limit,
+    /// `yarn.resourcemanager.am.max-attempts`, is the maximum and the default.
     APPLICATION_ATTEMPTS: OptionalKey<u32> =
         OptionalKey::new("yarn.application-attempts", "2").at_least("1").at_most("1000");
 
-    /// The memory of a task manager's container: its task host, and 32 MiB for itself.
+    /// The memory of a task manager's container: 32 MiB are for the task manager, the rest is for its
+    /// task host.
     TASK_MANAGER_MEMORY: ConfigKey<MemorySize> =
         ConfigKey::new("taskmanager.memory.process.size", "1 gb").at_least("96 mb");
 
@@ -34,7 +35,7 @@ keys! {
     TASK_SLOTS: ConfigKey<u32> =
         ConfigKey::new("taskmanager.numberOfTaskSlots", "1").at_least("1").at_most("1024");
 
-    /// The virtual cores of a task manager's container. Not set: as many as slots.
+    /// The virtual cores of a task manager's container. Not set: the number of slots.
     TASK_MANAGER_VCORES: OptionalKey<u32> =
         OptionalKey::new("yarn.containers.vcores", "2").at_least("1").at_most("65536");
 
@@ -42,11 +43,11 @@ keys! {
     SLOT_REQUEST_TIMEOUT: ConfigKey<Duration> =
         ConfigKey::new("slot.request.timeout", "5 min").at_least("1 ms");
 
-    /// How long a task manager or task host may be silent before it is lost.
+    /// How long a task manager or task host may send nothing before it is treated as lost.
     HEARTBEAT_TIMEOUT: ConfigKey<Duration> =
         ConfigKey::new("heartbeat.timeout", "50 s").at_least("1 s");
 
-    /// How often a page asks for news.
+    /// How often a web page requests new data.
     WEB_REFRESH_INTERVAL: ConfigKey<Duration> =
         ConfigKey::new("web.refresh-interval", "1 s").at_least("100 ms");
 }

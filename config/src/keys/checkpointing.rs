@@ -14,11 +14,11 @@ keys! {
     CHECKPOINTING_INTERVAL: OptionalKey<Duration> =
         OptionalKey::new("execution.checkpointing.interval", "10 s").at_least("10 ms");
 
-    /// How long a checkpoint may take before it is given up.
+    /// How long a checkpoint may take before it fails.
     CHECKPOINTING_TIMEOUT: ConfigKey<Duration> =
         ConfigKey::new("execution.checkpointing.timeout", "10 min").at_least("10 ms");
 
-    /// The least time between the end of a checkpoint and the start of the next.
+    /// The minimum time between the end of a checkpoint and the start of the next.
     CHECKPOINTING_MIN_PAUSE: ConfigKey<Duration> =
         ConfigKey::new("execution.checkpointing.min-pause", "0 ms");
 
@@ -37,9 +37,10 @@ keys! {
         OptionalKey::new("execution.checkpointing.dir", "file:///var/lib/weir/checkpoints")
             .deprecated(&["state.checkpoints.dir"]);
 
-    /// How long a job whose checkpoint storage fails waits for it. Until then reading and writing
-    /// its log is tried again, after 1 s at first and every 10 s at last; tasks run on, and nothing is
-    /// committed. After that the attempt of the application fails, and the next one goes on from the log.
+    /// How long a job waits for its checkpoint storage when reading or writing the job log fails. Until
+    /// then the access is repeated, first after 1 s and later every 10 s. Meanwhile the tasks run and
+    /// no output is committed. After that the attempt of the application fails, and the next attempt
+    /// continues the job from the log.
     CHECKPOINTING_STORAGE_TIMEOUT: ConfigKey<Duration> =
         ConfigKey::new("weir.checkpointing.storage-timeout", "10 min");
 

@@ -12,13 +12,13 @@ keys! {
     "Execution"
 
     /// Whether the job runs as a stream (results as they change), as a batch (final results once),
-    /// or as whichever fits its sources: `AUTOMATIC` is batch when all of them are bounded.
+    /// or as its sources require: `AUTOMATIC` is batch when all sources are bounded, else streaming.
     RUNTIME_MODE: ConfigKey<RuntimeMode> =
         ConfigKey::new("execution.runtime-mode", "STREAMING");
 
-    /// Where the job runs: `local` inside the program itself, `per-job` on a cluster with an app master
-    /// and containers of its own. Read by `weir run` before the program starts, so a program cannot
-    /// set it.
+    /// Where the job runs: `local` inside the program itself, `per-job` on a cluster, with its own app
+    /// master and containers. `weir run` reads it before the program starts, so a program cannot set
+    /// it.
     EXECUTION_TARGET (CommandLine): ConfigKey<ExecutionTarget> = ConfigKey::new("execution.target", "local");
 
     /// How long a record may wait in a batch that is not full before the batch is sent. `0` sends
@@ -27,7 +27,7 @@ keys! {
         ConfigKey::new("execution.buffer-timeout.interval", "100 ms")
             .deprecated(&["execution.buffer-timeout"]);
 
-    /// Whether the buffer timeout is used at all; `false` is the same as an interval of `-1`.
+    /// Whether the buffer timeout is used; `false` is the same as an interval of `-1`.
     BUFFER_TIMEOUT_ENABLED: ConfigKey<bool> =
         ConfigKey::new("execution.buffer-timeout.enabled", "true");
 }

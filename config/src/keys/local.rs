@@ -16,10 +16,10 @@ keys! {
 
     /// How a running job shows its progress on standard error. `AUTO` is a live table on a terminal
     /// and plain lines elsewhere, `ALWAYS` is plain lines everywhere, `NEVER` shows none. Warnings,
-    /// restarts of the job among them, are printed with every value.
+    /// including those about restarts of the job, are printed with every value.
     PROGRESS: ConfigKey<Progress> = ConfigKey::new("weir.progress", "AUTO");
 
-    /// The time between two plain lines of progress.
+    /// The time between two progress lines.
     PROGRESS_INTERVAL: ConfigKey<Duration> =
         ConfigKey::new("weir.progress.interval", "1 s").at_least("10 ms");
 }

@@ -11,13 +11,13 @@ keys! {
     PARALLELISM_DEFAULT: ConfigKey<u32> =
         ConfigKey::new("parallelism.default", "1").at_least("1").at_most("32768");
 
-    /// The number of key groups, the upper bound of any later parallelism of the job. `-1` derives
+    /// The number of key groups. The parallelism of the job can never be larger. `-1` derives
     /// it per operator: one and a half times the parallelism, rounded up to a power of two, at
     /// least 128 and at most 32768.
     PIPELINE_MAX_PARALLELISM: ConfigKey<MaxParallelism> =
         ConfigKey::new("pipeline.max-parallelism", "-1");
 
-    /// The name of the job where the program gives none.
+    /// The name of a job for which the program sets none.
     PIPELINE_NAME: OptionalKey<String> = OptionalKey::new("pipeline.name", "word count");
 
     /// Whether neighbouring operators may be chained into one task.
@@ -26,7 +26,7 @@ keys! {
             .deprecated(&["pipeline.operator-chaining"]);
 
     /// Whether operators without a `uid` get a generated one. With `false` such an operator is
-    /// refused, which keeps a savepoint usable after the job has changed.
+    /// refused. An explicit `uid` keeps a savepoint usable after the job has changed.
     PIPELINE_AUTO_GENERATE_UIDS: ConfigKey<bool> =
         ConfigKey::new("pipeline.auto-generate-uids", "true");
 }

@@ -23,12 +23,13 @@ keys! {
         ConfigKey::new("restart-strategy.exponential-delay.initial-backoff", "1 s")
             .at_least("1 ms");
 
-    /// The longest delay of `exponential-delay`. One below `initial-backoff` counts as that.
+    /// The longest delay of `exponential-delay`. A smaller value than `initial-backoff`
+    /// is replaced by `initial-backoff`.
     RESTART_MAX_BACKOFF: ConfigKey<Duration> =
         ConfigKey::new("restart-strategy.exponential-delay.max-backoff", "1 min")
             .at_least("1 ms");
 
-    /// By how much `exponential-delay` multiplies its delay after each restart.
+    /// The factor by which `exponential-delay` multiplies its delay after each restart.
     RESTART_BACKOFF_MULTIPLIER: ConfigKey<f64> =
         ConfigKey::new("restart-strategy.exponential-delay.backoff-multiplier", "1.5")
             .at_least("1")
@@ -40,7 +41,7 @@ keys! {
         ConfigKey::new("restart-strategy.exponential-delay.reset-backoff-threshold", "1 h")
             .at_least("1 ms");
 
-    /// By which part `exponential-delay` makes a delay longer or shorter at random, so that jobs
+    /// The share by which `exponential-delay` makes a delay longer or shorter at random, so that jobs
     /// that failed together do not restart together.
     RESTART_JITTER_FACTOR: ConfigKey<f64> =
         ConfigKey::new("restart-strategy.exponential-delay.jitter-factor", "0.1")
@@ -48,7 +49,7 @@ keys! {
             .at_most("1");
 
     /// How often `exponential-delay` restarts the job without a reset of the delay before the job
-    /// fails for good. 2147483647 is without limit.
+    /// fails permanently. 2147483647 means no limit.
     RESTART_ATTEMPTS_BEFORE_RESET: ConfigKey<u32> =
         ConfigKey::new(
             "restart-strategy.exponential-delay.attempts-before-reset-backoff",
@@ -57,7 +58,7 @@ keys! {
         .at_least("1")
         .at_most("2147483647");
 
-    /// How many failures within an interval `failure-rate` survives. One more fails the job for good.
+    /// How many failures in one interval `failure-rate` tolerates. One more fails the job permanently.
     RESTART_MAX_FAILURES: ConfigKey<u32> =
         ConfigKey::new("restart-strategy.failure-rate.max-failures-per-interval", "1")
             .at_most("100000");
@@ -71,8 +72,8 @@ keys! {
     RESTART_FAILURE_RATE_DELAY: ConfigKey<Duration> =
         ConfigKey::new("restart-strategy.failure-rate.delay", "1 s");
 
-    /// How often `fixed-delay` restarts the job before it fails for good. When neither this key nor
-    /// `restart-strategy.type` is set, and `restart-strategy.fixed-delay.delay` is, it is without limit.
+    /// How often `fixed-delay` restarts the job before it fails permanently. When neither this key nor
+    /// `restart-strategy.type` is set, but `restart-strategy.fixed-delay.delay` is, there is no limit.
     RESTART_FIXED_DELAY_ATTEMPTS: ConfigKey<u32> =
         ConfigKey::new("restart-strategy.fixed-delay.attempts", "1").at_most("2147483647");
 

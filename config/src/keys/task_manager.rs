@@ -9,8 +9,8 @@ use crate::value::MemorySize;
 keys! {
     "Tasks and exchange"
 
-    /// How long a cancelled task may take to stop before it is ended by force. Flink's default is
-    /// 180 s; here an ended task host costs no more than its own job.
+    /// How long a cancelled task may take to stop. After that its task host is killed. Flink's default
+    /// is 180 s; it can be shorter here because a task host runs the tasks of one job only.
     TASK_CANCELLATION_TIMEOUT: ConfigKey<Duration> =
         ConfigKey::new("task.cancellation.timeout", "5 s").at_least("1 ms");
 
@@ -20,15 +20,16 @@ keys! {
             .at_least("4 kb")
             .at_most("64 mb");
 
-    /// How many batches a channel may hold before its sender waits; four times as many between task
-    /// hosts, where they are encoded. Flink's default is 2.
+    /// How many batches a channel may hold before its sender waits. A channel between two task hosts
+    /// may hold four times as many, because its batches are encoded. Flink's default is 2.
     NETWORK_BUFFERS_PER_CHANNEL: ConfigKey<u32> =
         ConfigKey::new("taskmanager.network.memory.buffers-per-channel", "8")
             .at_least("1")
             .at_most("65536");
 
-    /// How many bytes a channel may hold before its sender waits. A single larger batch is let
-    /// through alone, between task hosts also behind less than a quarter of that.
+    /// How many bytes a channel may hold before its sender waits. A batch that is larger than this is
+    /// sent when the channel is empty. Between two task hosts it is also sent when the channel holds
+    /// less than a quarter of this size.
     EXCHANGE_BYTES_PER_CHANNEL: ConfigKey<MemorySize> =
         ConfigKey::new("weir.exchange.bytes-per-channel", "256 kb")
             .at_least("4 kb")

@@ -36,7 +36,7 @@ pub(crate) fn over_limit(memory: &ContainerMemory, lease: Resources) -> String {
 /// The end of a container whose start says of a file what is not so.
 pub(crate) fn other_size(file: &str, known_bytes: u64, said_bytes: u64) -> Exit {
     let diagnostics = format!(
-        "file {file} has {known_bytes} bytes, not {said_bytes} as the start of the container says \
+        "file {file} has {known_bytes} bytes, not {said_bytes} as the start request of the container says \
          [WEIR-NM-0012]"
     );
     Exit { exit_status: exit_status::INVALID, diagnostics }

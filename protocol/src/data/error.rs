@@ -17,7 +17,8 @@ pub enum Error {
     },
     /// Two releases met.
     #[error(
-        "the peer speaks version {theirs} of the data protocol, this host version {ours}; run one release on all hosts of a job"
+        "the peer uses version {theirs} of the data protocol, this task host uses version \
+         {ours}; run the same release on all task hosts of a job"
     )]
     VersionMismatch {
         /// Spoken here.

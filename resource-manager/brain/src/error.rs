@@ -32,7 +32,7 @@ pub enum Error {
         application: ApplicationId,
     },
     /// The submission makes no sense.
-    #[error("the submission of {application} is not usable: {problem}")]
+    #[error("the submission of {application} is not valid: {problem}")]
     InvalidSubmission {
         /// Which.
         application: ApplicationId,
@@ -89,7 +89,7 @@ pub enum Error {
         node: NodeId,
     },
     /// The words of an app master make no sense.
-    #[error("the request of attempt {attempt} is not usable: {problem}")]
+    #[error("the request of attempt {attempt} is not valid: {problem}")]
     InvalidRequest {
         /// Which.
         attempt: AttemptId,

@@ -23,8 +23,8 @@ pub enum UploadError {
     },
     /// The bytes are not those that were announced.
     #[error(
-        "the {size_bytes} bytes that came have the SHA-256 {actual}, not {expected}; the file was \
-         changed or damaged on the way"
+        "the {size_bytes} received bytes have the SHA-256 {actual} instead of {expected}; the file \
+         was changed, or damaged in transit"
     )]
     Mismatch {
         /// What the path said.

@@ -154,7 +154,7 @@ async fn archived(
         Some(json) => Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, JSON)).body(json)),
         None => Err(ApiError::not_found(
             codes::NOT_ARCHIVED,
-            format!("{id} has ended ({ended_as}) and kept nothing under {path}"),
+            format!("{id} has ended ({ended_as}) and has no stored answer for {path}"),
         )),
     }
 }

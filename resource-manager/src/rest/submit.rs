@@ -79,7 +79,7 @@ pub async fn submit(
 fn refused(application: ApplicationId, problem: &str) -> ApiError {
     ApiError::bad_request(
         codes::BAD_SUBMISSION,
-        format!("the submission of {application} is not usable: {problem}"),
+        format!("the submission of {application} is not valid: {problem}"),
     )
 }
 

@@ -54,14 +54,14 @@ pub enum CallError {
         timeout_ms: u64,
     },
     /// Another program listens there.
-    #[error("what listens at {address} is no daemon of Weir")]
+    #[error("the server at {address} is not a daemon of Weir")]
     NotWeir {
         /// Where.
         address: String,
     },
     /// It speaks a version that this release does not understand.
     #[error(
-        "{address} speaks version {version} of the cluster protocol, this is version \
+        "{address} uses version {version} of the cluster protocol, this process uses version \
          {PROTOCOL_VERSION}; run releases that differ by at most one"
     )]
     OtherVersion {

@@ -18,7 +18,7 @@ pub fn check(headers: &HeaderMap, allowed_hosts: &[String]) -> Result<(), ApiErr
     if !is_ours(name_of(host), allowed_hosts) {
         return Err(ApiError::forbidden(
             "WEIR-HTTP-0012",
-            format!("the request is for the host {host:?}, which this server is not called"),
+            format!("the request is for host {host:?}, which is not a name of this server"),
         ));
     }
     let Some(origin) = text(headers, ORIGIN) else { return Ok(()) };

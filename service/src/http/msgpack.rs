@@ -36,13 +36,13 @@ fn check_version(request: &HttpRequest) -> Result<(), ApiError> {
         Some(version) => Err(ApiError::conflict(
             "WEIR-HTTP-0016",
             format!(
-                "the caller speaks version {version} of the cluster protocol, this server version \
+                "the caller uses version {version} of the cluster protocol, this server version \
                  {PROTOCOL_VERSION}; run releases that differ by at most one"
             ),
         )),
         None => Err(ApiError::bad_request(
             "WEIR-HTTP-0016",
-            format!("the header {PROTOCOL_HEADER} is missing: the caller is no daemon of Weir"),
+            format!("the header {PROTOCOL_HEADER} is missing: the caller is not a daemon of Weir"),
         )),
     }
 }

@@ -166,7 +166,9 @@ impl ser::Error for Refused {
 }
 
 fn float() -> Refused {
-    Refused("floats are refused as keys: equal values can differ in bits (use an integer, such as cents)".to_owned())
+    let why = "floats are refused as keys: equal floats can have different bits (use an integer, for \
+               example cents)";
+    Refused(why.to_owned())
 }
 
 fn map() -> Refused {

@@ -110,6 +110,11 @@ fn rows() -> Vec<(&'static str, &'static str, Effect)> {
             "6",
             Everywhere(|job| format!("{:?}", checkpointed(job).settings().checkpoints)),
         ),
+        (
+            "execution.checkpointing.externalized-checkpoint-retention",
+            "RETAIN_ON_CANCELLATION",
+            Everywhere(|job| format!("{:?}", job.settings().retention)),
+        ),
         ("state.backend.type", "hashmap", OnlyValue),
         (
             "restart-strategy.type",

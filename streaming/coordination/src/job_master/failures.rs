@@ -23,8 +23,8 @@ pub(super) fn other_graph(mismatch: &FingerprintMismatch) -> Failure {
 
 pub(super) fn already_ended(status: JobStatus) -> Failure {
     let message = format!(
-        "the job has already ended: its log says {status:?}; start a new one with a \
-         checkpoint folder of its own"
+        "the job has already ended: its log says {status:?}; start a new job with a \
+         new checkpoint folder"
     );
     failure("WEIR-JOB-0003", FailureOrigin::Permanent, message)
 }
@@ -37,7 +37,7 @@ pub(super) fn superseded(mine: LeaderEpoch, theirs: Option<LeaderEpoch>) -> Fail
 
 pub(super) fn log_lost(tries: u32, cause: &Failure) -> Failure {
     let message = format!(
-        "the job log could not be written in {tries} tries, last because of {}: {}",
+        "the job log could not be written after {tries} tries; last error: {}: {}",
         cause.code, cause.message
     );
     failure("WEIR-JOB-0005", FailureOrigin::External, message)
@@ -45,8 +45,7 @@ pub(super) fn log_lost(tries: u32, cause: &Failure) -> Failure {
 
 pub(super) fn too_many_failed_checkpoints(failed: u32, tolerable: u32, last: &Failure) -> Failure {
     let message = format!(
-        "{failed} checkpoints failed in a row, {tolerable} are tolerable; the last because of \
-         {}: {}",
+        "{failed} checkpoints in a row failed, the limit is {tolerable}; last error: {}: {}",
         last.code, last.message
     );
     Failure { message, code: "WEIR-JOB-0006".to_owned(), ..last.clone() }

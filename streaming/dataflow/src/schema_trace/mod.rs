@@ -161,7 +161,7 @@ fn key_problem<K: Key>() -> Option<String> {
     let trace = trace::<K>();
     let is = |path: &str, what: &str| format!("{} is {what}", fault::Part(path));
     if let Some(path) = trace.reached.find(&|shape| matches!(shape, Shape::Float(_))) {
-        let why = "and equal floats can differ in bits (use an integer, such as cents, or text)";
+        let why = "and equal floats can have different bits (use an integer, for example cents, or a text)";
         return Some(format!("{}, {why}", is(&path, "a float")));
     }
     if let Some((path, container)) = &trace.seen.unordered {

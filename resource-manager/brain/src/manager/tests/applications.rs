@@ -64,7 +64,7 @@ fn unusable_submissions_are_refused() {
          store ids-below 10
          client: id 1 largest 0
          > submit 1 queue=fast
-         client: WEIR-RM-0005 the submission of application_1_0001 is not usable: there is no \
+         client: WEIR-RM-0005 the submission of application_1_0001 is not valid: there is no \
          queue \"fast\"; use \"default\"
          > node a
          a: registered epoch 0

@@ -91,7 +91,7 @@ fn commit(committable: &TextFileCommittable) -> Result<()> {
 fn make_file(committable: &TextFileCommittable) -> Result<()> {
     let file = &committable.file;
     if length_of(file)?.is_some() {
-        return Err(changed(committable, "somebody else has made the file meanwhile"));
+        return Err(changed(committable, "another program created the file"));
     }
     if let Some(folder) = file.parent() {
         make_folder(folder)?;
@@ -161,7 +161,7 @@ fn changed(committable: &TextFileCommittable, found: &str) -> Error {
     Error::permanent(
         "WEIR-SINK-0004",
         format!(
-            "output {file} is not as the job left it, so bytes {offset} to {end} cannot be \
+            "output {file} was changed after the job wrote it, so bytes {offset} to {end} cannot be \
              committed: {found}"
         ),
     )
