@@ -215,7 +215,7 @@ fn job_beginning(handle: Handle) -> Result<impl Future<Output = ()>> {
     let (sender, receiver) = oneshot::channel();
     let waiting = thread::Builder::new().name("job-beginning".to_owned()).spawn(move || {
         if handle.subscribe_status().iter().any(|change| has_begun(change.status)) {
-            // Nobody waits any more when the app master was told to end.
+            // The receiver is gone when the resource manager has told the app master to end.
             let _ = sender.send(());
         }
     });
@@ -232,7 +232,7 @@ fn job_beginning(handle: Handle) -> Result<impl Future<Output = ()>> {
 async fn job_end(handle: Handle) -> Result<JobOutcome> {
     let (sender, receiver) = oneshot::channel();
     let waiting = thread::Builder::new().name("job-end".to_owned()).spawn(move || {
-        // Nobody waits any more when the app master was told to end.
+        // The receiver is gone when the resource manager has told the app master to end.
         let _ = sender.send(handle.wait());
     });
     let problem = |problem: String| Error::Internal { problem };

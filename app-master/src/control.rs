@@ -7,7 +7,7 @@
 //! ```
 //!
 //! What always holds: a new connection is never refused for want of room, since the oldest that has proved
-//! nothing gives way; a connection that says something senseless ends alone; nobody without the job's
+//! nothing gives way; a connection that sends an invalid message ends alone; no peer without the job's
 //! key learns anything but that this speaks the control protocol; what ends is told to the pool once.
 
 mod connection;

@@ -1,4 +1,4 @@
-//! The user of this process, as the resource manager shows it with an application. Nobody proves it: what
+//! The user of this process, as the resource manager shows it with an application. It is not verified: what
 //! allows changes is the token.
 
 use std::ffi::CStr;

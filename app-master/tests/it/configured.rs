@@ -13,7 +13,7 @@ use weir_protocol::{
     control::{HostOrder, ManagerOrder, ReportKind},
 };
 
-/// Waits until a source is told to begin a checkpoint.
+/// Waits until the job master triggers a checkpoint at a source.
 fn checkpoint_begins(host: &mut Host) {
     let order = host.order();
     assert!(matches!(order, Some(HostOrder::TriggerCheckpoint(..))), "{order:?}");

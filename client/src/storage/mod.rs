@@ -13,6 +13,7 @@ use serde::Serialize;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
+use weir_config::{ConfigValue, Folder};
 
 /// What `list` and `delete` print with `--output json`.
 #[derive(Serialize)]
@@ -72,17 +73,18 @@ fn jobs_in(flags: &StorageFlags) -> Result<Vec<JobFolder>, Problem> {
 
 fn storage_folder(flags: &StorageFlags) -> Result<PathBuf, Problem> {
     if let Some(dir) = &flags.dir {
-        return Ok(plain_path(&dir.to_string_lossy()));
+        return folder_at(&dir.to_string_lossy());
     }
     let data_dir = folder_of(&flags.data_dir)?;
     let record = Record::load(data_dir.path())?;
     let configured = record.and_then(|record| record.settings.storage_dir);
-    Ok(configured.map_or_else(|| data_dir.storage(), |folder| plain_path(&folder)))
+    configured.map_or_else(|| Ok(data_dir.storage()), |folder| folder_at(&folder))
 }
 
-/// `file:///a/b` and `/a/b` are the same folder.
-fn plain_path(folder: &str) -> PathBuf {
-    PathBuf::from(folder.strip_prefix("file://").unwrap_or(folder))
+/// The folder that a path or a `file` URI names, as in the configuration of a job.
+fn folder_at(text: &str) -> Result<PathBuf, Problem> {
+    let refused = |problem| Problem::usage(format!("storage folder {text:?}: {problem}"));
+    Folder::parse(text).map(|folder| folder.path()).map_err(refused)
 }
 
 /// The jobs that have ended and are in use no more.
