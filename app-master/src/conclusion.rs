@@ -1,5 +1,5 @@
-//! The end: output that nobody will commit cleared away, what there is to see archived, the resource
-//! manager told, everybody sent home.
+//! The end of an attempt: deletes output that will not be committed, archives what REST shows, reports the
+//! end to the resource manager, and ends the task managers.
 
 use crate::{
     assignment::Assignment,
@@ -34,23 +34,23 @@ const END_PATIENCE: Duration = Duration::from_secs(1);
 /// For last orders to leave, when nobody else ends task managers.
 const FAREWELL: Duration = Duration::from_millis(100);
 
-/// What the end has to do with.
+/// The parts of an app master that the end of its attempt needs.
 pub struct Conclusion<'a> {
     /// Where the app master runs.
     pub assignment: &'a Assignment,
     /// Whether another app master can go on from the job's log.
     pub is_resumable: bool,
-    /// Who is to be told.
+    /// The resource manager.
     pub manager: Arc<ResourceManager>,
-    /// Who has task managers.
+    /// The slot pool, which ends the task managers.
     pub pool: Handle<Director>,
-    /// Who is connected.
+    /// Connections to the task hosts.
     pub switchboard: Arc<Switchboard>,
-    /// Where a host answers that output is cleared away.
+    /// Receives the answers of task hosts that have deleted output.
     pub reports: Arc<Reports>,
-    /// Logs under way.
+    /// Excerpts of logs that are being fetched.
     pub excerpts: Arc<Excerpts>,
-    /// What there is to see.
+    /// What REST shows.
     pub observed: Observed,
 }
 
@@ -131,8 +131,12 @@ pub fn end_of_job(outcome: JobOutcome, is_resumable: bool) -> Result<JobOutcome>
             let why = why.unwrap_or_else(|| "another one has it".to_owned());
             Err(Error::Superseded { why })
         }
+        // A cancel ends the job also when it cannot be recorded.
         Some(failure)
-            if outcome.off_record && is_resumable && failure.origin != FailureOrigin::Permanent =>
+            if outcome.status == JobStatus::Failed
+                && outcome.off_record
+                && is_resumable
+                && failure.origin != FailureOrigin::Permanent =>
         {
             Err(Error::Interrupted { failure: describe(failure) })
         }
@@ -140,8 +144,8 @@ pub fn end_of_job(outcome: JobOutcome, is_resumable: bool) -> Result<JobOutcome>
     }
 }
 
-/// Whether a job in this state has begun under the master that says so. One that an earlier master has
-/// ended is over at once.
+/// Whether a job in this state has begun under this master: the record of its epoch is in the log. A job
+/// that an earlier master has ended goes from Initializing to its end at once.
 pub fn has_begun(status: JobStatus) -> bool {
     status != JobStatus::Initializing && !status.is_terminal()
 }
@@ -162,7 +166,7 @@ pub async fn cannot_begin(assignment: &Assignment, error: &Error) {
     manager.finish(&request).await;
 }
 
-/// A way to the resource manager for whoever wants nothing but to end.
+/// A connection to the resource manager that only registers and reports the end.
 fn reporter(assignment: &Assignment) -> Arc<ResourceManager> {
     let terms = Terms {
         address: assignment.resource_manager.clone(),
@@ -249,6 +253,7 @@ mod tests {
             (JobStatus::Failed, true, Permanent, true, None),
             // Its log went with this app master.
             (JobStatus::Failed, true, External, false, None),
+            (JobStatus::Canceled, true, External, true, None),
             (JobStatus::Suspended, true, External, true, Some("WEIR-AM-0007")),
         ] {
             let ended = end_of_job(outcome(status, off_record, origin), is_resumable);

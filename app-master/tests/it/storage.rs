@@ -92,3 +92,25 @@ fn later_attempt_begins_the_job_when_its_folder_is_there_and_its_log_is_empty() 
     cluster.start(Some(storage.path()));
     runs_to_its_end(&mut cluster);
 }
+
+/// A failure would make the next attempt run the job again.
+#[test]
+fn cancel_that_cannot_be_recorded_ends_the_application_as_killed() {
+    let (mut cluster, storage, folder) = attempt(1, "10 ms");
+    cluster.start(Some(storage.path()));
+    let [(_a, mut first), (_b, mut second)] = two(&cluster);
+    first.run();
+    second.run();
+    fs::rename(folder.join("log"), folder.join("moved")).expect("moved");
+    fs::write(folder.join("log"), "a file where the folder should be").expect("written");
+    let path = format!("/v1/jobs/{}?mode=cancel", submission().job);
+    let token = Some("appattempt_5_0001_000001.token");
+    assert_eq!(cluster.rest("PATCH", &path, token).0, 202);
+    first.cancel();
+    second.cancel();
+    first.abandon_output();
+    let end = cluster.finished();
+    assert_eq!(end.final_status, FinalStatus::Killed);
+    assert!(end.diagnostics.ends_with("[WEIR-JOB-0005]"), "{}", end.diagnostics);
+    cluster.returned().expect("the end is reported");
+}

@@ -39,7 +39,7 @@ impl JobMaster {
         self.failover.remember(now, &failure);
         *read_at = retries.after_failure(now.monotonic, self.settings.storage_timeout);
         if failure.origin == FailureOrigin::Permanent || read_at.is_none() {
-            return self.terminate(now, JobStatus::Failed, Some(failure), out);
+            return self.terminate(now, self.status_without_log(), Some(failure), out);
         }
         self.set_status(now, JobStatus::Initializing, Some(failure), out);
     }
@@ -156,7 +156,7 @@ impl JobMaster {
             Settled::Overtaken | Settled::Void => self.is_superseded(now, None, out),
             Settled::Lost(failure) => {
                 self.failover.remember(now, &failure);
-                self.stop(now, Goal::FailOffRecord(failure), out);
+                self.end_off_record(now, self.status_without_log(), failure, out);
             }
             Settled::Open => {}
         }
@@ -225,7 +225,7 @@ impl JobMaster {
     fn is_superseded(&mut self, now: Now, by: Option<LeaderEpoch>, out: &mut Vec<Effect>) {
         let failure = failures::superseded(self.epoch, by);
         self.failover.remember(now, &failure);
-        self.stop(now, Goal::Suspend(failure), out);
+        self.end_off_record(now, JobStatus::Suspended, failure, out);
     }
 }
 

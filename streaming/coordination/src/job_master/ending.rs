@@ -23,17 +23,27 @@ impl JobMaster {
         }
     }
 
-    /// Cancelling comes before restarting and failing, but not before an end that is decided.
+    /// A cancel replaces a restart and a failure, but not an end that is being recorded, nor a suspension.
     fn obey_cancel_request(&mut self, now: Now, out: &mut Vec<Effect>) {
-        let heeded = matches!(
-            self.phase,
-            Phase::Live
-                | Phase::Committing { goal: Goal::Fail(_), .. }
-                | Phase::Stopping { goal: Goal::Restart(_) | Goal::Fail(_), .. }
-        );
-        if self.cancel_requested && heeded {
-            self.stop(now, Goal::Cancel, out);
+        if !self.cancel_requested {
+            return;
         }
+        let goal = match &self.phase {
+            Phase::Live
+            | Phase::Committing { goal: Goal::Fail(_), .. }
+            | Phase::Stopping { goal: Goal::Restart(_) | Goal::Fail(_), .. } => Goal::Cancel,
+            Phase::Stopping { goal: Goal::EndOffRecord(JobStatus::Failed, failure), .. } => {
+                Goal::EndOffRecord(JobStatus::Canceled, failure.clone())
+            }
+            _ => return,
+        };
+        self.stop(now, goal, out);
+    }
+
+    /// How the job ends when its log can be neither read nor written. A cancel that cannot be recorded is
+    /// still an end: a failure would make the next master run the job again.
+    pub(super) fn status_without_log(&self) -> JobStatus {
+        if self.cancel_requested { JobStatus::Canceled } else { JobStatus::Failed }
     }
 
     /// Stops every task in order to reach a goal, perhaps after a last commit; tasks already being
@@ -41,13 +51,29 @@ impl JobMaster {
     pub(super) fn stop(&mut self, now: Now, goal: Goal, out: &mut Vec<Effect>) {
         let (status, failure) = match &goal {
             Goal::Restart(_) => (JobStatus::Restarting, None),
-            Goal::Fail(failure) | Goal::FailOffRecord(failure) => {
+            Goal::Fail(failure) | Goal::EndOffRecord(JobStatus::Failed, failure) => {
                 (JobStatus::Failing, Some(failure.clone()))
             }
             Goal::Cancel => (JobStatus::Cancelling, None),
-            Goal::Suspend(failure) => (JobStatus::Cancelling, Some(failure.clone())),
+            Goal::EndOffRecord(_, failure) => (JobStatus::Cancelling, Some(failure.clone())),
         };
         self.stop_as(now, goal, status, failure, out);
+    }
+
+    /// Ends without a record, when every task has stopped. Before the record of the epoch is durable there
+    /// is no task, and no status in between: it would say that the job has begun under this master.
+    pub(super) fn end_off_record(
+        &mut self,
+        now: Now,
+        status: JobStatus,
+        failure: Failure,
+        out: &mut Vec<Effect>,
+    ) {
+        if matches!(self.phase, Phase::Beginning) {
+            self.terminate(now, status, Some(failure), out);
+        } else {
+            self.stop(now, Goal::EndOffRecord(status, failure), out);
+        }
     }
 
     fn stop_as(
@@ -121,7 +147,7 @@ impl JobMaster {
     /// How the job ends by a failure.
     fn failed(&self, failure: Failure) -> Goal {
         if self.restoring && failure.origin == FailureOrigin::Permanent {
-            Goal::FailOffRecord(failure)
+            Goal::EndOffRecord(JobStatus::Failed, failure)
         } else {
             Goal::Fail(failure)
         }
@@ -153,11 +179,8 @@ impl JobMaster {
                 self.end(JobStatus::Failed, Some(root), out);
             }
             Goal::Cancel => self.end(JobStatus::Canceled, None, out),
-            Goal::Suspend(failure) => {
-                self.terminate(now, JobStatus::Suspended, Some(failure), out);
-            }
-            Goal::FailOffRecord(failure) => {
-                self.terminate(now, JobStatus::Failed, Some(failure), out)
+            Goal::EndOffRecord(status, failure) => {
+                self.terminate(now, status, Some(failure), out);
             }
         }
     }

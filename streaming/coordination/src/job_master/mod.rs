@@ -134,6 +134,11 @@ enum WhenEnded {
 }
 
 /// What follows when all tasks have stopped.
+///
+/// A job ends without a record in three cases. It is suspended when the log belongs to another master. It
+/// fails when the log cannot be written, or when the checkpoint in it cannot be restored: once the cause is
+/// removed, another master continues the job from its log. And it is canceled when the log cannot be written
+/// and a user has canceled the job: no other master is to continue it.
 #[derive(Clone, Debug)]
 enum Goal {
     /// Deploy again, not before this moment.
@@ -142,11 +147,8 @@ enum Goal {
     Fail(Failure),
     /// End as requested.
     Cancel,
-    /// End without a record: the log belongs to another master.
-    Suspend(Failure),
-    /// End with this failure but without a record: the log cannot be written, or what it says
-    /// cannot be restored. Once that is mended, the job goes on from its log.
-    FailOffRecord(Failure),
+    /// End in this status without a record, because of this failure.
+    EndOffRecord(JobStatus, Failure),
 }
 
 /// How far the end of the data has been dealt with.

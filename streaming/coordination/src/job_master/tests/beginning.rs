@@ -2,6 +2,7 @@
 
 use super::script::{Script, check, graph, settings};
 use crate::messages::JobLogRecord;
+use std::time::Duration;
 use weir_base::{CheckpointId, JobId, LeaderEpoch};
 use weir_graph::{
     Fingerprint, KeyGroupRange, Schema, SnapshotHandle, StateDeclaration, StateKind, TaskId,
@@ -118,7 +119,6 @@ fn an_equal_epoch_met_at_the_first_try_is_another_masters() {
          status Initializing
          append 0: epoch 1 from c1
          > taken-by-itself
-         status Cancelling (WEIR-JOB-0004)
          status Suspended (WEIR-JOB-0004)
          terminated off-record Suspended restarts 0 completed 0 last none (WEIR-JOB-0004)",
     );
@@ -140,6 +140,21 @@ fn an_equal_epoch_met_after_an_unknown_outcome_is_outbid() {
          status Created
          deploy 1/0#2.1
          deploy 0/0#2.1",
+    );
+}
+
+/// An app master asks for containers when a status says that the job has begun.
+#[test]
+fn no_status_says_that_the_job_has_begun_when_the_epoch_record_cannot_be_written() {
+    let mut settings = settings();
+    settings.storage_timeout = Duration::ZERO;
+    Script::of(graph(1), settings).check(
+        "> start
+         status Initializing
+         append 0: epoch 1 from c1
+         > append-fails
+         status Failed (WEIR-JOB-0005)
+         terminated off-record Failed restarts 0 completed 0 last none (WEIR-JOB-0005)",
     );
 }
 
@@ -182,8 +197,8 @@ fn a_master_whose_log_stays_unreadable_ends_off_the_record() {
          > at 20000
          read
          > unreadable
-         status Failed (io)
-         terminated off-record Failed restarts 0 completed 0 last none (io)",
+         status Canceled (io)
+         terminated off-record Canceled restarts 0 completed 0 last none (io)",
     );
     check(
         "> unreadable-for-good

@@ -2,6 +2,7 @@
 
 use super::script::{Script, check, graph, settings};
 use crate::{job_master::TaskState, messages::RestartStrategy};
+use std::time::Duration;
 
 const RUNNING: &str = "> start
     status Initializing
@@ -118,6 +119,72 @@ fn a_job_without_commits_and_checkpoints_finishes_straight_away() {
          finish 0/0#1.1
          > finished all
          append 1: ended Finished restarts 0 completed 0 last none"
+    ));
+}
+
+/// A next master would run the job again if this one ended as failed.
+#[test]
+fn job_is_canceled_off_the_record_when_its_log_cannot_be_written() {
+    let check = |script: &str| {
+        let mut settings = settings();
+        settings.storage_timeout = Duration::ZERO;
+        Script::of(graph(1), settings).check(script);
+    };
+    const CANCELED: &str = "status Canceled (WEIR-JOB-0005)
+         terminated off-record Canceled restarts 0 completed 0 last none (WEIR-JOB-0005)";
+    // The record of the epoch.
+    check(&format!(
+        "> start
+         status Initializing
+         append 0: epoch 1 from c1
+         > cancel
+         > append-fails
+         {CANCELED}"
+    ));
+    // The record of the end.
+    check(&format!(
+        "{RUNNING}
+         > cancel
+         status Cancelling
+         cancel 0/0#1.1
+         cancel 1/0#1.1
+         > canceled all
+         append 1: ended Canceled restarts 0 completed 0 last none
+         > append-fails
+         status Cancelling (WEIR-JOB-0005)
+         {CANCELED}"
+    ));
+    // The record of a checkpoint, while tasks stop.
+    check(&format!(
+        "{RUNNING}
+         > at 1000
+         trigger c1 0/0#1.1
+         > ack c1 all
+         append 1: completed c1
+         > cancel
+         status Cancelling
+         cancel 0/0#1.1
+         cancel 1/0#1.1
+         > append-fails
+         status Cancelling (WEIR-JOB-0005)
+         > canceled all
+         {CANCELED}"
+    ));
+    // The cancel comes after the loss.
+    check(&format!(
+        "{RUNNING}
+         > at 1000
+         trigger c1 0/0#1.1
+         > ack c1 all
+         append 1: completed c1
+         > append-fails
+         status Failing (WEIR-JOB-0005)
+         cancel 0/0#1.1
+         cancel 1/0#1.1
+         > cancel
+         status Cancelling (WEIR-JOB-0005)
+         > canceled all
+         {CANCELED}"
     ));
 }
 
