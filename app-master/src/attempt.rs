@@ -75,7 +75,7 @@ struct Started<'a> {
 /// What can end an attempt.
 struct Watched {
     job: Handle,
-    earlier_registered: mpsc::Sender<bool>,
+    earlier_attempt_asked: mpsc::Sender<bool>,
     events: UnboundedReceiver<LeaseEvent>,
     director_is_gone: oneshot::Receiver<()>,
     accepting: JoinHandle<()>,
@@ -91,7 +91,7 @@ async fn start<'a>(assignment: &'a Assignment, job: &Job) -> Result<Started<'a>>
         .await
         .map_err(|source| Error::Listen { host: assignment.node_host.clone(), source })?;
     let key = random_key()?;
-    let (earlier_registered, registration) = mpsc::channel();
+    let (earlier_attempt_asked, registration) = mpsc::channel();
     let (handle, switchboard, sender) = start_job(job, registration)?;
     let rest_control = Arc::new(web::Control::new(handle.clone(), assignment.token.clone()));
     let (server, observed) = web::serve(host, &assignment.node_host, &rest_control, |port| {
@@ -149,7 +149,7 @@ async fn start<'a>(assignment: &'a Assignment, job: &Job) -> Result<Started<'a>>
         observed,
     };
     let watched =
-        Watched { job: handle, earlier_registered, events, director_is_gone, accepting, asking };
+        Watched { job: handle, earlier_attempt_asked, events, director_is_gone, accepting, asking };
     Ok(Started { conclusion, watched, server })
 }
 
@@ -158,7 +158,7 @@ impl Watched {
     async fn end(&mut self, parts: &Conclusion<'_>) -> Result<JobOutcome> {
         let (pool, switchboard) = (parts.pool.clone(), Arc::clone(&parts.switchboard));
         let beginning = Beginning {
-            earlier_registered: self.earlier_registered.clone(),
+            earlier_attempt_asked: self.earlier_attempt_asked.clone(),
             has_begun: Box::pin(job_beginning(self.job.clone())?),
         };
         tokio::select! {

@@ -103,8 +103,9 @@ impl Shell for Director {
 
 /// What waits for the registration, and what waits until the job has begun.
 pub struct Beginning {
-    /// Told at the registration whether an earlier attempt has registered; the log is read then.
-    pub earlier_registered: mpsc::Sender<bool>,
+    /// Gets the answer of the registration: has an earlier attempt asked for containers? The log is read
+    /// then.
+    pub earlier_attempt_asked: mpsc::Sender<bool>,
     /// Comes when the job is this attempt's: containers are asked for then.
     pub has_begun: Pin<Box<dyn Future<Output = ()>>>,
 }
@@ -116,7 +117,7 @@ pub async fn follow(
     pool: Handle<Director>,
     switchboard: Arc<Switchboard>,
 ) -> String {
-    let Beginning { earlier_registered, mut has_begun } = beginning;
+    let Beginning { earlier_attempt_asked, mut has_begun } = beginning;
     let mut is_registered = false;
     let mut job_has_begun = false;
     loop {
@@ -133,10 +134,10 @@ pub async fn follow(
         let Some(event) = event else { break };
         tracing::info!("{event}");
         let input = match event {
-            LeaseEvent::Registered { earlier_registered: earlier } => {
+            LeaseEvent::Registered { earlier_attempt_asked: asked } => {
                 is_registered = true;
                 // Only the first answer is waited for.
-                let _ = earlier_registered.send(earlier);
+                let _ = earlier_attempt_asked.send(asked);
                 if !job_has_begun {
                     continue;
                 }

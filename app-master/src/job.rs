@@ -66,21 +66,23 @@ impl Job {
         self.folder.is_some()
     }
 
-    /// What opens the storage. It first waits to be told whether an earlier attempt has registered.
+    /// Opens the storage of the job. It first waits for the answer of the resource manager: has an earlier
+    /// attempt asked for containers?
     ///
-    /// If none has, none has opened the folder, and it is created. Otherwise it must exist: where it
-    /// does not, this node does not see the storage that the earlier attempt used, and must not start
-    /// the job over in another place.
+    /// If none has, no task has run, and the folder is created if it does not exist. Otherwise the folder
+    /// exists, since an app master creates it and writes the first record before it asks. If it does not
+    /// exist here, this node does not see the storage of the earlier attempt, and the job must not start
+    /// over in another place.
     pub fn storage_opener(
         &self,
-        earlier_registered: Receiver<bool>,
+        earlier_attempt_asked: Receiver<bool>,
     ) -> impl FnMut() -> weir_checkpoint_storage::Result<CheckpointStorage> + Send + 'static {
         let folder = self.folder.clone();
         let mut must_exist = None;
         move || {
             let Some(folder) = &folder else { return Ok(CheckpointStorage::in_memory()) };
-            // An app master that ends before it has registered opens nothing that could be kept.
-            match *must_exist.get_or_insert_with(|| earlier_registered.recv().unwrap_or(true)) {
+            // No answer comes if the app master ends before it has registered. It creates nothing then.
+            match *must_exist.get_or_insert_with(|| earlier_attempt_asked.recv().unwrap_or(true)) {
                 true => CheckpointStorage::existing(folder),
                 false => CheckpointStorage::local(folder),
             }

@@ -34,8 +34,8 @@ pub trait Leases: Send + Sync {
 pub enum LeaseEvent {
     /// It knows us, at first or again; asks count anew.
     Registered {
-        /// An app master of an earlier attempt has registered, or may have.
-        earlier_registered: bool,
+        /// The app master of an earlier attempt has asked for containers.
+        earlier_attempt_asked: bool,
     },
     /// A container is ours.
     Leased(ContainerId),

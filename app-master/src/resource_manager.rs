@@ -125,8 +125,8 @@ impl ResourceManager {
                 Ok(registered) => registered,
                 Err(error) => return self.tell(LeaseEvent::Shutdown(error.in_full())),
             };
-            let earlier_registered = registered.earlier_registered;
-            self.tell(LeaseEvent::Registered { earlier_registered });
+            let earlier_attempt_asked = registered.earlier_attempt_asked;
+            self.tell(LeaseEvent::Registered { earlier_attempt_asked });
             let ended = Allocation::new(&self, &registered).run().await;
             if let Some(why) = ended {
                 return self.tell(LeaseEvent::Shutdown(why));

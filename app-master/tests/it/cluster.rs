@@ -34,8 +34,8 @@ pub struct State {
     pub started: BTreeMap<ContainerId, LaunchContext>,
     pub finished: Option<FinishAppMaster>,
     pub tokens: BTreeSet<String>,
-    /// Whether it says that an app master of an earlier attempt has registered.
-    pub earlier_registered: bool,
+    /// Whether the resource manager says that an earlier attempt has asked for containers.
+    pub earlier_attempt_asked: bool,
     /// Leases it grants at most.
     pub capacity: u64,
     /// What an ask is answered with from now on.
@@ -86,7 +86,7 @@ impl Cluster {
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
                 capacity: 100,
-                earlier_registered: number > 1,
+                earlier_attempt_asked: number > 1,
                 ..State::default()
             }),
             changed: Condvar::new(),
@@ -286,7 +286,7 @@ async fn register(
         largest_node: Resources { memory_mib: 1 << 20, vcores: 64 },
         heartbeat_interval_ms: 200,
         expiry_ms: 30_000,
-        earlier_registered: state.earlier_registered,
+        earlier_attempt_asked: state.earlier_attempt_asked,
     }))
 }
 

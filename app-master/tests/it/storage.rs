@@ -77,9 +77,9 @@ fn later_attempt_goes_on_when_its_storage_is_mounted() {
 }
 
 #[test]
-fn later_attempt_begins_the_job_when_none_before_it_has_registered() {
+fn later_attempt_begins_the_job_when_none_before_it_has_asked_for_containers() {
     let (mut cluster, storage, _) = attempt(2, "10 ms");
-    cluster.state().earlier_registered = false;
+    cluster.state().earlier_attempt_asked = false;
     cluster.start(Some(storage.path()));
     runs_to_its_end(&mut cluster);
 }

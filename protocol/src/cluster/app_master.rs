@@ -39,12 +39,13 @@ pub struct AppMasterRegistered {
     pub heartbeat_interval_ms: u64,
     /// An app master that is silent for so long is given up.
     pub expiry_ms: u64,
-    /// An app master of an earlier attempt has registered, or may have: then the job may have begun.
+    /// The app master of an earlier attempt has asked for containers. An app master creates the folder and the
+    /// log of its job before it asks, so both must exist. True if the resource manager does not say it.
     #[serde(default = "unknown")]
-    pub earlier_registered: bool,
+    pub earlier_attempt_asked: bool,
 }
 
-/// A release that does not say it leaves it open.
+/// A resource manager of an older release does not say it. The safe answer is that the folder must exist.
 fn unknown() -> bool {
     true
 }

@@ -148,6 +148,17 @@ impl AskState {
     }
 }
 
+/// Whether the app master of an attempt has asked for a container.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ContainersAsked {
+    /// Not yet.
+    No,
+    /// It has; this is being put on record. Until then the app master is told of no lease.
+    BeingSaved,
+    /// It has, and this is on record.
+    Saved,
+}
+
 /// How a container ended, for display.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct EndedContainer {
@@ -186,8 +197,8 @@ pub(crate) struct Attempt {
     pub(crate) rest_port: Option<u16>,
     /// Its app master has registered in this epoch.
     pub(crate) registered: bool,
-    /// Its app master has registered, or has done so in an earlier epoch for all that is known.
-    pub(crate) may_have_registered: bool,
+    /// Whether its app master has asked for containers, in this epoch or an earlier one.
+    pub(crate) asked: ContainersAsked,
     /// Its app master has said in this epoch what it holds.
     pub(crate) synchronised: bool,
     /// Of the last allocate in this epoch.
@@ -224,7 +235,7 @@ impl Attempt {
             ended: VecDeque::new(),
             rest_port: None,
             registered: false,
-            may_have_registered: false,
+            asked: ContainersAsked::No,
             synchronised: false,
             sequence: 0,
             held: None,
@@ -259,9 +270,17 @@ impl Attempt {
         }
     }
 
+    /// Leases that the answer to an allocate names.
+    pub(crate) fn leases_to_tell(&self) -> impl Iterator<Item = ContainerId> {
+        let may_tell = self.asked == ContainersAsked::Saved;
+        self.unheld.iter().copied().filter(move |_| may_tell)
+    }
+
     /// Whether the answer to an allocate has something that cannot wait.
     pub(crate) fn has_news(&self) -> bool {
-        !self.unheld.is_empty() || !self.completed.is_empty() || self.too_large.is_some()
+        self.leases_to_tell().next().is_some()
+            || !self.completed.is_empty()
+            || self.too_large.is_some()
     }
 
     /// Takes what an app master asks for. Returns whether anything changed.

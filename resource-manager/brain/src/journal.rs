@@ -27,6 +27,8 @@ pub(crate) enum After {
     KillSaved(ApplicationId),
     /// An app master may be launched.
     AttemptSaved(AttemptId),
+    /// An app master may be told of leases.
+    FirstAskSaved(AttemptId),
     /// An app master may go.
     FinishSaved(AttemptId),
     /// The container of an app master may be forgotten by its node.

@@ -5,8 +5,9 @@
 //! - A container id is given out once: it carries the epoch, and numbers grow within one.
 //! - A lease holds its resources until its node says that nothing of it runs, or the node is lost; so
 //!   the leases on a node never exceed what it offers.
-//! - Nobody is told of a submission, a kill, a finish or an end before it is on record, and no app
-//!   master is launched before its container is.
+//! - A submission, a kill, a finish or an end is on record before a caller is told of it. The container
+//!   of an app master is on record before it is launched.
+//! - An app master is told of leases only when it is on record that it has asked for containers.
 //! - The container of an app master is forgotten by its node only when the end of its attempt is on
 //!   record.
 //! - Every ticket is answered once.
@@ -242,6 +243,7 @@ impl ResourceManager {
             After::ApplicationSaved(application) => self.application_saved(now, application),
             After::KillSaved(application) => self.carry_out_kill(now, application),
             After::AttemptSaved(attempt) => self.attempt_saved(now, attempt),
+            After::FirstAskSaved(attempt) => self.first_ask_saved(now, attempt),
             After::FinishSaved(attempt) => self.finish_saved(now, attempt),
             After::AttemptEndSaved(attempt) => {
                 if let Some(attempt) = self.attempt_mut(attempt) {

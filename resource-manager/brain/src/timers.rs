@@ -94,6 +94,11 @@ impl Timers {
         self.by_time.first().map(|(at, _)| *at)
     }
 
+    /// Whether the deadline of a purpose has come.
+    pub(crate) fn is_due(&self, purpose: &Purpose, now: Monotonic) -> bool {
+        self.by_purpose.get(purpose).is_some_and(|at| *at <= now)
+    }
+
     /// Whether a purpose has a deadline.
     pub(crate) fn has(&self, purpose: &Purpose) -> bool {
         self.by_purpose.contains_key(purpose)

@@ -23,7 +23,7 @@ pub fn app_master_registered(message: brain::AppMasterRegistered) -> wire::AppMa
         largest_node,
         heartbeat_interval_ms,
         expiry_ms,
-        earlier_registered,
+        earlier_attempt_asked,
     } = message;
     wire::AppMasterRegistered {
         weir_version,
@@ -31,7 +31,7 @@ pub fn app_master_registered(message: brain::AppMasterRegistered) -> wire::AppMa
         largest_node,
         heartbeat_interval_ms,
         expiry_ms,
-        earlier_registered,
+        earlier_attempt_asked,
     }
 }
 

@@ -4,7 +4,7 @@ use super::ResourceManager;
 use crate::{
     Error,
     application::{ApplicationState, Finish},
-    attempt::{Attempt, AttemptState, Held},
+    attempt::{Attempt, AttemptState, ContainersAsked, Held},
     container::{Container, ContainerLife},
     journal::After,
     messages::{
@@ -34,8 +34,8 @@ impl ResourceManager {
             return self.answer(ticket, Err(Error::AttemptOver { attempt: id }));
         };
         let is_working = application.is_working();
-        let earlier_registered =
-            application.attempts.iter().any(|one| one.id < id && one.may_have_registered);
+        let earlier = application.attempts.iter().filter(|one| one.id < id);
+        let earlier_attempt_asked = earlier.into_iter().any(|one| one.asked != ContainersAsked::No);
         let may = |state| {
             matches!(
                 state,
@@ -51,7 +51,6 @@ impl ResourceManager {
             attempt.enter(AttemptState::Running);
         }
         attempt.registered = true;
-        attempt.may_have_registered = true;
         attempt.rest_port = Some(rest_port);
         let is_synchronised = attempt.synchronised;
         if application.state == ApplicationState::Accepted {
@@ -69,7 +68,7 @@ impl ResourceManager {
             largest_node: self.largest_node().map_or(Resources::default(), |(_, total)| total),
             heartbeat_interval_ms: millis(self.settings.heartbeat_interval),
             expiry_ms: millis(self.settings.app_master_expiry),
-            earlier_registered,
+            earlier_attempt_asked,
         };
         self.answer(ticket, Ok(Reply::AppMasterRegistered(reply)));
     }
@@ -174,16 +173,35 @@ impl ResourceManager {
         }
         let minimum = self.settings.minimum_allocation_mib;
         let Some(attempt) = self.working_attempt_mut(id) else { return Ok(()) };
-        if attempt.take_asks(&good, |asked| super::rounded(asked, minimum)) {
-            self.must_plan = true;
+        let has_changed = attempt.take_asks(&good, |asked| super::rounded(asked, minimum));
+        let is_first = attempt.asked == ContainersAsked::No && !attempt.asks.is_empty();
+        if is_first {
+            attempt.asked = ContainersAsked::BeingSaved;
+            self.journal.write(Fact::ContainersAsked { attempt: id });
+            self.journal.then(After::FirstAskSaved(id));
         }
+        self.must_plan |= has_changed;
         refused.map_or(Ok(()), Err)
     }
 
-    /// Answers an allocate whose sender does not want to wait, when this step has placed what it can.
+    /// Answers an allocate whose sender does not want to wait, when this step has placed what it can. The
+    /// first ask is answered when it is on record.
     fn touch_now(&mut self, now: Now, id: AttemptId) {
         self.plan_and_place(now);
-        self.answer_allocate(now, id);
+        let asked = self.attempt_ref(id).map(|attempt| attempt.asked);
+        if asked != Some(ContainersAsked::BeingSaved) {
+            self.answer_allocate(now, id);
+        }
+    }
+
+    /// The first ask of an attempt is on record: its app master may be told of leases.
+    pub(super) fn first_ask_saved(&mut self, now: Now, id: AttemptId) {
+        let Some(attempt) = self.attempt_mut(id) else { return };
+        attempt.asked = ContainersAsked::Saved;
+        self.touched_attempts.insert(id);
+        if self.timers.is_due(&Purpose::AppMasterHold(id), now.monotonic) {
+            self.touch_now(now, id);
+        }
     }
 
     fn take_held_allocate(&mut self, id: AttemptId) -> Option<Held> {
@@ -223,7 +241,7 @@ impl ResourceManager {
         let Some(attempt) = self.attempt_ref(id) else { return answer };
         answer.completed = attempt.completed.values().cloned().collect();
         answer.pending = self.pending_asks(attempt);
-        for container in attempt.unheld.clone() {
+        for container in attempt.leases_to_tell().collect::<Vec<_>>() {
             answer.leases.extend(self.tell_lease(now, container));
         }
         answer

@@ -7,7 +7,7 @@
 use super::ResourceManager;
 use crate::{
     application::{Application, ApplicationState, End, Finish, Usage},
-    attempt::{Attempt, AttemptState, Master},
+    attempt::{Attempt, AttemptState, ContainersAsked, Master},
     messages::{ApplicationOutcome, Fact, HeldLease, exit_status},
     timers::Purpose,
 };
@@ -141,6 +141,9 @@ impl Recovered {
                     one.master = Some(Master { container, node, resources });
                 });
             }
+            Fact::ContainersAsked { attempt } => {
+                self.change_attempt(attempt, |one| one.asked = ContainersAsked::Saved);
+            }
             Fact::AttemptFinished { attempt, final_status, diagnostics, finished_wall_ms } => {
                 self.change(attempt.application, |application| {
                     application.recover_as(ApplicationState::Finishing);
@@ -188,8 +191,7 @@ impl Recovered {
         self.change(id.application, |application| {
             let known = application.attempts.iter().position(|one| one.id == id);
             let index = known.unwrap_or_else(|| {
-                let attempt = Attempt { may_have_registered: true, ..Attempt::new(id) };
-                application.attempts.push(attempt);
+                application.attempts.push(Attempt::new(id));
                 application.attempts.len() - 1
             });
             change(&mut application.attempts[index]);

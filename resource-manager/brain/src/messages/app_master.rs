@@ -39,8 +39,8 @@ pub struct AppMasterRegistered {
     pub heartbeat_interval_ms: u64,
     /// An app master that is silent for so long is given up.
     pub expiry_ms: u64,
-    /// An app master of an earlier attempt has registered, or may have: then the job may have begun.
-    pub earlier_registered: bool,
+    /// The app master of an earlier attempt has asked for containers.
+    pub earlier_attempt_asked: bool,
 }
 
 /// Containers of one kind.

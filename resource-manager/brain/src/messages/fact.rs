@@ -58,6 +58,11 @@ pub enum Fact {
         /// When, for display.
         started_wall_ms: u64,
     },
+    /// An app master has asked for its first container.
+    ContainersAsked {
+        /// Which attempt.
+        attempt: AttemptId,
+    },
     /// An app master said that it ends.
     AttemptFinished {
         /// Which attempt.
@@ -129,6 +134,7 @@ impl Fact {
             Self::ApplicationEnded { application, .. } => format!("{application}/ended"),
             Self::Archived { application, .. } => format!("{application}/archived"),
             Self::AttemptStarted { attempt, .. } => of_attempt(*attempt, "started"),
+            Self::ContainersAsked { attempt } => of_attempt(*attempt, "asked"),
             Self::AttemptFinished { attempt, .. } => of_attempt(*attempt, "finished"),
             Self::AttemptEnded { attempt, .. } => of_attempt(*attempt, "ended"),
         }

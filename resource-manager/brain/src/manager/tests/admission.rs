@@ -39,8 +39,10 @@ const CROWDED: &str = "> start
     > register 2.1
     2.1: registered epoch 0 largest 1000
     > allocate 1.1 ask=1:p1:100:x3
+         store asked 1.1
     1.1#1: Normal lease 1.1.2@a:1 lease 1.1.3@b:1 pending 1 x1 (needs <memory:100 MiB, vCores:1>: 2 nodes up, 2 lack vcores (largest free 0); 1st in queue default)
     > allocate 2.1 ask=1:p1:100:x1
+         store asked 2.1
     2.1#1: Normal pending 1 x1 (needs <memory:100 MiB, vCores:1>: 2 nodes up, 2 lack vcores (largest free 0); 2nd in queue default)
     > allocate 1.1 ask=1:p1:100:x3 held=1.1.2,1.1.3
     1.1#2: Normal pending 1 x1 (needs <memory:100 MiB, vCores:1>: 2 nodes up, 2 lack vcores (largest free 0); 1st in queue default)

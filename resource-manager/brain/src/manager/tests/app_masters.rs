@@ -6,6 +6,7 @@ use super::script::check_running;
 fn leases_are_repeated_until_they_are_held_and_ends_until_they_are_seen() {
     check_running(
         "> allocate 1.1 ask=1:p1:250:x2
+         store asked 1.1
          1.1#1: Normal lease 1.1.2@b:1 lease 1.1.3@a:1
          > allocate 1.1 ask=1:p1:250:x2 held=1.1.2
          1.1#2: Normal lease 1.1.3@a:1
@@ -30,6 +31,7 @@ fn leases_are_repeated_until_they_are_held_and_ends_until_they_are_seen() {
 fn an_allocate_is_held_until_there_is_something_to_say() {
     check_running(
         "> allocate 1.1 ask=1:p1:900:x2 hold=1000
+         store asked 1.1
          1.1#1: Normal lease 1.1.2@b:1 pending 1 x1 (needs <memory:900 MiB, vCores:1>: 2 nodes \
          up, 2 lack memory (largest free 800 MiB); 1st in queue default)
          > allocate 1.1 ask=1:p1:900:x2 held=1.1.2 hold=500
@@ -53,6 +55,7 @@ fn an_allocate_is_held_until_there_is_something_to_say() {
 fn a_released_container_holds_its_room_until_its_node_says_it_is_gone() {
     check_running(
         "> allocate 1.1 ask=1:p1:900:x1
+         store asked 1.1
          1.1#1: Normal lease 1.1.2@b:1
          > beat b 1.1.2=running
          b#2: Normal
@@ -73,6 +76,7 @@ fn a_released_container_holds_its_room_until_its_node_says_it_is_gone() {
 fn a_lease_that_was_never_heard_of_is_replaced_when_it_ends() {
     check_running(
         "> allocate 1.1 ask=1:p1:900:x1
+         store asked 1.1
          1.1#1: Normal lease 1.1.2@b:1
          > node c
          c: registered epoch 0
@@ -90,6 +94,7 @@ fn a_lease_that_was_never_heard_of_is_replaced_when_it_ends() {
 fn what_ended_unheard_is_forgotten_only_when_its_app_master_does_not_hold_it() {
     check_running(
         "> allocate 1.1 ask=1:p1:900:x1
+         store asked 1.1
          1.1#1: Normal lease 1.1.2@b:1
          > beat b 1.1.2=complete:7
          b#2: Normal
@@ -106,6 +111,7 @@ fn what_ended_unheard_is_forgotten_only_when_its_app_master_does_not_hold_it() {
 fn a_lease_that_nobody_starts_expires() {
     check_running(
         "> allocate 1.1 ask=1:p1:900:x1
+         store asked 1.1
          1.1#1: Normal lease 1.1.2@b:1
          > allocate 1.1 ask=1:p1:900:x1 held=1.1.2
          1.1#2: Normal
@@ -125,6 +131,7 @@ fn an_ask_larger_than_any_node_is_refused_and_the_others_are_not() {
         "> allocate 1.1 ask=1:p1:100:x1,2:p1:1001:x1
          1.1#1: WEIR-RM-0006 a container of ask 2 of <memory:1001 MiB, vCores:1> is larger than any \
          node: the largest is b:1 with <memory:1000 MiB, vCores:4>; ask for less or add a larger node
+         store asked 1.1
          > allocate 1.1 ask=1:p1:100:x1
          1.1#2: Normal lease 1.1.2@b:1",
     );
@@ -138,6 +145,7 @@ fn an_ask_that_no_node_can_hold_any_more_waits_for_a_node_and_is_refused_then() 
          c: registered epoch 0
          c#1: Normal
          > allocate 1.1 ask=1:p1:2000:x1
+         store asked 1.1
          1.1#1: Normal pending 1 x1 (needs <memory:2000 MiB, vCores:1>: 2 nodes up, 2 lack memory \
          (largest free 1000 MiB), 2 too small even when empty, 1 more unhealthy; 1st in queue \
          default)
@@ -164,6 +172,7 @@ fn an_ask_that_fits_no_node_beside_its_own_app_master_is_refused() {
         "> leave b
          b: left
          > allocate 1.1 ask=1:p1:900:x1
+         store asked 1.1
          1.1#1: Normal pending 1 x1 (needs <memory:900 MiB, vCores:1>: 1 node up, 1 lack memory \
          (largest free 800 MiB); 1st in queue default)
          > at 1000
@@ -183,6 +192,7 @@ fn an_ask_that_fits_no_node_beside_its_own_app_master_is_refused() {
 fn an_ask_of_another_size_is_planned_anew() {
     check_running(
         "> allocate 1.1 ask=1:p1:900:x2
+         store asked 1.1
          1.1#1: Normal lease 1.1.2@b:1 pending 1 x1 (needs <memory:900 MiB, vCores:1>: 2 nodes \
          up, 2 lack memory (largest free 800 MiB); 1st in queue default)
          > allocate 1.1 ask=1:p1:800:x2 held=1.1.2
@@ -227,6 +237,7 @@ fn who_has_not_registered_in_this_epoch_must() {
 fn a_repeated_registration_does_not_begin_the_asks_anew() {
     check_running(
         "> allocate 1.1 ask=1:p1:100:x1
+         store asked 1.1
          1.1#1: Normal lease 1.1.2@b:1
          > register 1.1
          1.1: registered epoch 0 largest 1000
@@ -239,6 +250,7 @@ fn a_repeated_registration_does_not_begin_the_asks_anew() {
 fn the_containers_of_a_finished_application_are_taken_back() {
     check_running(
         "> allocate 1.1 ask=1:p1:100:x1
+         store asked 1.1
          1.1#1: Normal lease 1.1.2@b:1
          > beat b 1.1.2=running hold=1000
          > finish 1.1

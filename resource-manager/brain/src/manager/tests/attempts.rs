@@ -201,7 +201,7 @@ fn with_one_attempt_allowed_no_failure_is_forgiven() {
 }
 
 #[test]
-fn an_app_master_learns_whether_one_before_it_has_registered() {
+fn earlier_attempt_that_only_registered_is_not_reported_to_the_next() {
     check_running(
         "> beat a 1.1.1=complete:1
          a#4: Normal
@@ -209,23 +209,24 @@ fn an_app_master_learns_whether_one_before_it_has_registered() {
          > beat a
          a#5: Normal launch 1.2.1
          > register 1.2
-         1.2: registered epoch 0 largest 1000, not the first",
-    );
-    Script::new().check(
-        "> start
-         > node a
-         a: registered epoch 0
-         a#1: Normal
-         > new
-         store ids-below 10
-         client: id 1 largest 1000
-         > submit 1
-         store submitted 1
-         client: submitted 1
-         store attempt 1.1.1 on a
-         > at 2000
-         store attempt-ended 1.1 -100 does-not-count, attempt 1.2.1 on a
-         > register 1.2
          1.2: registered epoch 0 largest 1000",
+    );
+}
+
+#[test]
+fn earlier_attempt_that_asked_for_containers_is_reported_to_the_next() {
+    check_running(
+        "> allocate 1.1
+         1.1#1: Normal
+         > allocate 1.1 ask=1:p1:200:x1
+         store asked 1.1
+         1.1#2: Normal lease 1.1.2@b:1
+         > beat a 1.1.1=complete:1
+         a#4: Normal
+         store attempt-ended 1.1 1 counts, attempt 1.2.1 on a
+         > beat a
+         a#5: Normal launch 1.2.1
+         > register 1.2
+         1.2: registered epoch 0 largest 1000, an earlier attempt asked",
     );
 }

@@ -62,6 +62,7 @@ fn a_node_without_room_or_address_is_refused() {
 fn a_heartbeat_from_before_a_registration_frees_nothing() {
     check_running(
         "> allocate 1.1 ask=1:p1:900:x1
+         store asked 1.1
          1.1#1: Normal lease 1.1.2@b:1
          > allocate 1.1 ask=1:p1:900:x1 held=1.1.2
          1.1#2: Normal
@@ -89,6 +90,7 @@ fn a_heartbeat_from_before_a_registration_frees_nothing() {
 fn the_containers_of_a_lost_node_complete() {
     let script = check_running(
         "> allocate 1.1 ask=1:p1:900:x1
+         store asked 1.1
          1.1#1: Normal lease 1.1.2@b:1
          > allocate 1.1 ask=1:p1:900:x1 held=1.1.2
          1.1#2: Normal
@@ -125,6 +127,7 @@ fn the_containers_of_a_lost_node_complete() {
 fn a_late_registration_does_not_open_a_lost_node() {
     check_running(
         "> allocate 1.1 ask=1:p1:900:x1
+         store asked 1.1
          1.1#1: Normal lease 1.1.2@b:1
          > allocate 1.1 ask=1:p1:900:x1 held=1.1.2
          1.1#2: Normal
@@ -195,6 +198,7 @@ fn an_unhealthy_node_keeps_what_it_has_and_gets_nothing() {
         "> beat b unhealthy=full
          b#2: Normal
          > allocate 1.1 ask=1:p1:900:x1
+         store asked 1.1
          1.1#1: Normal pending 1 x1 (needs <memory:900 MiB, vCores:1>: 1 node up, 1 lack memory \
          (largest free 800 MiB), 1 more unhealthy; 1st in queue default)
          > allocate 1.1 ask=1:p1:900:x1 hold=1000
@@ -246,6 +250,7 @@ fn an_app_master_that_nobody_was_told_to_launch_is_on_no_node() {
 fn a_container_that_its_node_lists_no_more_has_ended() {
     check_running(
         "> allocate 1.1 ask=1:p1:900:x1
+         store asked 1.1
          1.1#1: Normal lease 1.1.2@b:1
          > allocate 1.1 ask=1:p1:900:x1 held=1.1.2 hold=1000
          > beat b

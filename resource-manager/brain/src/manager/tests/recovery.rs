@@ -7,6 +7,7 @@ use super::script::check_running;
 fn check_restarted(script: &str) {
     check_running(&format!(
         "> allocate 1.1 ask=1:p1:200:x1
+         store asked 1.1
          1.1#1: Normal lease 1.1.2@b:1
          > allocate 1.1 ask=1:p1:200:x1 held=1.1.2
          1.1#2: Normal
@@ -240,5 +241,52 @@ fn what_was_not_on_record_never_was() {
          store submitted 2
          > stored
          client: submitted 2",
+    );
+}
+
+#[test]
+fn attempt_that_asked_for_containers_is_remembered_after_a_restart() {
+    check_running(
+        "> allocate 1.1 ask=1:p1:200:x1
+         store asked 1.1
+         1.1#1: Normal lease 1.1.2@b:1
+         > crash
+         > start
+         > node a 1.1.1=complete:9
+         a: registered epoch 1
+         store attempt-ended 1.1 9 counts
+         a#4: Normal forget 1.1.1
+         > at 1000
+         store attempt e1/1.2.1 on a
+         > register 1.2
+         1.2: registered epoch 1 largest 1000, an earlier attempt asked",
+    );
+    check_running(
+        "> crash
+         > start
+         > node a 1.1.1=complete:9
+         a: registered epoch 1
+         store attempt-ended 1.1 9 counts
+         a#4: Normal forget 1.1.1
+         > at 1000
+         store attempt e1/1.2.1 on a
+         > register 1.2
+         1.2: registered epoch 1 largest 1000",
+    );
+}
+
+#[test]
+fn no_lease_is_handed_out_before_the_first_ask_is_on_record() {
+    check_running(
+        "> slow-store
+         > allocate 1.1 ask=1:p1:200:x1
+         store asked 1.1
+         > allocate 1.1 ask=1:p1:200:x1 hold=500
+         1.1#1: Normal
+         > at 500
+         1.1#2: Normal
+         > allocate 1.1 ask=1:p1:200:x1 hold=500
+         > stored
+         1.1#3: Normal lease 1.1.2@b:1",
     );
 }

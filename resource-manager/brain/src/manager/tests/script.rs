@@ -366,6 +366,7 @@ fn render_fact(fact: &Fact) -> String {
         Fact::AttemptStarted { container, node, .. } => {
             format!("attempt {} on {}", name(*container), letter(node))
         }
+        Fact::ContainersAsked { attempt } => format!("asked {}", attempt_name(*attempt)),
         Fact::AttemptFinished { attempt, final_status, .. } => {
             format!("finished {} {final_status:?}", attempt_name(*attempt))
         }
@@ -397,7 +398,8 @@ fn render_reply(reply: &Reply) -> String {
         Reply::Kill { had_ended } => format!("kill had-ended={had_ended}"),
         Reply::AppMasterRegistered(answer) => {
             let largest = answer.largest_node.memory_mib;
-            let earlier = if answer.earlier_registered { ", not the first" } else { "" };
+            let earlier =
+                if answer.earlier_attempt_asked { ", an earlier attempt asked" } else { "" };
             format!("registered epoch {} largest {largest}{earlier}", answer.epoch)
         }
         Reply::Allocated(answer) => render_allocated(answer),
