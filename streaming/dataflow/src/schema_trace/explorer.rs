@@ -33,7 +33,7 @@ pub(super) struct Explorer {
     terminal: BTreeMap<&'static str, u32>,
     /// How many of those were known when this series of rounds began.
     terminal_at_start: usize,
-    /// Names of fields that turned out to be another name of a field.
+    /// Paths of structs and the names in them that are an alias of a field.
     aliases: BTreeSet<(String, &'static str)>,
     /// In a key's trace: which element of a sequence is being read.
     element: Option<usize>,
@@ -55,8 +55,10 @@ pub(super) struct Wide {
 #[derive(Clone, Default)]
 pub(super) struct Seen {
     pub fault: Option<Fault>,
-    /// Path and type of a set or map without an order.
-    pub unordered: Option<(String, &'static str)>,
+    /// Path and type of a set or map that has another order in each process.
+    pub hash_table: Option<(String, &'static str)>,
+    /// Path and type of a set or map whose order is kept but does not count in comparisons.
+    pub insertion_ordered: Option<(String, &'static str)>,
     /// Path of a part with a self-describing encoding.
     pub self_describing: Option<String>,
     /// Structs by name, with the fields they were read with.
@@ -301,9 +303,13 @@ impl Explorer {
         self.aliases.contains(&(self.path.clone(), name))
     }
 
-    /// A field was named twice, so that this name is another one's.
+    /// Notes that a name in this struct is an alias of a field. All choices are made again, because
+    /// those of this round were lost with it.
     pub fn found_alias(&mut self, name: &'static str) {
-        self.progressed |= self.aliases.insert((self.path.clone(), name));
+        if self.aliases.insert((self.path.clone(), name)) {
+            self.progressed = true;
+            self.points.clear();
+        }
     }
 }
 

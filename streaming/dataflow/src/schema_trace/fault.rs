@@ -39,6 +39,15 @@ pub(super) enum Fault {
         /// As `Deserialize` reads it.
         read: Vec<&'static str>,
     },
+    /// Code of the type's author panicked.
+    Panicked {
+        /// Part of the type.
+        path: String,
+        /// Name of the trait whose code it was.
+        trait_name: &'static str,
+        /// Message of the panic.
+        message: String,
+    },
     /// A value was written, and reading it failed or gave another value.
     NotReadBack {
         /// What happened, as a sentence about "it".
@@ -99,6 +108,12 @@ impl fmt::Display for Fault {
                  `#[serde(skip_serializing)]` and `#[serde(skip_deserializing)]` do that \
                  (`#[serde(skip)]` leaves a field out of both)"
             ),
+            Self::Panicked { path, trait_name, message } => {
+                if !path.is_empty() {
+                    write!(f, "{} cannot be read or written: ", Part(path))?;
+                }
+                write!(f, "its {trait_name} panicked on a sample: {message}")
+            }
             Self::NotReadBack { problem } => f.write_str(problem),
         }
     }

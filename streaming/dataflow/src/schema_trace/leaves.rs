@@ -1,7 +1,7 @@
 //! A serializer that lists the leaves of a value with their paths: two values with equal lists
 //! are equal as far as serde can see.
 
-use super::fault::Fault;
+use super::{fault::Fault, panics::catch_panic};
 use serde::ser::{self, Serialize, Serializer};
 use std::{collections::BTreeMap, fmt};
 
@@ -19,13 +19,16 @@ impl Leaves {
     /// Lists the leaves of a value.
     ///
     /// # Errors
-    /// What the compact codec cannot write.
+    /// What the compact codec cannot write, or a panic.
     pub fn of<T: Serialize>(value: &T) -> Result<Self, Fault> {
         let mut leaves = Self::default();
-        match value.serialize(Recorder(&mut leaves)) {
-            Ok(()) => Ok(leaves),
-            Err(NotWritten::Fault(fault)) => Err(*fault),
-            Err(NotWritten::Custom(message)) => Err(Fault::NotReadBack {
+        match catch_panic(|| value.serialize(Recorder(&mut leaves))) {
+            Ok(Ok(())) => Ok(leaves),
+            Err(message) => {
+                Err(Fault::Panicked { path: leaves.path, trait_name: "Serialize", message })
+            }
+            Ok(Err(NotWritten::Fault(fault))) => Err(*fault),
+            Ok(Err(NotWritten::Custom(message))) => Err(Fault::NotReadBack {
                 problem: format!(
                     "its Serialize refuses a value that its Deserialize has made: {message}"
                 ),

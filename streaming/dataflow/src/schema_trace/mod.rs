@@ -9,9 +9,11 @@
 //! A type that checks its input may refuse all samples. Then its shape is opaque and nothing is
 //! known of its values; the codec still refuses to leave out a field.
 
+mod elements;
 mod explorer;
 mod fault;
 mod leaves;
+mod panics;
 mod sampler;
 
 use crate::{
@@ -19,9 +21,11 @@ use crate::{
     error::{Error, Result},
     record::{Key, Record},
 };
+pub use elements::check_elements;
 use explorer::{Explorer, Seen, Wide};
 use fault::Fault;
 use leaves::Leaves;
+use panics::catch_panic;
 use sampler::Sampler;
 use std::any::type_name;
 use weir_graph::{Schema, Shape};
@@ -41,6 +45,8 @@ struct Trace {
     schema: Schema,
     /// Why its values do not come back equal, if they do not.
     fault: Option<Fault>,
+    /// Whether the type has accepted a sample.
+    succeeded: bool,
     /// Shape of the parts that were reached, also where no sample was accepted.
     reached: Shape,
     seen: Seen,
@@ -65,23 +71,6 @@ pub fn schema_of<T: Record>() -> Result<Schema> {
     }
 }
 
-/// Checks that elements which `main` holds are encoded alike whenever it runs.
-///
-/// # Errors
-/// `WEIR-TYPE-0004`: they contain a set or map without an order.
-pub fn check_order<T: Record>() -> Result<()> {
-    let Some((path, container)) = trace::<T>().seen.unordered else { return Ok(()) };
-    Err(Error::permanent(
-        "WEIR-TYPE-0004",
-        format!(
-            "elements of type {} cannot be part of a program: {} is a {container}, whose order \
-             differs from run to run (use BTreeMap or BTreeSet)",
-            type_name::<T>(),
-            fault::Part(&path)
-        ),
-    ))
-}
-
 /// Samples a type until everything in it has been visited.
 fn trace<T: Record>() -> Trace {
     let mut explorer = Explorer::new(None);
@@ -91,7 +80,8 @@ fn trace<T: Record>() -> Trace {
         while explorer.seen.fault.is_none() && explorer.next_round() {
             let Some(value) = sample::<T>(&mut explorer, &mut shape) else { continue };
             succeeded = true;
-            explorer.seen.fault = comes_back(&value, &explorer.seen).err();
+            let compared = comes_back(&value, &explorer.seen);
+            explorer.seen.fault = drop_caught(value).and(compared).err();
         }
         if explorer.seen.fault.is_some() || !explorer.start_over() {
             break;
@@ -103,21 +93,37 @@ fn trace<T: Record>() -> Trace {
     let has_parts = matches!(shape, Shape::Struct(_) | Shape::Tuple(_) | Shape::Enum(_));
     let shape = if succeeded || has_parts { shape } else { Shape::Opaque };
     let fault = explorer.seen.fault.take();
-    Trace { schema: Schema { name, shape }, fault, reached, seen: explorer.seen }
+    Trace { schema: Schema { name, shape }, fault, succeeded, reached, seen: explorer.seen }
 }
 
+/// A value that the type has made of a sample; `None` if it refused the sample or panicked.
 fn sample<T: Record>(explorer: &mut Explorer, shape: &mut Shape) -> Option<T> {
-    let value = T::deserialize(Sampler { explorer: &mut *explorer, shape });
+    let value = catch_panic(|| T::deserialize(Sampler { explorer: &mut *explorer, shape }));
     match value {
-        Ok(value) => {
+        Ok(Ok(value)) => {
             explorer.round_succeeded();
             Some(value)
         }
-        Err(_) => {
+        Ok(Err(_)) => {
             explorer.round_failed();
             None
         }
+        Err(message) => {
+            let path = explorer.shown_path();
+            let panicked = Fault::Panicked { path, trait_name: "Deserialize", message };
+            explorer.seen.fault.get_or_insert(panicked);
+            None
+        }
     }
+}
+
+/// Drops a value of the author's type.
+fn drop_caught<T>(value: T) -> Result<(), Fault> {
+    catch_panic(|| drop(value)).map_err(|message| Fault::Panicked {
+        path: String::new(),
+        trait_name: "Drop",
+        message,
+    })
 }
 
 /// Writes a value, reads it back, and compares.
@@ -131,8 +137,12 @@ fn comes_back<T: Record>(value: &T, seen: &Seen) -> Result<(), Fault> {
         other.unwrap_or(Fault::NotReadBack { problem })
     };
     let bytes = codec::encode(value).map_err(|error| not_read(error.to_string()))?;
-    let back: T = codec::decode(&bytes).map_err(|error| not_read(error.to_string()))?;
-    let read = Leaves::of(&back)?;
+    let back: T = catch_panic(|| codec::decode(&bytes))
+        .map_err(|panic| not_read(format!("its Deserialize panicked: {panic}")))?
+        .map_err(|error| not_read(error.to_string()))?;
+    let read = Leaves::of(&back);
+    drop_caught(back)?;
+    let read = read?;
     let pairs = written.list.iter().zip(&read.list);
     let differs = pairs.into_iter().find(|(written, read)| written != read);
     if let Some(((path, written), (_, read))) = differs {
@@ -150,7 +160,7 @@ fn comes_back<T: Record>(value: &T, seen: &Seen) -> Result<(), Fault> {
 /// Checks that equal values of a type are hashed and encoded alike.
 ///
 /// # Errors
-/// `WEIR-KEY-0001`: they are not, or the type contains a float, a map or a set without an order.
+/// `WEIR-KEY-0001`: they are not, or the type contains a float, a map, or a set that is not sorted.
 pub fn check_key<K: Key>() -> Result<()> {
     let Some(problem) = key_problem::<K>() else { return Ok(()) };
     let message = format!("a stream cannot be keyed by {}: {problem}", type_name::<K>());
@@ -164,9 +174,12 @@ fn key_problem<K: Key>() -> Option<String> {
         let why = "and equal floats can have different bits (use an integer, for example cents, or a text)";
         return Some(format!("{}, {why}", is(&path, "a float")));
     }
-    if let Some((path, container)) = &trace.seen.unordered {
-        let what =
-            format!("a {container}, which has no order (use a sorted one, such as BTreeSet)");
+    let seen = &trace.seen;
+    if let Some((path, container)) = seen.hash_table.as_ref().or(seen.insertion_ordered.as_ref()) {
+        let what = format!(
+            "a {container}, and equal values of it can list their elements in different orders \
+             (use a sorted collection, such as BTreeSet)"
+        );
         return Some(is(path, &what));
     }
     if let Some(path) = trace.reached.find(&|shape| matches!(shape, Shape::Map(..))) {
@@ -177,31 +190,53 @@ fn key_problem<K: Key>() -> Option<String> {
         let what = "a SelfDescribing, and equal values of it can be encoded differently";
         return Some(is(path, what));
     }
-    has_equals_that_differ::<K>().then(|| {
-        "the order in which its elements were added changes its encoding but not its equality \
-         (use a sorted collection)"
-            .to_owned()
-    })
+    if let Some(fault @ Fault::Panicked { .. }) = &trace.fault {
+        return Some(fault.to_string());
+    }
+    match has_equals_that_differ::<K>() {
+        Err(panicked) => Some(panicked.to_string()),
+        Ok(false) => None,
+        Ok(true) => Some(
+            "the order in which its elements were added changes its encoding but not its equality \
+             (use a sorted collection)"
+                .to_owned(),
+        ),
+    }
 }
 
 /// Whether two samples that were filled in different orders are equal but encoded differently.
-fn has_equals_that_differ<K: Key>() -> bool {
+///
+/// # Errors
+/// Code of the author panics.
+fn has_equals_that_differ<K: Key>() -> Result<bool, Fault> {
     let mut explorer = Explorer::new(Some(Wide { elements: KEY_ELEMENTS, reversed: false }));
-    while explorer.next_round() {
+    while !matches!(explorer.seen.fault, Some(Fault::Panicked { .. })) && explorer.next_round() {
         let mut shape = Shape::Opaque;
         let Some(value) = sample::<K>(&mut explorer, &mut shape) else { continue };
         for _ in 0..KEY_REPETITIONS {
             let other = sample::<K>(&mut explorer.reversed(), &mut shape);
-            if other.is_some_and(|other| equal_but_different(&value, &other)) {
-                return true;
+            if let Some(other) = other
+                && equal_but_different(&value, &other)?
+            {
+                return Ok(true);
             }
         }
     }
-    false
+    match explorer.seen.fault {
+        Some(fault @ Fault::Panicked { .. }) => Err(fault),
+        _ => Ok(false),
+    }
 }
 
-fn equal_but_different<K: Key>(one: &K, other: &K) -> bool {
-    one == other && codec::encode(one).ok() != codec::encode(other).ok()
+fn equal_but_different<K: Key>(one: &K, other: &K) -> Result<bool, Fault> {
+    let panicked =
+        |trait_name| move |message| Fault::Panicked { path: String::new(), trait_name, message };
+    if !catch_panic(|| one == other).map_err(panicked("PartialEq"))? {
+        return Ok(false);
+    }
+    let is_encoded_alike = || codec::encode(one).ok() == codec::encode(other).ok();
+    let is_alike = catch_panic(is_encoded_alike).map_err(panicked("Serialize"))?;
+    Ok(!is_alike)
 }
 
 #[cfg(test)]

@@ -44,13 +44,20 @@ const BYTES: &[&[u8]] = &[&[], &[1], &[0; 4], &[0; 8], &[0; 16], &[0; 32], &[0x8
 /// Part of a path that leads to the keys of a map.
 const MAP_KEY: &str = "[key]";
 
+/// Containers that list their elements in another order in each process.
+const HASH_TABLES: &[&str] = &["HashSet", "HashMap", "DashSet", "DashMap"];
+
+/// Containers that list their elements in the order in which they were added, and ignore that
+/// order when they compare.
+const INSERTION_ORDERED: &[&str] = &["IndexSet", "IndexMap"];
+
 /// A sample was refused.
 #[derive(Debug)]
 pub(super) enum Refused {
     /// By the type, or because of a fault.
     Sample,
-    /// By a struct, because a field came a second time, under another name.
-    DuplicateField,
+    /// By a struct, because the field of this name came a second time: once under an alias.
+    DuplicateField(&'static str),
 }
 
 impl fmt::Display for Refused {
@@ -66,8 +73,8 @@ impl de::Error for Refused {
         Self::Sample
     }
 
-    fn duplicate_field(_: &'static str) -> Self {
-        Self::DuplicateField
+    fn duplicate_field(field: &'static str) -> Self {
+        Self::DuplicateField(field)
     }
 }
 
@@ -122,15 +129,21 @@ impl Sampler<'_> {
         Refused::Sample
     }
 
-    /// Notes a container that has no order: two equal ones may list their elements differently.
+    /// Notes a container whose equal values may list their elements differently.
     fn note_container<C>(&mut self) {
         let container = type_name::<C>();
-        let name = container.split('<').next().and_then(|path| path.rsplit("::").next());
-        let unordered = ["HashSet", "HashMap", "IndexSet", "IndexMap", "DashSet", "DashMap"];
-        if name.is_some_and(|name| unordered.iter().any(|kind| name.ends_with(kind))) {
-            let path = self.explorer.shown_path();
-            self.explorer.seen.unordered.get_or_insert((path, container));
-        }
+        let path = container.split('<').next().unwrap_or(container);
+        let name = path.rsplit("::").next().unwrap_or(path);
+        let is_linked = name.starts_with("Linked") || name.starts_with("Ordered");
+        let is_one_of = |kinds: &[&str]| kinds.iter().any(|kind| name.ends_with(kind));
+        let part = (self.explorer.shown_path(), container);
+        let seen = &mut self.explorer.seen;
+        let noted = match () {
+            () if !is_linked && is_one_of(HASH_TABLES) => &mut seen.hash_table,
+            () if is_one_of(INSERTION_ORDERED) => &mut seen.insertion_ordered,
+            () => return,
+        };
+        noted.get_or_insert(part);
     }
 
     /// Reads a type that may contain itself.
@@ -345,12 +358,19 @@ impl Sampler<'_> {
         let named: Vec<_> =
             fields.iter().copied().filter(|name| !explorer.is_alias(name)).collect();
         explorer.seen.structs.insert(name, named.clone());
-        let mut current = "";
-        let read =
-            Fields { explorer: &mut *explorer, shapes, names: &named, current: &mut current };
+        let mut taken = 0;
+        let read = Fields {
+            explorer: &mut *explorer,
+            shapes: &mut *shapes,
+            names: &named,
+            taken: &mut taken,
+        };
         let value = visitor.visit_map(read);
-        if let Err(Refused::DuplicateField) = &value {
-            explorer.found_alias(current);
+        if let Err(Refused::DuplicateField(field)) = &value
+            && let Some(alias) = alias_of(field, &named[..taken])
+        {
+            shapes.retain(|(name, _)| name != alias);
+            explorer.found_alias(alias);
         }
         value.map_err(|_| Refused::Sample)
     }
@@ -384,6 +404,14 @@ impl Sampler<'_> {
         }
         value
     }
+}
+
+/// The alias among the names that were read when `field` came a second time. serde lists a field's
+/// own name and its aliases one behind the other, sorted, and reports the field's own name: if that
+/// was the last one read, the alias came before it.
+fn alias_of(field: &str, read: &[&'static str]) -> Option<&'static str> {
+    let (last, earlier) = read.split_last()?;
+    if *last == field { earlier.last().copied() } else { Some(last) }
 }
 
 struct Repeated<'a> {
@@ -480,12 +508,13 @@ impl<'de> MapAccess<'de> for Pairs<'_> {
     }
 }
 
-/// Reads a struct's fields by their names, so that other names of a field are told apart.
+/// Reads a struct's fields by their names, so that aliases are found: serde lists them as fields.
 struct Fields<'a> {
     explorer: &'a mut Explorer,
     shapes: &'a mut Vec<(String, Shape)>,
     names: &'a [&'static str],
-    current: &'a mut &'static str,
+    /// How many names have been read.
+    taken: &'a mut usize,
 }
 
 impl<'de> MapAccess<'de> for Fields<'_> {
@@ -495,14 +524,13 @@ impl<'de> MapAccess<'de> for Fields<'_> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, Refused> {
-        let Some((name, rest)) = self.names.split_first() else { return Ok(None) };
-        *self.current = name;
-        self.names = rest;
+        let Some(name) = self.names.get(*self.taken) else { return Ok(None) };
+        *self.taken += 1;
         seed.deserialize((*name).into_deserializer()).map(Some)
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Refused> {
-        let name = *self.current;
+        let name = self.names[*self.taken - 1];
         let known = self.shapes.iter().position(|(known, _)| known == name);
         let index = known.unwrap_or_else(|| {
             self.shapes.push((name.to_owned(), Shape::Opaque));

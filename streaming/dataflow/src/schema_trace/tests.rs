@@ -158,6 +158,41 @@ fn other_names_of_a_field_are_no_fields() {
     assert_eq!(fields, [("id".into(), Shape::Uint(64)), ("cost".into(), Shape::Uint(8))]);
 }
 
+/// Names under which serde writes the fields of a struct.
+fn written_names(value: &impl Serialize) -> Vec<String> {
+    let value = serde_json::to_value(value).expect("a struct");
+    value.as_object().expect("a struct").keys().cloned().collect()
+}
+
+#[test]
+fn fields_keep_their_real_names_wherever_an_alias_is_sorted() {
+    #[derive(Clone, Default, Serialize, Deserialize)]
+    struct Aliased {
+        #[serde(alias = "aid")]
+        id: u64,
+        #[serde(alias = "amount", alias = "cost", alias = "zost")]
+        price: u8,
+        #[serde(rename = "tag", alias = "label")]
+        name: String,
+    }
+    #[derive(Clone, Serialize, Deserialize)]
+    enum Event {
+        Sold {
+            #[serde(alias = "a")]
+            aliased: Vec<Aliased>,
+        },
+    }
+    let Shape::Struct(fields) = shape_of::<Aliased>() else { panic!("a struct") };
+    let expected = [("id", Shape::Uint(64)), ("price", Shape::Uint(8)), ("tag", Shape::String)];
+    assert_eq!(fields, expected.clone().map(|(name, shape)| (name.to_owned(), shape)));
+    assert_eq!(written_names(&Aliased::default()), expected.map(|(name, _)| name));
+    let Shape::Enum(variants) = shape_of::<Event>() else { panic!("an enum") };
+    let Shape::Struct(sold) = &variants[0].1 else { panic!("{variants:?}") };
+    let [(name, Shape::Sequence(element))] = sold.as_slice() else { panic!("{sold:?}") };
+    assert_eq!(name, "aliased");
+    assert_eq!(**element, Shape::Struct(fields));
+}
+
 fn is_none(value: &Option<u8>) -> bool {
     value.is_none()
 }
@@ -215,6 +250,15 @@ mod refused {
         pub a: u64,
         #[serde(default, skip_serializing_if = "is_zero")]
         pub b: u64,
+    }
+
+    /// Other names of a field cost rounds of samples in which nothing is compared.
+    #[derive(Clone, Serialize, Deserialize)]
+    pub struct SkippingZeroBesideAlias {
+        #[serde(default, skip_serializing_if = "is_zero")]
+        pub b: u64,
+        #[serde(alias = "zid")]
+        pub id: u64,
     }
 
     #[derive(Clone, Serialize, Deserialize)]
@@ -308,6 +352,7 @@ fn flattened_structs_are_refused() {
 fn fields_that_are_left_out_are_found_by_their_values() {
     check_refused::<refused::Skipping>(&["its part .note is left out"]);
     check_refused::<refused::SkippingZero>(&["its part .b is left out"]);
+    check_refused::<refused::SkippingZeroBesideAlias>(&["its part .b is left out"]);
     check_refused::<refused::SkippingEmpty>(&[]);
     check_refused::<refused::InVariant>(&["its part ::Second.note is left out"]);
     check_refused::<Vec<(u8, refused::Skipping)>>(&["its part [].1.note is left out"]);
@@ -387,6 +432,83 @@ fn keys_without_an_order_are_refused_wherever_they_are() {
 }
 
 #[test]
+fn panics_of_an_author_while_planning_are_errors_that_name_the_part() {
+    /// Panics where the data is read, written, compared or dropped.
+    #[derive(Clone, Debug)]
+    struct Panicking<const WHERE: char>(u64);
+
+    impl<'de, const WHERE: char> Deserialize<'de> for Panicking<WHERE> {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            let value = u64::deserialize(deserializer)?;
+            assert!(WHERE != 'r', "no number for {value}");
+            Ok(Self(value))
+        }
+    }
+
+    impl<const WHERE: char> Serialize for Panicking<WHERE> {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            assert!(WHERE != 'w', "no number for {}", self.0);
+            self.0.serialize(serializer)
+        }
+    }
+
+    impl<const WHERE: char> PartialEq for Panicking<WHERE> {
+        fn eq(&self, other: &Self) -> bool {
+            assert!(WHERE != 'c', "no number for {}", self.0);
+            self.0 == other.0
+        }
+    }
+
+    impl<const WHERE: char> Drop for Panicking<WHERE> {
+        fn drop(&mut self) {
+            assert!(WHERE != 'd' || std::thread::panicking(), "no number for {}", self.0);
+        }
+    }
+
+    let message = "panicked on a sample: no number for 0";
+    let part = "its part .1.content";
+    check_refused::<(u8, Basket<Panicking<'r'>>)>(&[message, part, "its Deserialize"]);
+    check_refused::<(u8, Basket<Panicking<'w'>>)>(&[message, part, "its Serialize"]);
+    check_refused::<(u8, Basket<Panicking<'d'>>)>(&[message, "its Drop"]);
+    schema_of::<Panicking<'c'>>().expect("records need not be compared");
+
+    fn key_error<K: Key>() -> String {
+        let error = check_key::<K>().expect_err("no key");
+        assert_eq!(error.code(), "WEIR-KEY-0001");
+        error.to_string()
+    }
+    assert!(key_error::<Vec<Panicking<'c'>>>().contains("its PartialEq panicked on a sample"));
+    for error in [key_error::<Panicking<'r'>>(), key_error::<Panicking<'w'>>()] {
+        assert!(error.contains(message), "{error}");
+    }
+
+    let error = check_elements(&[Even(2), Even(3)]).expect_err("it panics");
+    assert_eq!(error.code(), "WEIR-TYPE-0003");
+    assert!(error.to_string().contains("element 2 of type "), "{error}");
+    assert!(error.to_string().contains("a panic: 3 is odd"), "{error}");
+}
+
+/// Its samples are even, or refused.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "u64")]
+struct Even(u64);
+
+impl TryFrom<u64> for Even {
+    type Error = &'static str;
+
+    fn try_from(value: u64) -> Result<Self, &'static str> {
+        if value.is_multiple_of(2) { Ok(Self(value)) } else { Err("odd") }
+    }
+}
+
+impl Serialize for Even {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        assert!(self.0.is_multiple_of(2), "{} is odd", self.0);
+        self.0.serialize(serializer)
+    }
+}
+
+#[test]
 fn keys_with_an_order_are_accepted() {
     fn check<K: Key>() {
         check_key::<K>().expect("a good key");
@@ -401,8 +523,58 @@ fn keys_with_an_order_are_accepted() {
 
 #[test]
 fn elements_without_an_order_are_no_part_of_a_program() {
-    let error = check_order::<(u8, Basket<HashSet<u8>>)>().expect_err("no order");
+    let error = check_elements::<(u8, Basket<HashSet<u8>>)>(&[]).expect_err("no order");
     assert_eq!(error.code(), "WEIR-TYPE-0004");
     assert!(error.to_string().contains("its part .1.content is a std::"), "{error}");
-    check_order::<Basket<BTreeSet<u8>>>().expect("an order");
+    check_elements::<Basket<BTreeSet<u8>>>(&[]).expect("an order");
+}
+
+/// Keeps the order in which elements were added, and ignores it when it compares: as the type of
+/// this name in the crate `indexmap`.
+#[derive(Clone, Debug)]
+struct IndexSet<T>(Vec<T>);
+
+impl<T: PartialEq> PartialEq for IndexSet<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.len() == other.0.len() && self.0.iter().all(|element| other.0.contains(element))
+    }
+}
+
+impl<T: Serialize> Serialize for IndexSet<T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for IndexSet<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor<T>(std::marker::PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> serde::de::Visitor<'de> for Visitor<T> {
+            type Value = IndexSet<T>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a set")
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(
+                self,
+                mut elements: A,
+            ) -> Result<IndexSet<T>, A::Error> {
+                let mut set = IndexSet(Vec::new());
+                while let Some(element) = elements.next_element()? {
+                    set.0.push(element);
+                }
+                Ok(set)
+            }
+        }
+        deserializer.deserialize_seq(Visitor(std::marker::PhantomData))
+    }
+}
+
+#[test]
+fn sets_that_keep_their_order_are_elements_and_no_keys() {
+    check_elements::<Basket<IndexSet<u8>>>(&[]).expect("its order is the same in every run");
+    let error = check_key::<Basket<IndexSet<u8>>>().expect_err("no key");
+    assert_eq!(error.code(), "WEIR-KEY-0001");
+    assert!(error.to_string().contains("its part .content is a "), "{error}");
 }
