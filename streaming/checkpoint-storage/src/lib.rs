@@ -27,6 +27,8 @@ mod frame;
 mod log;
 mod snapshots;
 mod store;
+#[cfg(test)]
+mod torn_listing;
 
 pub use error::{Error, Result};
 pub use log::{Append, JobLog};

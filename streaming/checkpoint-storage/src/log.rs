@@ -40,10 +40,12 @@ impl JobLog {
         Self { store }
     }
 
-    /// The records there are, and the index of the first of them: from the newest back to the
-    /// first gap, for a compacted log has lost its older records. What may be missing is for the
-    /// caller to judge. Files in the folder whose name is no index are left alone.
+    /// The records there are, and the index of the first of them: from the newest back to the first
+    /// gap, for a compacted log has lost its older records. Two listings must show the same gap. The
+    /// caller decides whether records are missing. Files in the folder whose name is no index are left
+    /// alone.
     pub fn load(&self) -> Result<(LogIndex, Vec<Vec<u8>>)> {
+        let mut first_before = LogIndex(0);
         loop {
             let Some(tail) = self.tail()? else {
                 // A folder that cannot be read may list as an empty one.
@@ -53,6 +55,12 @@ impl JobLog {
                 }
             };
             let (first, last) = tail.into_inner();
+            // A listing may show a record that was created during it and none of those before it,
+            // because they were created or deleted during it. The next listing shows them, or a later
+            // first record.
+            if std::mem::replace(&mut first_before, first) != first {
+                continue;
+            }
             let indexes = (first.0..=last.0).map(LogIndex);
             let read: Result<Option<Vec<_>>> = indexes.map(|index| self.read(index)).collect();
             if let Some(records) = read? {
@@ -153,4 +161,34 @@ fn index_of(path: &str) -> Option<LogIndex> {
     let name = path.strip_prefix(FOLDER)?.strip_prefix('/')?;
     let well_formed = name.len() == 20 && name.bytes().all(|b| b.is_ascii_digit());
     well_formed.then(|| name.parse().ok().map(LogIndex)).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::torn_listing::TornListing;
+    use object_store::memory::InMemory;
+
+    fn log(objects: impl object_store::ObjectStore) -> JobLog {
+        JobLog::new(Arc::new(Store::new(Box::new(objects))))
+    }
+
+    #[test]
+    fn log_that_is_compacted_during_a_listing_has_no_gap() {
+        let objects = Arc::new(InMemory::new());
+        let other = log(Arc::clone(&objects));
+        let append = |log: &JobLog, index: u8| {
+            assert_eq!(log.append(LogIndex(index.into()), &[index]).unwrap(), Append::Appended);
+        };
+        (0..=7).for_each(|index| append(&other, index));
+        other.delete_below(LogIndex(6)).unwrap();
+        let mine = log(TornListing::of(objects, move || {
+            (8..=12).for_each(|index| append(&other, index));
+            other.delete_below(LogIndex(9)).unwrap();
+        }));
+        assert_eq!(
+            mine.load().unwrap(),
+            (LogIndex(9), (9..=12).map(|index| vec![index]).collect())
+        );
+    }
 }

@@ -100,7 +100,7 @@ impl Store {
         Self::new(Box::new(InMemory::new()))
     }
 
-    fn new(objects: Box<dyn ObjectStore>) -> Self {
+    pub(crate) fn new(objects: Box<dyn ObjectStore>) -> Self {
         let instance = RandomState::new().hash_one(0);
         Self { objects, folder: None, inode: 0, instance, next_staging: AtomicU64::new(0) }
     }
