@@ -17,7 +17,7 @@ pub use discard::DiscardSink;
 pub use nothing_to_commit::NothingToCommit;
 pub use operator::{COMMITTABLES_STATE, PendingCommits, SinkOperator, WRITER_STATE};
 pub use print::{PrintSink, SharedWriter};
-pub use text_file::{TextFileCommittable, TextFileSink, TextFileState};
+pub use text_file::{CommitWay, TextFileCommittable, TextFileSink, TextFileState};
 
 #[cfg(test)]
 pub(crate) mod test_subtask {

@@ -3,26 +3,27 @@
 //!
 //! ```text
 //! segment   file             what is done
-//! there     must not exist   (makes the file)  rename, sync folders
-//! there     has >= offset    (appends)         write at offset, set length, sync, remove, sync
+//! there     must not exist   (makes the file)      rename, sync folders
+//! there     any              (replaces the file)   rename, sync folders
+//! there     has >= offset    (appends)             write at offset, sync, remove, sync
 //! gone      has >= offset+n  committed before: nothing
 //! ```
 //!
 //! | crash after | found on restore | repeated commit |
 //! |---|---|---|
-//! | nothing | segment, no file | renames |
+//! | nothing | segment, no file or the old one | renames |
 //! | rename | no segment, file | passes over |
 //! | part of the append | segment, file longer than `offset` | writes the same bytes again |
 //! | append, sync | segment, file whole | writes the same bytes again |
 //! | remove | no segment, file whole | passes over |
 //!
 //! The removal is synced before the next segment is appended, so a segment that is there is always
-//! the last one, and cutting the file behind it loses nothing that was committed later. What may
-//! be cut is the output of later checkpoints when a job is restored from an older one: it comes
-//! again.
+//! the last one. A file under its public name never gets shorter, and a segment can be renamed only
+//! once. So an attempt that is suspended inside a commit and goes on after a newer attempt has
+//! repeated it writes the same bytes to the same place, or finds nothing to rename.
 
 use super::{
-    TextFileCommittable,
+    CommitWay, TextFileCommittable,
     place::{CANNOT_WRITE, Place, make_folder, remove_file, sync_folder, sync_removal},
 };
 use std::{
@@ -83,16 +84,18 @@ fn commit(committable: &TextFileCommittable) -> Result<()> {
             committable,
             &format!("segment {} has {length} bytes", committable.segment.display()),
         )),
-        Some(_) if committable.makes_file => make_file(committable),
-        Some(_) => append(committable),
+        Some(_) => match committable.way {
+            CommitWay::Appends => append(committable),
+            CommitWay::MakesFile if length_of(&committable.file)?.is_some() => {
+                Err(changed(committable, "another program created the file"))
+            }
+            CommitWay::MakesFile | CommitWay::ReplacesFile => rename(committable),
+        },
     }
 }
 
-fn make_file(committable: &TextFileCommittable) -> Result<()> {
+fn rename(committable: &TextFileCommittable) -> Result<()> {
     let file = &committable.file;
-    if length_of(file)?.is_some() {
-        return Err(changed(committable, "another program created the file"));
-    }
     if let Some(folder) = file.parent() {
         make_folder(folder)?;
     }
@@ -120,8 +123,8 @@ fn append(committable: &TextFileCommittable) -> Result<()> {
     sync_segments(committable)
 }
 
-/// Writes the segment's bytes to their place. The file never gets shorter: what an earlier try has
-/// written lies within, and what lies behind was committed after it by somebody else.
+/// Writes the segment's bytes to their place. What an earlier try has written lies within, and what
+/// lies behind was committed later by a newer attempt.
 fn copy_to(committable: &TextFileCommittable) -> io::Result<u64> {
     let mut segment = File::open(&committable.segment)?;
     let mut file = OpenOptions::new().write(true).open(&committable.file)?;

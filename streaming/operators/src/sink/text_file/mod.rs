@@ -22,14 +22,21 @@
 //! **Restarts.** A commit can be cut off anywhere and is repeated (see `committer`). A writer goes
 //! on in the file whose state it was given. Where the parallelism has changed, a subtask without
 //! such a state starts a file `part-<subtask>-<attempt>` of its own, because `part-<subtask>` may
-//! belong to somebody; files that nobody writes any more stay as they are, and their state is
-//! carried along for the day when somebody does. Between one subtask and several the layout
-//! differs: such a restart is refused.
+//! belong to another one; files that no subtask writes any more stay as they are, and their state is
+//! carried along until one does. Between one subtask and several the layout differs: such a restart
+//! is refused.
 //!
-//! State: for each file its length, prepared or committed, and the attempt that took the snapshot. At a barrier the segment is synced and
-//! closed; at the end nothing is special. [`SinkWriter::close`] removes the segment that was never
+//! **Suspended attempts.** An attempt may be suspended, replaced by a newer one, and go on later. So
+//! everything an attempt does before its checkpoint is complete happens to files whose names contain
+//! its own number, and no file under its public name is ever shortened. If a job resumes from an older
+//! checkpoint, its file is longer than that checkpoint knows. Then the first segment begins with a copy
+//! of what stays, and its commit replaces the file by a rename, which can happen only once.
+//!
+//! State: for each file its length, prepared or committed, the segment that replaces it, and the
+//! attempt that took the snapshot. At a barrier the segment is synced and closed; at the end nothing is special. [`SinkWriter::close`] removes the segment that was never
 //! prepared, and the work folder once it is empty. Cost: formatting into a 256 KiB buffer; per
-//! checkpoint with new lines two syncs at the barrier, and at the commit a rename or a copy.
+//! checkpoint with new lines two syncs at the barrier, and at the commit a rename or a copy. Resuming
+//! from an older checkpoint copies each file that is longer.
 //!
 //! Two jobs, or two sinks, that write to one path are not told apart while both have not committed
 //! anything; the second to commit fails (`WEIR-SINK-0004`).
@@ -75,12 +82,24 @@ pub struct TextFileCommittable {
     /// Absolute path of the file.
     #[serde(with = "path_bytes")]
     pub file: PathBuf,
-    /// Whether the segment becomes the file; otherwise it is appended.
-    pub makes_file: bool,
+    /// How the segment becomes part of the file.
+    pub way: CommitWay,
     /// Where in the file the segment starts, in bytes.
     pub offset: u64,
     /// Length of the segment in bytes.
     pub length: u64,
+}
+
+/// How a segment becomes part of its file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum CommitWay {
+    /// Its bytes are appended.
+    Appends,
+    /// It becomes the file, which must not exist.
+    MakesFile,
+    /// It becomes the file in place of one that is longer than the restored checkpoint knows. It
+    /// begins with a copy of what stays.
+    ReplacesFile,
 }
 
 /// A file of the output, as of a barrier.
@@ -96,6 +115,9 @@ pub struct TextFileState {
     pub subtask: u32,
     /// Bytes that are prepared or committed.
     pub length: u64,
+    /// Name of the segment by which this attempt replaces the file, once it is prepared. While the
+    /// segment exists, the file is still the old one.
+    pub replacement: Option<String>,
     /// The execution attempt that took this snapshot. Every segment that the snapshot's checkpoint
     /// names was prepared by it.
     pub attempt: u64,

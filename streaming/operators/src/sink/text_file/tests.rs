@@ -449,6 +449,81 @@ fn a_stalled_attempt_spares_what_a_newer_one_has_prepared() {
 }
 
 /// Another job has left what it wrote in its fiftieth attempt, before this process began.
+/// What an attempt does next when it is suspended.
+#[derive(Clone, Copy, PartialEq, PartialOrd, Debug)]
+enum Step {
+    Open,
+    Write,
+    Prepare,
+    Close,
+}
+
+#[test]
+fn an_attempt_that_was_suspended_changes_nothing_of_the_attempt_that_replaced_it() {
+    use Step::*;
+    let long_line = "x".repeat(300_000);
+    for from_older_checkpoint in [false, true] {
+        for suspended in [Open, Write, Prepare, Close] {
+            let (folder, path) = temp();
+            let mut first = Rig::open(&path, (0, 1, 1), fresh());
+            let restored = first.write(&["a"]).checkpoint(1);
+            if from_older_checkpoint {
+                first.write(&["comes again"]).checkpoint(2);
+            }
+            drop(first);
+
+            let open = |attempt| Rig::open(&path, (0, 1, attempt), copy(&restored));
+            let mut old = None;
+            let mut go_on = |step: Step| match step {
+                Open => old = Some(open(2)),
+                Write => drop(old.as_mut().unwrap().write(&["old", &long_line])),
+                Prepare => drop(old.as_mut().unwrap().barrier(3)),
+                Close => old.take().unwrap().close(),
+            };
+            let steps = [Open, Write, Prepare, Close];
+            let (before, after): (Vec<_>, Vec<_>) =
+                steps.into_iter().partition(|step| *step < suspended);
+            before.into_iter().for_each(&mut go_on);
+            let mut new = open(3);
+            new.write(&["b"]).checkpoint(4);
+            new.write(&["c"]).barrier(5);
+            for step in after {
+                go_on(step);
+                let case = format!("{suspended:?}, {step:?}, {from_older_checkpoint}");
+                assert_eq!(fs::read_to_string(&path).unwrap(), "a\nb\n", "{case}");
+            }
+            new.complete(5);
+            new.write(&["d"]).checkpoint(6);
+            new.close();
+            assert_eq!(fs::read_to_string(&path).unwrap(), "a\nb\nc\nd\n");
+            // A segment that the old attempt prepared after the last sweep may be left behind.
+            let left = segments(folder.path());
+            assert!(left.iter().all(|name| name.starts_with("0-2-")), "{left:?}");
+        }
+    }
+}
+
+#[test]
+fn a_commit_that_was_suspended_changes_nothing_that_was_committed_later() {
+    for from_older_checkpoint in [false, true] {
+        let (folder, path) = temp();
+        let mut first = Rig::open(&path, (0, 1, 1), fresh());
+        let restored = first.write(&["a"]).checkpoint(1);
+        if from_older_checkpoint {
+            first.write(&["comes again"]).checkpoint(2);
+        }
+        drop(first);
+        let mut old = Rig::open(&path, (0, 1, 2), restored);
+        let state = old.write(&["b"]).barrier(3);
+        let mut new = Rig::open(&path, (0, 1, 3), state);
+        new.write(&["c"]).checkpoint(4);
+        old.complete(3);
+        old.close();
+        new.close();
+        assert_eq!(tree(folder.path()), ["out: a\nb\nc\n"]);
+    }
+}
+
 #[test]
 fn a_fresh_start_sweeps_what_a_dead_job_has_left_in_a_later_attempt() {
     let (folder, path) = temp();
@@ -616,6 +691,61 @@ fn a_restore_from_an_older_checkpoint_writes_again_what_came_after_it() {
     first.write(&["b", "and more"]).checkpoint(2);
     first.close();
     let mut second = Rig::open(&path, (0, 1, 2), old);
-    second.write(&["c"]).checkpoint(3);
+    second.write(&["c"]);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "a\nb\nand more\n", "until it is replaced");
+    second.checkpoint(3);
     assert_eq!(fs::read_to_string(&path).unwrap(), "a\nc\n");
+}
+
+#[test]
+fn a_restore_from_an_older_checkpoint_without_new_lines_takes_back_what_came_after_it() {
+    let (folder, path) = temp();
+    let mut first = Rig::open(&path, (0, 1, 1), fresh());
+    let old = first.write(&["a"]).checkpoint(1);
+    first.write(&["b"]).checkpoint(2);
+    first.close();
+    let mut second = Rig::open(&path, (0, 1, 2), old);
+    second.checkpoint(3);
+    second.close();
+    assert_eq!(tree(folder.path()), ["out: a\n"]);
+}
+
+#[test]
+fn a_commit_that_replaces_the_file_may_be_cut_off_and_made_by_another_subtask() {
+    let long_line = "x".repeat(300_000);
+    for is_renamed in [false, true] {
+        for is_committed_first in [false, true] {
+            let (folder, path) = temp();
+            let mut rigs: Vec<_> = (0..2).map(|i| Rig::open(&path, (i, 2, 1), fresh())).collect();
+            rigs[0].write(&["a"]);
+            let old: Vec<_> = rigs.iter_mut().map(|rig| rig.checkpoint(1)).collect();
+            rigs[0].write(&["comes again", "b"]).checkpoint(2);
+            let open = |index: usize, attempt, state: &RestoredState| {
+                Rig::open(&path, (index as u32, 2, attempt), copy(state))
+            };
+            let mut rigs: Vec<_> = (0..2).map(|i| open(i, 2, &old[i])).collect();
+            rigs[0].write(&["c"]);
+            let mut states: Vec<_> = rigs.iter_mut().map(|rig| rig.barrier(3)).collect();
+            if is_renamed {
+                let segment = folder.path().join(".out.inprogress/0-2-0");
+                fs::rename(segment, path.join("part-0")).unwrap();
+            }
+            drop(rigs);
+            // Subtask 1 has to commit what subtask 0 has prepared.
+            let name = super::super::COMMITTABLES_STATE;
+            let committables = states[0].lists.remove(name).unwrap();
+            states[1].lists.insert(name.to_owned(), committables);
+            let order = if is_committed_first { [1, 0] } else { [0, 1] };
+            let mut rigs = order.map(|index| {
+                let mut rig = open(index, 3, &states[index]);
+                if index == 0 {
+                    rig.write(&[&long_line]);
+                }
+                rig
+            });
+            rigs.iter_mut().for_each(|rig| drop(rig.checkpoint(4)));
+            let expected = format!("a\nc\n{long_line}\n");
+            assert!(fs::read_to_string(path.join("part-0")).unwrap() == expected);
+        }
+    }
 }

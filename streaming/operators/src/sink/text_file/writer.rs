@@ -1,12 +1,12 @@
 //! Writes one subtask's lines into segments.
 
 use super::{
-    TextFileCommittable, TextFileState,
+    CommitWay, TextFileCommittable, TextFileState,
     place::{CANNOT_WRITE, Place, remove_file, sync_folder},
 };
 use std::{
     fs::{self, File, OpenOptions},
-    io::{ErrorKind, Write},
+    io::{self, ErrorKind, Read, Write},
     marker::PhantomData,
     path::{Path, PathBuf},
     sync::Arc,
@@ -28,6 +28,10 @@ pub(super) struct TextFileWriter<T, F> {
     file: PathBuf,
     /// Bytes of the file that are prepared or committed; `None` until the first prepare.
     length: Option<u64>,
+    /// How the next segment becomes part of the file.
+    way: CommitWay,
+    /// Name of the segment that replaces the file, once it is prepared.
+    replacement: Option<String>,
     /// States of files that this writer was given and does not write.
     carried: Vec<TextFileState>,
     item: PhantomData<fn(T)>,
@@ -51,12 +55,12 @@ impl<T, F> TextFileWriter<T, F> {
         restored.retain(|state| state.output == place.output);
         check_layout(&place, &restored)?;
         let own = restored.iter().position(|state| state.subtask == place.subtask);
-        let (file, length) = match own.map(|index| restored.remove(index)) {
+        let (file, length, way, replacement) = match own.map(|index| restored.remove(index)) {
             Some(state) => {
-                cut_behind(&state.file, state.length)?;
-                (state.file, Some(state.length))
+                let way = way_after(&state, &place)?;
+                (state.file, Some(state.length), way, state.replacement)
             }
-            None => (start_file(&place, context.restored)?, None),
+            None => (start_file(&place, context.restored)?, None, CommitWay::MakesFile, None),
         };
         place.make_work_folder()?;
         match restored_attempt {
@@ -73,6 +77,8 @@ impl<T, F> TextFileWriter<T, F> {
             next_segment: 0,
             file,
             length,
+            way,
+            replacement,
             carried: restored,
             item: PhantomData,
         })
@@ -81,7 +87,11 @@ impl<T, F> TextFileWriter<T, F> {
     /// Moves the gathered lines into the segment, which is made if there is none.
     fn write_out(&mut self) -> Result<()> {
         if self.segment.is_none() {
-            self.segment = Some(self.make_segment()?);
+            let mut segment = self.make_segment()?;
+            if self.way == CommitWay::ReplacesFile {
+                segment.copy_start(&self.file, self.length.unwrap_or(0))?;
+            }
+            self.segment = Some(segment);
         }
         if let Some(segment) = &mut self.segment {
             segment.append(self.text.as_bytes())?;
@@ -135,23 +145,27 @@ fn check_layout(place: &Place, restored: &[TextFileState]) -> Result<()> {
     ))
 }
 
-/// Takes away what was committed after the checkpoint that is restored: it will be written again.
-/// Only older checkpoints than the last have something behind them.
-fn cut_behind(file: &Path, length: u64) -> Result<()> {
-    let failed = |error| file_error(CANNOT_WRITE, "cut", file, &error);
-    match OpenOptions::new().write(true).open(file) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(failed(error)),
-        Ok(opened) => {
-            if opened.metadata().map_err(failed)?.len() > length {
-                opened.set_len(length).map_err(failed)?;
-            }
-            Ok(())
-        }
+/// How a restored writer goes on in its file. A file that is longer than its state has output of
+/// later checkpoints, which will be written again. So a newer attempt's output looks to an attempt
+/// that was suspended, whose checkpoints will never be complete.
+fn way_after(state: &TextFileState, place: &Place) -> Result<CommitWay> {
+    let exists = |path: &Path| match fs::metadata(path) {
+        Ok(metadata) => Ok(Some(metadata.len())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(file_error(CANNOT_WRITE, "look at", path, &error)),
+    };
+    // Another subtask may still have to commit the replacement. What it replaces is not looked at.
+    let replacement = state.replacement.as_ref().map(|name| place.work_folder.join(name));
+    if let Some(segment) = replacement
+        && exists(&segment)?.is_some()
+    {
+        return Ok(CommitWay::Appends);
     }
+    let is_longer = exists(&state.file)?.is_some_and(|length| length > state.length);
+    Ok(if is_longer { CommitWay::ReplacesFile } else { CommitWay::Appends })
 }
 
-/// The file of a writer without state; whatever it would overwrite is an error.
+/// The file of a writer without state; it is an error if it exists already.
 fn start_file(place: &Place, restored: bool) -> Result<PathBuf> {
     let (file, must_be_new) = if restored {
         (place.joining_file(), place.joining_file())
@@ -189,8 +203,8 @@ impl<T, F: Fn(&T, &mut String) + Send + Sync> SinkWriter for TextFileWriter<T, F
     }
 
     fn prepare_commit(&mut self, _checkpoint: CheckpointId) -> Result<Vec<TextFileCommittable>> {
-        // The first one makes the file, even if there is nothing to put into it.
-        if !self.text.is_empty() || self.length.is_none() {
+        // The first one makes or replaces the file, even if there are no lines to put into it.
+        if !self.text.is_empty() || (self.way != CommitWay::Appends && self.segment.is_none()) {
             self.write_out()?;
         }
         if let Some(segment) = &self.segment {
@@ -200,11 +214,16 @@ impl<T, F: Fn(&T, &mut String) + Send + Sync> SinkWriter for TextFileWriter<T, F
         let Some(segment) = self.segment.take() else {
             return Ok(Vec::new());
         };
-        let offset = self.length.unwrap_or(0);
+        let way = std::mem::replace(&mut self.way, CommitWay::Appends);
+        let offset = if way == CommitWay::Appends { self.length.unwrap_or(0) } else { 0 };
+        if way == CommitWay::ReplacesFile {
+            let name = segment.path.file_name().and_then(|name| name.to_str());
+            self.replacement = name.map(ToOwned::to_owned);
+        }
         let committable = TextFileCommittable {
             segment: segment.path,
             file: self.file.clone(),
-            makes_file: self.length.is_none(),
+            way,
             offset,
             length: segment.length,
         };
@@ -218,6 +237,7 @@ impl<T, F: Fn(&T, &mut String) + Send + Sync> SinkWriter for TextFileWriter<T, F
             file: self.file.clone(),
             subtask: self.place.subtask,
             length,
+            replacement: self.replacement.clone(),
             attempt: self.place.attempt,
         });
         let carried = self.carried.iter().cloned();
@@ -241,6 +261,20 @@ impl Segment {
             .write_all(text)
             .map_err(|error| file_error(CANNOT_WRITE, "write", &self.path, &error))?;
         self.length += text.len() as u64;
+        Ok(())
+    }
+
+    /// Copies the first bytes of a file.
+    fn copy_start(&mut self, path: &Path, length: u64) -> Result<()> {
+        let failed = |error| file_error(CANNOT_WRITE, "copy", path, &error);
+        let mut start = File::open(path).map_err(failed)?.take(length);
+        self.length = io::copy(&mut start, &mut self.file).map_err(failed)?;
+        if self.length != length {
+            return Err(failed(io::Error::new(
+                ErrorKind::UnexpectedEof,
+                format!("it has only {} of {length} bytes", self.length),
+            )));
+        }
         Ok(())
     }
 
