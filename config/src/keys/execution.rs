@@ -18,7 +18,7 @@ keys! {
 
     /// Where the job runs: `local` inside the program itself, `per-job` on a cluster, with its own app
     /// master and containers. `weir run` reads it before the program starts, so a program cannot set
-    /// it.
+    /// it. A program that is started directly always runs locally; there `per-job` is an error.
     EXECUTION_TARGET (CommandLine): ConfigKey<ExecutionTarget> = ConfigKey::new("execution.target", "local");
 
     /// How long a record may wait in a batch that is not full before the batch is sent. `0` sends

@@ -48,18 +48,20 @@ struct Inner {
 }
 
 impl StreamExecutionEnvironment {
-    /// The environment of this program: configured by the file, the environment and whoever
-    /// started the program.
+    /// The environment of this program, with the configuration of the file and of environment
+    /// variables, or with the one that `weir` has given to the program.
     ///
     /// # Errors
-    /// A configuration that is wrong.
+    /// A configuration that is not valid. `WEIR-RUN-0011`: the jobs are meant for a cluster
+    /// (`execution.target`), but the program was not started with `weir run`.
     pub fn new() -> Result<Self> {
         let (launched, config) = Launched::of_process()?;
         Ok(Self::of(launched, config))
     }
 
     /// An environment with just this configuration, which runs its jobs in this process without
-    /// printing anything: for tests and for programs that embed a job.
+    /// printing anything: for tests and for programs that embed a job. `execution.target` is not
+    /// read.
     pub fn with_config(config: Config) -> Self {
         Self::of(Launched::embedded(), config)
     }

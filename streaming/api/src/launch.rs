@@ -9,6 +9,7 @@ use crate::{
 };
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     fs::File,
     io::{self, Read, Write},
     os::fd::FromRawFd,
@@ -19,7 +20,10 @@ use std::{
     thread,
 };
 use weir_base::JobId;
-use weir_config::{Config, ConfigBuilder};
+use weir_config::{
+    Config, ConfigBuilder, Warning,
+    keys::{self, ExecutionTarget},
+};
 use weir_operators::sink::screen;
 use weir_protocol::{
     cluster::RecordedResult,
@@ -77,7 +81,7 @@ impl Launched {
         let config = match &launched.launch.configuration {
             Some(json) => Config::from_json(json)?,
             None => {
-                let (config, warnings) = ConfigBuilder::new().env(std::env::vars_os()).build()?;
+                let (config, warnings) = configuration_by_hand(std::env::vars_os())?;
                 warnings.iter().for_each(|warning| say(&format!("warning: {warning}")));
                 config
             }
@@ -198,6 +202,32 @@ impl Launched {
     }
 }
 
+/// The configuration of a program that was started by hand.
+fn configuration_by_hand<V: Into<OsString>>(
+    variables: impl IntoIterator<Item = (V, V)>,
+) -> Result<(Config, Vec<Warning>)> {
+    let (config, warnings) = ConfigBuilder::new().env(variables).build()?;
+    check_runs_here(&config)?;
+    Ok((config, warnings))
+}
+
+/// A program that was started by hand has no client that could submit its jobs to a cluster. Running
+/// them here in spite of the setting could read and write the wrong files.
+fn check_runs_here(config: &Config) -> Result<()> {
+    match config.get(&keys::EXECUTION_TARGET) {
+        ExecutionTarget::Local => Ok(()),
+        ExecutionTarget::PerJob => Err(Error::Operator {
+            code: "WEIR-RUN-0011",
+            message: format!(
+                "execution.target is per-job ({}), but a program that is started by hand runs its jobs \
+                 in its own process: start it with `weir run` to run them on the cluster, or set \
+                 WEIR_CONF_EXECUTION_TARGET=local to run them here",
+                config.origin(&keys::EXECUTION_TARGET)
+            ),
+        }),
+    }
+}
+
 fn inherited(fd: i32) -> File {
     // SAFETY: the parent made this descriptor for this program, and named it in a variable that
     // has just been removed, so nothing else owns it. Closing on exec keeps it from grandchildren.
@@ -235,4 +265,38 @@ fn end_with_parent(mut lifeline: File, role: Role) {
     };
     // Without the thread the job outlives its parent, which is better than not running at all.
     let _ = thread::Builder::new().name("lifeline".to_owned()).spawn(watch);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn program_started_by_hand_is_refused_if_its_jobs_are_meant_for_a_cluster() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().to_str().expect("UTF-8");
+        let file = folder.path().join("weir.yaml");
+        let by_hand = |target: &str, variable: &str| {
+            fs::write(&file, format!("parallelism.default: 2\nexecution.target: {target}\n"))
+                .expect("it is written");
+            let variables = [("WEIR_CONF_DIR", path), ("WEIR_CONF_EXECUTION_TARGET", variable)];
+            configuration_by_hand(variables.into_iter().filter(|(_, value)| !value.is_empty()))
+        };
+        for (target, variable, place) in [
+            ("per-job", "", format!("{}:2", file.display())),
+            ("local", "per-job", "environment variable WEIR_CONF_EXECUTION_TARGET".to_owned()),
+        ] {
+            let error = by_hand(target, variable).expect_err("it would run here");
+            assert_eq!(error.code(), "WEIR-RUN-0011");
+            let text = error.to_string();
+            for part in [&*format!("execution.target is per-job ({place})"), "weir run"] {
+                assert!(text.contains(part), "{part:?} is missing in: {text}");
+            }
+        }
+        for (target, variable) in [("local", ""), ("per-job", "local")] {
+            let (config, _) = by_hand(target, variable).expect("it runs here");
+            assert_eq!(config.get(&keys::PARALLELISM_DEFAULT), 2);
+        }
+    }
 }
