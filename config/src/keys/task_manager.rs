@@ -14,11 +14,12 @@ keys! {
     TASK_CANCELLATION_TIMEOUT: ConfigKey<Duration> =
         ConfigKey::new("task.cancellation.timeout", "5 s").at_least("1 ms");
 
-    /// The size of a buffer between processes, and of the payload after which a batch is closed.
+    /// The size of a buffer between task hosts. A batch whose encoding is larger is sent in several
+    /// buffers. The key does not decide when a batch is closed: that is at 1,024 records or 32 KiB.
     MEMORY_SEGMENT_SIZE: ConfigKey<MemorySize> =
         ConfigKey::new("taskmanager.memory.segment-size", "32 kb")
             .at_least("4 kb")
-            .at_most("64 mb");
+            .at_most("32 kb");
 
     /// How many batches a channel may hold before its sender waits. A channel between two task hosts
     /// may hold four times as many, because its batches are encoded. Flink's default is 2.

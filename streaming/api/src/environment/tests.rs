@@ -183,7 +183,7 @@ fn rows() -> Vec<(&'static str, &'static str, Effect)> {
         ),
         (
             "taskmanager.memory.segment-size",
-            "64 kb",
+            "16 kb",
             Everywhere(|job| format!("{:?}", job.hosts())),
         ),
         (

@@ -130,3 +130,21 @@ pub(crate) fn local_hosts(config: &Config) -> usize {
 fn host_of(task: TaskId, hosts: usize) -> usize {
     task.subtask as usize % hosts
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use weir_protocol::data::MAX_BUFFER_BYTES;
+
+    #[test]
+    fn every_size_of_a_buffer_that_can_be_set_takes_effect() {
+        let name = "taskmanager.memory.segment-size";
+        let mut config = Config::new();
+        for size_kb in (4..=128).step_by(4) {
+            let fits = size_kb * 1024 <= MAX_BUFFER_BYTES;
+            let set = config.set_named(name, &format!("{size_kb} kb"));
+            assert_eq!(set.is_ok(), fits, "{size_kb} kb: {set:?}");
+        }
+        assert_eq!(HostSettings::of(&config).segment_bytes, MAX_BUFFER_BYTES);
+    }
+}
