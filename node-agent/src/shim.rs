@@ -26,7 +26,7 @@ use std::{
     path::Path,
 };
 use weir_node_agent_brain::exit_status;
-use weir_service::ProcessId;
+use weir_service::{ProcessId, logs::log_line};
 
 /// What the shim says on its standard output once the container is in its hands.
 pub(crate) const STARTED: &str = "started";
@@ -47,7 +47,7 @@ pub fn run(folder: &Path) -> i32 {
     }
 }
 
-/// Says something to the agent, which may have gone.
+/// Writes a line to the agent, if it still reads.
 fn say(text: &str, exit_code: i32) -> i32 {
     let mut out = io::stdout();
     let _ = writeln!(out, "{text}");
@@ -118,7 +118,7 @@ fn end(exit: ReservedExit, status: i32, diagnostics: &str) -> i32 {
     match exit.fill(status, diagnostics) {
         Ok(()) => 0,
         Err(error) => {
-            eprintln!("the exit status {status} is lost: {error}");
+            log_line(&format!("cannot store exit status {status} of the container: {error}"));
             1
         }
     }

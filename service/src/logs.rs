@@ -1,6 +1,10 @@
-//! The log of a daemon: lines on standard error, which whoever started it leads to a file.
+//! The log of a daemon: lines on standard error, which the process that starts it redirects to a file.
+//! A line that cannot be written is lost; that is no reason for a daemon to end.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    io::{self, Write},
+    sync::atomic::{AtomicBool, Ordering},
+};
 use tracing_subscriber::{EnvFilter, fmt};
 
 /// The variable with the level: `error`, `warn`, `info` (default), `debug`, `trace`, or per target as
@@ -15,9 +19,20 @@ pub fn init_logging(daemon: &str) {
     }
     let filter = std::env::var(LOG_VARIABLE).ok().and_then(|text| text.parse().ok());
     let filter: EnvFilter = filter.unwrap_or_else(|| EnvFilter::new("info"));
-    let subscriber =
-        fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).finish();
-    // Somebody else's subscriber, in a test, is as good.
+    let subscriber = fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(false)
+        // It would report a failed write with `eprintln!`, which panics because it fails too.
+        .log_internal_errors(false)
+        .finish();
+    // A test may have set a subscriber of its own.
     let _ = tracing::subscriber::set_global_default(subscriber);
     tracing::info!("{daemon} of Weir {} begins", env!("CARGO_PKG_VERSION"));
+}
+
+/// Writes a line to standard error, for processes without a logger. An error is ignored: `eprintln!`
+/// would panic.
+pub fn log_line(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }

@@ -1,4 +1,4 @@
-//! The loop of a task manager: takes what happens, does what is ordered, looks at memory each second.
+//! The loop of a task manager: handles events, carries out orders, and measures memory each second.
 
 use crate::{
     connection::Connection,
@@ -19,7 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 use weir_protocol::control::{HostLaunch, ManagerOrder, ManagerReport, Order};
-use weir_service::processes::Processes;
+use weir_service::{logs::log_line, processes::Processes};
 
 /// How often memory is looked at and reported; also the sign of life.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
@@ -32,10 +32,10 @@ pub fn run(settings: &Settings) -> Result<()> {
     let (sender, events) = mpsc::channel();
     listen_for_signals(sender.clone())?;
     let connection = Connection::open(settings, sender.clone())?;
-    eprintln!(
+    log_line(&format!(
         "task manager: registered with the job master at {}, {} slots, {} MiB",
         settings.job_master, settings.slots, settings.memory_mib
-    );
+    ));
     let mut manager =
         Manager { settings, connection, events, sender, hosts: BTreeMap::new(), look_at: None };
     let ended = manager.work();
@@ -115,7 +115,7 @@ impl Manager<'_> {
                 self.connection.report(&ManagerReport::HostStarted { host: number, pid })
             }
             Err(problem) => {
-                eprintln!("task manager: task host {number} was not started: {problem}");
+                log_line(&format!("task manager: task host {number} was not started: {problem}"));
                 self.connection.report(&ManagerReport::HostEnded(not_started(number, problem)))
             }
         }
@@ -124,7 +124,7 @@ impl Manager<'_> {
     fn host_exited(&mut self, number: u32) -> Result<()> {
         let Some(host) = self.hosts.remove(&number) else { return Ok(()) };
         let end = host.reap();
-        eprintln!("task manager: task host {number} {}", end.reason);
+        log_line(&format!("task manager: task host {number} {}", end.reason));
         self.connection.report(&ManagerReport::HostEnded(end))
     }
 

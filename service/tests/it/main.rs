@@ -7,8 +7,10 @@ use actix_web::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::{
+    fs::File,
     io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
+    process::Command,
     thread,
     time::Duration,
 };
@@ -287,4 +289,27 @@ fn strangers_are_told_from_daemons() {
         // A port that only root may listen at, and that nobody does.
         assert_eq!(call("127.0.0.1:1".to_owned()).await, "WEIR-HTTP-0021");
     });
+}
+
+/// Set in the child process of a test: the daemon whose log cannot be written.
+const UNLOGGED: &str = "WEIR_TEST_UNLOGGED";
+
+/// Regression: the logger reported a failed write with a macro that panicked, because it could not
+/// write either. A daemon ended when the disk of its log was full.
+#[test]
+fn daemon_whose_log_cannot_be_written_goes_on() {
+    if std::env::var_os(UNLOGGED).is_some() {
+        weir_service::logs::init_logging("test daemon");
+        weir_service::logs::log_line("a line");
+        return;
+    }
+    let full = File::options().write(true).open("/dev/full").expect("a Linux system");
+    let output = Command::new(std::env::current_exe().expect("a path"))
+        .args(["--exact", "daemon_whose_log_cannot_be_written_goes_on", "--nocapture"])
+        .env(UNLOGGED, "1")
+        .stderr(full)
+        .output()
+        .expect("it starts");
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && shown.contains("1 passed"), "{shown}");
 }

@@ -13,6 +13,7 @@ mod error_pages;
 mod metadata;
 mod module_docs;
 mod outside_bans;
+mod prints;
 mod pure_calls;
 mod quotes;
 mod source;
@@ -36,6 +37,7 @@ Check what the compiler cannot.
   module docs         a .rs file that does not open with a module doc
   architecture paths  a path named in ARCHITECTURE.md that does not exist
   pure calls          a clock, thread, socket, file or unordered map in a brain
+  prints              a macro that panics if its text cannot be printed, outside of tools
   error pages         an error code without a page in docs/errors/, or a page without a code
   dependency lines    an outside dependency without a line in docs/dependencies.md, or a line
                       without a dependency
@@ -89,6 +91,7 @@ fn check(tree: &Tree) -> Vec<Problem> {
         outside_bans::check(&tree.workspace),
         module_docs::check(&tree.sources),
         pure_calls::check(&tree.sources),
+        prints::check(&tree.sources),
         error_pages::check(&tree.sources, &tree.error_pages),
         architecture_paths::check(tree.architecture.as_deref(), |path| tree.has_path(path)),
         dependency_lines::check(&tree.workspace, tree.dependencies_page.as_deref()),
