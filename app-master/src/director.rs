@@ -1,7 +1,7 @@
 //! Does what the slot pool decides: asks, starts, orders, opens and closes the gate.
 
 use crate::{
-    leases::{Held, LeaseEvent, Leases},
+    leases::{LeaseEvent, Leases},
     observed::Observed,
     reports::Reports,
     switchboard::Switchboard,
@@ -41,8 +41,7 @@ pub struct Director {
 
 impl Director {
     fn start_host(&self, container: ContainerId, host: u32) {
-        let memory_mib =
-            self.leases.of(container).map_or(0, |held: Held| held.resources.memory_mib);
+        let memory_mib = self.leases.of(container).map_or(0, |lease| lease.resources.memory_mib);
         let launch = HostLaunch {
             host,
             memory_limit_mib: memory_mib.saturating_sub(MANAGER_MEMORY_MIB).max(1),

@@ -1,17 +1,9 @@
 //! Where containers come from: the border to a resource manager, ours or another.
 
 use std::fmt;
-use weir_base::{ContainerId, NodeId, Resources};
+use weir_base::ContainerId;
 use weir_coordination::Failure;
-
-/// A container that is, or was, leased.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Held {
-    /// Its node.
-    pub node: NodeId,
-    /// Its size.
-    pub resources: Resources,
-}
+use weir_protocol::cluster::Lease;
 
 /// Leases containers for task managers, all of one size. No call waits; what comes of it is told by
 /// [`LeaseEvent`]s.
@@ -26,7 +18,7 @@ pub trait Leases: Send + Sync {
     fn release(&self, container: ContainerId);
 
     /// A container that is or was leased.
-    fn of(&self, container: ContainerId) -> Option<Held>;
+    fn of(&self, container: ContainerId) -> Option<Lease>;
 }
 
 /// What whoever leases has to say.

@@ -11,7 +11,7 @@ mod starting;
 
 use crate::{
     error::{Error, Result},
-    leases::{Held, LeaseEvent, Leases},
+    leases::{LeaseEvent, Leases},
 };
 use allocation::Allocation;
 use std::{
@@ -25,8 +25,8 @@ use tokio::sync::{
 };
 use weir_base::{AttemptId, ContainerId, Resources};
 use weir_protocol::cluster::{
-    AppMasterFinished, AppMasterRegistered, FinishAppMaster, HeldLease, LaunchContext, Lease,
-    RegisterAppMaster,
+    AppMasterFinished, AppMasterRegistered, FinishAppMaster, LaunchContext, Lease,
+    RegisterAppMaster, SignedLease,
 };
 use weir_service::{CallError, Client};
 
@@ -68,13 +68,13 @@ struct State {
     /// `None` until the pool has said what it wants since the last registration.
     total: Option<u64>,
     /// Taken note of and not seen complete.
-    held: BTreeMap<ContainerId, Lease>,
+    held: BTreeMap<ContainerId, SignedLease>,
     /// Of those held, given back.
     release: BTreeSet<ContainerId>,
     /// Completed, and the resource manager does not know that we know.
     seen: BTreeSet<ContainerId>,
     /// Everything that was ever leased, for whoever asks later.
-    known: BTreeMap<ContainerId, Held>,
+    known: BTreeMap<ContainerId, Lease>,
     /// The ask was refused: it is not repeated.
     is_refused: bool,
 }
@@ -194,13 +194,8 @@ impl ResourceManager {
 }
 
 impl State {
-    fn held_leases(&self) -> Vec<HeldLease> {
-        let lease = |lease: &Lease| HeldLease {
-            container: lease.container,
-            node: lease.node.clone(),
-            resources: lease.resources,
-        };
-        self.held.values().map(lease).collect()
+    fn held_leases(&self) -> Vec<Lease> {
+        self.held.values().map(|held| held.lease.clone()).collect()
     }
 }
 
@@ -221,7 +216,7 @@ impl Leases for Arc<ResourceManager> {
         }
     }
 
-    fn of(&self, container: ContainerId) -> Option<Held> {
+    fn of(&self, container: ContainerId) -> Option<Lease> {
         self.state().known.get(&container).cloned()
     }
 }

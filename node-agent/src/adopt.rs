@@ -17,7 +17,8 @@ use std::{
     path::PathBuf,
 };
 use weir_base::{ApplicationId, ContainerId, Resources};
-use weir_node_agent_brain::{Exit, Recovered, RecoveredContainer, RecoveredState, exit_status};
+use weir_node_agent_brain::{Exit, Recovered, RecoveredContainer, RecoveredState};
+use weir_protocol::cluster::exit_status;
 use weir_service::{ProcessId, process::boot_id};
 
 /// A container that runs on.

@@ -22,10 +22,8 @@ use std::{
     time::{Duration, Instant},
 };
 use weir_base::{NodeId, Resources};
-use weir_node_agent_brain::{
-    ArtifactUse, LaunchContainer, LaunchContext, LaunchFailure, exit_status,
-};
-use weir_protocol::cluster::variables;
+use weir_node_agent_brain::LaunchFailure;
+use weir_protocol::cluster::{ArtifactUse, LaunchContainer, LaunchContext, exit_status, variables};
 use weir_service::ProcessId;
 
 /// What the shim says when it cannot begin is not longer.

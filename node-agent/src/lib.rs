@@ -12,7 +12,6 @@
 
 mod adopt;
 mod checked;
-mod convert;
 mod error;
 mod fetch;
 mod launch;

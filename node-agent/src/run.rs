@@ -26,8 +26,8 @@ use std::{
 use tokio::sync::mpsc;
 use weir_base::{NodeId, Resources};
 use weir_config::{Config, keys};
-use weir_node_agent_brain::{ContainerState, Input, NodeAgent, Recovered, Settings};
-use weir_protocol::cluster::{LeaveNode, NodeLeft};
+use weir_node_agent_brain::{Input, NodeAgent, Recovered, Settings};
+use weir_protocol::cluster::{ContainerState, LeaveNode, NodeLeft};
 use weir_service::{
     Client, ErrorStyle, Handle, Secret, Server, ServerConfig, logs, ready, signals,
 };

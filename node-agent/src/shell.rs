@@ -1,7 +1,6 @@
 //! Does what the brain decides: requests to the resource manager, downloads, processes, files.
 
 use crate::{
-    convert,
     fetch::Fetcher,
     launch::{Launcher, Running},
     registry::{Registry, Watched},
@@ -14,10 +13,11 @@ use tokio::{sync::mpsc::UnboundedSender, task::JoinHandle};
 use weir_base::{ArtifactHash, ContainerId, Now};
 use weir_node_agent_brain::{
     CachedFile, ContainerView, DownloadFailure, DownloadProblem, Effect, Exit, Input,
-    LaunchContainer, LaunchFailure, NodeAgent, NodeHeartbeat, NodeView, RegisterNode, Reply,
-    Signal, exit_status,
+    LaunchFailure, NodeAgent, NodeView, Reply, Signal,
 };
-use weir_protocol::cluster::{NodeOrders, NodeRegistered};
+use weir_protocol::cluster::{
+    LaunchContainer, NodeHeartbeat, NodeOrders, NodeRegistered, RegisterNode, exit_status,
+};
 use weir_service::{
     CallError, Handle, Outlet, Shell, Ticket,
     processes::{Processes, kill_each},
@@ -95,12 +95,11 @@ impl AgentShell {
         let Fetcher { client, resource_manager: address, .. } = self.fetcher.clone();
         let registry = Arc::clone(&self.registry);
         actix::spawn(async move {
-            let register = convert::register_out(register);
             let path = "/internal/v1/nodes/register";
             let answer: Result<NodeRegistered, CallError> =
                 client.call(&address, path, &register, ANSWER_TIMEOUT).await;
             registry.note_call(&address, answer.as_ref().err());
-            let result = answer.map(convert::registered_in).map_err(|error| error.to_string());
+            let result = answer.map_err(|error| error.to_string());
             handle.tell(Input::Registered { registration, result });
         });
     }
@@ -111,12 +110,11 @@ impl AgentShell {
         actix::spawn(async move {
             let sequence = heartbeat.sequence;
             let timeout = ANSWER_TIMEOUT + Duration::from_millis(heartbeat.hold_ms);
-            let heartbeat = convert::heartbeat_out(heartbeat);
             let path = "/internal/v1/nodes/heartbeat";
             let answer: Result<NodeOrders, CallError> =
                 client.call(&address, path, &heartbeat, timeout).await;
             registry.note_call(&address, answer.as_ref().err());
-            let result = answer.map(convert::orders_in).map_err(|error| error.to_string());
+            let result = answer.map_err(|error| error.to_string());
             handle.tell(Input::Answered { sequence, result });
         });
     }

@@ -25,7 +25,7 @@ use std::{
     io::{self, Write},
     path::Path,
 };
-use weir_node_agent_brain::exit_status;
+use weir_protocol::cluster::exit_status;
 use weir_service::{ProcessId, logs::log_line};
 
 /// What the shim says on its standard output once the container is in its hands.

@@ -30,18 +30,23 @@
 //! answer; the one held is then answered at once, and its receiver ignores it by its `sequence`.
 
 mod app_master;
+mod container;
+mod lease;
 mod node;
 mod submission;
 
 pub use app_master::{
     Allocate, Allocated, AppMasterCommand, AppMasterFinished, AppMasterRegistered, ArchivedAnswer,
-    Ask, FinalStatus, FinishAppMaster, HeldLease, Lease, PendingAsk, RegisterAppMaster,
+    Ask, FinalStatus, FinishAppMaster, PendingAsk, RegisterAppMaster,
 };
-pub use node::{
+pub use container::{
     ArtifactUse, ContainerReport, ContainerStarted, ContainerState, ContainerStopped,
-    LaunchContainer, LaunchContext, LeaseClaims, LeaseToken, LeaveNode, NodeAction, NodeHeartbeat,
-    NodeLeft, NodeOrders, NodeRegistered, ParseLeaseTokenError, RegisterNode, StartContainer,
-    StopContainer, exit_status,
+    LaunchContainer, LaunchContext, StartContainer, StopContainer, exit_status,
+};
+pub use lease::{Lease, LeaseToken, ParseLeaseTokenError, SignedLease};
+pub use node::{
+    KillContainer, LeaveNode, NodeAction, NodeHeartbeat, NodeLeft, NodeOrders, NodeRegistered,
+    RegisterNode,
 };
 pub use submission::{JOB_FILE, JobSubmission, RecordedResult, ShippedFile};
 

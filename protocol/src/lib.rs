@@ -11,6 +11,8 @@
 //!
 //! `restart_warnings` is the one text that a local program and `weir` both print of what they are told.
 
+#![allow(missing_docs, reason = "a field whose name says it all needs no comment")]
+
 pub mod challenge;
 pub mod cluster;
 pub mod control;

@@ -16,10 +16,11 @@
 //! <data dir>/artifacts/ab/abcd…   files by the hash of their content
 //! ```
 
+mod app_master_variables;
 mod artifacts;
-mod convert;
 mod daemon;
 mod error;
+mod lease_tokens;
 mod rest;
 mod shell;
 mod store;

@@ -23,7 +23,7 @@ use std::{
     path::Path,
 };
 use weir_base::AttemptId;
-use weir_protocol::cluster::{self, LeaseClaims, LeaseToken};
+use weir_protocol::cluster::{self, Lease, LeaseToken};
 
 const SECRET_BYTES: usize = 32;
 
@@ -124,20 +124,20 @@ impl Secret {
     }
 
     /// A token for a lease.
-    pub fn sign_lease(&self, claims: &LeaseClaims) -> LeaseToken {
-        let claims = cluster::encode(claims);
+    pub fn sign_lease(&self, lease: &Lease) -> LeaseToken {
+        let claims = cluster::encode(lease);
         let code = mac(&self.lease_key, &claims).finalize().into_bytes().to_vec();
         LeaseToken { claims, mac: code }
     }
 
     /// What a lease token says, if the resource manager signed it.
-    pub fn verify_lease(&self, token: &LeaseToken) -> Option<LeaseClaims> {
+    pub fn verify_lease(&self, token: &LeaseToken) -> Option<Lease> {
         mac(&self.lease_key, &token.claims).verify_slice(&token.mac).ok()?;
         cluster::decode("lease", &token.claims).ok()
     }
 
     /// What the lease token that a request carries says, if the resource manager signed it.
-    pub fn lease_of_bearer(&self, request: &HttpRequest) -> Option<LeaseClaims> {
+    pub fn lease_of_bearer(&self, request: &HttpRequest) -> Option<Lease> {
         let claims = self.verify_lease(&bearer_of(request)?.parse().ok()?)?;
         connections::trust(request);
         Some(claims)
@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn lease_token_with_a_changed_bit_is_refused() {
-        let claims = LeaseClaims {
+        let claims = Lease {
             container: ContainerId { attempt: attempt(1), epoch: 0, sequence: 2 },
             node: NodeId("127.0.0.1:1".to_owned()),
             resources: Resources { memory_mib: 1, vcores: 1 },

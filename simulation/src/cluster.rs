@@ -14,7 +14,6 @@
 
 mod agents;
 mod clients;
-mod convert;
 pub mod defect;
 pub mod faults;
 mod hosts;

@@ -1,10 +1,7 @@
 //! Asks and leases under one registration.
 
 use super::{ANSWER_TIMEOUT, Pause, ResourceManager, State, is_passing};
-use crate::{
-    failures,
-    leases::{Held, LeaseEvent},
-};
+use crate::{failures, leases::LeaseEvent};
 use futures::{FutureExt, StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
 use std::{
     collections::BTreeSet,
@@ -12,7 +9,7 @@ use std::{
 };
 use weir_base::ContainerId;
 use weir_protocol::cluster::{
-    Allocate, Allocated, AppMasterCommand, AppMasterRegistered, Ask, ContainerReport, Lease,
+    Allocate, Allocated, AppMasterCommand, AppMasterRegistered, Ask, ContainerReport, SignedLease,
 };
 use weir_service::CallError;
 
@@ -210,14 +207,13 @@ impl<'a> Allocation<'a> {
 }
 
 impl State {
-    fn lease(&mut self, lease: Lease) -> Option<LeaseEvent> {
-        let container = lease.container;
+    fn lease(&mut self, signed: SignedLease) -> Option<LeaseEvent> {
+        let container = signed.lease.container;
         if self.held.contains_key(&container) {
             return None;
         }
-        let held = Held { node: lease.node.clone(), resources: lease.resources };
-        self.known.insert(container, held);
-        self.held.insert(container, lease);
+        self.known.insert(container, signed.lease.clone());
+        self.held.insert(container, signed);
         Some(LeaseEvent::Leased(container))
     }
 

@@ -4,7 +4,7 @@ use super::{ANSWER_TIMEOUT, Pause, ResourceManager, is_passing};
 use crate::{failures, leases::LeaseEvent};
 use std::sync::Arc;
 use weir_base::ContainerId;
-use weir_protocol::cluster::{ContainerStarted, Lease, StartContainer};
+use weir_protocol::cluster::{ContainerStarted, SignedLease, StartContainer};
 
 impl ResourceManager {
     /// Starts a container. An agent that does not answer is asked again as long as the container is
@@ -12,11 +12,11 @@ impl ResourceManager {
     /// nothing.
     pub(super) async fn start_container(self: Arc<Self>, container: ContainerId) {
         let mut pause = Pause::new();
-        while let Some(lease) = self.startable(container) {
-            let node = lease.node.clone();
+        while let Some(SignedLease { lease, token, .. }) = self.startable(container) {
+            let node = lease.node;
             let request = StartContainer { launch: self.terms.launch.clone() };
             let path = "/internal/v1/containers/start";
-            let agent = self.agents.with_lease(&lease.token);
+            let agent = self.agents.with_lease(&token);
             let called = agent.call(&node.0, path, &request, ANSWER_TIMEOUT);
             match called.await {
                 Ok(ContainerStarted { .. }) => {
@@ -35,7 +35,7 @@ impl ResourceManager {
         }
     }
 
-    fn startable(&self, container: ContainerId) -> Option<Lease> {
+    fn startable(&self, container: ContainerId) -> Option<SignedLease> {
         let state = self.state();
         let lease = state.held.get(&container)?;
         (!state.release.contains(&container)).then(|| lease.clone())

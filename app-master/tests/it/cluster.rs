@@ -18,7 +18,7 @@ use weir_base::{ApplicationId, AttemptId, ContainerId, NodeId, Resources};
 use weir_protocol::cluster::{
     Allocate, Allocated, AppMasterCommand, AppMasterFinished, AppMasterRegistered, ContainerReport,
     ContainerStarted, ContainerState, FinishAppMaster, JobSubmission, LaunchContext, Lease,
-    LeaseClaims, LeaseToken, RegisterAppMaster, StartContainer, decode, encode, variables,
+    LeaseToken, RegisterAppMaster, SignedLease, StartContainer, decode, encode, variables,
 };
 use weir_service::{ApiError, ErrorStyle, Msgpack, ServerConfig};
 
@@ -43,7 +43,7 @@ pub struct State {
     /// What the next start of a container is answered with.
     pub start_refusal: Option<(u16, &'static str, &'static str)>,
     command: Option<AppMasterCommand>,
-    leases: BTreeMap<ContainerId, Lease>,
+    leases: BTreeMap<ContainerId, SignedLease>,
     leased_since_registration: u64,
     refused: BTreeSet<ContainerId>,
     completed: BTreeMap<ContainerId, ContainerReport>,
@@ -166,12 +166,12 @@ impl Cluster {
     /// A container has ended.
     pub fn complete(&self, container: ContainerId, exit_status: i32, diagnostics: &str) {
         let mut state = self.state();
-        let lease = state.leases.remove(&container).expect("leased");
+        let signed = state.leases.remove(&container).expect("leased");
         state.completed.insert(
             container,
             ContainerReport {
                 container,
-                resources: lease.resources,
+                resources: signed.lease.resources,
                 state: ContainerState::Complete,
                 exit_status: Some(exit_status),
                 diagnostics: diagnostics.to_owned(),
@@ -331,12 +331,12 @@ impl Shared {
             }
         }
         for container in &request.release {
-            if let Some(lease) = state.leases.remove(container) {
+            if let Some(signed) = state.leases.remove(container) {
                 state.completed.insert(
                     *container,
                     ContainerReport {
                         container: *container,
-                        resources: lease.resources,
+                        resources: signed.lease.resources,
                         state: ContainerState::Complete,
                         exit_status: Some(-100),
                         diagnostics: String::new(),
@@ -345,7 +345,7 @@ impl Shared {
                 );
             }
         }
-        let not_held = |lease: &&Lease| !request.held.contains(&lease.container);
+        let not_held = |signed: &&SignedLease| !request.held.contains(&signed.lease.container);
         let answer = Allocated {
             sequence: request.sequence,
             command: state.command.unwrap_or(AppMasterCommand::Normal),
@@ -362,9 +362,9 @@ impl Shared {
         state.containers += 1;
         let container = self.container(state.containers);
         let node = self.node.lock().unwrap().clone();
-        let claims = encode(&LeaseClaims { container, node: node.clone(), resources });
-        let token = LeaseToken { claims, mac: vec![9; 32] };
-        state.leases.insert(container, Lease { container, ask, node, resources, token });
+        let lease = Lease { container, node, resources };
+        let token = LeaseToken { claims: encode(&lease), mac: vec![9; 32] };
+        state.leases.insert(container, SignedLease { ask, lease, token });
     }
 }
 
@@ -384,7 +384,7 @@ async fn start(
 ) -> Answer<ContainerStarted> {
     let token = weir_service::auth::bearer_of(&request).expect("a lease token");
     let token: LeaseToken = token.parse().expect("a lease token");
-    let claims: LeaseClaims = decode("lease", &token.claims).expect("our own");
+    let claims: Lease = decode("lease", &token.claims).expect("our own");
     let mut state = shared.state.lock().unwrap();
     if let Some((status, code, message)) = state.start_refusal.take() {
         state.refused.insert(claims.container);

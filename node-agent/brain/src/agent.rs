@@ -13,13 +13,13 @@ use crate::heart::{Heart, Send};
 use crate::messages::{
     CachedFile, DownloadFailure, DownloadProblem, Effect, Exit, Input, Recovered, RecoveredState,
 };
-use crate::mirror::{ContainerReport, NodeHeartbeat, RegisterNode, exit_status};
 use crate::text;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use weir_base::{
     ApplicationId, ArtifactHash, ContainerId, Machine, Monotonic, NodeId, Now, Resources, invariant,
 };
+use weir_protocol::cluster::{ContainerReport, NodeHeartbeat, RegisterNode, exit_status};
 
 /// How a node agent behaves.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -11,8 +11,10 @@
 //! new contexts for running containers.
 
 use crate::messages::Exit;
-use crate::mirror::{ContainerReport, ContainerState, LaunchContainer, LaunchContext, exit_status};
 use weir_base::{ContainerId, Monotonic, Resources, invariant};
+use weir_protocol::cluster::{
+    ContainerReport, ContainerState, LaunchContainer, LaunchContext, exit_status,
+};
 
 /// Where a container is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -182,8 +184,8 @@ pub(crate) fn kill_reason(status: i32) -> &'static str {
         exit_status::KILLED_BY_APP_MASTER => "killed by its app master",
         exit_status::KILLED_BY_RESOURCE_MANAGER => "killed by the resource manager",
         exit_status::KILLED_AFTER_APPLICATION => "killed because its application has ended",
-        -100 => "released by its app master",
-        -102 => "killed to make room for others",
+        exit_status::ABORTED => "released by its app master",
+        exit_status::PREEMPTED => "killed to make room for others",
         _ => "killed on order of the resource manager",
     }
 }

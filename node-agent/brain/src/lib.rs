@@ -11,13 +11,14 @@
 //! until the resource manager says to forget it; nothing of it is deleted while it runs; a cached
 //! file that a container uses stays.
 
+#![allow(missing_docs, reason = "a field whose name says it all needs no comment")]
+
 mod agent;
 mod backoff;
 mod cache;
 mod container;
 mod heart;
 mod messages;
-mod mirror;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -28,8 +29,4 @@ pub use messages::{
     CachedFile, ContainerMemory, DownloadFailure, DownloadProblem, Effect, Exit, Input,
     LargestProcess, LaunchFailure, Recovered, RecoveredContainer, RecoveredState, Refusal, Reply,
     Signal, Ticket,
-};
-pub use mirror::{
-    ArtifactUse, ContainerReport, ContainerState, LaunchContainer, LaunchContext, NodeAction,
-    NodeHeartbeat, NodeOrders, NodeRegistered, RegisterNode, exit_status,
 };

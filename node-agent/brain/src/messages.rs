@@ -1,9 +1,10 @@
-//! What the brain is told and what it wants done.
+//! The inputs and effects of the brain. What travels between agents and others is declared in
+//! `weir_protocol::cluster`.
 
-use crate::mirror::{
+use weir_base::{ApplicationId, ArtifactHash, ContainerId, Resources};
+use weir_protocol::cluster::{
     ContainerReport, LaunchContainer, NodeHeartbeat, NodeOrders, NodeRegistered, RegisterNode,
 };
-use weir_base::{ApplicationId, ArtifactHash, ContainerId, Resources};
 
 /// Names one waiting caller.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -23,7 +24,6 @@ pub struct Recovered {
 /// A container of an earlier start of the agent.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RecoveredContainer {
-    /// Which.
     pub container: ContainerId,
     /// Its limits.
     pub resources: Resources,
@@ -52,7 +52,7 @@ pub struct CachedFile {
 /// How a container ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Exit {
-    /// Exit code, `128 + signal`, or one of [`crate::exit_status`].
+    /// Exit code, `128 + signal`, or one of [`weir_protocol::cluster::exit_status`].
     pub exit_status: i32,
     /// Why, for people; empty when there is nothing to say.
     pub diagnostics: String,
@@ -81,7 +81,7 @@ pub enum DownloadProblem {
 /// Why a container could not be launched.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LaunchFailure {
-    /// [`crate::exit_status::DISKS_FAILED`] or [`crate::exit_status::INVALID`].
+    /// [`weir_protocol::cluster::exit_status::DISKS_FAILED`] or [`weir_protocol::cluster::exit_status::INVALID`].
     pub exit_status: i32,
     /// What happened, for people.
     pub message: String,
@@ -90,7 +90,6 @@ pub struct LaunchFailure {
 /// The memory of a container.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ContainerMemory {
-    /// Which.
     pub container: ContainerId,
     /// Of all its processes.
     pub used_bytes: u64,
@@ -101,9 +100,7 @@ pub struct ContainerMemory {
 /// The largest process of a container.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LargestProcess {
-    /// Its id.
     pub pid: u32,
-    /// Its name.
     pub name: String,
     /// Its memory.
     pub used_bytes: u64,
@@ -129,38 +126,28 @@ pub enum Input {
         result: Result<NodeOrders, String>,
     },
     /// An app master starts a container; its token was verified.
-    Start {
-        /// Who waits.
-        ticket: Ticket,
-        /// What.
-        start: LaunchContainer,
-    },
+    Start { ticket: Ticket, start: LaunchContainer },
     /// An app master ends a container; its token was verified.
     Stop {
-        /// Who waits.
         ticket: Ticket,
-        /// Which.
         container: ContainerId,
         /// As leased.
         resources: Resources,
     },
     /// A file was fetched, or was not.
     Downloaded {
-        /// Which.
         hash: ArtifactHash,
         /// Its size, or why it is not there.
         result: Result<u64, DownloadFailure>,
     },
     /// A container was launched, or was not.
     Launched {
-        /// Which.
         container: ContainerId,
         /// Whether its process runs.
         result: Result<(), LaunchFailure>,
     },
     /// Nothing of a container runs any more.
     Exited {
-        /// Which.
         container: ContainerId,
         /// How it ended.
         exit: Exit,
@@ -215,14 +202,12 @@ pub enum Effect {
     SendRegister {
         /// Names this try.
         registration: u64,
-        /// The request.
         register: RegisterNode,
     },
     /// Send a heartbeat, and tell the answer.
     SendHeartbeat(NodeHeartbeat),
     /// Fetch a file into the cache, and tell how it went.
     Download {
-        /// Which.
         hash: ArtifactHash,
         /// Its size: no more is taken.
         size_bytes: u64,
@@ -231,12 +216,7 @@ pub enum Effect {
     /// exit.
     Launch(LaunchContainer),
     /// Signal a running container.
-    Signal {
-        /// Which.
-        container: ContainerId,
-        /// With what.
-        signal: Signal,
-    },
+    Signal { container: ContainerId, signal: Signal },
     /// Delete the folder of a container that has ended.
     RemoveFolder(ContainerId),
     /// Delete the logs of an application that has ended.
@@ -244,12 +224,7 @@ pub enum Effect {
     /// Delete a file from the cache; a download of the same file that follows is not deleted instead.
     DeleteCached(ArtifactHash),
     /// Answer a waiting caller.
-    Reply {
-        /// Who waits.
-        ticket: Ticket,
-        /// The answer.
-        reply: Reply,
-    },
+    Reply { ticket: Ticket, reply: Reply },
     /// End the agent; no container is left.
     End {
         /// Why, for people.

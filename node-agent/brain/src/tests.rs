@@ -10,6 +10,10 @@ use weir_base::{
     ApplicationId, ArtifactHash, AttemptId, ContainerId, Machine, Monotonic, NodeId, Now,
     Resources, WallTime,
 };
+use weir_protocol::cluster::{
+    ArtifactUse, ContainerReport, ContainerState, KillContainer, LaunchContainer, LaunchContext,
+    NodeAction, NodeHeartbeat, NodeOrders, NodeRegistered, exit_status,
+};
 
 const LEASE: Resources = Resources { memory_mib: 1024, vcores: 1 };
 
@@ -20,6 +24,10 @@ fn application(sequence: u32) -> ApplicationId {
 fn container(sequence: u64) -> ContainerId {
     let attempt = AttemptId { application: application(1), number: 1 };
     ContainerId { attempt, epoch: 0, sequence }
+}
+
+fn kill(container: ContainerId, exit_status: i32) -> KillContainer {
+    KillContainer { container, exit_status }
 }
 
 fn hash(tag: u8) -> ArtifactHash {

@@ -1,8 +1,8 @@
 //! Words for people: sizes, and why a container was killed.
 
 use crate::messages::{ContainerMemory, Exit};
-use crate::mirror::exit_status;
 use weir_base::Resources;
+use weir_protocol::cluster::exit_status;
 
 /// A size as people say it: `96 mb`, `1.25 gb`.
 fn size(bytes: u64) -> String {

@@ -3,7 +3,8 @@
 use super::{Api, container_id, logs::log_names, no_container};
 use actix_web::web::{self, Data, Json, Path, ServiceConfig};
 use weir_base::NodeId;
-use weir_node_agent_brain::{ContainerState, ContainerView, LifeCycle, exit_status};
+use weir_node_agent_brain::{ContainerView, LifeCycle};
+use weir_protocol::cluster::{ContainerState, exit_status};
 use weir_protocol::rest::yarn::{
     NodeContainer, NodeContainerList, NodeContainers, OneNodeContainer,
 };

@@ -2,7 +2,7 @@
 //! lease stands in the header, so that nothing of the body of a request without one is read.
 
 use super::{Api, not_now};
-use crate::{convert, launch, shell};
+use crate::{launch, shell};
 use actix_web::{
     HttpMessage, HttpRequest,
     body::MessageBody,
@@ -10,10 +10,10 @@ use actix_web::{
     middleware::{Next, from_fn},
     web::{self, Data, ReqData, ServiceConfig},
 };
-use weir_node_agent_brain::{Input, LaunchContainer, Refusal, Reply};
+use weir_node_agent_brain::{Input, Refusal, Reply};
 use weir_protocol::cluster::{
-    ContainerStarted, ContainerStopped, LeaseClaims, MAX_CONTAINER_BODY_BYTES, StartContainer,
-    StopContainer,
+    ContainerStarted, ContainerStopped, LaunchContainer, Lease, MAX_CONTAINER_BODY_BYTES,
+    StartContainer, StopContainer,
 };
 use weir_service::{ApiError, Msgpack, MsgpackLimit};
 
@@ -27,53 +27,50 @@ pub(super) fn configure(service: &mut ServiceConfig) {
     );
 }
 
-/// Looks at the token before the body is read, and hands what it says to the handler.
+/// Checks the token before the body is read, and hands the lease to the handler.
 async fn lease_token(
     api: Data<Api>,
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    let claims = claims(&api, request.request())?;
-    request.extensions_mut().insert(claims);
+    let lease = lease_of(&api, request.request())?;
+    request.extensions_mut().insert(lease);
     next.call(request).await
 }
 
-/// What the lease token of a request says, if it is good and means this node.
-fn claims(api: &Api, request: &HttpRequest) -> Result<LeaseClaims, ApiError> {
-    let claims = api.secret.lease_of_bearer(request).ok_or_else(|| {
+/// The lease in the token of a request, if the token is valid and the lease is of this node.
+fn lease_of(api: &Api, request: &HttpRequest) -> Result<Lease, ApiError> {
+    let lease = api.secret.lease_of_bearer(request).ok_or_else(|| {
         let message = "the request carries no lease token that the resource manager of this cluster has \
                        signed";
         ApiError::unauthorized("WEIR-NM-0003", message)
     })?;
     let node = api.node();
-    if claims.node == node {
-        return Ok(claims);
+    if lease.node == node {
+        return Ok(lease);
     }
-    let LeaseClaims { container, node: other, .. } = claims;
+    let Lease { container, node: other, .. } = lease;
     let message = format!("container {container} is leased on node {other}, this is {node}");
     Err(ApiError::forbidden("WEIR-NM-0004", message))
 }
 
 async fn start(
     api: Data<Api>,
-    claims: ReqData<LeaseClaims>,
+    lease: ReqData<Lease>,
     Msgpack(request): Msgpack<StartContainer>,
 ) -> Result<Msgpack<ContainerStarted>, ApiError> {
-    let LeaseClaims { container, resources, .. } = claims.into_inner();
-    let launch = convert::context_in(request.launch);
-    launch::check(&launch).map_err(|problem| {
+    let Lease { container, resources, .. } = lease.into_inner();
+    launch::check(&request.launch).map_err(|problem| {
         let message = format!("container {container} cannot be started: {problem}");
         ApiError::bad_request("WEIR-NM-0007", message)
     })?;
-    let start = LaunchContainer { container, resources, launch };
+    let start = LaunchContainer { container, resources, launch: request.launch };
     let asked = api.handle()?.ask(|ticket| {
         let ticket = shell::ticket(ticket);
         Input::Start { ticket, start }
     });
     match asked.await.map_err(|_| not_now())? {
-        Reply::Started(report) => {
-            Ok(Msgpack(ContainerStarted { report: convert::report_out(report) }))
-        }
+        Reply::Started(report) => Ok(Msgpack(ContainerStarted { report })),
         Reply::Refused(Refusal::ApplicationEnded) => {
             let application = container.attempt.application;
             let message =
@@ -86,10 +83,10 @@ async fn start(
 
 async fn stop(
     api: Data<Api>,
-    claims: ReqData<LeaseClaims>,
+    lease: ReqData<Lease>,
     Msgpack(StopContainer {}): Msgpack<StopContainer>,
 ) -> Result<Msgpack<ContainerStopped>, ApiError> {
-    let LeaseClaims { container, resources, .. } = claims.into_inner();
+    let Lease { container, resources, .. } = lease.into_inner();
     let asked = api.handle()?.ask(|ticket| {
         let ticket = shell::ticket(ticket);
         Input::Stop { ticket, container, resources }

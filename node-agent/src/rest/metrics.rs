@@ -5,7 +5,8 @@ use actix_web::{
     HttpResponse,
     web::{self, Data, ServiceConfig},
 };
-use weir_node_agent_brain::{ContainerState, NodeView};
+use weir_node_agent_brain::NodeView;
+use weir_protocol::cluster::ContainerState;
 use weir_service::{ApiError, PrometheusText, metrics::PROMETHEUS_MEDIA_TYPE};
 
 pub(super) fn configure(service: &mut ServiceConfig) {

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 use weir_base::NodeId;
-use weir_protocol::cluster::{LaunchContext, LeaseClaims, LeaseToken};
+use weir_protocol::cluster::{LaunchContext, Lease, LeaseToken};
 use weir_service::{CallError, Client, Secret};
 
 fn refusal(node: &Node, token: LeaseToken, launch: LaunchContext) -> (u16, String) {
@@ -24,13 +24,13 @@ fn start_without_a_good_lease_is_refused() {
     let good = node.token(id, 512);
     let mut changed = good.clone();
     changed.mac[0] ^= 1;
-    let claims = LeaseClaims {
+    let claims = Lease {
         container: id,
         node: NodeId(node.address().to_owned()),
         resources: weir_base::Resources { memory_mib: 1, vcores: 1 },
     };
     let foreign = Secret::of_hex("ab".repeat(32)).sign_lease(&claims);
-    let elsewhere = LeaseClaims { node: NodeId("127.0.0.1:1".to_owned()), ..claims };
+    let elsewhere = Lease { node: NodeId("127.0.0.1:1".to_owned()), ..claims };
     let elsewhere = node.secret.sign_lease(&elsewhere);
     for token in [changed, foreign, LeaseToken { claims: vec![], mac: vec![] }] {
         assert_eq!(refusal(&node, token, shell("")), (401, "WEIR-NM-0003".to_owned()));

@@ -5,7 +5,7 @@ use crate::{
     support::{Node, container, shell, wait_for},
 };
 use weir_base::Resources;
-use weir_protocol::cluster::{LaunchContainer, NodeAction, NodeOrders, exit_status};
+use weir_protocol::cluster::{KillContainer, LaunchContainer, NodeAction, NodeOrders, exit_status};
 
 #[test]
 fn app_master_is_launched_killed_forgotten_and_cleared_away() {
@@ -18,7 +18,8 @@ fn app_master_is_launched_killed_forgotten_and_cleared_away() {
     node.running(id);
     let log = format!("/ws/v1/node/containers/{id}/logs/stdout");
     wait_for("it has begun", || (node.get(&log) == (200, "up\n".to_owned())).then_some(()));
-    let kill = vec![(id, exit_status::KILLED_BY_RESOURCE_MANAGER)];
+    let exit_status = exit_status::KILLED_BY_RESOURCE_MANAGER;
+    let kill = vec![KillContainer { container: id, exit_status }];
     node.resource_manager.order(NodeOrders { kill, ..no_orders() });
     let report = node.ended(id);
     assert_eq!(report.exit_status, Some(exit_status::KILLED_BY_RESOURCE_MANAGER));

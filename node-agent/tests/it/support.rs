@@ -16,7 +16,7 @@ use weir_base::{ApplicationId, ArtifactHash, AttemptId, ContainerId, NodeId, Res
 use weir_node_agent::kill_all;
 use weir_protocol::cluster::{
     ArtifactUse, ContainerReport, ContainerStarted, ContainerState, ContainerStopped,
-    LaunchContext, LeaseClaims, LeaseToken, StartContainer, StopContainer,
+    LaunchContext, Lease, LeaseToken, StartContainer, StopContainer,
 };
 use weir_service::{CallError, Client, Secret};
 
@@ -172,7 +172,7 @@ impl Node {
     pub fn token(&self, id: ContainerId, memory_mib: u64) -> LeaseToken {
         let node = NodeId(self.address().to_owned());
         let resources = Resources { memory_mib, vcores: 1 };
-        self.secret.sign_lease(&LeaseClaims { container: id, node, resources })
+        self.secret.sign_lease(&Lease { container: id, node, resources })
     }
 
     pub fn start_request(

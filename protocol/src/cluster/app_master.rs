@@ -1,43 +1,34 @@
-//! App masters: their life with the resource manager, asks and leases.
+//! App masters and the resource manager: registration, asks, leases and the end.
 
-use super::node::{ContainerReport, LeaseToken};
+use super::{
+    container::ContainerReport,
+    lease::{Lease, SignedLease},
+};
 use serde::{Deserialize, Serialize};
-use weir_base::{AttemptId, ContainerId, NodeId, Resources};
+use weir_base::{AttemptId, ContainerId, Resources};
 
-/// An app master begins, or begins again with a resource manager that was restarted.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+/// An app master registers, or registers again with a resource manager that was restarted.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct RegisterAppMaster {
-    /// Which attempt.
     pub attempt: AttemptId,
     /// Port of its REST interface, on the node of its container.
     pub rest_port: u16,
-    /// Leases it holds; empty at first.
-    pub held: Vec<HeldLease>,
+    /// Leases that it holds; empty at first.
+    pub held: Vec<Lease>,
 }
 
-/// A lease as its app master knows it.
+/// The app master is registered. Totals of asks ([`Ask::total`]) count from this answer on.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct HeldLease {
-    /// Which.
-    pub container: ContainerId,
-    /// Where.
-    pub node: NodeId,
-    /// How much.
-    pub resources: Resources,
-}
-
-/// The app master is in. Asks begin anew: the numbers ever asked count from this answer on.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct AppMasterRegistered {
     /// Release of the resource manager.
     pub weir_version: String,
-    /// Starts of the resource manager before this one.
+    /// Number of starts of the resource manager before this one.
     pub epoch: u32,
-    /// The largest node: an ask above it is refused.
+    /// Resources of the largest node. A larger ask is refused.
     pub largest_node: Resources,
-    /// The next allocate goes out at the latest so long after the answer to the last.
+    /// Longest time from the answer to one allocate to the next allocate.
     pub heartbeat_interval_ms: u64,
-    /// An app master that is silent for so long is given up.
+    /// The resource manager gives up an app master from which it hears nothing for this long.
     pub expiry_ms: u64,
     /// The app master of an earlier attempt has asked for containers. An app master creates the folder and the
     /// log of its job before it asks, so both must exist. True if the resource manager does not say it.
@@ -50,7 +41,7 @@ fn unknown() -> bool {
     true
 }
 
-/// Containers of one kind.
+/// A request for containers of one kind.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Ask {
     /// Names the kind within the attempt.
@@ -59,39 +50,37 @@ pub struct Ask {
     pub priority: u32,
     /// Of each container.
     pub resources: Resources,
-    /// How many the app master has ever asked for, since it registered; what was leased under this
-    /// id since then is taken off. Lowering it withdraws what is not leased yet.
+    /// Number of containers that the app master has asked for since it registered, including those that were
+    /// leased. A lower total withdraws containers that are not leased yet.
     pub total: u64,
 }
 
-/// What an app master has and wants.
+/// Everything that an app master has and wants.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Allocate {
-    /// Which attempt.
     pub attempt: AttemptId,
     /// As in [`AppMasterRegistered`].
     pub epoch: u32,
-    /// From 1 since it registered, grows by one with each request.
+    /// From 1 since the registration, grows by one with each request.
     pub sequence: u64,
-    /// The resource manager may hold its answer back for so long.
+    /// The resource manager may delay its answer by this time.
     pub hold_ms: u64,
-    /// Every ask.
     pub asks: Vec<Ask>,
-    /// Every lease it has taken note of and not seen complete.
+    /// Every lease that it knows, except those that it knows to have completed.
     pub held: Vec<ContainerId>,
-    /// Leases it gives back; named until the answer has them as completed.
+    /// Leases that it gives back, until an answer reports them as completed.
     pub release: Vec<ContainerId>,
-    /// Completed containers it has taken note of.
+    /// Containers that it knows to have completed.
     pub seen: Vec<ContainerId>,
-    /// 0 to 1.
+    /// From 0 to 1.
     pub progress: f32,
 }
 
-/// What the resource manager makes of an allocate.
+/// What the app master has to do about its registration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum AppMasterCommand {
-    /// Go on.
+    /// Nothing: it is registered.
     Normal,
     /// The resource manager was restarted: register again.
     Resync,
@@ -99,47 +88,42 @@ pub enum AppMasterCommand {
     Shutdown,
 }
 
-/// A leased container.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Lease {
-    /// Which.
-    pub container: ContainerId,
-    /// The ask it answers.
-    pub ask: u32,
-    /// Where; also the address of the agent.
-    pub node: NodeId,
-    /// How much.
-    pub resources: Resources,
-    /// What the agent wants to see.
-    pub token: LeaseToken,
-}
-
-/// Why an ask is not placed yet.
+/// An ask that is not fully leased yet.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct PendingAsk {
-    /// Which.
+    /// [`Ask::id`].
     pub ask: u32,
-    /// Containers missing.
+    /// Number of containers that are not leased yet.
     pub missing: u64,
     /// Why, for people.
     pub reason: String,
 }
 
-/// What an app master gets.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Allocated {
+/// The answer to [`Allocate`].
+///
+/// `L` is how it names a lease: [`SignedLease`] between processes. The brain of the resource manager has no
+/// key to sign with, so it names leases without a token.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Allocated<L = SignedLease> {
     /// Of the allocate that is answered.
     pub sequence: u64,
-    /// Whether it may go on.
     pub command: AppMasterCommand,
     /// Leases that the allocate did not name as held.
-    pub leases: Vec<Lease>,
+    pub leases: Vec<L>,
     /// Containers that have completed and that no allocate has named as seen.
     pub completed: Vec<ContainerReport>,
-    /// Asks that wait.
     pub pending: Vec<PendingAsk>,
-    /// What is free in the cluster.
+    /// Resources that are free in the cluster.
     pub headroom: Resources,
+}
+
+impl<L> Allocated<L> {
+    /// The same answer with each lease replaced.
+    pub fn map_leases<M>(self, replace: impl FnMut(L) -> M) -> Allocated<M> {
+        let Self { sequence, command, leases, completed, pending, headroom } = self;
+        let leases = leases.into_iter().map(replace).collect();
+        Allocated { sequence, command, leases, completed, pending, headroom }
+    }
 }
 
 /// How an application ended, as in YARN.
@@ -149,11 +133,9 @@ pub enum FinalStatus {
     /// It has not ended.
     #[default]
     Undefined,
-    /// It did what it was to do.
     Succeeded,
-    /// It could not.
     Failed,
-    /// It was told to stop.
+    /// A client stopped it.
     Killed,
 }
 
@@ -166,12 +148,10 @@ pub struct ArchivedAnswer {
     pub json: String,
 }
 
-/// An app master ends. Repeated until it is answered.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+/// An app master ends. It repeats the request until it is answered.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct FinishAppMaster {
-    /// Which attempt.
     pub attempt: AttemptId,
-    /// How.
     pub final_status: FinalStatus,
     /// Why, for people.
     pub diagnostics: String,
@@ -179,6 +159,6 @@ pub struct FinishAppMaster {
     pub archive: Vec<ArchivedAnswer>,
 }
 
-/// The end is on record: the app master may exit. All its containers are taken back.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+/// The end is stored: the app master may exit. The resource manager ends all containers of the application.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct AppMasterFinished {}

@@ -15,9 +15,10 @@
 
 use crate::{
     attempt::Attempt,
-    messages::{ApplicationOutcome, FinalStatus, Submission, exit_status},
+    messages::{ApplicationOutcome, Submission},
 };
 use weir_base::{ApplicationId, Resources, invariant};
+use weir_protocol::cluster::{FinalStatus, exit_status};
 
 /// Where an application is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -10,16 +10,13 @@
 //! ALLOCATED_SAVING: the app master's container is leased and is being put on record; only then is it
 //! launched. ALLOCATED: its node has not reported it yet.
 
-use crate::{
-    Error,
-    messages::{Ask, ContainerReport, Ticket},
-    scheduler::WaitReason,
-};
+use crate::{Error, messages::Ticket, scheduler::WaitReason};
 use std::{
     cmp::Ordering,
     collections::{BTreeMap, BTreeSet, VecDeque},
 };
-use weir_base::{AttemptId, ContainerId, NodeId, Resources, invariant};
+use weir_base::{AttemptId, ContainerId, Resources, invariant};
+use weir_protocol::cluster::{Ask, ContainerReport, Lease};
 
 /// Where an attempt is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -112,14 +109,6 @@ impl AttemptState {
     }
 }
 
-/// The container of an app master.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Master {
-    pub(crate) container: ContainerId,
-    pub(crate) node: NodeId,
-    pub(crate) resources: Resources,
-}
-
 /// A caller whose answer is held back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Held {
@@ -179,7 +168,7 @@ const MAX_GONE: usize = 100_000;
 pub(crate) struct Attempt {
     pub(crate) id: AttemptId,
     pub(crate) state: AttemptState,
-    pub(crate) master: Option<Master>,
+    pub(crate) master: Option<Lease>,
     /// Why the app master's container is not placed yet.
     pub(crate) master_reason: Option<WaitReason>,
     pub(crate) started_wall_ms: u64,

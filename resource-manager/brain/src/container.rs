@@ -11,8 +11,8 @@
 //! After YARN's, with STOPPING: a container that is taken back holds its resources until its node
 //! says that nothing of it runs, so that a node never runs more than it offers.
 
-use crate::messages::ContainerState as Reported;
 use weir_base::{ContainerId, Monotonic, NodeId, Resources, invariant};
+use weir_protocol::cluster::ContainerState as Reported;
 
 /// Where a container is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

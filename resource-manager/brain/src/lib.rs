@@ -9,6 +9,8 @@
 //!
 //! Nodes and leases are not on record: after a restart they are learnt from those who have them.
 
+#![allow(missing_docs, reason = "a field whose name says it all needs no comment")]
+
 mod application;
 mod attempt;
 mod container;
@@ -30,11 +32,7 @@ pub use manager::{
     PendingView, ResourceManager,
 };
 pub use messages::{
-    Allocate, Allocated, AppMasterCommand, AppMasterRegistered, ApplicationOutcome, ArchivedAnswer,
-    ArtifactUse, Ask, ContainerReport, ContainerState, Effect, Fact, FinalStatus, FinishAppMaster,
-    HeldLease, Input, LaunchContainer, LaunchContext, Lease, NodeAction, NodeHeartbeat, NodeOrders,
-    NodeRegistered, PendingAsk, RegisterAppMaster, RegisterNode, Reply, Submission, Ticket, Token,
-    exit_status,
+    ApplicationOutcome, Effect, Fact, GrantedLease, Input, Reply, Submission, Ticket, Token,
 };
 pub use node::NodeState;
 pub use settings::Settings;

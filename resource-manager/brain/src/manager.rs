@@ -43,7 +43,7 @@ use crate::{
     attempt::Attempt,
     container::Container,
     journal::{After, Journal},
-    messages::{Effect, HeldLease, Input, Reply, Ticket, Token},
+    messages::{Effect, Input, Reply, Ticket, Token},
     node::Node,
     scheduler::{Fifo, Scheduler},
     timers::{Purpose, Timers},
@@ -57,6 +57,7 @@ use weir_base::{
     ApplicationId, ArtifactHash, AttemptId, ContainerId, Machine, Monotonic, NodeId, Now,
     Resources, invariant,
 };
+use weir_protocol::cluster::Lease;
 
 /// So late to a deadline of its own is only who was stopped.
 const PAUSE_MS: u64 = 1000;
@@ -83,7 +84,7 @@ pub struct ResourceManager {
     /// Leases that have not ended.
     containers: BTreeMap<ContainerId, Container>,
     /// Leases of earlier epochs whose node has not come back.
-    awaited: BTreeMap<ContainerId, HeldLease>,
+    awaited: BTreeMap<ContainerId, Lease>,
     /// What is not back by now may still come.
     is_recovering: bool,
     /// Nothing is leased yet, since nodes and app masters come back.
@@ -171,9 +172,7 @@ impl ResourceManager {
             Input::PersistFailed { token, problem } => self.persist_failed(now, token, &problem),
             Input::RegisterNode { ticket, register } => self.register_node(now, ticket, register),
             Input::NodeHeartbeat { ticket, heartbeat } => self.heartbeat(now, ticket, heartbeat),
-            Input::NodeLeaves { ticket, node, incarnation } => {
-                self.node_leaves(now, ticket, &node, incarnation);
-            }
+            Input::NodeLeaves { ticket, leave } => self.node_leaves(now, ticket, &leave),
             Input::NewApplication { ticket } => self.new_application(ticket),
             Input::Submit { ticket, submission } => self.submit(now, ticket, submission),
             Input::Kill { ticket, application, diagnostics } => {

@@ -1,27 +1,19 @@
-//! What the brain is told and what it wants done.
-//!
-//! The structs that travel have the names and fields of those in `weir_protocol::cluster`, so that a
-//! shell converts them field by field. Whoever waits for an answer is named by a [`Ticket`], which is
-//! answered exactly once by [`Effect::Reply`], at once or later.
+//! The inputs and effects of the brain. What nodes and app masters send and get is declared in
+//! `weir_protocol::cluster`. A caller that waits is named by a [`Ticket`], which is answered exactly once by
+//! [`Effect::Reply`], at once or later.
 
-mod app_master;
 mod fact;
-mod node;
 mod submission;
 
-pub use app_master::{
-    Allocate, Allocated, AppMasterCommand, AppMasterRegistered, ArchivedAnswer, Ask, FinalStatus,
-    FinishAppMaster, HeldLease, Lease, PendingAsk, RegisterAppMaster,
-};
 pub use fact::{ApplicationOutcome, Fact};
-pub use node::{
-    ArtifactUse, ContainerReport, ContainerState, LaunchContainer, LaunchContext, NodeAction,
-    NodeHeartbeat, NodeOrders, NodeRegistered, RegisterNode, exit_status,
-};
 pub use submission::Submission;
 
 use crate::Error;
-use weir_base::{ApplicationId, ArtifactHash, NodeId, Resources};
+use weir_base::{ApplicationId, ArtifactHash, Resources};
+use weir_protocol::cluster::{
+    Allocate, Allocated, AppMasterRegistered, FinishAppMaster, Lease, LeaveNode, NodeHeartbeat,
+    NodeOrders, NodeRegistered, RegisterAppMaster, RegisterNode,
+};
 
 /// Names one waiting caller.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -30,6 +22,14 @@ pub struct Ticket(pub u64);
 /// Names one [`Effect::Persist`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Token(pub u64);
+
+/// A new lease. The shell, which has the key, adds its token.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GrantedLease {
+    /// The ask that it answers.
+    pub ask: u32,
+    pub lease: Lease,
+}
 
 /// What happened. Late and repeated ones are legal.
 #[derive(Clone, PartialEq, Debug)]
@@ -47,76 +47,45 @@ pub enum Input {
     Persisted(Token),
     /// They are not, or it is not known.
     PersistFailed {
-        /// Which.
         token: Token,
         /// Why, for people.
         problem: String,
     },
     /// A node joins. Answered by [`Reply::NodeRegistered`].
-    RegisterNode {
-        /// Who waits.
-        ticket: Ticket,
-        /// Its words.
-        register: RegisterNode,
-    },
-    /// A node says what it has. Answered by [`Reply::NodeOrders`], perhaps after `hold_ms`.
-    NodeHeartbeat {
-        /// Who waits.
-        ticket: Ticket,
-        /// Its words.
-        heartbeat: NodeHeartbeat,
-    },
+    RegisterNode { ticket: Ticket, register: RegisterNode },
+    /// Answered by [`Reply::NodeOrders`], perhaps after `hold_ms`.
+    NodeHeartbeat { ticket: Ticket, heartbeat: NodeHeartbeat },
     /// A node leaves for good, its containers have ended. Answered by [`Reply::NodeLeft`].
-    NodeLeaves {
-        /// Who waits.
-        ticket: Ticket,
-        /// Which node.
-        node: NodeId,
-        /// As registered.
-        incarnation: u64,
-    },
+    NodeLeaves { ticket: Ticket, leave: LeaveNode },
     /// A client wants an id. Answered by [`Reply::NewApplication`].
-    NewApplication {
-        /// Who waits.
-        ticket: Ticket,
-    },
+    NewApplication { ticket: Ticket },
     /// A client submits; the shell has seen that its artefacts are there. Repeating it changes
     /// nothing. Answered by [`Reply::Submitted`] when it is on record.
-    Submit {
-        /// Who waits.
-        ticket: Ticket,
-        /// What.
-        submission: Submission,
-    },
+    Submit { ticket: Ticket, submission: Submission },
     /// A client wants an application dead. Answered by [`Reply::Kill`].
     Kill {
-        /// Who waits.
         ticket: Ticket,
-        /// Which.
         application: ApplicationId,
         /// Why and by whom, for people.
         diagnostics: String,
     },
     /// An app master begins. Answered by [`Reply::AppMasterRegistered`].
     RegisterAppMaster {
-        /// Who waits.
         ticket: Ticket,
-        /// Its words; the shell has seen the token of the attempt.
+        /// The shell has checked the token of the attempt.
         register: RegisterAppMaster,
     },
     /// An app master says what it has and wants. Answered by [`Reply::Allocated`], perhaps after
     /// `hold_ms`.
     Allocate {
-        /// Who waits.
         ticket: Ticket,
-        /// Its words; the shell has seen the token of the attempt.
+        /// The shell has checked the token of the attempt.
         allocate: Allocate,
     },
     /// An app master ends. Answered by [`Reply::AppMasterFinished`] when it is on record.
     FinishAppMaster {
-        /// Who waits.
         ticket: Ticket,
-        /// Its words; the shell has seen the token of the attempt.
+        /// The shell has checked the token of the attempt.
         finish: FinishAppMaster,
     },
 }
@@ -134,7 +103,6 @@ pub enum Effect {
     },
     /// Answer a waiting caller.
     Reply {
-        /// Who waits.
         ticket: Ticket,
         /// The answer.
         reply: Result<Reply, Error>,
@@ -157,7 +125,6 @@ pub enum Reply {
     NodeLeft,
     /// An id, good for one submission.
     NewApplication {
-        /// The id.
         application: ApplicationId,
         /// The largest node; nothing when there is none.
         largest_node: Resources,
@@ -172,7 +139,7 @@ pub enum Reply {
     /// The app master is in.
     AppMasterRegistered(AppMasterRegistered),
     /// What the app master gets.
-    Allocated(Allocated),
+    Allocated(Allocated<GrantedLease>),
     /// The end is on record: the app master may exit.
     AppMasterFinished,
 }

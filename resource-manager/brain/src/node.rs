@@ -10,10 +10,10 @@
 use crate::{
     attempt::Held,
     container::{Container, ContainerLife},
-    messages::{ContainerState as Reported, RegisterNode},
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use weir_base::{ApplicationId, ContainerId, NodeId, Resources, invariant};
+use weir_protocol::cluster::{ContainerState as Reported, KillContainer, RegisterNode};
 
 /// Where a node is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -242,7 +242,7 @@ impl Node {
     pub(crate) fn kills<'a>(
         &'a self,
         leases: impl Iterator<Item = &'a Container>,
-    ) -> Vec<(ContainerId, i32)> {
+    ) -> Vec<KillContainer> {
         let taken_back = leases
             .filter(|one| one.life == ContainerLife::Stopping)
             .filter(|one| one.reported != Some(Reported::Killing))
@@ -250,7 +250,8 @@ impl Node {
         let strays = self.strays.iter().filter(|(_, stray)| !stray.is_killing);
         let strays = strays.map(|(&id, stray)| (id, stray.exit_status));
         let barred = self.barred.iter().map(|(&id, &status)| (id, status));
-        taken_back.chain(strays).chain(barred).collect()
+        let kills = taken_back.chain(strays).chain(barred);
+        kills.map(|(container, exit_status)| KillContainer { container, exit_status }).collect()
     }
 }
 

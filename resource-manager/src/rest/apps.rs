@@ -7,7 +7,6 @@ use super::{
     submit::{self, Caller},
 };
 use crate::{
-    convert,
     error::codes,
     view::{View, app_master_of, has_ended, state_of},
 };
@@ -138,7 +137,7 @@ fn describe(application: &ApplicationView, view: &View, links: &Links) -> App {
         name: submission.name.clone(),
         queue: submission.queue.clone(),
         state: state_of(application),
-        final_status: convert::final_status(application.final_status),
+        final_status: application.final_status,
         progress: percent(application),
         tracking_ui: tracking(application).to_owned(),
         tracking_url: links.proxy(id),

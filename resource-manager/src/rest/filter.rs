@@ -2,7 +2,6 @@
 //! several of them with commas between or the parameter repeated.
 
 use crate::{
-    convert::final_status as wire_final_status,
     error::codes,
     view::{node_state, state_of},
 };
@@ -117,9 +116,8 @@ impl Applications {
             from.is_none_or(|from| from <= at) && to.is_none_or(|to| at <= to)
         };
         let has_tag = |tag: &String| self.tags.contains(&tag.to_lowercase());
-        let ended_as = wire_final_status(application.final_status);
         (self.states.is_empty() || self.states.contains(&state_of(application)))
-            && self.final_status.is_none_or(|wanted| wanted == ended_as)
+            && self.final_status.is_none_or(|wanted| wanted == application.final_status)
             && is(&self.user, &submission.user)
             && is(&self.queue, &submission.queue)
             && is(&self.name, &submission.name)
@@ -222,7 +220,7 @@ mod tests {
             submission,
             state: weir_resource_manager_brain::ApplicationState::Running,
             yarn_state,
-            final_status: weir_resource_manager_brain::FinalStatus::Undefined,
+            final_status: FinalStatus::Undefined,
             diagnostics: String::new(),
             progress: 0.0,
             submitted_wall_ms: 100 * u64::from(sequence),

@@ -2,7 +2,7 @@
 //! attempt's.
 
 use super::State;
-use crate::{convert, error::codes};
+use crate::{app_master_variables::AppMasterVariables, error::codes, lease_tokens};
 use actix_web::{
     HttpRequest,
     body::MessageBody,
@@ -61,11 +61,10 @@ async fn register_node(
     state: Data<State>,
     message: Msgpack<RegisterNode>,
 ) -> Result<Msgpack<NodeRegistered>, ApiError> {
-    let register = convert::register_node(message.0);
-    match state.ask(|ticket| Input::RegisterNode { ticket, register }).await? {
+    match state.ask(|ticket| Input::RegisterNode { ticket, register: message.0 }).await? {
         Reply::NodeRegistered(registered) => {
             state.publish().await;
-            Ok(Msgpack(convert::node_registered(registered)))
+            Ok(Msgpack(registered))
         }
         other => Err(unexpected(&other)),
     }
@@ -78,14 +77,16 @@ async fn heartbeat(
 ) -> Result<Msgpack<NodeOrders>, ApiError> {
     // The address by which this node reaches us is the one by which its app masters do.
     let called_by = request.headers().get(HOST).and_then(|host| host.to_str().ok());
-    let variables = convert::AppMasterVariables {
+    let variables = AppMasterVariables {
         resource_manager: called_by.unwrap_or_default(),
         storage_dir: state.about.storage_dir.as_deref(),
         secret: &state.secret,
     };
-    let heartbeat = convert::heartbeat(message.0);
-    match state.ask(|ticket| Input::NodeHeartbeat { ticket, heartbeat }).await? {
-        Reply::NodeOrders(orders) => Ok(Msgpack(convert::orders(orders, variables))),
+    match state.ask(|ticket| Input::NodeHeartbeat { ticket, heartbeat: message.0 }).await? {
+        Reply::NodeOrders(mut orders) => {
+            orders.launch.iter_mut().for_each(|container| variables.set_in(container));
+            Ok(Msgpack(orders))
+        }
         other => Err(unexpected(&other)),
     }
 }
@@ -94,8 +95,7 @@ async fn leave(
     state: Data<State>,
     message: Msgpack<LeaveNode>,
 ) -> Result<Msgpack<NodeLeft>, ApiError> {
-    let LeaveNode { node, incarnation } = message.0;
-    match state.ask(|ticket| Input::NodeLeaves { ticket, node, incarnation }).await? {
+    match state.ask(|ticket| Input::NodeLeaves { ticket, leave: message.0 }).await? {
         Reply::NodeLeft => {
             state.publish().await;
             Ok(Msgpack(NodeLeft {}))
@@ -110,11 +110,10 @@ async fn register_app_master(
     message: Msgpack<RegisterAppMaster>,
 ) -> Result<Msgpack<AppMasterRegistered>, ApiError> {
     check_attempt(&request, &state, message.0.attempt)?;
-    let register = convert::register_app_master(message.0);
-    match state.ask(|ticket| Input::RegisterAppMaster { ticket, register }).await? {
+    match state.ask(|ticket| Input::RegisterAppMaster { ticket, register: message.0 }).await? {
         Reply::AppMasterRegistered(registered) => {
             state.publish().await;
-            Ok(Msgpack(convert::app_master_registered(registered)))
+            Ok(Msgpack(registered))
         }
         other => Err(unexpected(&other)),
     }
@@ -126,9 +125,11 @@ async fn allocate(
     message: Msgpack<Allocate>,
 ) -> Result<Msgpack<Allocated>, ApiError> {
     check_attempt(&request, &state, message.0.attempt)?;
-    let allocate = convert::allocate(message.0);
-    match state.ask(|ticket| Input::Allocate { ticket, allocate }).await? {
-        Reply::Allocated(allocated) => Ok(Msgpack(convert::allocated(allocated, &state.secret))),
+    match state.ask(|ticket| Input::Allocate { ticket, allocate: message.0 }).await? {
+        Reply::Allocated(allocated) => {
+            let signed = allocated.map_leases(|lease| lease_tokens::sign(lease, &state.secret));
+            Ok(Msgpack(signed))
+        }
         other => Err(unexpected(&other)),
     }
 }
@@ -139,8 +140,7 @@ async fn finish(
     message: Msgpack<FinishAppMaster>,
 ) -> Result<Msgpack<AppMasterFinished>, ApiError> {
     check_attempt(&request, &state, message.0.attempt)?;
-    let finish = convert::finish_app_master(message.0);
-    match state.ask(|ticket| Input::FinishAppMaster { ticket, finish }).await? {
+    match state.ask(|ticket| Input::FinishAppMaster { ticket, finish: message.0 }).await? {
         Reply::AppMasterFinished => {
             state.publish().await;
             Ok(Msgpack(AppMasterFinished {}))

@@ -10,6 +10,7 @@ use actix_web::{
 use serde::Deserialize;
 use std::sync::Arc;
 use weir_base::{ApplicationId, ArtifactHash, Resources};
+use weir_protocol::cluster::{ArtifactUse, LaunchContext};
 use weir_protocol::rest::yarn::{
     ARTIFACT_SCHEME, ContainerSpec, LocalResourceEntry, NewApplication, Submission,
 };
@@ -113,10 +114,7 @@ fn read(body: Submission, user: String) -> Result<brain::Submission, ApiError> {
     })
 }
 
-fn launch(
-    application: ApplicationId,
-    spec: ContainerSpec,
-) -> Result<brain::LaunchContext, ApiError> {
+fn launch(application: ApplicationId, spec: ContainerSpec) -> Result<LaunchContext, ApiError> {
     let command: Vec<_> = spec.commands.command.split_whitespace().map(str::to_owned).collect();
     if command.is_empty() {
         return Err(refused(application, "am-container-spec.commands.command is empty"));
@@ -124,7 +122,7 @@ fn launch(
     let environment = spec.environment.entry.into_iter().map(|entry| (entry.key, entry.value));
     let artifacts =
         spec.local_resources.entry.into_iter().map(|entry| artifact(application, entry));
-    Ok(brain::LaunchContext {
+    Ok(LaunchContext {
         command,
         environment: environment.collect(),
         artifacts: artifacts.collect::<Result<_, _>>()?,
@@ -134,7 +132,7 @@ fn launch(
 fn artifact(
     application: ApplicationId,
     entry: LocalResourceEntry,
-) -> Result<brain::ArtifactUse, ApiError> {
+) -> Result<ArtifactUse, ApiError> {
     let LocalResourceEntry { key: name, value } = entry;
     if !is_file_name(&name) {
         let problem = format!("the local resource {name:?} is not the name of a file");
@@ -154,7 +152,7 @@ fn artifact(
         );
         return Err(refused(application, &problem));
     };
-    Ok(brain::ArtifactUse { name, hash, size_bytes: value.size, executable: value.executable })
+    Ok(ArtifactUse { name, hash, size_bytes: value.size, executable: value.executable })
 }
 
 /// Whether a name stays in its folder: one path component.

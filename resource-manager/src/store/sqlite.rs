@@ -19,7 +19,8 @@ use std::{
     time::Duration,
 };
 use weir_base::ApplicationId;
-use weir_resource_manager_brain::{ArchivedAnswer, Fact};
+use weir_protocol::cluster::ArchivedAnswer;
+use weir_resource_manager_brain::Fact;
 
 /// "Weir", by which `file` and we know the file.
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"Weir");
@@ -222,7 +223,8 @@ mod tests {
     use super::*;
     use std::fs;
     use weir_base::AttemptId;
-    use weir_resource_manager_brain::{FinalStatus, Submission};
+    use weir_protocol::cluster::FinalStatus;
+    use weir_resource_manager_brain::Submission;
 
     fn application(sequence: u32) -> ApplicationId {
         ApplicationId { cluster_timestamp: 5, sequence }

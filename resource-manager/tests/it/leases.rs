@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use weir_base::{ContainerId, Resources};
 use weir_protocol::cluster::{
     Allocate, Allocated, AppMasterCommand, AppMasterFinished, ArchivedAnswer, Ask, FinalStatus,
-    FinishAppMaster, variables,
+    FinishAppMaster, SignedLease, variables,
 };
 
 fn ask(total: u64, memory_mib: u64) -> Ask {
@@ -66,10 +66,8 @@ fn application_lives_from_submission_to_archive() {
         assert_eq!(allocated.command, AppMasterCommand::Normal);
         let leases = allocated.leases;
         assert_eq!(leases.len(), 2);
-        for lease in &leases {
-            let claims = daemon.data_dir.secret.verify_lease(&lease.token).expect("signed");
-            assert_eq!((claims.container, &claims.node), (lease.container, &lease.node));
-            assert_eq!(claims.resources, lease.resources);
+        for SignedLease { lease, token, .. } in &leases {
+            assert_eq!(daemon.data_dir.secret.verify_lease(token).as_ref(), Some(lease));
         }
         let app = client.app_in(id, "RUNNING").await;
         assert_eq!(app["name"], "word count");
@@ -211,7 +209,7 @@ fn killed_application_loses_its_app_master_and_stays_killed() {
         let (status, _) = client.json(reqwest::Method::PUT, &state, &kill).await;
         assert_eq!(status, 202);
         let orders = agent.beat(&[report(&launch, None)], HOLD_MS).await;
-        assert!(orders.kill.iter().any(|(container, _)| *container == launch.container));
+        assert!(orders.kill.iter().any(|kill| kill.container == launch.container));
         agent.beat(&[report(&launch, Some(137))], 0).await;
         let app = client.app_in(id, "KILLED").await;
         assert!(app["diagnostics"].as_str().is_some_and(|text| text.contains("enough")), "{app}");

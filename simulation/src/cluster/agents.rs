@@ -1,16 +1,17 @@
 //! The agents' processes: their brains, and the shell around each.
 
 use super::{
-    Defect, convert,
+    Defect,
     hosts::HostEvent,
     network::{Call, Caller, Message, Request},
     world::{Event, World},
 };
 use weir_base::{ContainerId, Machine, Monotonic};
 use weir_node_agent_brain::{
-    DownloadFailure, DownloadProblem, Effect, Input, LaunchContainer, LaunchFailure, NodeAgent,
-    Recovered, RecoveredContainer, RecoveredState, Settings, Ticket, exit_status,
+    DownloadFailure, DownloadProblem, Effect, Input, LaunchFailure, NodeAgent, Recovered,
+    RecoveredContainer, RecoveredState, Settings, Ticket,
 };
+use weir_protocol::cluster::{LaunchContainer, exit_status};
 use weir_resource_manager_brain::{Error, Reply};
 
 /// Something that happens to an agent.
@@ -178,12 +179,11 @@ impl World {
             return;
         }
         let input = match reply {
-            Ok(Reply::NodeRegistered(answer)) => Input::Registered {
-                registration: number - REGISTRATIONS,
-                result: Ok(convert::registered(answer)),
-            },
+            Ok(Reply::NodeRegistered(answer)) => {
+                Input::Registered { registration: number - REGISTRATIONS, result: Ok(answer) }
+            }
             Ok(Reply::NodeOrders(orders)) => {
-                Input::Answered { sequence: number, result: Ok(convert::orders(orders)) }
+                Input::Answered { sequence: number, result: Ok(orders) }
             }
             Err(error) if number >= REGISTRATIONS => Input::Registered {
                 registration: number - REGISTRATIONS,
@@ -211,12 +211,12 @@ impl World {
         match effect {
             Effect::SendRegister { registration, register } => {
                 let call = Call { caller, number: REGISTRATIONS + registration };
-                let request = Request::RegisterNode(convert::register(register));
+                let request = Request::RegisterNode(register);
                 self.ask_manager(call, request);
             }
             Effect::SendHeartbeat(heartbeat) => {
                 let call = Call { caller, number: heartbeat.sequence };
-                let request = Request::Heartbeat(convert::heartbeat(heartbeat));
+                let request = Request::Heartbeat(heartbeat);
                 self.ask_manager(call, request);
             }
             Effect::Download { hash, size_bytes } => {

@@ -5,7 +5,8 @@ use super::{
     world::{Event, World},
 };
 use weir_base::ApplicationId;
-use weir_resource_manager_brain::{ArtifactUse, Error, LaunchContext, Reply, Submission};
+use weir_protocol::cluster::{ArtifactUse, LaunchContext};
+use weir_resource_manager_brain::{Error, Reply, Submission};
 
 const LOOK_MS: u64 = 200;
 const ANSWER_MS: u64 = 2000;

@@ -8,7 +8,8 @@ use super::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 use weir_base::{ApplicationId, ContainerId, NodeId, Resources};
-use weir_node_agent_brain::{Exit, Input, LaunchContainer, Signal};
+use weir_node_agent_brain::{Exit, Input, Signal};
+use weir_protocol::cluster::LaunchContainer;
 
 /// Something that happens to a host.
 #[derive(Debug)]

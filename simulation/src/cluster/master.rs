@@ -5,10 +5,9 @@
 
 use super::plan::ApplicationPlan;
 use std::collections::{BTreeMap, BTreeSet};
-use weir_base::{AttemptId, ContainerId, NodeId, Resources};
-use weir_resource_manager_brain::{
-    Allocate, Allocated, Ask, FinalStatus, HeldLease, Lease, RegisterAppMaster,
-};
+use weir_base::{AttemptId, ContainerId};
+use weir_protocol::cluster::{Allocate, Allocated, Ask, FinalStatus, Lease, RegisterAppMaster};
+use weir_resource_manager_brain::GrantedLease;
 
 /// Where an app master is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,8 +26,7 @@ pub(crate) enum Phase {
 #[derive(Clone, Debug)]
 pub(crate) struct HeldContainer {
     pub(crate) ask: u32,
-    pub(crate) node: NodeId,
-    pub(crate) resources: Resources,
+    pub(crate) lease: Lease,
     /// Its agent has it.
     pub(crate) is_started: bool,
     /// When to ask its agent (again).
@@ -96,11 +94,7 @@ impl Master {
     }
 
     pub(crate) fn registration(&self) -> RegisterAppMaster {
-        let held = self.held.iter().map(|(&container, one)| HeldLease {
-            container,
-            node: one.node.clone(),
-            resources: one.resources,
-        });
+        let held = self.held.values().map(|one| one.lease.clone());
         RegisterAppMaster { attempt: self.attempt, rest_port: 1, held: held.collect() }
     }
 
@@ -145,7 +139,11 @@ impl Master {
     }
 
     /// Takes an answer in. Returns leases that are new.
-    pub(crate) fn allocated(&mut self, now_ms: u64, answer: &Allocated) -> Vec<Lease> {
+    pub(crate) fn allocated(
+        &mut self,
+        now_ms: u64,
+        answer: &Allocated<GrantedLease>,
+    ) -> Vec<GrantedLease> {
         if answer.sequence != self.sequence {
             return Vec::new();
         }
@@ -166,10 +164,11 @@ impl Master {
         }
         let mut fresh = Vec::new();
         for lease in &answer.leases {
-            let is_new = !self.completed.contains(&lease.container)
-                && !self.held.contains_key(&lease.container);
+            let container = lease.lease.container;
+            let is_new =
+                !self.completed.contains(&container) && !self.held.contains_key(&container);
             if is_new {
-                self.leased.entry(lease.ask).or_default().insert(lease.container);
+                self.leased.entry(lease.ask).or_default().insert(container);
                 self.progress_ms = now_ms;
                 fresh.push(lease.clone());
             }

@@ -6,10 +6,12 @@ use super::{
     world::{Event, World},
 };
 use weir_base::ContainerId;
-use weir_node_agent_brain::{LaunchContainer, LaunchContext, Reply as AgentReply};
-use weir_resource_manager_brain::{
-    AppMasterCommand, ArchivedAnswer, Error, FinalStatus, FinishAppMaster, Reply,
+use weir_node_agent_brain::Reply as AgentReply;
+use weir_protocol::cluster::{
+    Allocated, AppMasterCommand, ArchivedAnswer, FinalStatus, FinishAppMaster, LaunchContainer,
+    LaunchContext,
 };
+use weir_resource_manager_brain::{Error, GrantedLease, Reply};
 
 /// From look to look of an app master.
 const LOOK_MS: u64 = 100;
@@ -122,10 +124,10 @@ impl World {
                 continue;
             }
             held.start_at_ms = now_ms + START_AGAIN_MS;
-            let host = self.hosts.iter().position(|host| host.node == held.node);
+            let host = self.hosts.iter().position(|host| host.node == held.lease.node);
             let launch = LaunchContainer {
                 container,
-                resources: held.resources,
+                resources: held.lease.resources,
                 launch: LaunchContext {
                     command: vec!["worker".to_owned(), work_ms.to_string()],
                     ..LaunchContext::default()
@@ -165,11 +167,7 @@ impl World {
         }
     }
 
-    fn take_allocated(
-        &mut self,
-        container: ContainerId,
-        answer: &weir_resource_manager_brain::Allocated,
-    ) {
+    fn take_allocated(&mut self, container: ContainerId, answer: &Allocated<GrantedLease>) {
         let now_ms = self.now_ms;
         let Some(master) = self.masters.get_mut(&container) else { return };
         match answer.command {
@@ -182,18 +180,17 @@ impl World {
             _ => return,
         }
         let fresh = master.allocated(now_ms, answer);
-        for lease in fresh {
+        for granted in fresh {
             let slow = self.strikes(self.faults.slow_start_percent);
             let wait_ms = if slow { self.delay(8000) } else { 0 };
             let held = HeldContainer {
-                ask: lease.ask,
-                node: lease.node,
-                resources: lease.resources,
+                ask: granted.ask,
+                lease: granted.lease,
                 is_started: false,
                 start_at_ms: now_ms + wait_ms,
             };
             if let Some(master) = self.masters.get_mut(&container) {
-                master.held.insert(lease.container, held);
+                master.held.insert(held.lease.container, held);
             }
         }
         // The next one goes out at once, unless this one came early and said nothing new.

@@ -8,6 +8,9 @@
 use super::world::{Event, World};
 use weir_base::ContainerId;
 use weir_node_agent_brain as agent;
+use weir_protocol::cluster::{
+    Allocate, FinishAppMaster, LaunchContainer, NodeHeartbeat, RegisterAppMaster, RegisterNode,
+};
 use weir_resource_manager_brain as manager;
 
 /// Who calls.
@@ -32,14 +35,14 @@ pub(crate) struct Call {
 /// What the resource manager is asked.
 #[derive(Clone, Debug)]
 pub(crate) enum Request {
-    RegisterNode(manager::RegisterNode),
-    Heartbeat(manager::NodeHeartbeat),
+    RegisterNode(RegisterNode),
+    Heartbeat(NodeHeartbeat),
     NewApplication,
     Submit(manager::Submission),
     Kill(weir_base::ApplicationId),
-    RegisterMaster(manager::RegisterAppMaster),
-    Allocate(manager::Allocate),
-    Finish(manager::FinishAppMaster),
+    RegisterMaster(RegisterAppMaster),
+    Allocate(Allocate),
+    Finish(FinishAppMaster),
 }
 
 /// A message under way.
@@ -47,7 +50,7 @@ pub(crate) enum Request {
 pub(crate) enum Message {
     ToManager { call: Call, start: u64, request: Box<Request> },
     FromManager(Call, Box<Result<manager::Reply, manager::Error>>),
-    ToAgent { call: Call, host: usize, start: Box<agent::LaunchContainer> },
+    ToAgent { call: Call, host: usize, start: Box<LaunchContainer> },
     FromAgent { call: Call, host: usize, container: ContainerId, reply: Box<agent::Reply> },
 }
 

@@ -20,8 +20,9 @@ use super::{clients::Client, master::Phase, world::World};
 use std::collections::{BTreeMap, BTreeSet};
 use weir_base::{ApplicationId, ArtifactHash, AttemptId, ContainerId, NodeId, Resources};
 use weir_node_agent_brain::LifeCycle;
+use weir_protocol::cluster::{Allocated, FinalStatus};
 use weir_resource_manager_brain::{
-    Allocated, ApplicationOutcome, ClusterView, Fact, FinalStatus, NodeState, NodeView,
+    ApplicationOutcome, ClusterView, Fact, GrantedLease, NodeState, NodeView,
 };
 
 /// Watches everything.
@@ -161,8 +162,8 @@ impl Oracle {
     }
 
     /// Judges what an app master is told.
-    pub(crate) fn leases(&mut self, attempt: AttemptId, answer: &Allocated) {
-        for lease in &answer.leases {
+    pub(crate) fn leases(&mut self, attempt: AttemptId, answer: &Allocated<GrantedLease>) {
+        for GrantedLease { lease, .. } in &answer.leases {
             if lease.container.attempt != attempt || self.completed.contains(&lease.container) {
                 self.broken(format!("{} is leased to {attempt} after its end", lease.container));
             }

@@ -99,12 +99,7 @@ const fn row(package: &'static str, path: &'static str, uses: &'static [&'static
 
 /// The row of a brain: pure, and apart from the other brains.
 const fn brain(package: &'static str, path: &'static str, uses: &'static [&'static str]) -> Row {
-    Row {
-        never_ours: &[&["weir-protocol"]],
-        bans: &[TOKIO, ACTIX],
-        pure: Purity::Brain,
-        ..row(package, path, uses)
-    }
+    Row { bans: &[TOKIO, ACTIX], pure: Purity::Brain, ..row(package, path, uses) }
 }
 
 /// The table, in the order in which the house is built.
@@ -235,7 +230,7 @@ pub const ROWS: &[Row] = &[
         never_ours: &[BRAINS, ENGINE],
         ..row("weir-service", "service", &["weir-protocol", "weir-config", "weir-base"])
     },
-    brain("weir-resource-manager-brain", "resource-manager/brain", &["weir-base"]),
+    brain("weir-resource-manager-brain", "resource-manager/brain", &["weir-protocol", "weir-base"]),
     Row {
         never_ours: &[ENGINE],
         ..row(
@@ -251,7 +246,7 @@ pub const ROWS: &[Row] = &[
             ],
         )
     },
-    brain("weir-node-agent-brain", "node-agent/brain", &["weir-base"]),
+    brain("weir-node-agent-brain", "node-agent/brain", &["weir-protocol", "weir-base"]),
     Row {
         never_ours: &[ENGINE, &["weir-resource-manager", "weir-app-master", "weir-task-manager"]],
         ..row(
@@ -324,6 +319,7 @@ pub const ROWS: &[Row] = &[
                 "weir-operators",
                 "weir-dataflow",
                 "weir-graph",
+                "weir-protocol",
                 "weir-base",
             ],
         )

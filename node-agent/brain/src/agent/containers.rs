@@ -6,9 +6,9 @@ use crate::container::{Container, Kill, LifeCycle, Process};
 use crate::messages::{
     CachedFile, ContainerMemory, Effect, Exit, LaunchFailure, Refusal, Reply, Signal,
 };
-use crate::mirror::{LaunchContainer, exit_status};
 use crate::{container::kill_reason, text};
 use weir_base::{ContainerId, Monotonic, Resources};
+use weir_protocol::cluster::{LaunchContainer, exit_status};
 
 impl NodeAgent {
     /// Takes back a container of an earlier start of the agent.

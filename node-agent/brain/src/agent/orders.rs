@@ -4,9 +4,9 @@ use super::{Ending, NodeAgent};
 use crate::container::{Container, LifeCycle};
 use crate::heart::Told;
 use crate::messages::{Effect, Exit};
-use crate::mirror::{LaunchContainer, NodeAction, NodeOrders, exit_status};
 use std::time::Duration;
 use weir_base::{ApplicationId, ContainerId, Monotonic, Resources};
+use weir_protocol::cluster::{KillContainer, LaunchContainer, NodeAction, NodeOrders, exit_status};
 
 /// Logs whose retention is over wait so long for a container that still runs.
 const LOGS_STILL_USED: Duration = Duration::from_secs(10);
@@ -42,7 +42,7 @@ impl NodeAgent {
         for launch in orders.launch {
             is_new |= self.launch_for_resource_manager(launch, out);
         }
-        for (id, exit_status) in orders.kill {
+        for KillContainer { container: id, exit_status } in orders.kill {
             is_new |= self.report_again(id);
             is_new |= self.kill_or_bar(now, id, (Resources::default(), exit_status), out);
         }

@@ -2,8 +2,8 @@
 
 use super::NodeAgent;
 use crate::container::LifeCycle;
-use crate::mirror::ContainerReport;
 use weir_base::{ApplicationId, NodeId, Resources};
+use weir_protocol::cluster::ContainerReport;
 
 /// The node.
 #[derive(Clone, PartialEq, Eq, Debug)]

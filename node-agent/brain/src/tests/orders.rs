@@ -66,12 +66,12 @@ fn order_to_kill_is_carried_out_once_and_keeps_its_status() {
     let mut script = Script::joined();
     script.step(start(1, &[]));
     script.step(launched(1));
-    let kill = NodeOrders { kill: vec![(container(1), -100)], ..no_orders() };
+    let kill = NodeOrders { kill: vec![kill(container(1), exit_status::ABORTED)], ..no_orders() };
     let term = Effect::Signal { container: container(1), signal: Signal::Term };
     assert_eq!(script.answer(kill.clone()), [term]);
     assert_eq!(script.answer(kill.clone()), []);
     script.step(exited(1, 143));
-    assert_eq!(script.reports()[0].exit_status, Some(-100));
+    assert_eq!(script.reports()[0].exit_status, Some(exit_status::ABORTED));
     assert_eq!(script.answer(kill), [], "nothing is left to kill");
 }
 
@@ -81,16 +81,23 @@ fn container_that_ended_by_itself_keeps_its_own_status() {
     script.step(start(1, &[]));
     script.step(launched(1));
     script.step(exited(1, 3));
-    script.answer(NodeOrders { kill: vec![(container(1), -106)], ..no_orders() });
+    script.answer(NodeOrders {
+        kill: vec![kill(container(1), exit_status::KILLED_BY_RESOURCE_MANAGER)],
+        ..no_orders()
+    });
     assert_eq!(script.reports()[0].exit_status, Some(3));
 }
 
 #[test]
 fn kill_of_an_unknown_container_bars_it_and_is_reported() {
     let mut script = Script::joined();
-    script.answer(NodeOrders { kill: vec![(container(1), -100)], ..no_orders() });
+    script
+        .answer(NodeOrders { kill: vec![kill(container(1), exit_status::ABORTED)], ..no_orders() });
     let report = script.reports().remove(0);
-    assert_eq!((report.state, report.exit_status), (ContainerState::Complete, Some(-100)));
+    assert_eq!(
+        (report.state, report.exit_status),
+        (ContainerState::Complete, Some(exit_status::ABORTED))
+    );
     assert_eq!(script.step(start(1, &[])).len(), 1, "a reply and no launch");
 }
 
@@ -116,7 +123,7 @@ fn forgotten_container_that_is_to_be_killed_is_reported_again() {
     script.step(exited(1, 3));
     let forget = NodeOrders { forget: vec![container(1)], ..no_orders() };
     script.answer(forget.clone());
-    let kill = NodeOrders { kill: vec![(container(1), -100)], ..no_orders() };
+    let kill = NodeOrders { kill: vec![kill(container(1), exit_status::ABORTED)], ..no_orders() };
     assert_eq!(script.answer(kill), []);
     assert_eq!(script.reports(), [report(1, ContainerState::Complete, Some(3))]);
     script.answer(forget);

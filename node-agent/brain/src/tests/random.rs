@@ -22,7 +22,7 @@ fn any_input(rng: &mut SeededRng, script: &Script) -> Input {
                 sequence: script.sequence,
                 launch: (rng.below(3) == 0).then(|| launch(sequence, &[tag])).into_iter().collect(),
                 kill: (rng.below(3) == 0)
-                    .then(|| (container(sequence), -100))
+                    .then(|| kill(container(sequence), exit_status::ABORTED))
                     .into_iter()
                     .collect(),
                 forget: (rng.below(2) == 0).then(|| container(sequence)).into_iter().collect(),

@@ -7,14 +7,15 @@ use crate::{
     attempt::{Attempt, AttemptState, ContainersAsked, Held},
     container::{Container, ContainerLife},
     journal::After,
-    messages::{
-        Allocate, Allocated, AppMasterCommand, AppMasterRegistered, Ask, Fact, FinishAppMaster,
-        Lease, PendingAsk, RegisterAppMaster, Reply, Ticket,
-    },
+    messages::{Fact, GrantedLease, Reply, Ticket},
     timers::Purpose,
 };
 use std::{collections::BTreeSet, time::Duration};
 use weir_base::{AttemptId, ContainerId, Now, Resources};
+use weir_protocol::cluster::{
+    Allocate, Allocated, AppMasterCommand, AppMasterRegistered, ArchivedAnswer, Ask,
+    FinishAppMaster, Lease, PendingAsk, RegisterAppMaster,
+};
 
 /// An app master has at most so many kinds of containers.
 const MAX_ASKS: usize = 1000;
@@ -235,7 +236,7 @@ impl ResourceManager {
         self.answer(ticket, Ok(Reply::Allocated(answer)));
     }
 
-    fn allocated(&mut self, now: Now, id: AttemptId, sequence: u64) -> Allocated {
+    fn allocated(&mut self, now: Now, id: AttemptId, sequence: u64) -> Allocated<GrantedLease> {
         let mut answer = bare(sequence, AppMasterCommand::Normal);
         answer.headroom = self.headroom();
         let Some(attempt) = self.attempt_ref(id) else { return answer };
@@ -248,7 +249,7 @@ impl ResourceManager {
     }
 
     /// An app master is told of a lease.
-    fn tell_lease(&mut self, now: Now, id: ContainerId) -> Option<Lease> {
+    fn tell_lease(&mut self, now: Now, id: ContainerId) -> Option<GrantedLease> {
         let container = self.containers.get_mut(&id)?;
         if container.life == ContainerLife::Allocated {
             container.enter(ContainerLife::Acquired);
@@ -256,7 +257,7 @@ impl ResourceManager {
             self.timers.set(Purpose::Container(id), expiry);
         }
         let Container { node, resources, ask, .. } = container.clone();
-        Some(Lease { container: id, ask: ask?, node, resources })
+        Some(GrantedLease { ask: ask?, lease: Lease { container: id, node, resources } })
     }
 
     pub(super) fn pending_asks(&self, attempt: &Attempt) -> Vec<PendingAsk> {
@@ -310,7 +311,7 @@ impl ResourceManager {
         self.journal.then(After::Reply(ticket, Reply::AppMasterFinished));
     }
 
-    fn archive(&mut self, id: AttemptId, answers: Vec<crate::messages::ArchivedAnswer>) {
+    fn archive(&mut self, id: AttemptId, answers: Vec<ArchivedAnswer>) {
         self.journal.write(Fact::Archived { application: id.application, answers });
     }
 }
@@ -344,7 +345,7 @@ fn excess(allocate: &Allocate) -> Option<String> {
     }
 }
 
-fn bare(sequence: u64, command: AppMasterCommand) -> Allocated {
+fn bare(sequence: u64, command: AppMasterCommand) -> Allocated<GrantedLease> {
     Allocated {
         sequence,
         command,

@@ -6,11 +6,12 @@ use crate::{
     application::{Application, ApplicationState, End},
     attempt::AttemptState,
     journal::After,
-    messages::{ApplicationOutcome, Effect, Fact, FinalStatus, Reply, Submission, Ticket},
+    messages::{ApplicationOutcome, Effect, Fact, Reply, Submission, Ticket},
     timers::Purpose,
 };
 use std::collections::BTreeSet;
 use weir_base::{ApplicationId, ArtifactHash, Now};
+use weir_protocol::cluster::FinalStatus;
 
 /// The queue of every application.
 const QUEUE: &str = "default";

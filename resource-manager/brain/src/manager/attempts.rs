@@ -3,14 +3,15 @@
 use super::ResourceManager;
 use crate::{
     application::ApplicationState,
-    attempt::{Attempt, AttemptState, Master},
+    attempt::{Attempt, AttemptState},
     container::{ContainerLife, Stop},
     journal::After,
-    messages::{ApplicationOutcome, Fact, FinalStatus, exit_status},
+    messages::{ApplicationOutcome, Fact},
     timers::Purpose,
 };
 use std::time::Duration;
 use weir_base::{ApplicationId, AttemptId, Now};
+use weir_protocol::cluster::{FinalStatus, Lease, exit_status};
 
 /// Wait before the attempt behind a second failure that does not count, doubled by each further one.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -64,7 +65,7 @@ impl ResourceManager {
     }
 
     /// The container of an app master is leased: it goes on record.
-    pub(super) fn master_is_leased(&mut self, now: Now, master: Master) {
+    pub(super) fn master_is_leased(&mut self, now: Now, master: Lease) {
         let id = master.container.attempt;
         let Some(attempt) = self.attempt_mut(id) else { return };
         attempt.enter(AttemptState::AllocatedSaving);

@@ -5,10 +5,10 @@ use crate::{
     application::Usage,
     attempt::{AttemptState, EndedContainer},
     container::{Container, ContainerLife, Stop},
-    messages::{ContainerReport, ContainerState, exit_status},
     timers::Purpose,
 };
 use weir_base::{ApplicationId, ContainerId, Monotonic, Now, Resources};
+use weir_protocol::cluster::{ContainerReport, ContainerState, exit_status};
 
 impl ResourceManager {
     /// Takes a lease in, on its node and in its attempt.

@@ -5,8 +5,9 @@
 //! preempted, which counts as no failure, and they begin again when there is room.
 
 use super::{ResourceManager, attempts::AttemptFailure};
-use crate::{container::ContainerLife, messages::exit_status, scheduler::GiveWay, timers::Purpose};
+use crate::{container::ContainerLife, scheduler::GiveWay, timers::Purpose};
 use weir_base::{AttemptId, NodeId, Now, Resources};
+use weir_protocol::cluster::exit_status;
 
 impl ResourceManager {
     /// Begins the wait anew when another application is the oldest, or when it got something.

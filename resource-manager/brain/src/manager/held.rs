@@ -3,16 +3,16 @@
 use super::{ResourceManager, containers::completed};
 use crate::{
     container::{Container, ContainerLife, Stop},
-    messages::{HeldLease, exit_status},
     timers::Purpose,
 };
 use std::collections::BTreeSet;
 use weir_base::{AttemptId, ContainerId, Now, Resources};
+use weir_protocol::cluster::{Lease, exit_status};
 
 impl ResourceManager {
     /// A lease of an earlier epoch that an app master still holds: it waits for its node to come
     /// back, or is adopted where its node is, if it was not started there yet.
-    pub(super) fn expect_lease(&mut self, now: Now, lease: HeldLease) {
+    pub(super) fn expect_lease(&mut self, now: Now, lease: Lease) {
         let (id, epoch) = (lease.container, self.current_epoch());
         if self.containers.contains_key(&id) {
             return self.is_held(id);
@@ -31,7 +31,7 @@ impl ResourceManager {
     }
 
     /// A lease of an earlier epoch that its node has not reported, and may still be told to start.
-    pub(super) fn adopt_unreported(&mut self, now: Now, lease: &HeldLease) {
+    pub(super) fn adopt_unreported(&mut self, now: Now, lease: &Lease) {
         let free = self.nodes.get(&lease.node).map(|node| node.free());
         if !free.is_some_and(|free| lease.resources.fits_in(free)) {
             if let Some(node) = self.nodes.get_mut(&lease.node) {
@@ -53,7 +53,7 @@ impl ResourceManager {
     }
 
     /// A lease of an earlier epoch has ended without a word of its node.
-    pub(super) fn lease_is_lost(&mut self, now: Now, lease: &HeldLease, why: &str) {
+    pub(super) fn lease_is_lost(&mut self, now: Now, lease: &Lease, why: &str) {
         let id = lease.container;
         self.awaited.remove(&id);
         let diagnostics = format!("lost while the resource manager was restarted: {why}");

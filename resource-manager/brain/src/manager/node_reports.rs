@@ -5,12 +5,12 @@ use crate::{
     application::ApplicationState,
     attempt::AttemptState,
     container::{Container, ContainerLife, Stop},
-    messages::{ContainerReport, ContainerState, HeldLease, exit_status},
     node::Stray,
     timers::Purpose,
 };
 use std::collections::BTreeSet;
 use weir_base::{ApplicationId, ContainerId, NodeId, Now};
+use weir_protocol::cluster::{ContainerReport, ContainerState, Lease, exit_status};
 
 impl ResourceManager {
     /// Takes the whole list of a node: starts, ends, containers that nobody leased, and those that
@@ -102,7 +102,7 @@ impl ResourceManager {
                 return self.take_over(now, node, report);
             }
             let resources = report.resources;
-            let lease = HeldLease { container: id, node: node.clone(), resources };
+            let lease = Lease { container: id, node: node.clone(), resources };
             self.lease_is_lost(now, &lease, "its node has no room for it any more");
         }
         let exit_status = match self.working_attempt(id.attempt) {

@@ -4,15 +4,16 @@ use super::{ResourceManager, app_masters::millis};
 use crate::{
     Error,
     attempt::{AttemptState, Held},
-    messages::{
-        LaunchContainer, NodeAction, NodeHeartbeat, NodeOrders, NodeRegistered, RegisterNode,
-        Reply, Ticket, exit_status,
-    },
+    messages::{Reply, Ticket},
     node::{Node, NodeState},
     timers::Purpose,
 };
 use std::time::Duration;
 use weir_base::{NodeId, Now, Resources};
+use weir_protocol::cluster::{
+    LaunchContainer, LeaveNode, NodeAction, NodeHeartbeat, NodeOrders, NodeRegistered,
+    RegisterNode, exit_status,
+};
 
 impl ResourceManager {
     pub(super) fn register_node(&mut self, now: Now, ticket: Ticket, register: RegisterNode) {
@@ -170,10 +171,15 @@ impl ResourceManager {
         node.enter(if is_healthy { NodeState::Running } else { NodeState::Unhealthy });
     }
 
-    pub(super) fn node_leaves(&mut self, now: Now, ticket: Ticket, id: &NodeId, incarnation: u64) {
-        let is_current = |node: &Node| node.incarnation == incarnation && node.state.is_up();
-        if self.nodes.get(id).is_some_and(is_current) {
-            self.node_is_gone(now, id, NodeState::Shutdown, "its node has left the cluster");
+    pub(super) fn node_leaves(&mut self, now: Now, ticket: Ticket, leave: &LeaveNode) {
+        let is_current = |node: &Node| node.incarnation == leave.incarnation && node.state.is_up();
+        if self.nodes.get(&leave.node).is_some_and(is_current) {
+            self.node_is_gone(
+                now,
+                &leave.node,
+                NodeState::Shutdown,
+                "its node has left the cluster",
+            );
         }
         self.answer(ticket, Ok(Reply::NodeLeft));
     }

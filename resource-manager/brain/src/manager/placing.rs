@@ -3,7 +3,7 @@
 use super::ResourceManager;
 use crate::{
     application::Application,
-    attempt::{Attempt, AttemptState, Master},
+    attempt::{Attempt, AttemptState},
     container::{Container, ContainerLife},
     node::NodeState,
     scheduler::{
@@ -13,6 +13,7 @@ use crate::{
 };
 use std::collections::BTreeSet;
 use weir_base::{ContainerId, Now, Resources};
+use weir_protocol::cluster::Lease;
 
 /// The priority of an app master's container.
 const MASTER_PRIORITY: u32 = 0;
@@ -161,7 +162,7 @@ impl ResourceManager {
         }
         self.add_container(lease);
         if key == DemandKey::AppMaster {
-            self.master_is_leased(now, Master { container, node, resources });
+            self.master_is_leased(now, Lease { container, node, resources });
         }
     }
 

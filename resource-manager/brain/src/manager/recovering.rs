@@ -7,12 +7,13 @@
 use super::ResourceManager;
 use crate::{
     application::{Application, ApplicationState, End, Finish, Usage},
-    attempt::{Attempt, AttemptState, ContainersAsked, Master},
-    messages::{ApplicationOutcome, Fact, HeldLease, exit_status},
+    attempt::{Attempt, AttemptState, ContainersAsked},
+    messages::{ApplicationOutcome, Fact},
     timers::Purpose,
 };
 use std::collections::BTreeMap;
 use weir_base::{ApplicationId, AttemptId, Now, invariant};
+use weir_protocol::cluster::{FinalStatus, Lease, exit_status};
 
 impl ResourceManager {
     pub(super) fn start(&mut self, now: Now, epoch: u32, facts: Vec<Fact>) {
@@ -57,8 +58,8 @@ impl ResourceManager {
     fn resume(&mut self, now: Now, id: ApplicationId) {
         let Some(application) = self.applications.get_mut(&id) else { return };
         let current = application.current().and_then(|attempt| attempt.master.clone());
-        if let Some(Master { container, node, resources }) = current {
-            self.awaited.insert(container, HeldLease { container, node, resources });
+        if let Some(lease) = current {
+            self.awaited.insert(lease.container, lease);
         } else if application.kill.is_none() {
             return self.resume_without_attempt(now, id);
         }
@@ -89,8 +90,7 @@ impl ResourceManager {
                 let diagnostics = format!(
                     "no attempt is left ({failures} of at most {allowed} failures): {diagnostics}"
                 );
-                let end =
-                    (ApplicationOutcome::Failed, crate::messages::FinalStatus::Failed, diagnostics);
+                let end = (ApplicationOutcome::Failed, FinalStatus::Failed, diagnostics);
                 self.end_application(now, id, end);
             }
             _ => self.begin_attempt(now, id),
@@ -138,7 +138,7 @@ impl Recovered {
                 self.change_attempt(attempt, |one| {
                     one.state = AttemptState::Allocated;
                     one.started_wall_ms = started_wall_ms;
-                    one.master = Some(Master { container, node, resources });
+                    one.master = Some(Lease { container, node, resources });
                 });
             }
             Fact::ContainersAsked { attempt } => {

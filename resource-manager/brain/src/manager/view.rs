@@ -5,11 +5,12 @@ use crate::{
     application::{Application, ApplicationState, YarnApplicationState},
     attempt::{Attempt, AttemptState},
     container::{Container, ContainerLife},
-    messages::{FinalStatus, Submission},
+    messages::Submission,
     node::{Node, NodeState},
 };
 use std::collections::BTreeSet;
 use weir_base::{ApplicationId, AttemptId, ContainerId, NodeId, Now, Resources};
+use weir_protocol::cluster::FinalStatus;
 
 /// The cluster at one moment.
 #[derive(Clone, PartialEq, Debug)]

@@ -1,7 +1,8 @@
 //! Words for people that came from outside: they stay in memory, go on record and are shown in lists, so
 //! they are cut to a size.
 
-use crate::messages::{ContainerReport, Input};
+use crate::messages::Input;
+use weir_protocol::cluster::ContainerReport;
 
 /// A text, at most.
 const MAX_BYTES: usize = 64 * 1024;

@@ -4,12 +4,10 @@
 //! the same [`Fact::key`], and one that [`Fact::forgets`] an application takes all others of it away:
 //! those whose key begins with the application's id and a slash.
 
-use super::{
-    app_master::{ArchivedAnswer, FinalStatus},
-    submission::Submission,
-};
+use super::submission::Submission;
 use serde::{Deserialize, Serialize};
 use weir_base::{ApplicationId, AttemptId, ContainerId, NodeId, Resources};
+use weir_protocol::cluster::{ArchivedAnswer, FinalStatus};
 
 /// How an application ended: YARN's terminal states.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -33,43 +31,32 @@ pub enum Fact {
     },
     /// An application was submitted.
     ApplicationSubmitted {
-        /// What.
         submission: Submission,
         /// When, for display.
         submitted_wall_ms: u64,
     },
     /// A client wants it dead.
     KillRequested {
-        /// Which.
         application: ApplicationId,
         /// Why and by whom.
         diagnostics: String,
     },
     /// The container of an app master is leased; its launch follows.
     AttemptStarted {
-        /// Which attempt.
         attempt: AttemptId,
         /// The app master's container.
         container: ContainerId,
-        /// Where.
         node: NodeId,
-        /// How much.
         resources: Resources,
         /// When, for display.
         started_wall_ms: u64,
     },
     /// An app master has asked for its first container.
-    ContainersAsked {
-        /// Which attempt.
-        attempt: AttemptId,
-    },
+    ContainersAsked { attempt: AttemptId },
     /// An app master said that it ends.
     AttemptFinished {
-        /// Which attempt.
         attempt: AttemptId,
-        /// How.
         final_status: FinalStatus,
-        /// Why.
         diagnostics: String,
         /// When, for display; 0 in a record of an older release.
         #[serde(default)]
@@ -77,26 +64,21 @@ pub enum Fact {
     },
     /// An attempt is over without having finished.
     AttemptEnded {
-        /// Which attempt.
         attempt: AttemptId,
         /// Exit status of its app master's container.
         exit_status: i32,
         /// Whether it counts against the application's attempts.
         counted: bool,
-        /// Why.
         diagnostics: String,
         /// When, for display.
         ended_wall_ms: u64,
     },
     /// An application has ended.
     ApplicationEnded {
-        /// Which.
         application: ApplicationId,
-        /// How.
         outcome: ApplicationOutcome,
         /// As its app master said, or `Failed`, `Killed`.
         final_status: FinalStatus,
-        /// Why.
         diagnostics: String,
         /// When, for display.
         ended_wall_ms: u64,
@@ -107,14 +89,12 @@ pub enum Fact {
     },
     /// What an application's REST interface answers from its end on. Need not be read at a start.
     Archived {
-        /// Which.
         application: ApplicationId,
         /// Path and body.
         answers: Vec<ArchivedAnswer>,
     },
     /// An ended application makes room for newer ones.
     ApplicationForgotten {
-        /// Which.
         application: ApplicationId,
         /// The highest number forgotten so far: ids up to it are not taken any more.
         highest: u32,

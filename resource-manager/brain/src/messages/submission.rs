@@ -1,8 +1,8 @@
 //! An application as a client submits it.
 
-use super::node::LaunchContext;
 use serde::{Deserialize, Serialize};
 use weir_base::{ApplicationId, ArtifactHash, Resources};
+use weir_protocol::cluster::LaunchContext;
 
 /// An application as a client submits it.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]

@@ -8,16 +8,17 @@
 use super::super::ResourceManager;
 use crate::{
     Settings,
-    messages::{
-        Allocate, Allocated, ArchivedAnswer, Ask, ContainerReport, ContainerState, Effect, Fact,
-        FinalStatus, FinishAppMaster, HeldLease, Input, LaunchContext, NodeHeartbeat, NodeOrders,
-        RegisterAppMaster, RegisterNode, Reply, Submission, Ticket, Token,
-    },
+    messages::{Effect, Fact, GrantedLease, Input, Reply, Submission, Ticket, Token},
 };
 use std::{collections::BTreeMap, time::Duration};
 use weir_base::{
     ApplicationId, AttemptId, ContainerId, Machine, Monotonic, NodeId, Now, Resources, Share,
     WallTime,
+};
+use weir_protocol::cluster::{
+    Allocate, Allocated, ArchivedAnswer, Ask, ContainerReport, ContainerState, FinalStatus,
+    FinishAppMaster, LaunchContext, Lease, LeaveNode, NodeHeartbeat, NodeOrders, RegisterAppMaster,
+    RegisterNode,
 };
 
 /// Runs a script with nodes `a` and `b` of 1000 MiB and 4 cores, and compares the whole of it.
@@ -129,7 +130,8 @@ impl Script {
             }
             ["leave", node] => {
                 let ticket = self.ticket(node);
-                self.step(Input::NodeLeaves { ticket, node: node_id(node), incarnation: 1 })
+                let leave = LeaveNode { node: node_id(node), incarnation: 1 };
+                self.step(Input::NodeLeaves { ticket, leave })
             }
             ["node", node, ..] => {
                 let mut lines = self.register_node(node, rest);
@@ -229,7 +231,7 @@ impl Script {
             let (id, place) = text.split_once('@').unwrap();
             let (node, memory) = place.split_once(':').unwrap();
             let resources = Resources { memory_mib: memory.parse().unwrap(), vcores: 1 };
-            HeldLease { container: container(id), node: node_id(node), resources }
+            Lease { container: container(id), node: node_id(node), resources }
         });
         let register =
             RegisterAppMaster { attempt: attempt_id(attempt), rest_port: 7, held: held.collect() };
@@ -410,16 +412,22 @@ fn render_reply(reply: &Reply) -> String {
 fn render_orders(orders: &NodeOrders) -> String {
     let mut words = vec![format!("{:?}", orders.action)];
     words.extend(orders.launch.iter().map(|one| format!("launch {}", name(one.container))));
-    words.extend(orders.kill.iter().map(|(id, status)| format!("kill {}:{status}", name(*id))));
+    words.extend(
+        orders
+            .kill
+            .iter()
+            .map(|kill| format!("kill {}:{}", name(kill.container), kill.exit_status)),
+    );
     words.extend(orders.forget.iter().map(|id| format!("forget {}", name(*id))));
     words.extend(orders.ended.iter().map(|application| format!("ended {}", application.sequence)));
     words.join(" ")
 }
 
-fn render_allocated(answer: &Allocated) -> String {
+fn render_allocated(answer: &Allocated<GrantedLease>) -> String {
     let mut words = vec![format!("{:?}", answer.command)];
     words.extend(answer.leases.iter().map(|lease| {
-        format!("lease {}@{}:{}", name(lease.container), letter(&lease.node), lease.ask)
+        let Lease { container, node, .. } = &lease.lease;
+        format!("lease {}@{}:{}", name(*container), letter(node), lease.ask)
     }));
     words.extend(answer.completed.iter().map(|report| {
         format!("completed {}:{}", name(report.container), report.exit_status.unwrap())
