@@ -1,5 +1,5 @@
-//! The user of this process, as the resource manager shows it with an application. It is not verified: what
-//! allows changes is the token.
+//! Name of the user who runs this process. The resource manager shows it as the user of an application. The
+//! name is not verified and gives no permissions: a request needs the cluster's token.
 
 use std::ffi::CStr;
 

@@ -9,6 +9,7 @@ use crate::{
     error::{Error, Result},
     operator::Timestamp,
     record::Record,
+    schema_trace::check_value,
     selection::Selection,
     vec_pool,
 };
@@ -47,6 +48,8 @@ pub trait Payload: Send {
     fn append(&mut self, other: Box<dyn Payload>);
     /// Appends the encoding of the records in `range`.
     fn encode(&self, range: Range<usize>, out: &mut Vec<u8>) -> Result<()>;
+    /// Checks that the first record comes back equal from its encoding.
+    fn check_first(&self) -> Result<()>;
     /// Gives its memory to the next batch of the type.
     fn recycle(self: Box<Self>);
     /// Name of the record type.
@@ -143,6 +146,10 @@ impl<T: Record> Payload for Vec<T> {
 
     fn encode(&self, range: Range<usize>, out: &mut Vec<u8>) -> Result<()> {
         codec::encode_all(&self[range], out)
+    }
+
+    fn check_first(&self) -> Result<()> {
+        self.first().map_or(Ok(()), check_value)
     }
 
     fn recycle(self: Box<Self>) {
@@ -449,6 +456,16 @@ impl BatchBuilder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema_trace::refuses_samples::Swapped;
+
+    #[test]
+    fn first_record_that_does_not_come_back_is_refused() {
+        let check = |records: Vec<Swapped>| (&records as &dyn Payload).check_first();
+        let error = check(vec![Swapped::new(1, 2)]).expect_err("it would arrive changed");
+        assert_eq!(error.code(), "WEIR-TYPE-0003");
+        check(vec![Swapped::new(1, 1), Swapped::new(1, 2)]).expect("only the first is checked");
+        check(Vec::new()).expect("nothing to check");
+    }
 
     #[test]
     fn scatter_keeps_order_and_columns_together() {

@@ -15,6 +15,7 @@ use crate::{
     codec,
     error::{Error, Result},
     record::{Key, Record},
+    schema_trace::check_value,
     table::{KeyedTable, SnapshotTable},
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -140,7 +141,11 @@ pub struct ListState {
 
 impl ListState {
     /// Writes the whole content of a list.
+    ///
+    /// # Errors
+    /// An item cannot be encoded, or the first one does not come back from its encoding.
     pub fn put<T: Record>(&mut self, name: &str, items: &[T]) -> Result<()> {
+        items.first().map_or(Ok(()), check_value)?;
         let encoded = items.iter().map(codec::encode).collect::<Result<_>>()?;
         self.entries.insert(name.to_owned(), encoded);
         Ok(())

@@ -14,6 +14,7 @@ use crate::{
     error::{Error, Result},
     key_hash::hash_key,
     record::{Key, Record},
+    schema_trace::check_value,
 };
 use std::mem;
 use weir_base::invariant;
@@ -70,6 +71,8 @@ struct Snapshot {
     max_parallelism: u32,
     /// Encoded entries, one buffer per key group of the range.
     groups: Vec<Vec<u8>>,
+    /// Whether its first entry was read back.
+    is_checked: bool,
     /// The first entry that could not be encoded.
     error: Option<Error>,
 }
@@ -349,6 +352,11 @@ impl Snapshot {
             "a key of group {group} is kept by the subtask of groups {:?}",
             self.range
         );
+        if !self.is_checked {
+            self.is_checked = true;
+            let checked = check_value(&entry.key).and_then(|()| check_value(&entry.value));
+            self.error = self.error.take().or(checked.err());
+        }
         let buffer = &mut self.groups[(group - self.range.start) as usize];
         let encoded = codec::encode_into(&entry.key, buffer)
             .and_then(|()| codec::encode_into(&entry.value, buffer));
@@ -390,6 +398,7 @@ impl<K: Key, V: Record> SnapshotTable for KeyedTable<K, V> {
             range,
             max_parallelism,
             groups: vec![Vec::new(); range.count() as usize],
+            is_checked: false,
             error: None,
         });
     }
@@ -423,6 +432,7 @@ impl<K: Key, V: Record> SnapshotTable for KeyedTable<K, V> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema_trace::refuses_samples::Swapped;
     use std::collections::BTreeMap;
     use weir_base::SeededRng;
 
@@ -515,6 +525,15 @@ mod tests {
             while !table.encode_slice(10).unwrap() {}
             assert_eq!(restored(&table.take_snapshot()), expected);
         }
+    }
+
+    #[test]
+    fn snapshot_of_values_that_do_not_come_back_is_refused() {
+        let mut table = KeyedTable::new();
+        table.upsert(hash_key(&1u64).unwrap(), 1u64, || Swapped::new(1, 2), |_| ());
+        table.mark(ALL, 128);
+        let error = table.encode_slice(10).expect_err("a restore would change it");
+        assert_eq!(error.code(), "WEIR-TYPE-0003");
     }
 
     #[test]

@@ -1,14 +1,16 @@
 //! A serializer that lists the leaves of a value with their paths: two values with equal lists
 //! are equal as far as serde can see.
 
-use super::{fault::Fault, panics::catch_panic};
+use super::{SELF_DESCRIBING, fault::Fault, panics::catch_panic};
 use serde::ser::{self, Serialize, Serializer};
 use std::{collections::BTreeMap, fmt};
 
 /// The leaves of a value.
-#[derive(Default)]
 pub(super) struct Leaves {
     path: String,
+    /// Whether byte strings are listed as they are. Those of a `SelfDescribing` are listed sorted,
+    /// because there may be a hash table in it.
+    is_in_order: bool,
     /// Path and value of each leaf; also of the length of each sequence, of each variant and so on.
     pub list: Vec<(String, String)>,
     /// Structs by name, with the fields that were written.
@@ -21,7 +23,12 @@ impl Leaves {
     /// # Errors
     /// What the compact codec cannot write, or a panic.
     pub fn of<T: Serialize>(value: &T) -> Result<Self, Fault> {
-        let mut leaves = Self::default();
+        let mut leaves = Self {
+            path: String::new(),
+            is_in_order: true,
+            list: Vec::new(),
+            structs: BTreeMap::new(),
+        };
         match catch_panic(|| value.serialize(Recorder(&mut leaves))) {
             Ok(Ok(())) => Ok(leaves),
             Err(message) => {
@@ -142,6 +149,10 @@ impl<'a> Serializer for Recorder<'a> {
     }
 
     fn serialize_bytes(self, bytes: &[u8]) -> Result<(), NotWritten> {
+        let mut bytes = bytes.to_vec();
+        if !self.0.is_in_order {
+            bytes.sort_unstable();
+        }
         self.leaf(format!("{bytes:?}"))
     }
 
@@ -173,10 +184,13 @@ impl<'a> Serializer for Recorder<'a> {
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
-        _: &'static str,
+        name: &'static str,
         value: &T,
     ) -> Result<(), NotWritten> {
-        value.serialize(self)
+        let is_in_order = std::mem::replace(&mut self.0.is_in_order, name != SELF_DESCRIBING);
+        let written = value.serialize(Recorder(&mut *self.0));
+        self.0.is_in_order = is_in_order;
+        written
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(

@@ -7,13 +7,15 @@
 //! read back, and the two are compared leaf by leaf ([`leaves`]).
 //!
 //! A type that checks its input may refuse all samples. Then its shape is opaque and nothing is
-//! known of its values; the codec still refuses to leave out a field.
+//! known of its values when the job is planned. Its first real values are checked while the job runs
+//! ([`check_value`]), and the codec refuses to leave out a field.
 
 mod elements;
 mod explorer;
 mod fault;
 mod leaves;
 mod panics;
+mod real_value;
 mod sampler;
 
 use crate::{
@@ -26,6 +28,7 @@ use explorer::{Explorer, Seen, Wide};
 use fault::Fault;
 use leaves::Leaves;
 use panics::catch_panic;
+pub use real_value::check_value;
 use sampler::Sampler;
 use std::any::type_name;
 use weir_graph::{Schema, Shape};
@@ -239,5 +242,7 @@ fn equal_but_different<K: Key>(one: &K, other: &K) -> Result<bool, Fault> {
     Ok(!is_alike)
 }
 
+#[cfg(test)]
+pub(crate) mod refuses_samples;
 #[cfg(test)]
 mod tests;

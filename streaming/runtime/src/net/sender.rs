@@ -32,6 +32,8 @@ pub struct RemoteSender {
     /// Where batches are encoded.
     encoded: Vec<u8>,
     max_batch_bytes: usize,
+    /// Whether the first record was read back.
+    is_checked: bool,
     has_ended: bool,
     kick: KickOnce,
 }
@@ -45,9 +47,17 @@ impl RemoteSender {
         control: Arc<TaskControl>,
         max_batch_bytes: usize,
     ) -> Self {
-        let encoded = Vec::new();
-        let (has_ended, kick) = (false, KickOnce::default());
-        Self { connection, channel, pool, control, encoded, max_batch_bytes, has_ended, kick }
+        Self {
+            connection,
+            channel,
+            pool,
+            control,
+            encoded: Vec::new(),
+            max_batch_bytes,
+            is_checked: false,
+            has_ended: false,
+            kick: KickOnce::default(),
+        }
     }
 
     /// Waits until the connection stands.
@@ -58,6 +68,10 @@ impl RemoteSender {
     fn send_batch(&mut self, batch: Batch) -> Result<()> {
         if batch.is_empty() {
             return Ok(());
+        }
+        if !self.is_checked {
+            batch.payload().check_first()?;
+            self.is_checked = true;
         }
         let mut encoded = EncodedBatch {
             records: batch.len(),

@@ -1,6 +1,7 @@
 //! What goes in comes out: order, columns, credit, independence of channels.
 
 use super::*;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use weir_base::CheckpointId;
 use weir_dataflow::Barrier;
 
@@ -172,6 +173,32 @@ fn a_batch_above_the_limit_fails_where_it_is_made() {
     let error = sender.send(Element::Batch(Batch::of(vec![u64::MAX; 101]))).unwrap_err();
     assert_eq!(error.code(), "WEIR-NET-0003");
     sender.send(batch(1)).unwrap();
+}
+
+/// Is written as its square.
+#[derive(Clone)]
+struct Squared(u64);
+
+impl Serialize for Squared {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        (self.0 * self.0).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Squared {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> std::result::Result<Self, D::Error> {
+        u64::deserialize(reader).map(Self)
+    }
+}
+
+#[test]
+fn first_record_that_would_arrive_changed_is_not_sent() {
+    let (left, right) = (host("left"), host("right"));
+    let (_inbox, _losses) = input(&right, ends(0), TWO_BATCHES);
+    let mut sender = output(&left, &right, ends(0));
+    let error = sender.send(Element::Batch(Batch::of(vec![Squared(2)]))).unwrap_err();
+    assert_eq!(error.code(), "WEIR-TYPE-0003");
+    sender.send(Element::Batch(Batch::of(vec![Squared(1)]))).unwrap();
 }
 
 #[test]
