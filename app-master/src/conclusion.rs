@@ -14,8 +14,8 @@ use crate::{
 };
 use std::{sync::Arc, time::Duration};
 use tokio::time::{sleep, timeout};
-use weir_base::Resources;
-use weir_coordination::{Failure, FailureOrigin, JobOutcome, JobStatus, slots::SlotInput};
+use weir_base::{Failure, FailureOrigin, Resources};
+use weir_coordination::{JobOutcome, JobStatus, slots::SlotInput};
 use weir_protocol::{
     cluster::{ArchivedAnswer, FinalStatus, FinishAppMaster, LaunchContext},
     control::HostOrder,
@@ -224,13 +224,7 @@ mod tests {
     use weir_base::CheckpointId;
 
     fn outcome(status: JobStatus, off_record: bool, origin: FailureOrigin) -> JobOutcome {
-        let failure = Failure {
-            code: "WEIR-JOB-0005".to_owned(),
-            message: "the log cannot be written".to_owned(),
-            origin,
-            task: None,
-            operator: None,
-        };
+        let failure = Failure::new("WEIR-JOB-0005", origin, "the log cannot be written");
         JobOutcome {
             status,
             failure: Some(failure),

@@ -1,7 +1,6 @@
 //! The failures of the job that the app master finds: what it leased or started is gone.
 
-use weir_base::{ContainerId, NodeId};
-use weir_coordination::{Failure, FailureOrigin};
+use weir_base::{ContainerId, Failure, FailureOrigin, NodeId};
 use weir_graph::FingerprintMismatch;
 use weir_protocol::{cluster::ContainerReport, control::HostEnd};
 use weir_service::CallError;
@@ -13,10 +12,6 @@ const COMPLETED: &str = "WEIR-AM-0011";
 const NOT_LAUNCHED: &str = "WEIR-AM-0012";
 /// A task host has built another graph.
 pub const OTHER_GRAPH: &str = "WEIR-AM-0013";
-
-fn failure(code: &str, origin: FailureOrigin, message: String) -> Failure {
-    Failure { code: code.to_owned(), message, origin, task: None, operator: None }
-}
 
 /// `container_1_0001_01_000002 on 127.0.0.1:8042`
 fn place(container: ContainerId, node: Option<&NodeId>) -> String {
@@ -30,7 +25,7 @@ fn place(container: ContainerId, node: Option<&NodeId>) -> String {
 pub fn host_lost(container: ContainerId, host: u32, node: Option<&NodeId>, why: &str) -> Failure {
     let place = place(container, node);
     let message = format!("task host {host} in {place} is lost: {why}");
-    failure(LOST, FailureOrigin::External, message)
+    Failure::new(LOST, FailureOrigin::External, message)
 }
 
 /// A task manager says how a task host has ended.
@@ -45,13 +40,13 @@ pub fn host_ended(container: ContainerId, end: &HostEnd, node: Option<&NodeId>) 
         _ => (FailureOrigin::External, format!("task host {host} in {place} {reason}")),
     };
     let code = if code.is_empty() { LOST } else { code };
-    failure(code, origin, message)
+    Failure::new(code, origin, message)
 }
 
 /// The connection of a task manager has ended, and nobody says why.
 pub fn manager_lost(container: ContainerId, node: Option<&NodeId>, why: &str) -> Failure {
     let message = format!("the task manager in {} is lost: {why}", place(container, node));
-    failure(LOST, FailureOrigin::External, message)
+    Failure::new(LOST, FailureOrigin::External, message)
 }
 
 /// The resource manager says how a container has ended.
@@ -65,20 +60,20 @@ pub fn completed(report: &ContainerReport, node: Option<&NodeId>) -> Failure {
         "" => format!("{place} has ended {status}"),
         words => format!("{place} has ended {status}: {words}"),
     };
-    failure(COMPLETED, FailureOrigin::External, message)
+    Failure::new(COMPLETED, FailureOrigin::External, message)
 }
 
 /// An agent will not start a container.
 pub fn not_launched(container: ContainerId, node: Option<&NodeId>, error: &CallError) -> Failure {
     let place = place(container, node);
     let message = format!("{place} was not started: {error} [{}]", error.code());
-    failure(NOT_LAUNCHED, FailureOrigin::External, message)
+    Failure::new(NOT_LAUNCHED, FailureOrigin::External, message)
 }
 
 /// The resource manager will not place the ask.
 pub fn refused_ask(error: &CallError) -> Failure {
     let message = format!("no container can be had: {error}");
-    failure(error.code(), FailureOrigin::Permanent, message)
+    Failure::new(error.code(), FailureOrigin::Permanent, message)
 }
 
 /// The `main` of a task host has built another graph than the client's.
@@ -92,5 +87,5 @@ pub fn other_graph(
          values that differ between runs of main from env.once",
         place(container, node)
     );
-    failure(OTHER_GRAPH, FailureOrigin::Permanent, message)
+    Failure::new(OTHER_GRAPH, FailureOrigin::Permanent, message)
 }

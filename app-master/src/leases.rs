@@ -1,8 +1,7 @@
 //! Where containers come from: the border to a resource manager, ours or another.
 
 use std::fmt;
-use weir_base::ContainerId;
-use weir_coordination::Failure;
+use weir_base::{ContainerId, Failure};
 use weir_protocol::cluster::Lease;
 
 /// Leases containers for task managers, all of one size. No call waits; what comes of it is told by

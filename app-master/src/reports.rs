@@ -11,8 +11,8 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 use tokio::sync::watch;
-use weir_base::ContainerId;
-use weir_coordination::{Failure, ReportKind, TaskReport};
+use weir_base::{ContainerId, Failure};
+use weir_coordination::{ReportKind, TaskReport};
 use weir_job_master::ReportSender;
 use weir_protocol::control::HostReport;
 

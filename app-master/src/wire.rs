@@ -1,7 +1,7 @@
 //! Reports of task hosts as the job master knows them. Field by field, so that neither side can grow
 //! one that the other does not hear of.
 
-use weir_coordination::{Failure, FailureOrigin, ReportKind, TaskReport};
+use weir_coordination::{ReportKind, TaskReport};
 use weir_protocol::control;
 
 /// The report of a task.
@@ -19,26 +19,12 @@ fn report_kind(kind: control::ReportKind) -> ReportKind {
             ReportKind::SnapshotAcknowledged { checkpoint, snapshot, meta }
         }
         Wire::SnapshotDeclined { checkpoint, failure: why } => {
-            ReportKind::SnapshotDeclined { checkpoint, failure: failure(why) }
+            ReportKind::SnapshotDeclined { checkpoint, failure: why }
         }
         Wire::Committed(checkpoint) => ReportKind::Committed { checkpoint },
         Wire::Finished => ReportKind::Finished,
         Wire::Canceled => ReportKind::Canceled,
-        Wire::Failed(why) => ReportKind::Failed(failure(why)),
-        Wire::LostPeer { peer, failure: why } => {
-            ReportKind::LostPeer { peer, failure: failure(why) }
-        }
+        Wire::Failed(why) => ReportKind::Failed(why),
+        Wire::LostPeer { peer, failure: why } => ReportKind::LostPeer { peer, failure: why },
     }
-}
-
-fn failure(failure: control::Failure) -> Failure {
-    let control::Failure { code, message, origin, task, operator } = failure;
-    let origin = match origin {
-        control::FailureOrigin::User => FailureOrigin::User,
-        control::FailureOrigin::External => FailureOrigin::External,
-        control::FailureOrigin::Internal => FailureOrigin::Internal,
-        control::FailureOrigin::Permanent => FailureOrigin::Permanent,
-    };
-    let task = (!task.is_empty()).then_some(task);
-    Failure { code, message, origin, task, operator }
 }

@@ -5,6 +5,7 @@
 //! or pure arithmetic, so that every other crate may use it.
 
 pub mod cluster_id;
+pub mod failure;
 pub mod id;
 mod invariant;
 pub mod machine;
@@ -16,6 +17,7 @@ pub mod units;
 pub use cluster_id::{
     ApplicationId, ArtifactHash, AttemptId, ContainerId, NodeId, ParseClusterIdError,
 };
+pub use failure::{Failure, FailureOrigin};
 pub use id::{
     CheckpointId, ExecutionAttempt, HexId, JobId, LeaderEpoch, LogIndex, OperatorId, VertexId,
 };

@@ -36,8 +36,8 @@ mod manager;
 pub use connector::Connector;
 pub use frame::{FrameReader, decode_body, encode_frame, encode_preamble};
 pub use host::{
-    Failure, FailureOrigin, HostIntroduction, HostOrder, HostReport, OperatorCounters, Placement,
-    ReportKind, TaskCounters, TaskReport,
+    HostIntroduction, HostOrder, HostReport, OperatorCounters, Placement, ReportKind, TaskCounters,
+    TaskReport,
 };
 pub use manager::{HostEnd, HostLaunch, ManagerIntroduction, ManagerOrder, ManagerReport};
 

@@ -11,10 +11,9 @@ use crate::{
     tasks::{TaskEvent, ToTask},
     world::{Event, World},
 };
-use weir_base::{LogIndex, Machine};
+use weir_base::{Failure, FailureOrigin, LogIndex, Machine};
 use weir_coordination::{
-    AppendOutcome, Effect, Failure, FailureOrigin, Input, JobLogRecord, JobMaster, JobOutcome,
-    JobStatus,
+    AppendOutcome, Effect, Input, JobLogRecord, JobMaster, JobOutcome, JobStatus,
 };
 
 /// The longest a suspended master takes to get on with an append.
@@ -408,11 +407,5 @@ impl World {
 
 /// A failure of the simulated world.
 pub(crate) fn failure(what: &str, origin: FailureOrigin) -> Failure {
-    Failure {
-        code: "SIMULATED".to_owned(),
-        message: what.to_owned(),
-        origin,
-        task: None,
-        operator: None,
-    }
+    Failure::new("SIMULATED", origin, what)
 }

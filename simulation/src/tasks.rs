@@ -10,8 +10,8 @@ use crate::{
     world::{Event, World},
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use weir_base::{CheckpointId, ExecutionAttempt};
-use weir_coordination::{FailureOrigin, Input, ReportKind, TaskReport};
+use weir_base::{CheckpointId, ExecutionAttempt, FailureOrigin};
+use weir_coordination::{Input, ReportKind, TaskReport};
 use weir_graph::{SnapshotHandle, TaskDeployment, TaskId, TaskSnapshotMeta};
 
 /// Elements on their way to a task at which its producer waits; a barrier may wait behind them.

@@ -2,11 +2,8 @@
 //! and the two are matched by task and time.
 
 use std::collections::VecDeque;
-use weir_base::{ContainerId, ExecutionAttempt};
-use weir_coordination::{
-    Failure,
-    job_master::{FailureEpisode, FailureRecord},
-};
+use weir_base::{ContainerId, ExecutionAttempt, Failure};
+use weir_coordination::job_master::{FailureEpisode, FailureRecord};
 use weir_graph::{JobGraph, TaskId};
 
 /// Places of failures that are remembered besides one per task.
@@ -154,8 +151,7 @@ fn tail(text: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use weir_base::VertexId;
-    use weir_coordination::FailureOrigin;
+    use weir_base::{FailureOrigin, VertexId};
     use weir_graph::JobVertex;
 
     const TASK: TaskId = TaskId { vertex: 0, subtask: 1 };

@@ -10,7 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{sync::watch, time};
-use weir_coordination::{Failure, JobStatus};
+use weir_base::Failure;
+use weir_coordination::JobStatus;
 use weir_job_master::StatusChange;
 
 /// How long the end of a failed job is held back for the log of the failure.

@@ -7,12 +7,12 @@ use crate::observed::{
 };
 use std::sync::Arc;
 use weir_base::{
-    ApplicationId, ArtifactHash, AttemptId, CheckpointId, ContainerId, JobId, NodeId as Node,
-    OperatorId, VertexId,
+    ApplicationId, ArtifactHash, AttemptId, CheckpointId, ContainerId, Failure, FailureOrigin,
+    JobId, NodeId as Node, OperatorId, VertexId,
 };
 use weir_config::Config;
 use weir_coordination::{
-    Failure, FailureOrigin, JobSettings, RestartStrategy,
+    JobSettings, RestartStrategy,
     job_master::{CheckpointCounts, CheckpointsView, Spread},
 };
 use weir_graph::{

@@ -8,10 +8,10 @@ use std::{
     sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
-use weir_base::{CheckpointId, ExecutionAttempt, NodeId};
+use weir_base::{CheckpointId, ExecutionAttempt, Failure, FailureOrigin, NodeId};
 use weir_checkpoint_storage::CheckpointStorage;
 use weir_config::Config;
-use weir_coordination::{Failure, FailureOrigin, JobStatus, ReportKind, TaskReport};
+use weir_coordination::{JobStatus, ReportKind, TaskReport};
 use weir_graph::{TaskDeployment, TaskId};
 use weir_job_master::{Handle, JobMasterShell, ReportSender, TaskGateway};
 use weir_protocol::control::{OperatorCounters, TaskCounters};

@@ -5,9 +5,10 @@ use crate::{
     peer::{Manager, two},
     submission::{submission, with},
 };
+use weir_base::{Failure, FailureOrigin};
 use weir_protocol::{
     cluster::{FinalStatus, FinishAppMaster, exit_status},
-    control::{Failure, FailureOrigin, HostOrder, HostReport, ManagerOrder, ReportKind},
+    control::{HostOrder, HostReport, ManagerOrder, ReportKind},
 };
 
 const RESTARTS: &[(&str, &str)] = &[
@@ -21,7 +22,7 @@ fn failure(code: &str, origin: FailureOrigin, message: &str) -> Failure {
         code: code.to_owned(),
         message: message.to_owned(),
         origin,
-        task: "source (1/2)".to_owned(),
+        task: Some("source (1/2)".to_owned()),
         operator: None,
     }
 }
@@ -144,7 +145,7 @@ fn failure_of_user_code_carries_the_end_of_its_log() {
     second.run();
     let task = (first.deployed[0].task, first.deployed[0].attempt);
     let boom = Failure {
-        task: first.deployed[0].display_name(),
+        task: Some(first.deployed[0].display_name()),
         ..failure("WEIR-TASK-0001", FailureOrigin::User, "boom")
     };
     first.report(task, ReportKind::Failed(boom));

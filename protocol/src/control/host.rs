@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
-use weir_base::{CheckpointId, ExecutionAttempt};
+use weir_base::{CheckpointId, ExecutionAttempt, Failure};
 use weir_graph::{Fingerprint, SnapshotHandle, TaskDeployment, TaskId, TaskSnapshotMeta};
 
 /// What a task host offers: that its `main` has built the graph, and where its data port is.
@@ -53,34 +53,6 @@ pub enum HostOrder {
     Shutdown,
     /// Nothing; says that the job master lives.
     KeepAlive,
-}
-
-/// Whose fault a failure is, and whether trying again can help.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum FailureOrigin {
-    /// User code panicked or returned an error.
-    User,
-    /// Something outside.
-    External,
-    /// A defect of ours.
-    Internal,
-    /// No retry mends it.
-    Permanent,
-}
-
-/// Why something failed.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Failure {
-    /// Stable code.
-    pub code: String,
-    /// What failed, where and why.
-    pub message: String,
-    /// Whose fault.
-    pub origin: FailureOrigin,
-    /// `Map (1/2)`.
-    pub task: String,
-    /// The operator, where known.
-    pub operator: Option<String>,
 }
 
 /// What a task reports; the job master's `ReportKind` on the wire.

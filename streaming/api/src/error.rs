@@ -1,6 +1,7 @@
 //! Why a job could not be built or did not end well.
 
-use weir_coordination::{Failure, JobOutcome, plan::PlanError};
+use weir_base::Failure;
+use weir_coordination::{JobOutcome, plan::PlanError};
 
 /// Result of building and running jobs.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

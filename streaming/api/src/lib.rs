@@ -89,9 +89,10 @@ pub use weir_operators::{
 
 /// What the variants of [`Error`] hold.
 pub mod errors {
+    pub use weir_base::{Failure, FailureOrigin};
     pub use weir_checkpoint_storage::Error as CheckpointStorageError;
     pub use weir_config::Error as ConfigurationError;
-    pub use weir_coordination::{Failure, FailureOrigin, PlanError};
+    pub use weir_coordination::PlanError;
     pub use weir_protocol::job_executable::Error as LaunchError;
 }
 

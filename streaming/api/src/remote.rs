@@ -22,10 +22,10 @@ use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
 };
-use weir_base::{JobId, LeaderEpoch};
+use weir_base::{Failure, FailureOrigin, JobId, LeaderEpoch};
 use weir_config::Config;
 use weir_coordination::{
-    Failure, FailureOrigin, JobStatus, JobView,
+    JobStatus, JobView,
     job_master::{CheckpointCounts, CheckpointsView},
     plan::plan,
 };

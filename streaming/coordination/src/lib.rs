@@ -19,7 +19,7 @@ pub mod slots;
 pub use job_master::{JobMaster, JobView};
 pub use messages::{
     AppendOutcome, CheckpointRetention, CheckpointSettings, CompletedCheckpoint, Effect,
-    ExponentialDelay, Failure, FailureOrigin, Input, JobLogRecord, JobOutcome, JobSettings,
-    JobStatus, ReportKind, RestartStrategy, TaskReport,
+    ExponentialDelay, Input, JobLogRecord, JobOutcome, JobSettings, JobStatus, ReportKind,
+    RestartStrategy, TaskReport,
 };
 pub use plan::{PlanError, plan};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, ops::RangeInclusive, time::Duration};
-use weir_base::{CheckpointId, ExecutionAttempt, JobId, LeaderEpoch, LogIndex};
+use weir_base::{CheckpointId, ExecutionAttempt, Failure, JobId, LeaderEpoch, LogIndex};
 use weir_graph::{Fingerprint, SnapshotHandle, TaskDeployment, TaskId, TaskSnapshotMeta};
 
 /// How a job is run, resolved from its configuration.
@@ -153,34 +153,6 @@ impl JobStatus {
     pub fn is_terminal(self) -> bool {
         matches!(self, Self::Failed | Self::Canceled | Self::Finished | Self::Suspended)
     }
-}
-
-/// Whose fault a failure is, and whether trying again can help.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum FailureOrigin {
-    /// User code panicked or returned an error; a retry may help.
-    User,
-    /// Something outside (file, network, storage); a retry may help.
-    External,
-    /// A defect of ours; a retry may help.
-    Internal,
-    /// Bad input, settings or state that no retry mends: the job fails at once.
-    Permanent,
-}
-
-/// Why something failed, in words for the user.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Failure {
-    /// Stable error code, such as `WEIR-TASK-0001`.
-    pub code: String,
-    /// What failed, where and why; lower case, no full stop.
-    pub message: String,
-    /// Whose fault, and whether to retry.
-    pub origin: FailureOrigin,
-    /// Subtask, where one is to blame: `Map (1/2)`.
-    pub task: Option<String>,
-    /// Operator, where one is to blame.
-    pub operator: Option<String>,
 }
 
 /// A task's report. Reports of another attempt than the current one are ignored.

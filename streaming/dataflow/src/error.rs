@@ -1,20 +1,9 @@
 //! What can go wrong while a task runs, and whose fault it is.
 
+use weir_base::FailureOrigin;
+
 /// Result of everything an operator does.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-/// Whose fault an error is, and whether trying again can help.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Origin {
-    /// User code; a retry may help.
-    User,
-    /// Outside systems; a retry may help.
-    External,
-    /// A defect of ours; a retry may help.
-    Internal,
-    /// Input, settings or state that no retry mends.
-    Permanent,
-}
 
 /// An error of a task.
 #[derive(Debug, thiserror::Error)]
@@ -33,24 +22,28 @@ pub enum Error {
         /// What failed, where, and what to do.
         message: String,
         /// Whose fault.
-        origin: Origin,
+        origin: FailureOrigin,
     },
 }
 
 impl Error {
     /// An error that no retry mends.
     pub fn permanent(code: &'static str, message: impl Into<String>) -> Self {
-        Self::Coded { code, message: message.into(), origin: Origin::Permanent }
+        Self::Coded { code, message: message.into(), origin: FailureOrigin::Permanent }
     }
 
     /// An error of an outside system.
     pub fn external(code: &'static str, message: impl Into<String>) -> Self {
-        Self::Coded { code, message: message.into(), origin: Origin::External }
+        Self::Coded { code, message: message.into(), origin: FailureOrigin::External }
     }
 
     /// A defect of ours.
     pub fn internal(message: impl Into<String>) -> Self {
-        Self::Coded { code: "WEIR-TASK-0005", message: message.into(), origin: Origin::Internal }
+        Self::Coded {
+            code: "WEIR-TASK-0005",
+            message: message.into(),
+            origin: FailureOrigin::Internal,
+        }
     }
 
     /// The stable code.
@@ -63,10 +56,10 @@ impl Error {
     }
 
     /// Whose fault.
-    pub fn origin(&self) -> Origin {
+    pub fn origin(&self) -> FailureOrigin {
         match self {
-            Self::Cancelled => Origin::Internal,
-            Self::User(_) => Origin::User,
+            Self::Cancelled => FailureOrigin::Internal,
+            Self::User(_) => FailureOrigin::User,
             Self::Coded { origin, .. } => *origin,
         }
     }

@@ -24,7 +24,7 @@ pub mod vec_pool;
 pub use batch::{Batch, Payload, PayloadType, TypedPayload};
 pub use collector::Collector;
 pub use element::{Barrier, Element, ElementGrammar, GrammarError};
-pub use error::{Error, Origin, Result};
+pub use error::{Error, Result};
 pub use key_hash::{KeyHasher, TypedKeyHasher, hash_key};
 pub use operator::{
     Emit, ListState, Operator, OperatorContext, RestoredState, SourcePoll, SubtaskInfo,

@@ -1,7 +1,7 @@
 //! What goes wrong in the shell itself, and how a failure is told to the brain.
 
 use std::any::Any;
-use weir_coordination::{Failure, FailureOrigin};
+use weir_base::{Failure, FailureOrigin};
 
 /// Results of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -69,12 +69,6 @@ impl Error {
             }
             cause = error.source();
         }
-        Failure {
-            code: self.code().to_owned(),
-            message,
-            origin: self.origin(),
-            task: None,
-            operator: None,
-        }
+        Failure::new(self.code(), self.origin(), message)
     }
 }

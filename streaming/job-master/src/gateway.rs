@@ -2,8 +2,8 @@
 
 use crate::mailbox::Mail;
 use crossbeam_channel::Sender;
-use weir_base::{CheckpointId, ExecutionAttempt};
-use weir_coordination::{Failure, Input, TaskReport};
+use weir_base::{CheckpointId, ExecutionAttempt, Failure};
+use weir_coordination::{Input, TaskReport};
 use weir_graph::{TaskDeployment, TaskId};
 
 /// Carries orders to tasks: within the process, or over the network.

@@ -7,8 +7,8 @@ use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
-use weir_base::WallTime;
-use weir_coordination::{Failure, Input, JobOutcome, JobStatus, JobView};
+use weir_base::{Failure, WallTime};
+use weir_coordination::{Input, JobOutcome, JobStatus, JobView};
 
 /// The job's state has changed.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -18,7 +18,8 @@ use std::{
     sync::Once,
     thread,
 };
-use weir_dataflow::{Error, Origin, Result};
+use weir_base::FailureOrigin;
+use weir_dataflow::{Error, Result};
 
 thread_local! {
     static ON_TASK_THREAD: Cell<bool> = const { Cell::new(false) };
@@ -72,7 +73,8 @@ fn keep(info: &PanicHookInfo<'_>) -> bool {
 /// # Errors
 /// What the body returns, an author's error already as text; `WEIR-TASK-0001` if it panics.
 pub fn catch<R>(body: impl FnOnce() -> Result<R>) -> Result<R> {
-    let panicked = |message| Error::Coded { code: "WEIR-TASK-0001", message, origin: Origin::User };
+    let panicked =
+        |message| Error::Coded { code: "WEIR-TASK-0001", message, origin: FailureOrigin::User };
     catch_as(panicked, body)
 }
 

@@ -3,14 +3,10 @@
 use super::hosts::Hosts;
 use std::sync::Arc;
 use weir_base::{CheckpointId, ExecutionAttempt};
-use weir_coordination::{Failure, FailureOrigin, ReportKind, TaskReport};
-use weir_dataflow::Origin;
+use weir_coordination::{ReportKind, TaskReport};
 use weir_graph::{TaskDeployment, TaskId};
 use weir_job_master::{ReportSender, TaskGateway};
-use weir_runtime::{
-    HostReport,
-    host::{HostReportKind, TaskFailure},
-};
+use weir_runtime::{HostReport, host::HostReportKind};
 
 /// Calls the hosts directly.
 pub(super) struct LocalGateway {
@@ -77,30 +73,15 @@ fn task_report(report: HostReport) -> TaskReport {
             ReportKind::SnapshotAcknowledged { checkpoint, snapshot, meta }
         }
         HostReportKind::SnapshotDeclined { checkpoint, failure: reason } => {
-            ReportKind::SnapshotDeclined { checkpoint, failure: failure(reason) }
+            ReportKind::SnapshotDeclined { checkpoint, failure: reason }
         }
         HostReportKind::Committed(checkpoint) => ReportKind::Committed { checkpoint },
         HostReportKind::Finished => ReportKind::Finished,
         HostReportKind::Canceled => ReportKind::Canceled,
-        HostReportKind::Failed(reason) => ReportKind::Failed(failure(reason)),
+        HostReportKind::Failed(reason) => ReportKind::Failed(reason),
         HostReportKind::LostPeer { peer, failure: reason } => {
-            ReportKind::LostPeer { peer, failure: failure(reason) }
+            ReportKind::LostPeer { peer, failure: reason }
         }
     };
     TaskReport { task: report.task, attempt: report.attempt, kind }
-}
-
-fn failure(failure: TaskFailure) -> Failure {
-    Failure {
-        code: failure.code,
-        message: failure.message,
-        origin: match failure.origin {
-            Origin::User => FailureOrigin::User,
-            Origin::External => FailureOrigin::External,
-            Origin::Internal => FailureOrigin::Internal,
-            Origin::Permanent => FailureOrigin::Permanent,
-        },
-        task: Some(failure.task),
-        operator: failure.operator,
-    }
 }

@@ -4,7 +4,8 @@
 
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
-use weir_coordination::{Failure, JobStatus};
+use weir_base::Failure;
+use weir_coordination::JobStatus;
 use weir_job_master::Handle;
 use weir_operators::sink::screen;
 use weir_protocol::{rest::flink::result::FailureReport, restart_warnings::RestartWarnings};

@@ -25,15 +25,14 @@ use std::{
     thread,
     time::Duration,
 };
-use weir_dataflow::Origin;
+use weir_base::Failure;
 use weir_graph::TaskId;
 use weir_protocol::control::{
-    Failure, FailureOrigin, HostReport, OperatorCounters, ReportKind, TaskCounters, TaskReport,
-    encode_frame,
+    HostReport, OperatorCounters, ReportKind, TaskCounters, TaskReport, encode_frame,
 };
 use weir_runtime::{
     ReportSink, TaskHost,
-    host::{self, DeployedMetrics, HostReportKind, TaskFailure},
+    host::{self, DeployedMetrics, HostReportKind},
 };
 
 /// Reports that may wait to be written.
@@ -102,7 +101,8 @@ impl Reports {
             &report.kind
         {
             // For whoever reads the log of the container; panics on task threads print nothing.
-            let TaskFailure { code, message, task, .. } = failure;
+            let Failure { code, message, task, .. } = failure;
+            let task = task.as_deref().unwrap_or_default();
             say(&format!("task {task} failed: {message} [{code}]"));
         }
         if is_end(&report.kind) {
@@ -200,26 +200,15 @@ fn task_report(report: host::HostReport) -> TaskReport {
             ReportKind::SnapshotAcknowledged { checkpoint, snapshot, meta }
         }
         HostReportKind::SnapshotDeclined { checkpoint, failure: why } => {
-            ReportKind::SnapshotDeclined { checkpoint, failure: failure(why) }
+            ReportKind::SnapshotDeclined { checkpoint, failure: why }
         }
         HostReportKind::Committed(checkpoint) => ReportKind::Committed(checkpoint),
         HostReportKind::Finished => ReportKind::Finished,
         HostReportKind::Canceled => ReportKind::Canceled,
-        HostReportKind::Failed(why) => ReportKind::Failed(failure(why)),
+        HostReportKind::Failed(why) => ReportKind::Failed(why),
         HostReportKind::LostPeer { peer, failure: why } => {
-            ReportKind::LostPeer { peer, failure: failure(why) }
+            ReportKind::LostPeer { peer, failure: why }
         }
     };
     TaskReport { task: report.task, attempt: report.attempt, kind }
-}
-
-fn failure(failure: TaskFailure) -> Failure {
-    let TaskFailure { code, message, origin, task, operator } = failure;
-    let origin = match origin {
-        Origin::User => FailureOrigin::User,
-        Origin::External => FailureOrigin::External,
-        Origin::Internal => FailureOrigin::Internal,
-        Origin::Permanent => FailureOrigin::Permanent,
-    };
-    Failure { code, message, origin, task, operator }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use signal_hook::consts::SIGABRT;
 use std::{fmt, os::unix::process::ExitStatusExt, panic::panic_any, process::Command, thread};
 use weir::{Error, JobStatus, StreamExecutionEnvironment, prelude::*};
-use weir_coordination::Failure;
+use weir_base::Failure;
 
 /// The task and operator whose values are broken.
 const BOMB: &str = "bomb";

@@ -2,9 +2,9 @@
 
 use crate::support::{config, env, within_patience};
 use weir::{Error, Result, StreamExecutionEnvironment, prelude::*};
-use weir_coordination::FailureOrigin;
+use weir_base::FailureOrigin;
 
-fn failure_of(result: Result<weir::JobExecutionResult>) -> weir_coordination::Failure {
+fn failure_of(result: Result<weir::JobExecutionResult>) -> weir_base::Failure {
     match result {
         Err(Error::JobFailed(failure)) => *failure,
         other => panic!("expected a failed job, got {other:?}"),

@@ -6,10 +6,11 @@ use super::{
     log::{JobHistory, LogWriter, Retries, Settled},
 };
 use crate::messages::{
-    AppendOutcome, CompletedCheckpoint, Effect, Failure, FailureOrigin, JobLogRecord, JobOutcome,
-    JobStatus,
+    AppendOutcome, CompletedCheckpoint, Effect, JobLogRecord, JobOutcome, JobStatus,
 };
-use weir_base::{CheckpointId, ExecutionAttempt, LeaderEpoch, LogIndex, Now, invariant};
+use weir_base::{
+    CheckpointId, ExecutionAttempt, Failure, FailureOrigin, LeaderEpoch, LogIndex, Now, invariant,
+};
 
 impl JobMaster {
     pub(super) fn start(

@@ -13,12 +13,12 @@ use super::{
     history::{CheckpointCounts, CheckpointHistory},
     log::CHECKPOINT_IDS_PER_RESERVATION,
 };
-use crate::messages::{CheckpointSettings, CompletedCheckpoint, Failure};
+use crate::messages::{CheckpointSettings, CompletedCheckpoint};
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
-use weir_base::{CheckpointId, Monotonic, Now, invariant};
+use weir_base::{CheckpointId, Failure, Monotonic, Now, invariant};
 use weir_graph::{SnapshotHandle, TaskId, TaskSnapshotMeta};
 
 /// From a failed checkpoint to the next try of a final one.

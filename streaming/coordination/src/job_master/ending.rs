@@ -3,9 +3,9 @@
 //! Also what moves a live job on without an input of its own: see [`JobMaster::advance`].
 
 use super::{DataEnd, Goal, JobMaster, Phase, State, episode::Rank, restart::Verdict};
-use crate::messages::{Effect, Failure, FailureOrigin, JobLogRecord, JobOutcome, JobStatus};
+use crate::messages::{Effect, JobLogRecord, JobOutcome, JobStatus};
 use std::collections::BTreeSet;
-use weir_base::{CheckpointId, ExecutionAttempt, Monotonic, Now};
+use weir_base::{CheckpointId, ExecutionAttempt, Failure, FailureOrigin, Monotonic, Now};
 use weir_graph::TaskId;
 
 impl JobMaster {

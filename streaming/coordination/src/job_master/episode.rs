@@ -5,10 +5,9 @@
 //! reports often arrive first. So the cause of an episode does not depend on the order of arrival: it is
 //! the failure with the strongest [`Rank`], and among equal ranks the first.
 
-use crate::messages::{Failure, FailureOrigin};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
-use weir_base::Now;
+use weir_base::{Failure, FailureOrigin, Now};
 
 /// Episodes that are kept for display.
 const MAX_EPISODES: usize = 16;
@@ -147,13 +146,7 @@ mod tests {
     use super::*;
 
     fn failure(code: &str, origin: FailureOrigin) -> Failure {
-        Failure {
-            code: code.to_owned(),
-            message: String::new(),
-            origin,
-            task: None,
-            operator: None,
-        }
+        Failure::new(code, origin, String::new())
     }
 
     fn add(episodes: &mut Episodes, rank: Rank, code: &str) {

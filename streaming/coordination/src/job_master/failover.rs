@@ -4,9 +4,9 @@ use super::{
     episode::{Episodes, Rank},
     restart::{Restarts, Verdict},
 };
-use crate::messages::{Failure, FailureOrigin, RestartStrategy};
+use crate::messages::RestartStrategy;
 use std::time::Duration;
-use weir_base::{Monotonic, Now, SeededRng};
+use weir_base::{Failure, FailureOrigin, Monotonic, Now, SeededRng};
 
 /// Applies the restart strategy.
 #[derive(Clone, Debug)]
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     fn failure(origin: FailureOrigin) -> Failure {
-        Failure { code: "X".into(), message: String::new(), origin, task: None, operator: None }
+        Failure::new("X", origin, String::new())
     }
 
     #[test]

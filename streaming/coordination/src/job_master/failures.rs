@@ -1,24 +1,20 @@
 //! The failures the job master itself finds; each code has a page in `docs/errors/`.
 
-use crate::messages::{Failure, FailureOrigin, JobStatus};
-use weir_base::{CheckpointId, JobId, LeaderEpoch};
+use crate::messages::JobStatus;
+use weir_base::{CheckpointId, Failure, FailureOrigin, JobId, LeaderEpoch};
 use weir_graph::FingerprintMismatch;
-
-fn failure(code: &str, origin: FailureOrigin, message: String) -> Failure {
-    Failure { code: code.to_owned(), message, origin, task: None, operator: None }
-}
 
 pub(super) fn foreign_log(job: JobId, owner: JobId, owner_name: &str) -> Failure {
     let message = format!(
         "the job log belongs to another job: it was written by job {owner} ({owner_name:?}), \
          this is job {job}"
     );
-    failure("WEIR-JOB-0001", FailureOrigin::Permanent, message)
+    Failure::new("WEIR-JOB-0001", FailureOrigin::Permanent, message)
 }
 
 pub(super) fn other_graph(mismatch: &FingerprintMismatch) -> Failure {
     let message = format!("the graph differs from the one the job log was written by: {mismatch}");
-    failure("WEIR-JOB-0002", FailureOrigin::Permanent, message)
+    Failure::new("WEIR-JOB-0002", FailureOrigin::Permanent, message)
 }
 
 pub(super) fn already_ended(status: JobStatus) -> Failure {
@@ -26,13 +22,13 @@ pub(super) fn already_ended(status: JobStatus) -> Failure {
         "the job has already ended: its log says {status:?}; start a new job with a \
          new checkpoint folder"
     );
-    failure("WEIR-JOB-0003", FailureOrigin::Permanent, message)
+    Failure::new("WEIR-JOB-0003", FailureOrigin::Permanent, message)
 }
 
 pub(super) fn superseded(mine: LeaderEpoch, theirs: Option<LeaderEpoch>) -> Failure {
     let newer = theirs.map_or("another epoch".to_owned(), |epoch| format!("epoch {epoch}"));
     let message = format!("the master of epoch {mine} has stopped: {newer} has taken over the job");
-    failure("WEIR-JOB-0004", FailureOrigin::External, message)
+    Failure::new("WEIR-JOB-0004", FailureOrigin::External, message)
 }
 
 pub(super) fn log_lost(tries: u32, cause: &Failure) -> Failure {
@@ -40,7 +36,7 @@ pub(super) fn log_lost(tries: u32, cause: &Failure) -> Failure {
         "the job log could not be written after {tries} tries; last error: {}: {}",
         cause.code, cause.message
     );
-    failure("WEIR-JOB-0005", FailureOrigin::External, message)
+    Failure::new("WEIR-JOB-0005", FailureOrigin::External, message)
 }
 
 pub(super) fn too_many_failed_checkpoints(failed: u32, tolerable: u32, last: &Failure) -> Failure {
@@ -56,18 +52,18 @@ pub(super) fn checkpoint_timeout(id: CheckpointId, acknowledged: usize, tasks: u
         "checkpoint {id} was not complete in time: {acknowledged} of {tasks} tasks had \
          acknowledged it"
     );
-    failure("WEIR-JOB-0007", FailureOrigin::External, message)
+    Failure::new("WEIR-JOB-0007", FailureOrigin::External, message)
 }
 
 /// Only shown beside the checkpoint: the job has a failure, or a request, of its own.
 pub(super) fn checkpoint_cut_off() -> Failure {
     let message = "tasks were stopped before the checkpoint was complete".to_owned();
-    failure("WEIR-JOB-0010", FailureOrigin::External, message)
+    Failure::new("WEIR-JOB-0010", FailureOrigin::External, message)
 }
 
 pub(super) fn stopped_unasked(how: &str) -> Failure {
     let message = format!("the task reported that it was {how} before it was told to stop");
-    failure("WEIR-JOB-0008", FailureOrigin::Internal, message)
+    Failure::new("WEIR-JOB-0008", FailureOrigin::Internal, message)
 }
 
 pub(super) fn key_groups_changed(vertex: &str, written: u32, now: u32) -> Failure {
@@ -75,5 +71,5 @@ pub(super) fn key_groups_changed(vertex: &str, written: u32, now: u32) -> Failur
         "the keyed state of {vertex:?} was written with max parallelism {written}, now it is \
          {now}; set max parallelism {written} on its operators"
     );
-    failure("WEIR-JOB-0009", FailureOrigin::Permanent, message)
+    Failure::new("WEIR-JOB-0009", FailureOrigin::Permanent, message)
 }

@@ -1,9 +1,8 @@
 //! What is remembered of checkpoints for display: counts, and the latest few.
 
-use crate::messages::Failure;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
-use weir_base::{CheckpointId, Now};
+use weir_base::{CheckpointId, Failure, Now};
 use weir_graph::TaskSnapshotMeta;
 
 /// Checkpoints that are remembered.

@@ -25,10 +25,10 @@
 
 use super::failures;
 use crate::messages::{
-    AppendOutcome, CompletedCheckpoint, Effect, Failure, JobLogRecord, JobOutcome, JobSettings,
+    AppendOutcome, CompletedCheckpoint, Effect, JobLogRecord, JobOutcome, JobSettings,
 };
 use std::{collections::VecDeque, ops::RangeInclusive, time::Duration};
-use weir_base::{CheckpointId, JobId, LeaderEpoch, LogIndex, Monotonic};
+use weir_base::{CheckpointId, Failure, JobId, LeaderEpoch, LogIndex, Monotonic};
 use weir_graph::Fingerprint;
 
 /// Checkpoint ids that one record sets aside. An `EpochBegins` sets aside as many from its

@@ -5,12 +5,9 @@
 //! stopped, its end is a known-missing cause: the job waits for it, at most [`CAUSE_WAIT`].
 
 use super::{JobMaster, Phase, State, episode::Rank};
-use crate::{
-    messages::{Effect, Failure},
-    slots,
-};
+use crate::{messages::Effect, slots};
 use std::time::Duration;
-use weir_base::{ExecutionAttempt, Monotonic, Now};
+use weir_base::{ExecutionAttempt, Failure, Monotonic, Now};
 use weir_graph::TaskId;
 
 /// How long the cause of a lost connection is waited for: longer than the slot pool waits before it

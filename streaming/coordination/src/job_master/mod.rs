@@ -56,14 +56,16 @@ pub use history::{CheckpointCounts, CheckpointRecord, CheckpointStatus, Spread};
 pub use log::CHECKPOINT_IDS_PER_RESERVATION;
 pub use view::{CheckpointsView, JobView, StatusTime, SubtaskView, VertexView};
 
-use crate::messages::{Effect, Failure, Input, JobOutcome, JobSettings, JobStatus};
+use crate::messages::{Effect, Input, JobOutcome, JobSettings, JobStatus};
 use checkpoints::Checkpoints;
 use commits::Commits;
 use execution::{TaskState as State, Tasks};
 use failover::Failover;
 use log::{JobHistory, LogWriter, Retries};
 use lost_peers::AwaitedCause;
-use weir_base::{CheckpointId, LeaderEpoch, Machine, Monotonic, Now, SeededRng, invariant};
+use weir_base::{
+    CheckpointId, Failure, LeaderEpoch, Machine, Monotonic, Now, SeededRng, invariant,
+};
 use weir_graph::{JobGraph, TaskId};
 
 /// What a job does next. See the module for what always holds.

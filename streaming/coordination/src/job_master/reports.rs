@@ -3,8 +3,8 @@
 use super::{
     DataEnd, Goal, JobMaster, Phase, State, checkpoints::Aborted, episode::Rank, failures,
 };
-use crate::messages::{Effect, Failure, JobLogRecord, JobStatus, ReportKind, TaskReport};
-use weir_base::{CheckpointId, ExecutionAttempt, Monotonic, Now};
+use crate::messages::{Effect, JobLogRecord, JobStatus, ReportKind, TaskReport};
+use weir_base::{CheckpointId, ExecutionAttempt, Failure, Monotonic, Now};
 use weir_graph::{SnapshotHandle, TaskId, TaskSnapshotMeta};
 
 impl JobMaster {

@@ -5,9 +5,8 @@
 //! says how the process ended. Both come within moments, so a loss waits for them, but not longer
 //! than [`GRACE`].
 
-use crate::messages::Failure;
 use std::time::Duration;
-use weir_base::{ContainerId, Monotonic};
+use weir_base::{ContainerId, Failure, Monotonic};
 
 /// How long a better reason, or the end of a connection, is waited for. Both nearly always come within
 /// milliseconds; on a node that is short of memory, what tells of it may be slow. Once a container has

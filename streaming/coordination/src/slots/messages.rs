@@ -1,8 +1,7 @@
 //! What the slot pool is told and what it asks for.
 
-use crate::messages::Failure;
 use std::time::Duration;
-use weir_base::ContainerId;
+use weir_base::{ContainerId, Failure};
 
 /// What a job needs to run.
 #[derive(Clone, PartialEq, Eq, Debug)]

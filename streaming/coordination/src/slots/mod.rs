@@ -34,11 +34,10 @@ mod tests;
 pub use loss::GRACE;
 pub use messages::{SlotEffect, SlotInput, SlotSettings};
 
-use crate::messages::{Failure, FailureOrigin};
 use loss::{Cause, Loss};
 use place::{Holder, Host, Place};
 use std::{collections::BTreeSet, time::Duration};
-use weir_base::{ContainerId, Machine, Monotonic, Now, invariant};
+use weir_base::{ContainerId, Failure, FailureOrigin, Machine, Monotonic, Now, invariant};
 
 /// Ends before a host was ready, of one place and without a ready host between them, that fail the job.
 pub const FAILURES_IN_A_ROW: u32 = 3;

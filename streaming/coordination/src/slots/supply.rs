@@ -120,13 +120,7 @@ impl SlotPool {
              (slot.request.timeout): {}",
             self.missing()
         );
-        Failure {
-            code: "WEIR-JOB-0011".to_owned(),
-            message,
-            origin: FailureOrigin::Permanent,
-            task: None,
-            operator: None,
-        }
+        Failure::new("WEIR-JOB-0011", FailureOrigin::Permanent, message)
     }
 
     /// Says what deployments wait for when that has changed.

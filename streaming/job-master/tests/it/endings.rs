@@ -2,9 +2,9 @@
 
 use super::fake::{Job, Order, bounded, endless, log_of, settings};
 use std::fs;
-use weir_base::LogIndex;
+use weir_base::{FailureOrigin, LogIndex};
 use weir_checkpoint_storage::CheckpointStorage;
-use weir_coordination::{FailureOrigin, JobOutcome, JobStatus};
+use weir_coordination::{JobOutcome, JobStatus};
 
 fn failure_code(outcome: &JobOutcome) -> &str {
     assert_eq!(outcome.status, JobStatus::Failed, "{outcome:?}");

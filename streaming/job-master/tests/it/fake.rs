@@ -2,11 +2,11 @@
 
 use crossbeam_channel::{Receiver, Sender};
 use std::time::Duration;
-use weir_base::{CheckpointId, ExecutionAttempt, JobId, VertexId};
+use weir_base::{CheckpointId, ExecutionAttempt, Failure, JobId, VertexId};
 use weir_checkpoint_storage::CheckpointStorage;
 use weir_coordination::{
-    CheckpointRetention, CheckpointSettings, Failure, JobSettings, JobStatus, ReportKind,
-    RestartStrategy, TaskReport,
+    CheckpointRetention, CheckpointSettings, JobSettings, JobStatus, ReportKind, RestartStrategy,
+    TaskReport,
 };
 use weir_graph::{
     Fingerprint, JobGraph, JobVertex, KeyGroupRange, SnapshotHandle, TaskDeployment, TaskId,

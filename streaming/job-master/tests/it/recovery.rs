@@ -86,7 +86,7 @@ fn log_with_a_gap_and_no_snapshot_record_fails_the_job() {
     let outcome = Job::start(&storage, settings(), endless(&storage)).handle.wait();
     let failure = outcome.failure.unwrap();
     assert_eq!(failure.code, "WEIR-CKPT-0003");
-    assert_eq!(failure.origin, weir_coordination::FailureOrigin::Permanent);
+    assert_eq!(failure.origin, weir_base::FailureOrigin::Permanent);
 }
 
 #[test]
@@ -135,12 +135,10 @@ fn failed_task_takes_the_others_with_it() {
     assert!(job.orders_of(0).contains(&Order::Cancel));
 }
 
-fn failure() -> weir_coordination::Failure {
-    weir_coordination::Failure {
-        code: "WEIR-TASK-0001".to_owned(),
-        message: "the map function panicked".to_owned(),
-        origin: weir_coordination::FailureOrigin::User,
-        task: None,
-        operator: None,
-    }
+fn failure() -> weir_base::Failure {
+    weir_base::Failure::new(
+        "WEIR-TASK-0001",
+        weir_base::FailureOrigin::User,
+        "the map function panicked",
+    )
 }

@@ -444,7 +444,7 @@ mod tests {
         net::TcpListener,
         sync::mpsc::{Sender, channel},
     };
-    use weir_dataflow::Origin;
+    use weir_base::FailureOrigin;
 
     struct Rig {
         reader: Reader<SocketTextSource>,
@@ -564,7 +564,7 @@ mod tests {
         let (listener, source) = listen_on("127.0.0.2");
         drop(listener);
         let error = read(&source).lines(1).unwrap_err();
-        assert_eq!((error.code(), error.origin()), ("WEIR-SRC-0010", Origin::External));
+        assert_eq!((error.code(), error.origin()), ("WEIR-SRC-0010", FailureOrigin::External));
         let port = source.port;
         for part in [format!("127.0.0.2:{port}"), format!("nc -lk {port}")] {
             assert!(error.to_string().contains(&part), "{error}");
@@ -618,11 +618,11 @@ mod tests {
             stop: Arc::default(),
         };
         let error = worker.read_lines(&mut Reset(b"one\ntw")).unwrap_err();
-        assert_eq!((error.code(), error.origin()), ("WEIR-SRC-0011", Origin::External));
+        assert_eq!((error.code(), error.origin()), ("WEIR-SRC-0011", FailureOrigin::External));
         assert!(error.to_string().contains("host:9"), "{error}");
         assert!(matches!(messages.try_recv(), Ok(Message::Lines(lines)) if lines == ["one"]));
 
         let error = worker.read_lines(&mut io::repeat(b'x')).unwrap_err();
-        assert_eq!((error.code(), error.origin()), ("WEIR-SRC-0006", Origin::Permanent));
+        assert_eq!((error.code(), error.origin()), ("WEIR-SRC-0006", FailureOrigin::Permanent));
     }
 }

@@ -22,25 +22,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use uploader::Uploader;
-use weir_base::{CheckpointId, ExecutionAttempt, VertexId};
+use weir_base::{CheckpointId, ExecutionAttempt, Failure, VertexId};
 use weir_checkpoint_storage::CheckpointStorage;
-use weir_dataflow::Origin;
 use weir_graph::{SnapshotHandle, TaskDeployment, TaskId, TaskSnapshotMeta};
-
-/// Why a task failed.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct TaskFailure {
-    /// Stable error code.
-    pub code: String,
-    /// What happened; for a panic its message and place.
-    pub message: String,
-    /// Whose fault.
-    pub origin: Origin,
-    /// `Counter (2/4)`.
-    pub task: String,
-    /// The operator that failed, where known.
-    pub operator: Option<String>,
-}
 
 /// What happened to a task.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -63,7 +47,7 @@ pub enum HostReportKind {
         /// Which checkpoint.
         checkpoint: CheckpointId,
         /// Why.
-        failure: TaskFailure,
+        failure: Failure,
     },
     /// Output up to this checkpoint is committed.
     Committed(CheckpointId),
@@ -72,13 +56,13 @@ pub enum HostReportKind {
     /// It stopped because it was told to.
     Canceled,
     /// It failed.
-    Failed(TaskFailure),
+    Failed(Failure),
     /// It failed because it lost the connection to a task of another task host.
     LostPeer {
         /// The task at the other end, and its deployment.
         peer: (TaskId, ExecutionAttempt),
         /// What was seen of the loss.
-        failure: TaskFailure,
+        failure: Failure,
     },
 }
 

@@ -1,7 +1,7 @@
 //! From a deployment to a running task: builds chain, inbox and writers on the task's own thread,
 //! runs it, and turns every way out into a report.
 
-use super::{Deployed, HostReportKind, Remote, Shared, TaskFailure, uploader::Upload};
+use super::{Deployed, HostReportKind, Remote, Shared, uploader::Upload};
 use crate::{
     control::TaskControl,
     exchange::{ChannelAddress, ElementSender, Inbox, LocalSender, RemoteInput},
@@ -19,7 +19,8 @@ use std::{
     sync::{Arc, OnceLock},
     thread,
 };
-use weir_dataflow::{Element, Error, Origin, PayloadType, Result, SubtaskInfo};
+use weir_base::{Failure, FailureOrigin};
+use weir_dataflow::{Element, Error, PayloadType, Result, SubtaskInfo};
 use weir_graph::{OutputChannels, Partitioning, TaskDeployment};
 use weir_state::restored_states;
 
@@ -70,7 +71,7 @@ impl ElementSender for PeerSender {
 
 /// A batch that cannot be sent at all is a permanent failure of the sending task.
 fn note_lost(lost: &FirstLost, peer: Deployed, error: &Error) {
-    if error.origin() == Origin::External {
+    if error.origin() == FailureOrigin::External {
         LostPeer::note(lost, peer, error);
     }
 }
@@ -354,12 +355,11 @@ impl TaskThread {
     }
 }
 
-fn failure(task: String, operator: Option<String>, error: &Error) -> TaskFailure {
-    TaskFailure {
-        code: error.code().to_owned(),
-        message: error.to_string(),
-        origin: error.origin(),
-        task,
+/// The failure of a task, or of its part of a checkpoint.
+pub(super) fn failure(task: String, operator: Option<String>, error: &Error) -> Failure {
+    Failure {
+        task: Some(task),
         operator,
+        ..Failure::new(error.code(), error.origin(), error.to_string())
     }
 }

@@ -1,6 +1,6 @@
 //! Writes snapshots to checkpoint storage, away from the task threads, and acknowledges them.
 
-use super::{HostReport, HostReportKind, ReportSink, TaskFailure};
+use super::{HostReport, HostReportKind, ReportSink, task_thread::failure};
 use crate::panics;
 use std::{
     collections::VecDeque,
@@ -11,9 +11,9 @@ use std::{
     thread,
     time::Instant,
 };
-use weir_base::CheckpointId;
+use weir_base::{CheckpointId, FailureOrigin};
 use weir_checkpoint_storage::CheckpointStorage;
-use weir_dataflow::{Error, Origin, Result};
+use weir_dataflow::{Error, Result};
 use weir_graph::{SnapshotHandle, TaskDeployment, TaskSnapshotMeta};
 use weir_state::TaskSnapshot;
 
@@ -79,13 +79,7 @@ impl Upload {
     }
 
     fn declined(self, error: &Error) -> HostReport {
-        let failure = TaskFailure {
-            code: error.code().to_owned(),
-            message: error.to_string(),
-            origin: error.origin(),
-            task: self.task_name,
-            operator: None,
-        };
+        let failure = failure(self.task_name, None, error);
         let kind = HostReportKind::SnapshotDeclined { checkpoint: self.checkpoint, failure };
         HostReport { kind, ..self.report }
     }
@@ -98,7 +92,7 @@ impl Upload {
         let size_bytes = storage.write(&self.path, bytes).map_err(|error| Error::Coded {
             code: error.code(),
             message: error.to_string(),
-            origin: Origin::External,
+            origin: FailureOrigin::External,
         })?;
         self.handle.path.clone_from(&self.path);
         self.handle.size_bytes = size_bytes;

@@ -11,12 +11,14 @@ use std::{
     time::Duration,
 };
 use weir::{Config, keys};
-use weir_base::{CheckpointId, ContainerId, ExecutionAttempt, JobId, LeaderEpoch};
+use weir_base::{
+    CheckpointId, ContainerId, ExecutionAttempt, Failure, FailureOrigin, JobId, LeaderEpoch,
+};
 use weir_checkpoint_storage::CheckpointStorage;
 use weir_config::Origin;
 use weir_coordination::{
-    CheckpointRetention, CheckpointSettings, Failure, FailureOrigin, JobSettings, ReportKind,
-    RestartStrategy, TaskReport, plan::plan,
+    CheckpointRetention, CheckpointSettings, JobSettings, ReportKind, RestartStrategy, TaskReport,
+    plan::plan,
 };
 use weir_graph::{Fingerprint, StreamGraph, TaskDeployment, TaskId};
 use weir_job_master::{Handle, JobMasterShell, ReportSender, TaskGateway};
@@ -404,7 +406,7 @@ fn on_report(fleet: &Mutex<Fleet>, reports: &ReportSender, report: HostReport) {
 
 fn failure(code: &str, message: String) -> Failure {
     let origin = FailureOrigin::External;
-    Failure { code: code.to_owned(), message, origin, task: None, operator: None }
+    Failure::new(code, origin, message)
 }
 
 fn task_report(report: control::TaskReport) -> TaskReport {

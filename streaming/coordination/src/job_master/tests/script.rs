@@ -7,15 +7,15 @@
 use crate::{
     job_master::JobMaster,
     messages::{
-        AppendOutcome, CheckpointRetention, CheckpointSettings, Effect, Failure, FailureOrigin,
-        Input, JobLogRecord, JobOutcome, JobSettings, JobStatus, ReportKind, RestartStrategy,
-        TaskReport,
+        AppendOutcome, CheckpointRetention, CheckpointSettings, Effect, Input, JobLogRecord,
+        JobOutcome, JobSettings, JobStatus, ReportKind, RestartStrategy, TaskReport,
     },
     plan,
 };
 use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 use weir_base::{
-    CheckpointId, ExecutionAttempt, JobId, LogIndex, Machine, Monotonic, Now, OperatorId, WallTime,
+    CheckpointId, ExecutionAttempt, Failure, FailureOrigin, JobId, LogIndex, Machine, Monotonic,
+    Now, OperatorId, WallTime,
 };
 use weir_graph::{
     ChainingStrategy, EdgeSpec, ExchangeKind, Fingerprint, JobGraph, NodeId, Partitioning,
@@ -385,13 +385,7 @@ fn render_failure(failure: Option<&Failure>) -> String {
 }
 
 fn failure(code: &str) -> Failure {
-    Failure {
-        code: code.to_owned(),
-        message: "as scripted".to_owned(),
-        origin: FailureOrigin::User,
-        task: None,
-        operator: None,
-    }
+    Failure::new(code, FailureOrigin::User, "as scripted")
 }
 
 /// A source and a committing sink behind a hash edge.

@@ -1,12 +1,9 @@
 //! Scripts: lines of `> input`, each followed by the effects it leads to. Containers are `c1`, `c2`;
 //! hosts `c1/1`. The pool wants three slots from task managers with two, within ten seconds.
 
-use crate::{
-    messages::{Failure, FailureOrigin},
-    slots::{SlotEffect, SlotInput, SlotPool, SlotSettings},
-};
+use crate::slots::{SlotEffect, SlotInput, SlotPool, SlotSettings};
 use std::time::Duration;
-use weir_base::{ContainerId, Machine, Monotonic, Now, WallTime};
+use weir_base::{ContainerId, Failure, FailureOrigin, Machine, Monotonic, Now, WallTime};
 
 /// Runs a script and compares the whole of it, but for what deployments wait for.
 #[track_caller]
@@ -135,13 +132,7 @@ fn show(effect: &SlotEffect) -> String {
 }
 
 fn failure(message: &str) -> Failure {
-    Failure {
-        code: "X".to_owned(),
-        message: message.to_owned(),
-        origin: FailureOrigin::External,
-        task: None,
-        operator: None,
-    }
+    Failure::new("X", FailureOrigin::External, message)
 }
 
 fn container(text: &str) -> ContainerId {

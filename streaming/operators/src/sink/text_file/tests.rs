@@ -4,9 +4,9 @@ use super::super::{SinkOperator, test_subtask::info};
 use super::*;
 use std::{fs, path::Path};
 use tempfile::TempDir;
-use weir_base::CheckpointId;
+use weir_base::{CheckpointId, FailureOrigin};
 use weir_dataflow::{
-    Batch, Error, ListState, Operator, OperatorContext, Origin, RestoredState, operator::Gathered,
+    Batch, Error, ListState, Operator, OperatorContext, RestoredState, operator::Gathered,
 };
 
 type Lines = TextFileSink<String, fn(&String, &mut String)>;
@@ -212,7 +212,10 @@ fn existing_output_is_refused_and_kept() {
             }
             let before = tree(folder.path());
             let error = Rig::try_open(&path, (0, parallelism, 1), fresh()).err().unwrap();
-            assert_eq!((error.code(), error.origin()), ("WEIR-SINK-0001", Origin::Permanent));
+            assert_eq!(
+                (error.code(), error.origin()),
+                ("WEIR-SINK-0001", FailureOrigin::Permanent)
+            );
             assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
             assert_eq!(tree(folder.path()), before, "nothing is left behind");
         }
@@ -224,10 +227,10 @@ fn a_place_that_cannot_be_written_is_refused_before_a_record_comes() {
     let (folder, path) = temp();
     fs::write(folder.path().join("file"), "").unwrap();
     let cases = [
-        (path.join("../file/out"), Origin::External),
-        ("/proc/weir-out".into(), Origin::External),
-        ("".into(), Origin::Permanent),
-        ("/".into(), Origin::Permanent),
+        (path.join("../file/out"), FailureOrigin::External),
+        ("/proc/weir-out".into(), FailureOrigin::External),
+        ("".into(), FailureOrigin::Permanent),
+        ("/".into(), FailureOrigin::Permanent),
     ];
     for (path, origin) in cases {
         let error = Rig::try_open(&path, (0, 1, 1), fresh()).err().unwrap();
@@ -627,7 +630,7 @@ fn a_change_between_one_subtask_and_several_is_refused() {
         let tree_before = tree(folder.path());
         let state = deal(states, after as usize).remove(0);
         let error = Rig::try_open(&path, (0, after, 2), state).err().unwrap();
-        assert_eq!((error.code(), error.origin()), ("WEIR-SINK-0005", Origin::Permanent));
+        assert_eq!((error.code(), error.origin()), ("WEIR-SINK-0005", FailureOrigin::Permanent));
         assert_eq!(tree(folder.path()), tree_before);
     }
 }
@@ -667,7 +670,7 @@ fn output_that_was_changed_under_the_job_is_an_error() {
         change(&path, &committables);
         let error = Rig::try_open(&path, (0, 1, 2), state).err().unwrap();
         let found = (error.code(), error.origin());
-        assert_eq!(found, ("WEIR-SINK-0004", Origin::Permanent), "{name}");
+        assert_eq!(found, ("WEIR-SINK-0004", FailureOrigin::Permanent), "{name}");
         assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
     }
 }

@@ -6,7 +6,8 @@ use super::*;
 use flate2::{Compression as Level, write::GzEncoder};
 use std::{fs, io::Write, path::Path};
 use tempfile::TempDir;
-use weir_dataflow::{Error, Origin};
+use weir_base::FailureOrigin;
+use weir_dataflow::Error;
 
 fn file_with(name: &str, bytes: impl AsRef<[u8]>) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -177,7 +178,11 @@ fn damaged_gzip_is_an_error_that_says_where() {
         let (_folder, path) = file_with("in.gz", bytes);
         let error = error_of(&TextFileSource::new(&path));
         let message = error.to_string();
-        assert_eq!((error.code(), error.origin()), ("WEIR-SRC-0003", Origin::Permanent), "{name}");
+        assert_eq!(
+            (error.code(), error.origin()),
+            ("WEIR-SRC-0003", FailureOrigin::Permanent),
+            "{name}"
+        );
         assert!(message.contains(path.to_str().unwrap()), "{message}");
         assert!(message.contains(" compressed byte ") && message.contains("uncompressed byte "));
     }
@@ -194,7 +199,7 @@ fn bad_utf8_is_an_error_that_names_file_and_byte_or_is_replaced() {
     {
         let (_folder, path) = file_with(name, bytes);
         let error = error_of(&TextFileSource::new(&path));
-        assert_eq!((error.code(), error.origin()), ("WEIR-SRC-0004", Origin::Permanent));
+        assert_eq!((error.code(), error.origin()), ("WEIR-SRC-0004", FailureOrigin::Permanent));
         let place = format!("{unit} {offset}:");
         assert!(error.to_string().contains(&place), "{error}");
         assert!(error.to_string().contains("lossy_utf8()"), "{error}");
@@ -225,7 +230,7 @@ fn a_file_that_shrank_is_an_error() {
         fs::write(&path, encode("a\n")).unwrap();
         let mut restored = reader_of(&source, splits).unwrap();
         let error = drain::<TextFileSource>(&mut restored, 9).unwrap_err();
-        assert_eq!((error.code(), error.origin()), ("WEIR-SRC-0005", Origin::Permanent));
+        assert_eq!((error.code(), error.origin()), ("WEIR-SRC-0005", FailureOrigin::Permanent));
     }
 }
 
@@ -271,7 +276,7 @@ fn a_file_that_is_gone_is_an_error_of_the_outside() {
     fs::remove_file(&path).unwrap();
     let mut reader = reader_of(&source, splits).unwrap();
     let error = drain::<TextFileSource>(&mut reader, 9).unwrap_err();
-    assert_eq!((error.code(), error.origin()), ("WEIR-SRC-0002", Origin::External));
+    assert_eq!((error.code(), error.origin()), ("WEIR-SRC-0002", FailureOrigin::External));
     assert_eq!(reader.splits().unwrap().len(), 1, "an error loses no split");
 }
 

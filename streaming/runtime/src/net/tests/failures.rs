@@ -166,7 +166,7 @@ fn when_the_consumers_host_dies_its_senders_are_told() {
     right.shutdown();
     let error = producer.join().unwrap();
     assert_eq!(error.code(), "WEIR-NET-0006");
-    assert_eq!(error.origin(), weir_dataflow::Origin::External);
+    assert_eq!(error.origin(), weir_base::FailureOrigin::External);
     assert!(error.to_string().contains(&format!("right ({peer})")), "{error}");
 }
 
