@@ -37,7 +37,6 @@ mod resource_manager;
 pub mod rest;
 mod switchboard;
 mod web;
-mod wire;
 
 pub use assignment::Options;
 pub use error::{Error, Result};

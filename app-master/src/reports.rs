@@ -4,7 +4,6 @@ use crate::{
     excerpts::Excerpts,
     observed::Observed,
     switchboard::{Deployed, HostKey, Switchboard},
-    wire,
 };
 use std::sync::{
     Arc,
@@ -12,9 +11,11 @@ use std::sync::{
 };
 use tokio::sync::watch;
 use weir_base::{ContainerId, Failure};
-use weir_coordination::{ReportKind, TaskReport};
 use weir_job_master::ReportSender;
-use weir_protocol::control::HostReport;
+use weir_protocol::{
+    control::HostReport,
+    task::{ReportKind, TaskReport},
+};
 
 /// Brings reports to where they belong.
 pub struct Reports {
@@ -58,7 +59,7 @@ impl Reports {
             return;
         }
         match report {
-            HostReport::Task(report) => self.task(key, wire::task_report(report)),
+            HostReport::Task(report) => self.task(key, report),
             HostReport::Counters(counters) => self.observed.counters(key.0, counters),
             HostReport::Abandoned(result) => {
                 self.abandoned.send_modify(|answers| answers.push(result));
@@ -113,9 +114,9 @@ impl Reports {
     }
 
     fn task(&self, key: HostKey, report: TaskReport) {
-        use ReportKind::{Canceled, Failed, Finished, LostPeer};
+        use ReportKind::{Failed, LostPeer};
         let TaskReport { task, attempt, .. } = report;
-        if matches!(report.kind, Finished | Canceled | Failed(_) | LostPeer { .. }) {
+        if report.kind.is_end() {
             self.switchboard.ended(task, attempt);
         }
         if let Failed(failure) | LostPeer { failure, .. } = &report.kind {

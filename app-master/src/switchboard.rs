@@ -19,10 +19,12 @@ use std::{
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use weir_base::{ContainerId, ExecutionAttempt};
-use weir_coordination::{ReportKind, TaskReport};
 use weir_graph::{TaskDeployment, TaskId};
 use weir_job_master::ReportSender;
-use weir_protocol::control::{HostOrder, ManagerOrder, Placement};
+use weir_protocol::{
+    control::{HostOrder, ManagerOrder, Placement},
+    task::{ReportKind, TaskReport},
+};
 
 /// A task host: its container, and its number in it.
 pub type HostKey = (ContainerId, u32);

@@ -36,8 +36,7 @@ mod manager;
 pub use connector::Connector;
 pub use frame::{FrameReader, decode_body, encode_frame, encode_preamble};
 pub use host::{
-    HostIntroduction, HostOrder, HostReport, OperatorCounters, Placement, ReportKind, TaskCounters,
-    TaskReport,
+    HostIntroduction, HostOrder, HostReport, OperatorCounters, Placement, TaskCounters,
 };
 pub use manager::{HostEnd, HostLaunch, ManagerIntroduction, ManagerOrder, ManagerReport};
 

@@ -4,6 +4,7 @@
 //! ```text
 //! cluster          resource manager ⇄ node agents ⇄ app masters    HTTP, msgpack bodies
 //! control          job master ⇄ task managers and task hosts       TCP, msgpack frames
+//! task             what control says to and hears from one task
 //! data             task host ⇄ task host                           TCP, binary frames
 //! job_executable   weir ⇄ job executable                           pipes and variables
 //! rest             everybody else                                  HTTP, JSON as YARN and Flink have it
@@ -22,6 +23,7 @@ mod msgpack;
 mod pending_peers;
 pub mod rest;
 pub mod restart_warnings;
+pub mod task;
 
 pub use msgpack::MAX_VALUES;
 pub use pending_peers::{PendingId, PendingLimits, PendingPeers};

@@ -7,8 +7,8 @@
 use crate::{job::SPLITS, output::Transaction};
 use std::collections::{BTreeMap, VecDeque};
 use weir_base::{CheckpointId, ExecutionAttempt, OperatorId};
-use weir_coordination::ReportKind;
 use weir_graph::{SnapshotHandle, TaskDeployment, TaskId};
+use weir_protocol::task::ReportKind;
 
 /// What flows between tasks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -11,8 +11,9 @@ use crate::{
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use weir_base::{CheckpointId, ExecutionAttempt, FailureOrigin};
-use weir_coordination::{Input, ReportKind, TaskReport};
+use weir_coordination::Input;
 use weir_graph::{SnapshotHandle, TaskDeployment, TaskId, TaskSnapshotMeta};
+use weir_protocol::task::{ReportKind, TaskReport};
 
 /// Elements on their way to a task at which its producer waits; a barrier may wait behind them.
 const CHANNEL_LENGTH: usize = 16;
@@ -240,7 +241,7 @@ impl World {
         if fails {
             self.task_fails(task, FailureOrigin::External);
         } else {
-            self.report(task, ReportKind::Committed { checkpoint });
+            self.report(task, ReportKind::Committed(checkpoint));
         }
     }
 

@@ -11,10 +11,13 @@ use std::{
 use weir_base::{CheckpointId, ExecutionAttempt, Failure, FailureOrigin, NodeId};
 use weir_checkpoint_storage::CheckpointStorage;
 use weir_config::Config;
-use weir_coordination::{JobStatus, ReportKind, TaskReport};
+use weir_coordination::JobStatus;
 use weir_graph::{TaskDeployment, TaskId};
 use weir_job_master::{Handle, JobMasterShell, ReportSender, TaskGateway};
-use weir_protocol::control::{OperatorCounters, TaskCounters};
+use weir_protocol::{
+    control::{OperatorCounters, TaskCounters},
+    task::{ReportKind, TaskReport},
+};
 use weir_service::{ApiError, Client, ErrorStyle, Server, ServerConfig};
 
 /// Longer than anything here takes, and shorter than the longest wait of a request.

@@ -10,7 +10,8 @@ use serde_json::Value;
 use weir_config::{Config, keys};
 use weir_protocol::{
     cluster::JobSubmission,
-    control::{HostOrder, ManagerOrder, ReportKind},
+    control::{HostOrder, ManagerOrder},
+    task::ReportKind,
 };
 
 /// Waits until the job master triggers a checkpoint at a source.

@@ -10,7 +10,8 @@ use weir_base::ContainerId;
 use weir_protocol::{
     challenge::JobKey,
     cluster::{AppMasterCommand, FinalStatus},
-    control::{Admission, MAX_PROOF_BYTES, Peer, ReportKind, encode_preamble},
+    control::{Admission, MAX_PROOF_BYTES, Peer, encode_preamble},
+    task::ReportKind,
 };
 
 fn refusal(admission: Option<Admission>) -> (String, String) {

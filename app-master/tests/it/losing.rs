@@ -8,7 +8,8 @@ use crate::{
 use weir_base::{Failure, FailureOrigin};
 use weir_protocol::{
     cluster::{FinalStatus, FinishAppMaster, exit_status},
-    control::{HostOrder, HostReport, ManagerOrder, ReportKind},
+    control::{HostOrder, HostReport, ManagerOrder},
+    task::ReportKind,
 };
 
 const RESTARTS: &[(&str, &str)] = &[

@@ -18,8 +18,9 @@ use weir_protocol::{
     control::{
         Admission, Challenge, FrameReader, Hello, HostEnd, HostIntroduction, HostLaunch, HostOrder,
         HostReport, MAGIC, MAX_MESSAGE_BYTES, ManagerIntroduction, ManagerOrder, ManagerReport,
-        Order, Peer, Placement, ReportKind, TaskReport, decode_body, encode_frame, encode_preamble,
+        Order, Peer, Placement, decode_body, encode_frame, encode_preamble,
     },
+    task::{ReportKind, TaskReport},
 };
 
 /// One control connection from the side of who connects.

@@ -9,7 +9,8 @@ use weir_base::{CheckpointId, LeaderEpoch};
 use weir_coordination::{JobLogRecord, JobOutcome, JobStatus};
 use weir_protocol::{
     cluster::{AppMasterCommand, FinalStatus, JobSubmission},
-    control::{HostOrder, ManagerOrder, ReportKind},
+    control::{HostOrder, ManagerOrder},
+    task::ReportKind,
 };
 
 #[test]

@@ -6,7 +6,7 @@ use crate::{
     submission::{submission, with, write},
 };
 use std::{fs, path::PathBuf};
-use weir_protocol::{cluster::FinalStatus, control::ReportKind};
+use weir_protocol::{cluster::FinalStatus, task::ReportKind};
 
 /// An attempt with a folder of the cluster's, and the job's folder in it.
 fn attempt(number: u32, timeout: &str) -> (Cluster, tempfile::TempDir, PathBuf) {

@@ -1,9 +1,11 @@
 //! Task hosts: they run the tasks of the job.
 
+use crate::task::TaskReport;
 use serde::{Deserialize, Serialize};
+
 use std::net::SocketAddr;
-use weir_base::{CheckpointId, ExecutionAttempt, Failure};
-use weir_graph::{Fingerprint, SnapshotHandle, TaskDeployment, TaskId, TaskSnapshotMeta};
+use weir_base::{CheckpointId, ExecutionAttempt};
+use weir_graph::{Fingerprint, TaskDeployment, TaskId};
 
 /// What a task host offers: that its `main` has built the graph, and where its data port is.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -53,42 +55,6 @@ pub enum HostOrder {
     Shutdown,
     /// Nothing; says that the job master lives.
     KeepAlive,
-}
-
-/// What a task reports; the job master's `ReportKind` on the wire.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[allow(missing_docs)] // as there
-pub enum ReportKind {
-    Running,
-    EndOfData,
-    SnapshotAcknowledged {
-        checkpoint: CheckpointId,
-        snapshot: SnapshotHandle,
-        meta: TaskSnapshotMeta,
-    },
-    SnapshotDeclined {
-        checkpoint: CheckpointId,
-        failure: Failure,
-    },
-    Committed(CheckpointId),
-    Finished,
-    Canceled,
-    Failed(Failure),
-    LostPeer {
-        peer: (TaskId, ExecutionAttempt),
-        failure: Failure,
-    },
-}
-
-/// A report about one deployment of one subtask.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct TaskReport {
-    /// Which subtask.
-    pub task: TaskId,
-    /// Which deployment.
-    pub attempt: ExecutionAttempt,
-    /// What happened.
-    pub kind: ReportKind,
 }
 
 /// Counters of one operator in one subtask, since its deployment.

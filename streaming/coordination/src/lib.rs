@@ -11,6 +11,9 @@
 //!
 //! Beside it, for a job on a cluster: [`slots`], which gets it containers and task hosts.
 
+
+#![allow(missing_docs, reason = "a field whose name says it all needs no comment")]
+
 pub mod job_master;
 pub mod messages;
 pub mod plan;
@@ -19,7 +22,6 @@ pub mod slots;
 pub use job_master::{JobMaster, JobView};
 pub use messages::{
     AppendOutcome, CheckpointRetention, CheckpointSettings, CompletedCheckpoint, Effect,
-    ExponentialDelay, Input, JobLogRecord, JobOutcome, JobSettings, JobStatus, ReportKind,
-    RestartStrategy, TaskReport,
+    ExponentialDelay, Input, JobLogRecord, JobOutcome, JobSettings, JobStatus, RestartStrategy,
 };
 pub use plan::{PlanError, plan};

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, ops::RangeInclusive, time::Duration};
 use weir_base::{CheckpointId, ExecutionAttempt, Failure, JobId, LeaderEpoch, LogIndex};
-use weir_graph::{Fingerprint, SnapshotHandle, TaskDeployment, TaskId, TaskSnapshotMeta};
+use weir_graph::{Fingerprint, SnapshotHandle, TaskDeployment, TaskId};
+use weir_protocol::task::TaskReport;
 
 /// How a job is run, resolved from its configuration.
 #[derive(Clone, Debug)]
@@ -153,61 +154,6 @@ impl JobStatus {
     pub fn is_terminal(self) -> bool {
         matches!(self, Self::Failed | Self::Canceled | Self::Finished | Self::Suspended)
     }
-}
-
-/// A task's report. Reports of another attempt than the current one are ignored.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct TaskReport {
-    /// Which subtask.
-    pub task: TaskId,
-    /// Which deployment of it.
-    pub attempt: ExecutionAttempt,
-    /// What happened.
-    pub kind: ReportKind,
-}
-
-/// What a task reports.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum ReportKind {
-    /// State is restored, operators are open, records flow.
-    Running,
-    /// All its input has ended and all output of it is on its way; barriers may still follow.
-    EndOfData,
-    /// Its part of a checkpoint is durable.
-    SnapshotAcknowledged {
-        /// Which checkpoint.
-        checkpoint: CheckpointId,
-        /// Where it lies.
-        snapshot: SnapshotHandle,
-        /// How long it took.
-        meta: TaskSnapshotMeta,
-    },
-    /// It could not take its part of a checkpoint; the task runs on.
-    SnapshotDeclined {
-        /// Which checkpoint.
-        checkpoint: CheckpointId,
-        /// Why.
-        failure: Failure,
-    },
-    /// Everything up to this checkpoint is committed.
-    Committed {
-        /// Which checkpoint.
-        checkpoint: CheckpointId,
-    },
-    /// It ended by itself.
-    Finished,
-    /// It ended because it was told to.
-    Canceled,
-    /// It ended by a failure.
-    Failed(Failure),
-    /// It ended because it lost the connection to a task of another task host. The cause is mostly what
-    /// has happened to that task host, of which others report.
-    LostPeer {
-        /// The task at the other end.
-        peer: (TaskId, ExecutionAttempt),
-        /// What was seen of the loss.
-        failure: Failure,
-    },
 }
 
 /// What the job master is told.

@@ -3,8 +3,9 @@
 use crate::mailbox::Mail;
 use crossbeam_channel::Sender;
 use weir_base::{CheckpointId, ExecutionAttempt, Failure};
-use weir_coordination::{Input, TaskReport};
+use weir_coordination::Input;
 use weir_graph::{TaskDeployment, TaskId};
+use weir_protocol::task::TaskReport;
 
 /// Carries orders to tasks: within the process, or over the network.
 ///

@@ -18,7 +18,7 @@ pub mod panics;
 pub mod registry;
 pub mod task;
 
-pub use host::{HostConfig, HostReport, ReportSink, TaskHost};
+pub use host::{HostConfig, ReportSink, TaskHost};
 pub use local_network::LocalNetwork;
 pub use metrics::{OperatorMetrics, TaskMetrics};
 pub use registry::OperatorRegistry;

@@ -169,7 +169,11 @@ pub const ROWS: &[Row] = &[
             ],
         )
     },
-    brain("weir-coordination", "streaming/coordination", &["weir-base", "weir-graph"]),
+    brain(
+        "weir-coordination",
+        "streaming/coordination",
+        &["weir-graph", "weir-protocol", "weir-base"],
+    ),
     Row {
         never_ours: &[&["weir-runtime"]],
         bans: &[ACTIX],
@@ -180,6 +184,7 @@ pub const ROWS: &[Row] = &[
                 "weir-coordination",
                 "weir-checkpoint-storage",
                 "weir-graph",
+                "weir-protocol",
                 "weir-config",
                 "weir-base",
             ],

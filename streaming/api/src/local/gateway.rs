@@ -3,10 +3,8 @@
 use super::hosts::Hosts;
 use std::sync::Arc;
 use weir_base::{CheckpointId, ExecutionAttempt};
-use weir_coordination::{ReportKind, TaskReport};
 use weir_graph::{TaskDeployment, TaskId};
 use weir_job_master::{ReportSender, TaskGateway};
-use weir_runtime::{HostReport, host::HostReportKind};
 
 /// Calls the hosts directly.
 pub(super) struct LocalGateway {
@@ -15,7 +13,7 @@ pub(super) struct LocalGateway {
 
 impl LocalGateway {
     pub fn new(hosts: Arc<Hosts>, reports: ReportSender) -> Self {
-        hosts.listen(move |report| reports.report(task_report(report)));
+        hosts.listen(move |report| reports.report(report));
         Self { hosts }
     }
 }
@@ -63,25 +61,4 @@ impl TaskGateway for LocalGateway {
     fn finish(&mut self, task: TaskId, attempt: ExecutionAttempt) {
         self.hosts.of(task).finish(task, attempt);
     }
-}
-
-fn task_report(report: HostReport) -> TaskReport {
-    let kind = match report.kind {
-        HostReportKind::Running => ReportKind::Running,
-        HostReportKind::EndOfData => ReportKind::EndOfData,
-        HostReportKind::SnapshotAcknowledged { checkpoint, snapshot, meta } => {
-            ReportKind::SnapshotAcknowledged { checkpoint, snapshot, meta }
-        }
-        HostReportKind::SnapshotDeclined { checkpoint, failure: reason } => {
-            ReportKind::SnapshotDeclined { checkpoint, failure: reason }
-        }
-        HostReportKind::Committed(checkpoint) => ReportKind::Committed { checkpoint },
-        HostReportKind::Finished => ReportKind::Finished,
-        HostReportKind::Canceled => ReportKind::Canceled,
-        HostReportKind::Failed(reason) => ReportKind::Failed(reason),
-        HostReportKind::LostPeer { peer, failure: reason } => {
-            ReportKind::LostPeer { peer, failure: reason }
-        }
-    };
-    TaskReport { task: report.task, attempt: report.attempt, kind }
 }

@@ -9,15 +9,16 @@ use weir_base::JobId;
 use weir_checkpoint_storage::CheckpointStorage;
 use weir_config::{Config, keys};
 use weir_graph::{JobGraph, TaskId};
+use weir_protocol::task::TaskReport;
 use weir_runtime::{
-    HostConfig, HostReport, LocalNetwork, TaskHost,
+    HostConfig, LocalNetwork, TaskHost,
     exchange::InboxLimits,
     host::{DeployedMetrics, Remote},
     task::writer::BufferTimeout,
 };
 
 /// Receives the reports of all hosts once somebody listens.
-type Listener = Arc<OnceLock<Box<dyn Fn(HostReport) + Send + Sync>>>;
+type Listener = Arc<OnceLock<Box<dyn Fn(TaskReport) + Send + Sync>>>;
 
 /// The hosts.
 pub(crate) struct Hosts {
@@ -70,7 +71,7 @@ impl Hosts {
     }
 
     /// Sends every report to `listen` from now on; before that nothing is deployed.
-    pub fn listen(&self, listen: impl Fn(HostReport) + Send + Sync + 'static) {
+    pub fn listen(&self, listen: impl Fn(TaskReport) + Send + Sync + 'static) {
         let _ = self.listener.set(Box::new(listen));
     }
 

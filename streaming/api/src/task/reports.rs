@@ -27,13 +27,11 @@ use std::{
 };
 use weir_base::Failure;
 use weir_graph::TaskId;
-use weir_protocol::control::{
-    HostReport, OperatorCounters, ReportKind, TaskCounters, TaskReport, encode_frame,
+use weir_protocol::{
+    control::{HostReport, OperatorCounters, TaskCounters, encode_frame},
+    task::{ReportKind, TaskReport},
 };
-use weir_runtime::{
-    ReportSink, TaskHost,
-    host::{self, DeployedMetrics, HostReportKind},
-};
+use weir_runtime::{ReportSink, TaskHost, host::DeployedMetrics};
 
 /// Reports that may wait to be written.
 const MAX_WAITING: usize = 16 * 1024;
@@ -96,16 +94,14 @@ impl Reports {
         }
     }
 
-    fn on_report(&self, report: host::HostReport) {
-        if let HostReportKind::Failed(failure) | HostReportKind::LostPeer { failure, .. } =
-            &report.kind
-        {
+    fn on_report(&self, report: TaskReport) {
+        if let ReportKind::Failed(failure) | ReportKind::LostPeer { failure, .. } = &report.kind {
             // For whoever reads the log of the container; panics on task threads print nothing.
             let Failure { code, message, task, .. } = failure;
             let task = task.as_deref().unwrap_or_default();
             say(&format!("task {task} failed: {message} [{code}]"));
         }
-        if is_end(&report.kind) {
+        if report.kind.is_end() {
             let mut counted = self.counted();
             let metrics = self.host.get().and_then(|host| host.metrics().remove(&report.task));
             if let Some(metrics) = metrics.filter(|metrics| metrics.attempt == report.attempt) {
@@ -114,7 +110,7 @@ impl Reports {
                 counted.insert(report.task, Counted { last, has_ended: true });
             }
         }
-        self.push(HostReport::Task(task_report(report)));
+        self.push(HostReport::Task(report));
     }
 
     /// Of every task that has changed. Also without any it says that this host lives.
@@ -166,11 +162,6 @@ fn write_all(mut stream: TcpStream, reports: &Receiver<HostReport>) -> Result<()
     Ok(())
 }
 
-fn is_end(kind: &HostReportKind) -> bool {
-    use HostReportKind::{Canceled, Failed, Finished, LostPeer};
-    matches!(kind, Finished | Canceled | Failed(_) | LostPeer { .. })
-}
-
 fn counters(task: TaskId, deployed: &DeployedMetrics) -> TaskCounters {
     let metrics = &deployed.metrics;
     let spent = metrics.time_spent();
@@ -190,25 +181,4 @@ fn counters(task: TaskId, deployed: &DeployedMetrics) -> TaskCounters {
         idle_us: micros(spent.idle),
         watermark: metrics.watermark(),
     }
-}
-
-fn task_report(report: host::HostReport) -> TaskReport {
-    let kind = match report.kind {
-        HostReportKind::Running => ReportKind::Running,
-        HostReportKind::EndOfData => ReportKind::EndOfData,
-        HostReportKind::SnapshotAcknowledged { checkpoint, snapshot, meta } => {
-            ReportKind::SnapshotAcknowledged { checkpoint, snapshot, meta }
-        }
-        HostReportKind::SnapshotDeclined { checkpoint, failure: why } => {
-            ReportKind::SnapshotDeclined { checkpoint, failure: why }
-        }
-        HostReportKind::Committed(checkpoint) => ReportKind::Committed(checkpoint),
-        HostReportKind::Finished => ReportKind::Finished,
-        HostReportKind::Canceled => ReportKind::Canceled,
-        HostReportKind::Failed(why) => ReportKind::Failed(why),
-        HostReportKind::LostPeer { peer, failure: why } => {
-            ReportKind::LostPeer { peer, failure: why }
-        }
-    };
-    TaskReport { task: report.task, attempt: report.attempt, kind }
 }

@@ -3,9 +3,10 @@
 use super::{
     DataEnd, Goal, JobMaster, Phase, State, checkpoints::Aborted, episode::Rank, failures,
 };
-use crate::messages::{Effect, JobLogRecord, JobStatus, ReportKind, TaskReport};
+use crate::messages::{Effect, JobLogRecord, JobStatus};
 use weir_base::{CheckpointId, ExecutionAttempt, Failure, Monotonic, Now};
 use weir_graph::{SnapshotHandle, TaskId, TaskSnapshotMeta};
+use weir_protocol::task::{ReportKind, TaskReport};
 
 impl JobMaster {
     pub(super) fn task_reports(&mut self, now: Now, report: TaskReport, out: &mut Vec<Effect>) {
@@ -27,7 +28,7 @@ impl JobMaster {
             }
             ReportKind::Running => {}
             ReportKind::EndOfData => task.end_of_data = true,
-            ReportKind::Committed { checkpoint } => {
+            ReportKind::Committed(checkpoint) => {
                 task.committed = task.committed.max(Some(checkpoint));
             }
             ReportKind::SnapshotAcknowledged { checkpoint, snapshot, meta } => {

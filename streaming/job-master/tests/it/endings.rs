@@ -67,7 +67,7 @@ fn panic_ends_the_job_cancels_its_tasks_and_leaves_the_log_open() {
             assert!(!matches!(order, Order::Trigger(_)), "a defect for this test");
             let mut reports = script(task, attempt, order);
             if matches!(order, Order::Deploy(_)) {
-                reports.push(weir_coordination::ReportKind::EndOfData);
+                reports.push(weir_protocol::task::ReportKind::EndOfData);
             }
             reports
         }),

@@ -5,14 +5,14 @@ use std::time::Duration;
 use weir_base::{CheckpointId, ExecutionAttempt, Failure, JobId, VertexId};
 use weir_checkpoint_storage::CheckpointStorage;
 use weir_coordination::{
-    CheckpointRetention, CheckpointSettings, JobSettings, JobStatus, ReportKind, RestartStrategy,
-    TaskReport,
+    CheckpointRetention, CheckpointSettings, JobSettings, JobStatus, RestartStrategy,
 };
 use weir_graph::{
     Fingerprint, JobGraph, JobVertex, KeyGroupRange, SnapshotHandle, TaskDeployment, TaskId,
     TaskSnapshotMeta,
 };
 use weir_job_master::{Handle, JobMasterShell, ReportSender, StatusChange, TaskGateway};
+use weir_protocol::task::{ReportKind, TaskReport};
 
 /// Longer than anything here takes; only a hanging test gets there.
 pub const LONG: Duration = Duration::from_secs(60);
@@ -169,7 +169,7 @@ pub fn endless(storage: &CheckpointStorage) -> Script {
     Box::new(move |task, attempt, order| match order {
         Order::Deploy(_) => vec![ReportKind::Running],
         Order::Trigger(id) => vec![snapshot(&storage, task, attempt, *id)],
-        Order::Complete(id) => vec![ReportKind::Committed { checkpoint: *id }],
+        Order::Complete(id) => vec![ReportKind::Committed(*id)],
         Order::Cancel => vec![ReportKind::Canceled],
         Order::Finish => vec![ReportKind::Finished],
         Order::Abandon | Order::Aborted(_) => Vec::new(),

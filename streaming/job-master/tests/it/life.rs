@@ -4,7 +4,8 @@ use super::fake::{Job, LONG, Order, bounded, checkpoints_every, endless, log_of,
 use std::{thread, time::Duration};
 use weir_base::{CheckpointId, ExecutionAttempt};
 use weir_checkpoint_storage::CheckpointStorage;
-use weir_coordination::{CheckpointRetention, JobSettings, JobStatus, ReportKind};
+use weir_coordination::{CheckpointRetention, JobSettings, JobStatus};
+use weir_protocol::task::ReportKind;
 
 #[test]
 fn bounded_job_takes_its_final_checkpoint_and_finishes() {

@@ -6,7 +6,8 @@ use super::fake::{
 use std::time::Duration;
 use weir_base::{CheckpointId, LogIndex};
 use weir_checkpoint_storage::CheckpointStorage;
-use weir_coordination::{JobSettings, JobStatus, ReportKind};
+use weir_coordination::{JobSettings, JobStatus};
+use weir_protocol::task::ReportKind;
 
 /// Panics as soon as the final checkpoint is complete: the master ends as if it had crashed.
 fn dies_after_checkpoint(storage: &CheckpointStorage) -> Script {

@@ -22,63 +22,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use uploader::Uploader;
-use weir_base::{CheckpointId, ExecutionAttempt, Failure, VertexId};
+use weir_base::{CheckpointId, ExecutionAttempt, VertexId};
 use weir_checkpoint_storage::CheckpointStorage;
-use weir_graph::{SnapshotHandle, TaskDeployment, TaskId, TaskSnapshotMeta};
-
-/// What happened to a task.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum HostReportKind {
-    /// Its operators are open.
-    Running,
-    /// All its records are on their way.
-    EndOfData,
-    /// Its part of a checkpoint is durable.
-    SnapshotAcknowledged {
-        /// Which checkpoint.
-        checkpoint: CheckpointId,
-        /// Where it lies.
-        snapshot: SnapshotHandle,
-        /// How long it took.
-        meta: TaskSnapshotMeta,
-    },
-    /// Its part of a checkpoint could not be written.
-    SnapshotDeclined {
-        /// Which checkpoint.
-        checkpoint: CheckpointId,
-        /// Why.
-        failure: Failure,
-    },
-    /// Output up to this checkpoint is committed.
-    Committed(CheckpointId),
-    /// It ended by itself.
-    Finished,
-    /// It stopped because it was told to.
-    Canceled,
-    /// It failed.
-    Failed(Failure),
-    /// It failed because it lost the connection to a task of another task host.
-    LostPeer {
-        /// The task at the other end, and its deployment.
-        peer: (TaskId, ExecutionAttempt),
-        /// What was seen of the loss.
-        failure: Failure,
-    },
-}
-
-/// A report of one deployment of one subtask.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct HostReport {
-    /// Which subtask.
-    pub task: TaskId,
-    /// Which deployment.
-    pub attempt: ExecutionAttempt,
-    /// What happened.
-    pub kind: HostReportKind,
-}
+use weir_graph::{TaskDeployment, TaskId};
+use weir_protocol::task::{ReportKind, TaskReport};
 
 /// Where reports go; called from task threads, never blocks.
-pub type ReportSink = Arc<dyn Fn(HostReport) + Send + Sync>;
+pub type ReportSink = Arc<dyn Fn(TaskReport) + Send + Sync>;
 
 /// How tasks of different hosts find each other.
 #[derive(Clone)]
@@ -160,7 +110,7 @@ impl Shared {
     }
 
     /// Reports the end of a task that runs here. One that was abandoned is not heard.
-    fn ended(&self, deployed: Deployed, kind: HostReportKind) {
+    fn ended(&self, deployed: Deployed, kind: ReportKind) {
         // Reported before it is removed: a producer that does not find this task any more must not
         // be heard before the reason why.
         if self.running().contains_key(&deployed) {
@@ -169,8 +119,8 @@ impl Shared {
         }
     }
 
-    fn report(&self, (task, attempt): Deployed, kind: HostReportKind) {
-        (self.config.reports)(HostReport { task, attempt, kind });
+    fn report(&self, (task, attempt): Deployed, kind: ReportKind) {
+        (self.config.reports)(TaskReport { task, attempt, kind });
     }
 }
 
@@ -266,7 +216,7 @@ impl TaskHost {
             running.control.cancel();
         });
         if !found {
-            self.shared.report((task, attempt), HostReportKind::Canceled);
+            self.shared.report((task, attempt), ReportKind::Canceled);
         }
     }
 

@@ -1,7 +1,7 @@
 //! From a deployment to a running task: builds chain, inbox and writers on the task's own thread,
 //! runs it, and turns every way out into a report.
 
-use super::{Deployed, HostReportKind, Remote, Shared, uploader::Upload};
+use super::{Deployed, Remote, Shared, uploader::Upload};
 use crate::{
     control::TaskControl,
     exchange::{ChannelAddress, ElementSender, Inbox, LocalSender, RemoteInput},
@@ -22,6 +22,7 @@ use std::{
 use weir_base::{Failure, FailureOrigin};
 use weir_dataflow::{Element, Error, PayloadType, Result, SubtaskInfo};
 use weir_graph::{OutputChannels, Partitioning, TaskDeployment};
+use weir_protocol::task::ReportKind;
 use weir_state::restored_states;
 
 /// What the thread of a task starts with.
@@ -112,7 +113,7 @@ impl TaskThread {
             let problem = format!("cannot start a thread for the task: {error}");
             let error = Error::external("WEIR-TASK-0004", problem);
             let failure = failure(deployed.0.to_string(), None, &error);
-            shared.report(deployed, HostReportKind::Failed(failure));
+            shared.report(deployed, ReportKind::Failed(failure));
         }
     }
 
@@ -131,7 +132,7 @@ impl TaskThread {
         });
         if let Err(error) = ran {
             panics::say(&format!("task {task:?}: {error}"));
-            shared.ended(deployed, HostReportKind::Failed(failure(task, None, &error)));
+            shared.ended(deployed, ReportKind::Failed(failure(task, None, &error)));
         }
         // The last user of the host drops what the author's closures hold.
         if let Err(error) = panics::catch_drop(shared) {
@@ -151,18 +152,18 @@ impl TaskThread {
         self.shared.ended(self.deployed(), self.report_kind(ended, lost.get()));
     }
 
-    fn report_kind(&self, ended: Ended, lost: Option<&LostPeer>) -> HostReportKind {
+    fn report_kind(&self, ended: Ended, lost: Option<&LostPeer>) -> ReportKind {
         let Ended { result, operator } = ended;
-        let Err(error) = result else { return HostReportKind::Finished };
+        let Err(error) = result else { return ReportKind::Finished };
         let name = self.deployment.display_name();
         let is_cancelled = matches!(error, Error::Cancelled);
         match lost.filter(|lost| is_cancelled || lost.code == error.code()) {
-            Some(lost) => HostReportKind::LostPeer {
+            Some(lost) => ReportKind::LostPeer {
                 peer: lost.peer,
                 failure: failure(name, operator, &lost.error()),
             },
-            None if is_cancelled => HostReportKind::Canceled,
-            None => HostReportKind::Failed(failure(name, operator, &error)),
+            None if is_cancelled => ReportKind::Canceled,
+            None => ReportKind::Failed(failure(name, operator, &error)),
         }
     }
 
@@ -187,14 +188,14 @@ impl TaskThread {
         let mut states = restored_states(&self.deployment, &self.shared.config.storage)?;
         self.control.check()?;
         runner.core.open(|operator| states.remove(&operator).unwrap_or_default())?;
-        self.shared.report(self.deployed(), HostReportKind::Running);
+        self.shared.report(self.deployed(), ReportKind::Running);
         runner.run(|event| self.on_event(event))
     }
 
     fn on_event(&self, event: TaskEvent) {
         let kind = match event {
-            TaskEvent::EndOfData => HostReportKind::EndOfData,
-            TaskEvent::Committed(checkpoint) => HostReportKind::Committed(checkpoint),
+            TaskEvent::EndOfData => ReportKind::EndOfData,
+            TaskEvent::Committed(checkpoint) => ReportKind::Committed(checkpoint),
             TaskEvent::SnapshotTaken(checkpoint, snapshot) => {
                 let upload = Upload::new(&self.deployment, checkpoint, snapshot);
                 self.shared.uploader.upload(upload);

@@ -1,6 +1,6 @@
 //! Writes snapshots to checkpoint storage, away from the task threads, and acknowledges them.
 
-use super::{HostReport, HostReportKind, ReportSink, task_thread::failure};
+use super::{ReportSink, task_thread::failure};
 use crate::panics;
 use std::{
     collections::VecDeque,
@@ -15,6 +15,7 @@ use weir_base::{CheckpointId, FailureOrigin};
 use weir_checkpoint_storage::CheckpointStorage;
 use weir_dataflow::{Error, Result};
 use weir_graph::{SnapshotHandle, TaskDeployment, TaskSnapshotMeta};
+use weir_protocol::task::{ReportKind, TaskReport};
 use weir_state::TaskSnapshot;
 
 /// A snapshot on its way.
@@ -24,7 +25,7 @@ pub struct Upload {
     /// What is known of the handle; path and size follow.
     pub handle: SnapshotHandle,
     /// The rest of the acknowledgement.
-    pub report: HostReport,
+    pub report: TaskReport,
     /// Which checkpoint.
     pub checkpoint: CheckpointId,
     /// The state.
@@ -55,7 +56,7 @@ impl Upload {
         Self {
             path: format!("chk-{checkpoint}/{}-{}-{attempt}", deployment.vertex, task.subtask),
             handle,
-            report: HostReport { task, attempt, kind: HostReportKind::Finished },
+            report: TaskReport { task, attempt, kind: ReportKind::Finished },
             checkpoint,
             snapshot,
             task_name: deployment.display_name(),
@@ -63,9 +64,9 @@ impl Upload {
         }
     }
 
-    fn run(mut self, storage: &CheckpointStorage) -> HostReport {
+    fn run(mut self, storage: &CheckpointStorage) -> TaskReport {
         let kind = match panics::catch_defect(|| self.write(storage)) {
-            Ok(()) => HostReportKind::SnapshotAcknowledged {
+            Ok(()) => ReportKind::SnapshotAcknowledged {
                 checkpoint: self.checkpoint,
                 snapshot: self.handle,
                 meta: TaskSnapshotMeta {
@@ -75,13 +76,13 @@ impl Upload {
             },
             Err(error) => return self.declined(&error),
         };
-        HostReport { kind, ..self.report }
+        TaskReport { kind, ..self.report }
     }
 
-    fn declined(self, error: &Error) -> HostReport {
+    fn declined(self, error: &Error) -> TaskReport {
         let failure = failure(self.task_name, None, error);
-        let kind = HostReportKind::SnapshotDeclined { checkpoint: self.checkpoint, failure };
-        HostReport { kind, ..self.report }
+        let kind = ReportKind::SnapshotDeclined { checkpoint: self.checkpoint, failure };
+        TaskReport { kind, ..self.report }
     }
 
     fn write(&mut self, storage: &CheckpointStorage) -> Result<()> {

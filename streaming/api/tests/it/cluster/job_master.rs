@@ -17,19 +17,19 @@ use weir_base::{
 use weir_checkpoint_storage::CheckpointStorage;
 use weir_config::Origin;
 use weir_coordination::{
-    CheckpointRetention, CheckpointSettings, JobSettings, ReportKind, RestartStrategy, TaskReport,
-    plan::plan,
+    CheckpointRetention, CheckpointSettings, JobSettings, RestartStrategy, plan::plan,
 };
 use weir_graph::{Fingerprint, StreamGraph, TaskDeployment, TaskId};
 use weir_job_master::{Handle, JobMasterShell, ReportSender, TaskGateway};
 use weir_protocol::{
     challenge::{JobKey, Nonce, Proof, Side},
     cluster::RecordedResult,
-    control::{self, *},
+    control::*,
     job_executable::{
         JobMessage, Launch, Role, TaskLaunch, read_message, write_earlier_results,
         write_once_values,
     },
+    task::ReportKind,
 };
 
 const MAX_WAIT: Duration = Duration::from_secs(60);
@@ -394,12 +394,12 @@ fn on_report(fleet: &Mutex<Fleet>, reports: &ReportSender, report: HostReport) {
         HostReport::Counters(counters) => lock(fleet).counters.extend(counters),
         HostReport::Abandoned(result) => lock(fleet).abandoned.push(result),
         HostReport::Task(report) => {
-            if matches!(report.kind, control::ReportKind::Finished) {
+            if report.kind == ReportKind::Finished {
                 let mut fleet = lock(fleet);
                 let last = fleet.counters.iter().rfind(|known| known.task == report.task).cloned();
                 fleet.ended.push((report.task, last));
             }
-            reports.report(task_report(report));
+            reports.report(report);
         }
     }
 }
@@ -407,26 +407,4 @@ fn on_report(fleet: &Mutex<Fleet>, reports: &ReportSender, report: HostReport) {
 fn failure(code: &str, message: String) -> Failure {
     let origin = FailureOrigin::External;
     Failure::new(code, origin, message)
-}
-
-fn task_report(report: control::TaskReport) -> TaskReport {
-    let kind = match report.kind {
-        control::ReportKind::Running => ReportKind::Running,
-        control::ReportKind::EndOfData => ReportKind::EndOfData,
-        control::ReportKind::SnapshotAcknowledged { checkpoint, snapshot, meta } => {
-            ReportKind::SnapshotAcknowledged { checkpoint, snapshot, meta }
-        }
-        control::ReportKind::SnapshotDeclined { checkpoint, failure: why } => {
-            let failure = failure(&why.code, why.message);
-            ReportKind::SnapshotDeclined { checkpoint, failure }
-        }
-        control::ReportKind::Committed(checkpoint) => ReportKind::Committed { checkpoint },
-        control::ReportKind::Finished => ReportKind::Finished,
-        control::ReportKind::Canceled => ReportKind::Canceled,
-        control::ReportKind::Failed(why) => ReportKind::Failed(failure(&why.code, why.message)),
-        control::ReportKind::LostPeer { peer, failure: why } => {
-            ReportKind::LostPeer { peer, failure: failure(&why.code, why.message) }
-        }
-    };
-    TaskReport { task: report.task, attempt: report.attempt, kind }
 }

@@ -8,7 +8,7 @@ use crate::{
     job_master::JobMaster,
     messages::{
         AppendOutcome, CheckpointRetention, CheckpointSettings, Effect, Input, JobLogRecord,
-        JobOutcome, JobSettings, JobStatus, ReportKind, RestartStrategy, TaskReport,
+        JobOutcome, JobSettings, JobStatus, RestartStrategy,
     },
     plan,
 };
@@ -21,6 +21,7 @@ use weir_graph::{
     ChainingStrategy, EdgeSpec, ExchangeKind, Fingerprint, JobGraph, NodeId, Partitioning,
     SnapshotHandle, StreamGraph, StreamNode, TaskId, TaskSnapshotMeta,
 };
+use weir_protocol::task::{ReportKind, TaskReport};
 
 /// Runs a script and compares the whole of it.
 #[track_caller]
@@ -188,7 +189,7 @@ impl Script {
                 "ends" => ReportKind::EndOfData,
                 "ack" => self.acknowledgement(task, checkpoint),
                 "decline" => ReportKind::SnapshotDeclined { checkpoint, failure: declined.clone() },
-                "committed" => ReportKind::Committed { checkpoint },
+                "committed" => ReportKind::Committed(checkpoint),
                 "finished" => ReportKind::Finished,
                 "canceled" => ReportKind::Canceled,
                 "fails" => ReportKind::Failed(failed.clone()),

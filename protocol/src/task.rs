@@ -1,0 +1,57 @@
+//! What one deployed subtask reports to its job master.
+//!
+//! The job master's brain, the wire, the task host and the simulator all use these types. A report names
+//! the deployment it is about, so that one of an earlier deployment is recognised and ignored.
+
+use serde::{Deserialize, Serialize};
+use weir_base::{CheckpointId, ExecutionAttempt, Failure};
+use weir_graph::{SnapshotHandle, TaskId, TaskSnapshotMeta};
+
+/// A report about one deployment of a subtask.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TaskReport {
+    pub task: TaskId,
+    pub attempt: ExecutionAttempt,
+    pub kind: ReportKind,
+}
+
+/// What has happened to a task.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum ReportKind {
+    /// Its state is restored and its operators are open.
+    Running,
+    /// All its input has ended and all its output is sent; barriers may still follow.
+    EndOfData,
+    /// Its part of a checkpoint is durable.
+    SnapshotAcknowledged {
+        checkpoint: CheckpointId,
+        snapshot: SnapshotHandle,
+        meta: TaskSnapshotMeta,
+    },
+    /// Its part of a checkpoint could not be taken or written; the task continues.
+    SnapshotDeclined {
+        checkpoint: CheckpointId,
+        failure: Failure,
+    },
+    /// Its output up to this checkpoint is committed.
+    Committed(CheckpointId),
+    /// It has ended by itself.
+    Finished,
+    /// It has ended because it was told to.
+    Canceled,
+    Failed(Failure),
+    /// It has ended because it lost the connection to a task of another task host. The usual cause is a
+    /// failure of that task host, which is reported separately.
+    LostPeer {
+        /// The task at the other end of the connection.
+        peer: (TaskId, ExecutionAttempt),
+        failure: Failure,
+    },
+}
+
+impl ReportKind {
+    /// Returns true if the deployment has ended: its last report.
+    pub fn is_end(&self) -> bool {
+        matches!(self, Self::Finished | Self::Canceled | Self::Failed(_) | Self::LostPeer { .. })
+    }
+}
