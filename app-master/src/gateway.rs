@@ -1,25 +1,21 @@
-//! The job master's way to the task hosts: orders over their connections.
+//! The job master's way to the task hosts: deployments and commands over their connections.
 
 use crate::switchboard::Switchboard;
 use std::sync::Arc;
-use weir_base::{CheckpointId, ExecutionAttempt};
+use weir_base::ExecutionAttempt;
 use weir_graph::{TaskDeployment, TaskId};
 use weir_job_master::TaskGateway;
-use weir_protocol::control::HostOrder;
+use weir_protocol::task::TaskCommand;
 
-/// Puts orders on the switchboard. Reports come back past it, see `reports`.
+/// Sends through the switchboard. Reports do not come back through here, see `reports`.
 pub struct TcpGateway {
     switchboard: Arc<Switchboard>,
 }
 
 impl TcpGateway {
-    /// A gateway to whoever is on this switchboard.
+    /// A gateway to the task hosts of this switchboard.
     pub fn new(switchboard: Arc<Switchboard>) -> Self {
         Self { switchboard }
-    }
-
-    fn tell(&self, task: TaskId, attempt: ExecutionAttempt, order: HostOrder) {
-        self.switchboard.tell_task(task, attempt, order);
     }
 }
 
@@ -28,42 +24,7 @@ impl TaskGateway for TcpGateway {
         self.switchboard.deploy(deployment);
     }
 
-    fn cancel(&mut self, task: TaskId, attempt: ExecutionAttempt) {
-        self.switchboard.cancel(task, attempt);
-    }
-
-    fn abandon(&mut self, task: TaskId, attempt: ExecutionAttempt) {
-        self.switchboard.abandon(task, attempt);
-    }
-
-    fn trigger_checkpoint(
-        &mut self,
-        task: TaskId,
-        attempt: ExecutionAttempt,
-        checkpoint: CheckpointId,
-    ) {
-        self.tell(task, attempt, HostOrder::TriggerCheckpoint(task, attempt, checkpoint));
-    }
-
-    fn notify_complete(
-        &mut self,
-        task: TaskId,
-        attempt: ExecutionAttempt,
-        checkpoint: CheckpointId,
-    ) {
-        self.tell(task, attempt, HostOrder::NotifyComplete(task, attempt, checkpoint));
-    }
-
-    fn notify_aborted(
-        &mut self,
-        task: TaskId,
-        attempt: ExecutionAttempt,
-        checkpoint: CheckpointId,
-    ) {
-        self.tell(task, attempt, HostOrder::NotifyAborted(task, attempt, checkpoint));
-    }
-
-    fn finish(&mut self, task: TaskId, attempt: ExecutionAttempt) {
-        self.tell(task, attempt, HostOrder::Finish(task, attempt));
+    fn command(&mut self, task: TaskId, attempt: ExecutionAttempt, command: TaskCommand) {
+        self.switchboard.command(task, attempt, command);
     }
 }

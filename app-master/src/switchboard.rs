@@ -23,7 +23,7 @@ use weir_graph::{TaskDeployment, TaskId};
 use weir_job_master::ReportSender;
 use weir_protocol::{
     control::{HostOrder, ManagerOrder, Placement},
-    task::{ReportKind, TaskReport},
+    task::{ReportKind, TaskCommand, TaskReport},
 };
 
 /// A task host: its container, and its number in it.
@@ -236,31 +236,23 @@ impl Switchboard {
         }
     }
 
-    /// Stops a task. One that still waits has stopped.
-    pub fn cancel(&self, task: TaskId, attempt: ExecutionAttempt) {
+    /// Sends a command to the host of a task. A task that has ended or is lost gets none.
+    pub fn command(&self, task: TaskId, attempt: ExecutionAttempt, command: TaskCommand) {
         let mut state = self.state();
-        let before = state.queue.len();
-        state.queue.retain(|waiting| (waiting.task, waiting.attempt) != (task, attempt));
-        if state.queue.len() < before {
+        if command == TaskCommand::Cancel && state.unqueue((task, attempt)) {
             self.reports.report(TaskReport { task, attempt, kind: ReportKind::Canceled });
             return;
         }
-        state.tell(task, attempt, HostOrder::Cancel(task, attempt));
-    }
-
-    /// Leaves a task behind that does not stop, with its host: what user code holds on to there, only
-    /// the end of the process gives back.
-    pub fn abandon(&self, task: TaskId, attempt: ExecutionAttempt) {
-        let mut state = self.state();
-        state.tell(task, attempt, HostOrder::Abandon(task, attempt));
-        if let Some(key) = state.deployed.remove(&(task, attempt)) {
+        let deployed = (task, attempt);
+        let Some(key) = state.deployed.get(&deployed).copied() else { return };
+        if let Some(line) = state.hosts.get(&key) {
+            line.send(HostOrder::Command { task, attempt, command });
+        }
+        if command == TaskCommand::Abandon {
+            // Only the end of the process frees what user code holds there: its host is left too.
+            state.deployed.remove(&deployed);
             state.hosts.remove(&key);
         }
-    }
-
-    /// Tells the host of a task something. A task that waits, has ended or is lost is not told.
-    pub fn tell_task(&self, task: TaskId, attempt: ExecutionAttempt, order: HostOrder) {
-        self.state().tell(task, attempt, order);
     }
 
     /// A task has ended by its own report.
@@ -318,10 +310,10 @@ impl State {
         }
     }
 
-    fn tell(&self, task: TaskId, attempt: ExecutionAttempt, order: HostOrder) {
-        let key = self.deployed.get(&(task, attempt));
-        if let Some(line) = key.and_then(|key| self.hosts.get(key)) {
-            line.send(order);
-        }
+    /// Removes a deployment that waits for its host; false if it does not wait.
+    fn unqueue(&mut self, deployed: Deployed) -> bool {
+        let before = self.queue.len();
+        self.queue.retain(|waiting| (waiting.task, waiting.attempt) != deployed);
+        self.queue.len() < before
     }
 }

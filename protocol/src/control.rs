@@ -47,7 +47,7 @@ use weir_base::{ContainerId, JobId, LeaderEpoch};
 /// What a connection begins with.
 pub const MAGIC: [u8; 8] = *b"WEIRCTRL";
 /// The version spoken here. All processes of a job come from one submission, so it must match.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 /// Bytes of a body at most.
 pub const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes of a body from a connector that has not proved yet that it holds the key, at most.

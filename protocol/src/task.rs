@@ -1,11 +1,28 @@
-//! What one deployed subtask reports to its job master.
+//! What a job master tells one deployed subtask, and what the subtask reports.
 //!
-//! The job master's brain, the wire, the task host and the simulator all use these types. A report names
-//! the deployment it is about, so that one of an earlier deployment is recognised and ignored.
+//! The job master's brain, the wire, the task host and the simulator all use these types. A command and a
+//! report name the deployment they are about, so that those of an earlier one are recognised and ignored.
 
 use serde::{Deserialize, Serialize};
 use weir_base::{CheckpointId, ExecutionAttempt, Failure};
 use weir_graph::{SnapshotHandle, TaskId, TaskSnapshotMeta};
+
+/// A command for one deployment of a subtask. One for a deployment that has ended is ignored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum TaskCommand {
+    /// Stop.
+    Cancel,
+    /// The task did not stop in time: leave it behind. It reports nothing more.
+    Abandon,
+    /// Begin a checkpoint; sent to tasks without inputs.
+    TriggerCheckpoint(CheckpointId),
+    /// The checkpoint is recorded: commit the output that it covers.
+    CheckpointCompleted(CheckpointId),
+    /// The checkpoint will not complete.
+    CheckpointAborted(CheckpointId),
+    /// End the output: there will be no further checkpoint. Sent to tasks without inputs.
+    Finish,
+}
 
 /// A report about one deployment of a subtask.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -37,7 +54,7 @@ pub enum ReportKind {
     Committed(CheckpointId),
     /// It has ended by itself.
     Finished,
-    /// It has ended because it was told to.
+    /// It has ended after [`Cancel`](TaskCommand::Cancel).
     Canceled,
     Failed(Failure),
     /// It has ended because it lost the connection to a task of another task host. The usual cause is a

@@ -8,13 +8,14 @@ use crate::{
     log_store::Created,
     oracle::Scene,
     task::SimTask,
-    tasks::{TaskEvent, ToTask},
+    tasks::TaskEvent,
     world::{Event, World},
 };
 use weir_base::{Failure, FailureOrigin, LogIndex, Machine};
 use weir_coordination::{
     AppendOutcome, Effect, Input, JobLogRecord, JobMaster, JobOutcome, JobStatus,
 };
+use weir_protocol::task::TaskCommand;
 
 /// The longest a suspended master takes to get on with an append.
 const LONGEST_HANG_MS: u64 = 12_000;
@@ -276,16 +277,12 @@ impl World {
                 self.masters.slots[master].has_led = true;
                 self.deploy(master, *deployment);
             }
-            Effect::Cancel { task, attempt } => self.send(task, attempt, ToTask::Cancel),
-            Effect::Abandon { .. } => self.counts.abandoned_tasks += 1,
-            Effect::TriggerCheckpoint { task, attempt, checkpoint } => {
-                self.send(task, attempt, ToTask::Trigger(checkpoint));
+            Effect::Command { task, attempt, command } => {
+                if command == TaskCommand::Abandon {
+                    self.counts.abandoned_tasks += 1;
+                }
+                self.send(task, attempt, command);
             }
-            Effect::NotifyComplete { task, attempt, checkpoint } => {
-                self.send(task, attempt, ToTask::Complete(checkpoint));
-            }
-            Effect::NotifyAborted { .. } => {}
-            Effect::Finish { task, attempt } => self.send(task, attempt, ToTask::Finish),
             Effect::Dispose { paths, .. } => {
                 let in_ms = self.delay(self.faults.message_ms);
                 let event = Event::Task(TaskEvent::Dispose { paths });
@@ -331,7 +328,7 @@ impl World {
             let tasks: Vec<_> =
                 self.tasks.iter().filter(owned).map(|task| (task.id, task.attempt)).collect();
             for (task, attempt) in tasks {
-                self.send(task, attempt, ToTask::Complete(*checkpoint));
+                self.send(task, attempt, TaskCommand::CheckpointCompleted(*checkpoint));
             }
         }
         if matches!(record, JobLogRecord::LogSnapshot { .. })

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use weir_base::{CheckpointId, ExecutionAttempt};
 use weir_coordination::Effect;
 use weir_graph::TaskId;
+use weir_protocol::task::TaskCommand;
 
 /// Watches what masters ask for.
 #[derive(Debug, Default)]
@@ -72,14 +73,18 @@ impl Oracle {
                     ));
                 }
             }
-            Effect::TriggerCheckpoint { task, checkpoint, .. } => {
+            Effect::Command {
+                task, command: TaskCommand::TriggerCheckpoint(checkpoint), ..
+            } => {
                 let master = *self.triggers.entry(*checkpoint).or_insert(scene.master);
                 let repeated = !self.triggered_tasks.insert((*checkpoint, *task));
                 if master != scene.master || repeated {
                     self.broken(format!("checkpoint id {checkpoint} is used twice"));
                 }
             }
-            Effect::NotifyComplete { checkpoint, .. } if !is_on_record(*checkpoint) => {
+            Effect::Command { command: TaskCommand::CheckpointCompleted(checkpoint), .. }
+                if !is_on_record(*checkpoint) =>
+            {
                 self.broken(format!("checkpoint {checkpoint} is announced without a record"));
             }
             _ => {}
@@ -89,12 +94,12 @@ impl Oracle {
 
 /// What only the master of the job may do.
 fn is_leading(effect: &Effect) -> bool {
-    matches!(
-        effect,
-        Effect::AppendLog { .. }
-            | Effect::Deploy(_)
-            | Effect::TriggerCheckpoint { .. }
-            | Effect::NotifyComplete { .. }
-            | Effect::Finish { .. }
-    )
+    use TaskCommand::{CheckpointCompleted, Finish, TriggerCheckpoint};
+    match effect {
+        Effect::AppendLog { .. } | Effect::Deploy(_) => true,
+        Effect::Command { command, .. } => {
+            matches!(command, TriggerCheckpoint(_) | CheckpointCompleted(_) | Finish)
+        }
+        _ => false,
+    }
 }

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use weir_base::{CheckpointId, ExecutionAttempt, FailureOrigin};
 use weir_coordination::Input;
 use weir_graph::{SnapshotHandle, TaskDeployment, TaskId, TaskSnapshotMeta};
-use weir_protocol::task::{ReportKind, TaskReport};
+use weir_protocol::task::{ReportKind, TaskCommand, TaskReport};
 
 /// Elements on their way to a task at which its producer waits; a barrier may wait behind them.
 const CHANNEL_LENGTH: usize = 16;
@@ -24,22 +24,13 @@ const LATE_SWEEP_MS: u64 = 12_000;
 /// One deployment of one subtask.
 pub(crate) type Deployed = (TaskId, ExecutionAttempt);
 
-/// What a master tells a task.
-#[derive(Debug)]
-pub(crate) enum ToTask {
-    Cancel,
-    Trigger(CheckpointId),
-    Complete(CheckpointId),
-    Finish,
-}
-
 /// Something that happens to tasks.
 #[derive(Debug)]
 pub(crate) enum TaskEvent {
     /// A deployment arrives.
     Deploy { owner: usize, deployment: Box<TaskDeployment> },
-    /// A message arrives.
-    Receive { task: Deployed, message: ToTask },
+    /// A command arrives.
+    Receive { task: Deployed, command: TaskCommand },
     /// A task does a little.
     Step { task: Deployed },
     /// A snapshot has become durable.
@@ -84,7 +75,7 @@ impl World {
     pub(crate) fn handle_task(&mut self, event: TaskEvent) {
         match event {
             TaskEvent::Deploy { owner, deployment } => self.task_starts(owner, *deployment),
-            TaskEvent::Receive { task, message } => self.task_receives(task, message),
+            TaskEvent::Receive { task, command } => self.task_receives(task, command),
             TaskEvent::Step { task } => self.task_steps(task),
             TaskEvent::Written { task, checkpoint, snapshot } => {
                 self.snapshot_written(task, checkpoint, snapshot);
@@ -121,10 +112,10 @@ impl World {
         self.queue.push(at_ms, Event::Task(event));
     }
 
-    pub(crate) fn send(&mut self, task: TaskId, attempt: ExecutionAttempt, message: ToTask) {
+    pub(crate) fn send(&mut self, task: TaskId, attempt: ExecutionAttempt, command: TaskCommand) {
         let task = (task, attempt);
         let at_ms = self.arrival(task, true);
-        self.queue.push(at_ms, Event::Task(TaskEvent::Receive { task, message }));
+        self.queue.push(at_ms, Event::Task(TaskEvent::Receive { task, command }));
     }
 
     /// When something sent now arrives: behind what was sent before.
@@ -213,19 +204,21 @@ impl World {
         Some(snapshots)
     }
 
-    fn task_receives(&mut self, task: Deployed, message: ToTask) {
+    fn task_receives(&mut self, task: Deployed, command: TaskCommand) {
         let Some(receiver) = self.tasks.tasks.get_mut(&task).filter(|task| task.alive) else {
             return;
         };
-        match message {
-            ToTask::Cancel if receiver.deaf => {}
-            ToTask::Cancel => {
+        match command {
+            TaskCommand::Cancel if receiver.deaf => {}
+            TaskCommand::Cancel => {
                 receiver.alive = false;
                 self.report(task, ReportKind::Canceled);
             }
-            ToTask::Trigger(checkpoint) => receiver.trigger(checkpoint),
-            ToTask::Finish => receiver.finish(),
-            ToTask::Complete(checkpoint) => self.task_commits(task, checkpoint),
+            TaskCommand::TriggerCheckpoint(checkpoint) => receiver.trigger(checkpoint),
+            TaskCommand::Finish => receiver.finish(),
+            TaskCommand::CheckpointCompleted(checkpoint) => self.task_commits(task, checkpoint),
+            // A task that is left behind may run on, and an aborted snapshot may still be written.
+            TaskCommand::Abandon | TaskCommand::CheckpointAborted(_) => {}
         }
         self.wake_task(task);
     }

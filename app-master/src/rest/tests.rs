@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
-use weir_base::{CheckpointId, ExecutionAttempt, Failure, FailureOrigin, NodeId};
+use weir_base::{ExecutionAttempt, Failure, FailureOrigin, NodeId};
 use weir_checkpoint_storage::CheckpointStorage;
 use weir_config::Config;
 use weir_coordination::JobStatus;
@@ -16,7 +16,7 @@ use weir_graph::{TaskDeployment, TaskId};
 use weir_job_master::{Handle, JobMasterShell, ReportSender, TaskGateway};
 use weir_protocol::{
     control::{OperatorCounters, TaskCounters},
-    task::{ReportKind, TaskReport},
+    task::{ReportKind, TaskCommand, TaskReport},
 };
 use weir_service::{ApiError, Client, ErrorStyle, Server, ServerConfig};
 
@@ -45,20 +45,12 @@ impl TaskGateway for Pretending {
         self.report(task, attempt, ReportKind::Running);
     }
 
-    fn cancel(&mut self, task: TaskId, attempt: ExecutionAttempt) {
-        self.report(task, attempt, ReportKind::Canceled);
-    }
-
-    fn abandon(&mut self, _: TaskId, _: ExecutionAttempt) {}
-
-    fn trigger_checkpoint(&mut self, _: TaskId, _: ExecutionAttempt, _: CheckpointId) {}
-
-    fn notify_complete(&mut self, _: TaskId, _: ExecutionAttempt, _: CheckpointId) {}
-
-    fn notify_aborted(&mut self, _: TaskId, _: ExecutionAttempt, _: CheckpointId) {}
-
-    fn finish(&mut self, task: TaskId, attempt: ExecutionAttempt) {
-        self.report(task, attempt, ReportKind::Finished);
+    fn command(&mut self, task: TaskId, attempt: ExecutionAttempt, command: TaskCommand) {
+        match command {
+            TaskCommand::Cancel => self.report(task, attempt, ReportKind::Canceled),
+            TaskCommand::Finish => self.report(task, attempt, ReportKind::Finished),
+            _ => {}
+        }
     }
 }
 

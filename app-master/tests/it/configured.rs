@@ -11,13 +11,15 @@ use weir_config::{Config, keys};
 use weir_protocol::{
     cluster::JobSubmission,
     control::{HostOrder, ManagerOrder},
-    task::ReportKind,
+    task::{ReportKind, TaskCommand},
 };
 
 /// Waits until the job master triggers a checkpoint at a source.
 fn checkpoint_begins(host: &mut Host) {
     let order = host.order();
-    assert!(matches!(order, Some(HostOrder::TriggerCheckpoint(..))), "{order:?}");
+    let Some(HostOrder::Command { command: TaskCommand::TriggerCheckpoint(_), .. }) = order else {
+        panic!("{order:?}");
+    };
 }
 
 /// Stops both tasks of a host, whatever it hears of a checkpoint that ends with them.
@@ -25,11 +27,14 @@ fn cancel(host: &mut Host) {
     let mut left = host.deployed.len();
     while left > 0 {
         match host.order() {
-            Some(HostOrder::Cancel(task, attempt)) => {
+            Some(HostOrder::Command { task, attempt, command: TaskCommand::Cancel }) => {
                 host.report((task, attempt), ReportKind::Canceled);
                 left -= 1;
             }
-            Some(HostOrder::TriggerCheckpoint(..) | HostOrder::NotifyAborted(..)) => {}
+            Some(HostOrder::Command {
+                command: TaskCommand::TriggerCheckpoint(_) | TaskCommand::CheckpointAborted(_),
+                ..
+            }) => {}
             other => panic!("{other:?}"),
         }
     }

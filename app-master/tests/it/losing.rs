@@ -9,7 +9,7 @@ use weir_base::{Failure, FailureOrigin};
 use weir_protocol::{
     cluster::{FinalStatus, FinishAppMaster, exit_status},
     control::{HostOrder, HostReport, ManagerOrder},
-    task::ReportKind,
+    task::{ReportKind, TaskCommand},
 };
 
 const RESTARTS: &[(&str, &str)] = &[
@@ -100,11 +100,13 @@ fn job_without_restarts_fails_with_host_container_and_how_it_ended() {
     let other = (second.deployed[1].task, second.deployed[1].attempt);
     loop {
         match second.order() {
-            Some(HostOrder::Cancel(of, attempt)) if (of, attempt) == other => {
+            Some(HostOrder::Command { task, attempt, command: TaskCommand::Cancel })
+                if (task, attempt) == other =>
+            {
                 second.report(other, ReportKind::Canceled);
             }
             // It has failed already.
-            Some(HostOrder::Cancel(..)) => {}
+            Some(HostOrder::Command { command: TaskCommand::Cancel, .. }) => {}
             Some(HostOrder::AbandonOutput) => break,
             unexpected => panic!("{unexpected:?}"),
         }

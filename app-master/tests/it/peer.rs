@@ -20,7 +20,7 @@ use weir_protocol::{
         HostReport, MAGIC, MAX_MESSAGE_BYTES, ManagerIntroduction, ManagerOrder, ManagerReport,
         Order, Peer, Placement, decode_body, encode_frame, encode_preamble,
     },
-    task::{ReportKind, TaskReport},
+    task::{ReportKind, TaskCommand, TaskReport},
 };
 
 /// One control connection from the side of who connects.
@@ -251,7 +251,7 @@ impl Host {
     pub fn cancel(&mut self) {
         for _ in 0..self.deployed.len() {
             match self.order() {
-                Some(HostOrder::Cancel(task, attempt)) => {
+                Some(HostOrder::Command { task, attempt, command: TaskCommand::Cancel }) => {
                     self.report((task, attempt), ReportKind::Canceled);
                 }
                 other => panic!("{other:?}"),
@@ -263,7 +263,9 @@ impl Host {
     #[track_caller]
     pub fn obey_finish(&mut self) {
         match self.order() {
-            Some(HostOrder::Finish(..)) => self.report_all(&ReportKind::Finished),
+            Some(HostOrder::Command { command: TaskCommand::Finish, .. }) => {
+                self.report_all(&ReportKind::Finished);
+            }
             other => panic!("{other:?}"),
         }
     }

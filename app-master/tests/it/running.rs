@@ -10,7 +10,7 @@ use weir_coordination::{JobLogRecord, JobOutcome, JobStatus};
 use weir_protocol::{
     cluster::{AppMasterCommand, FinalStatus, JobSubmission},
     control::{HostOrder, ManagerOrder},
-    task::ReportKind,
+    task::{ReportKind, TaskCommand},
 };
 
 #[test]
@@ -90,7 +90,10 @@ fn one_manager_with_two_slots_runs_all_of_it() {
     host.report_all(&ReportKind::Running);
     host.report_all(&ReportKind::EndOfData);
     for _ in 0..2 {
-        assert!(matches!(host.order(), Some(HostOrder::Finish(..))));
+        assert!(matches!(
+            host.order(),
+            Some(HostOrder::Command { command: TaskCommand::Finish, .. })
+        ));
     }
     host.report_all(&ReportKind::Finished);
     assert_eq!(cluster.finished().final_status, FinalStatus::Succeeded);

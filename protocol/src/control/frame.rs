@@ -172,7 +172,7 @@ mod tests {
         assert_eq!(refusal(b"GET / HTTP/1.1"), "WEIR-CTRL-0001");
         assert_eq!(refusal(b"WEIRD"), "WEIR-CTRL-0001");
         assert_eq!(refusal(b"WEIRCTRL\x09\x00"), "WEIR-CTRL-0002");
-        assert_eq!(refusal(b"WEIRCTRL\x02\x00\xff\xff\xff\xff"), "WEIR-CTRL-0003");
+        assert_eq!(refusal(b"WEIRCTRL\x03\x00\xff\xff\xff\xff"), "WEIR-CTRL-0003");
     }
 
     #[test]

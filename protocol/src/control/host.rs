@@ -1,10 +1,10 @@
 //! Task hosts: they run the tasks of the job.
 
-use crate::task::TaskReport;
+use crate::task::{TaskCommand, TaskReport};
 use serde::{Deserialize, Serialize};
 
 use std::net::SocketAddr;
-use weir_base::{CheckpointId, ExecutionAttempt};
+use weir_base::ExecutionAttempt;
 use weir_graph::{Fingerprint, TaskDeployment, TaskId};
 
 /// What a task host offers: that its `main` has built the graph, and where its data port is.
@@ -36,18 +36,11 @@ pub enum HostOrder {
     Place(Placement),
     /// Start a task.
     Deploy(Box<TaskDeployment>),
-    /// Stop a task.
-    Cancel(TaskId, ExecutionAttempt),
-    /// Leave a task behind that has not stopped in time.
-    Abandon(TaskId, ExecutionAttempt),
-    /// Emit a barrier.
-    TriggerCheckpoint(TaskId, ExecutionAttempt, CheckpointId),
-    /// A checkpoint is recorded: commit.
-    NotifyComplete(TaskId, ExecutionAttempt, CheckpointId),
-    /// A checkpoint will not complete.
-    NotifyAborted(TaskId, ExecutionAttempt, CheckpointId),
-    /// End the output: nothing follows.
-    Finish(TaskId, ExecutionAttempt),
+    Command {
+        task: TaskId,
+        attempt: ExecutionAttempt,
+        command: TaskCommand,
+    },
     /// The job has ended for good without finishing: clear away what the sinks of this process have
     /// prepared. Sent to every task host, and answered by [`HostReport::Abandoned`].
     AbandonOutput,

@@ -11,7 +11,6 @@
 //!
 //! Beside it, for a job on a cluster: [`slots`], which gets it containers and task hosts.
 
-
 #![allow(missing_docs, reason = "a field whose name says it all needs no comment")]
 
 pub mod job_master;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, ops::RangeInclusive, time::Duration};
 use weir_base::{CheckpointId, ExecutionAttempt, Failure, JobId, LeaderEpoch, LogIndex};
 use weir_graph::{Fingerprint, SnapshotHandle, TaskDeployment, TaskId};
-use weir_protocol::task::TaskReport;
+use weir_protocol::task::{TaskCommand, TaskReport};
 
 /// How a job is run, resolved from its configuration.
 #[derive(Clone, Debug)]
@@ -230,54 +230,8 @@ pub enum Effect {
     },
     /// Start a task.
     Deploy(Box<TaskDeployment>),
-    /// Tell a task to stop.
-    Cancel {
-        /// Which subtask.
-        task: TaskId,
-        /// Which deployment.
-        attempt: ExecutionAttempt,
-    },
-    /// A cancelled task has not stopped in time: leave it behind.
-    Abandon {
-        /// Which subtask.
-        task: TaskId,
-        /// Which deployment.
-        attempt: ExecutionAttempt,
-    },
-    /// Tell a task without inputs to emit a barrier.
-    TriggerCheckpoint {
-        /// Which subtask.
-        task: TaskId,
-        /// Which deployment.
-        attempt: ExecutionAttempt,
-        /// The new checkpoint.
-        checkpoint: CheckpointId,
-    },
-    /// Tell a task that a checkpoint is recorded: commit what it covers.
-    NotifyComplete {
-        /// Which subtask.
-        task: TaskId,
-        /// Which deployment.
-        attempt: ExecutionAttempt,
-        /// Which checkpoint.
-        checkpoint: CheckpointId,
-    },
-    /// Tell a task that a checkpoint will not complete.
-    NotifyAborted {
-        /// Which subtask.
-        task: TaskId,
-        /// Which deployment.
-        attempt: ExecutionAttempt,
-        /// Which checkpoint.
-        checkpoint: CheckpointId,
-    },
-    /// Tell a task without inputs to end its output: nothing follows.
-    Finish {
-        /// Which subtask.
-        task: TaskId,
-        /// Which deployment.
-        attempt: ExecutionAttempt,
-    },
+    /// Send a command to a task.
+    Command { task: TaskId, attempt: ExecutionAttempt, command: TaskCommand },
     /// Delete snapshots that no retained checkpoint needs.
     Dispose {
         /// Which checkpoint they belonged to.

@@ -24,7 +24,7 @@ use weir_coordination::{
     job_master::{FailureEpisode, FailureRecord, StatusTime},
 };
 use weir_graph::{JobGraph, TaskId};
-use weir_protocol::task::ReportKind;
+use weir_protocol::task::TaskCommand;
 
 /// A view is not made more often than this, unless the status changes.
 const VIEW_INTERVAL: Duration = Duration::from_millis(100);
@@ -193,21 +193,12 @@ impl JobMasterShell {
                 self.deployed.insert((deployment.task, deployment.attempt));
                 gateway.deploy(*deployment);
             }
-            Effect::Cancel { task, attempt } => gateway.cancel(task, attempt),
-            Effect::Abandon { task, attempt } => {
-                self.deployed.remove(&(task, attempt));
-                gateway.abandon(task, attempt);
+            Effect::Command { task, attempt, command } => {
+                if command == TaskCommand::Abandon {
+                    self.deployed.remove(&(task, attempt));
+                }
+                gateway.command(task, attempt, command);
             }
-            Effect::TriggerCheckpoint { task, attempt, checkpoint } => {
-                gateway.trigger_checkpoint(task, attempt, checkpoint);
-            }
-            Effect::NotifyComplete { task, attempt, checkpoint } => {
-                gateway.notify_complete(task, attempt, checkpoint);
-            }
-            Effect::NotifyAborted { task, attempt, checkpoint } => {
-                gateway.notify_aborted(task, attempt, checkpoint);
-            }
-            Effect::Finish { task, attempt } => gateway.finish(task, attempt),
             Effect::StatusChanged { status, failure } => {
                 self.publish_view();
                 self.shared.status_changed(StatusChange { status, failure, wall: now.wall });
@@ -225,11 +216,8 @@ impl JobMasterShell {
 
     fn note_ended_tasks(&mut self, input: &Input) {
         match input {
-            Input::Task(report) => {
-                use ReportKind::{Canceled, Failed, Finished, LostPeer};
-                if matches!(report.kind, Finished | Canceled | Failed(_) | LostPeer { .. }) {
-                    self.deployed.remove(&(report.task, report.attempt));
-                }
+            Input::Task(report) if report.kind.is_end() => {
+                self.deployed.remove(&(report.task, report.attempt));
             }
             Input::TasksLost { tasks, .. } => {
                 tasks.iter().for_each(|lost| {
@@ -274,7 +262,7 @@ impl JobMasterShell {
         let gateway = &mut self.gateway;
         let _ = panic::catch_unwind(AssertUnwindSafe(|| {
             for (task, attempt) in deployed {
-                gateway.cancel(task, attempt);
+                gateway.command(task, attempt, TaskCommand::Cancel);
             }
         }));
         end_by(&self.shared, self.clock.now().wall, &error);

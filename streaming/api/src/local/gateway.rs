@@ -2,9 +2,10 @@
 
 use super::hosts::Hosts;
 use std::sync::Arc;
-use weir_base::{CheckpointId, ExecutionAttempt};
+use weir_base::ExecutionAttempt;
 use weir_graph::{TaskDeployment, TaskId};
 use weir_job_master::{ReportSender, TaskGateway};
+use weir_protocol::task::TaskCommand;
 
 /// Calls the hosts directly.
 pub(super) struct LocalGateway {
@@ -23,42 +24,7 @@ impl TaskGateway for LocalGateway {
         self.hosts.of(deployment.task).deploy(deployment);
     }
 
-    fn cancel(&mut self, task: TaskId, attempt: ExecutionAttempt) {
-        self.hosts.of(task).cancel(task, attempt);
-    }
-
-    fn abandon(&mut self, task: TaskId, attempt: ExecutionAttempt) {
-        self.hosts.of(task).abandon(task, attempt);
-    }
-
-    fn trigger_checkpoint(
-        &mut self,
-        task: TaskId,
-        attempt: ExecutionAttempt,
-        checkpoint: CheckpointId,
-    ) {
-        self.hosts.of(task).trigger_checkpoint(task, attempt, checkpoint);
-    }
-
-    fn notify_complete(
-        &mut self,
-        task: TaskId,
-        attempt: ExecutionAttempt,
-        checkpoint: CheckpointId,
-    ) {
-        self.hosts.of(task).notify_complete(task, attempt, checkpoint);
-    }
-
-    fn notify_aborted(
-        &mut self,
-        task: TaskId,
-        attempt: ExecutionAttempt,
-        checkpoint: CheckpointId,
-    ) {
-        self.hosts.of(task).notify_aborted(task, attempt, checkpoint);
-    }
-
-    fn finish(&mut self, task: TaskId, attempt: ExecutionAttempt) {
-        self.hosts.of(task).finish(task, attempt);
+    fn command(&mut self, task: TaskId, attempt: ExecutionAttempt, command: TaskCommand) {
+        self.hosts.of(task).command(task, attempt, command);
     }
 }

@@ -50,22 +50,12 @@ impl Orders {
             return Ok(ControlFlow::Continue(()));
         }
         self.epoch = epoch;
-        let host = &self.host;
         match order {
             HostOrder::Place(placement) => self.place(placement)?,
             HostOrder::Deploy(deployment) => self.deploy(*deployment)?,
-            HostOrder::Cancel(task, attempt) => host.cancel(task, attempt),
-            HostOrder::Abandon(task, attempt) => host.abandon(task, attempt),
-            HostOrder::TriggerCheckpoint(task, attempt, checkpoint) => {
-                host.trigger_checkpoint(task, attempt, checkpoint);
+            HostOrder::Command { task, attempt, command } => {
+                self.host.command(task, attempt, command);
             }
-            HostOrder::NotifyComplete(task, attempt, checkpoint) => {
-                host.notify_complete(task, attempt, checkpoint);
-            }
-            HostOrder::NotifyAborted(task, attempt, checkpoint) => {
-                host.notify_aborted(task, attempt, checkpoint);
-            }
-            HostOrder::Finish(task, attempt) => host.finish(task, attempt),
             HostOrder::AbandonOutput => self.abandon_output()?,
             HostOrder::Shutdown => return Ok(ControlFlow::Break(())),
             HostOrder::KeepAlive => {}

@@ -7,6 +7,7 @@ use crate::messages::{Effect, JobLogRecord, JobOutcome, JobStatus};
 use std::collections::BTreeSet;
 use weir_base::{CheckpointId, ExecutionAttempt, Failure, FailureOrigin, Monotonic, Now};
 use weir_graph::TaskId;
+use weir_protocol::task::TaskCommand;
 
 impl JobMaster {
     /// Does whatever the state calls for now, after each input and at each deadline.
@@ -114,7 +115,7 @@ impl JobMaster {
             .collect();
         for (task, attempt) in live {
             self.tasks.set(task, State::Canceling, now.wall);
-            out.push(Effect::Cancel { task, attempt });
+            out.push(Effect::Command { task, attempt, command: TaskCommand::Cancel });
         }
     }
 
@@ -162,7 +163,7 @@ impl JobMaster {
             self.tasks.live().map(|(id, task)| (id, task.attempt)).collect();
         for (task, attempt) in late {
             self.tasks.abandon(task, now.wall);
-            out.push(Effect::Abandon { task, attempt });
+            out.push(Effect::Command { task, attempt, command: TaskCommand::Abandon });
         }
     }
 

@@ -6,7 +6,7 @@ use super::{
 use crate::messages::{Effect, JobLogRecord, JobStatus};
 use weir_base::{CheckpointId, ExecutionAttempt, Failure, Monotonic, Now};
 use weir_graph::{SnapshotHandle, TaskId, TaskSnapshotMeta};
-use weir_protocol::task::{ReportKind, TaskReport};
+use weir_protocol::task::{ReportKind, TaskCommand, TaskReport};
 
 impl JobMaster {
     pub(super) fn task_reports(&mut self, now: Now, report: TaskReport, out: &mut Vec<Effect>) {
@@ -144,7 +144,8 @@ impl JobMaster {
     fn finish_tasks(&mut self, out: &mut Vec<Effect>) {
         self.data_end = DataEnd::Finishing;
         for (task, state) in self.tasks.live_roots() {
-            out.push(Effect::Finish { task, attempt: state.attempt });
+            let attempt = state.attempt;
+            out.push(Effect::Command { task, attempt, command: TaskCommand::Finish });
         }
     }
 
@@ -172,7 +173,9 @@ impl JobMaster {
         }
         let checkpoint = self.checkpoints.trigger(now, self.tasks.all_ended());
         for (task, state) in self.tasks.live_roots() {
-            out.push(Effect::TriggerCheckpoint { task, attempt: state.attempt, checkpoint });
+            let attempt = state.attempt;
+            let command = TaskCommand::TriggerCheckpoint(checkpoint);
+            out.push(Effect::Command { task, attempt, command });
         }
     }
 
@@ -209,7 +212,8 @@ impl JobMaster {
         if matches!(self.phase, Phase::Live) {
             for (task, state) in self.tasks.live() {
                 let attempt = state.attempt;
-                out.push(Effect::NotifyComplete { task, attempt, checkpoint: id });
+                let command = TaskCommand::CheckpointCompleted(id);
+                out.push(Effect::Command { task, attempt, command });
             }
             self.commits.begin(Some(id));
             if was_final {
@@ -236,7 +240,8 @@ impl JobMaster {
         };
         for (task, state) in self.tasks.live() {
             let attempt = state.attempt;
-            out.push(Effect::NotifyAborted { task, attempt, checkpoint: aborted.id });
+            let command = TaskCommand::CheckpointAborted(aborted.id);
+            out.push(Effect::Command { task, attempt, command });
         }
         dispose(aborted, out);
         if let Some(failure) = self.checkpoints.count_failure(now.monotonic, &why) {

@@ -5,6 +5,7 @@ use std::fs;
 use weir_base::{FailureOrigin, LogIndex};
 use weir_checkpoint_storage::CheckpointStorage;
 use weir_coordination::{JobOutcome, JobStatus};
+use weir_protocol::task::{ReportKind, TaskCommand};
 
 fn failure_code(outcome: &JobOutcome) -> &str {
     assert_eq!(outcome.status, JobStatus::Failed, "{outcome:?}");
@@ -64,10 +65,13 @@ fn panic_ends_the_job_cancels_its_tasks_and_leaves_the_log_open() {
         &storage,
         settings(),
         Box::new(move |task, attempt, order| {
-            assert!(!matches!(order, Order::Trigger(_)), "a defect for this test");
+            assert!(
+                !matches!(order, Order::Command(TaskCommand::TriggerCheckpoint(_))),
+                "a defect for this test"
+            );
             let mut reports = script(task, attempt, order);
             if matches!(order, Order::Deploy(_)) {
-                reports.push(weir_protocol::task::ReportKind::EndOfData);
+                reports.push(ReportKind::EndOfData);
             }
             reports
         }),
@@ -82,6 +86,9 @@ fn panic_ends_the_job_cancels_its_tasks_and_leaves_the_log_open() {
     assert_eq!(view.failures[0].root.failure.code, "WEIR-JOB-0100");
 
     let last: Vec<Order> = job.orders.iter().map(|(_, order)| order).collect();
-    assert_eq!(last[last.len() - 2..], [Order::Cancel, Order::Cancel]);
+    assert_eq!(
+        last[last.len() - 2..],
+        [Order::Command(TaskCommand::Cancel), Order::Command(TaskCommand::Cancel)]
+    );
     assert_eq!(log_of(&storage), ["epoch-begins"]);
 }

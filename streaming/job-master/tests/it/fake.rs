@@ -12,21 +12,16 @@ use weir_graph::{
     TaskSnapshotMeta,
 };
 use weir_job_master::{Handle, JobMasterShell, ReportSender, StatusChange, TaskGateway};
-use weir_protocol::task::{ReportKind, TaskReport};
+use weir_protocol::task::{ReportKind, TaskCommand, TaskReport};
 
 /// Longer than anything here takes; only a hanging test gets there.
 pub const LONG: Duration = Duration::from_secs(60);
 
-/// An order, as the gateway got it.
+/// What the gateway was told.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Order {
     Deploy(Box<TaskDeployment>),
-    Cancel,
-    Abandon,
-    Trigger(CheckpointId),
-    Complete(CheckpointId),
-    Aborted(CheckpointId),
-    Finish,
+    Command(TaskCommand),
 }
 
 /// What a task does about an order: the reports it sends.
@@ -53,28 +48,8 @@ impl TaskGateway for FakeGateway {
         self.obey(task, attempt, Order::Deploy(Box::new(deployment)));
     }
 
-    fn cancel(&mut self, task: TaskId, attempt: ExecutionAttempt) {
-        self.obey(task, attempt, Order::Cancel);
-    }
-
-    fn abandon(&mut self, task: TaskId, attempt: ExecutionAttempt) {
-        self.obey(task, attempt, Order::Abandon);
-    }
-
-    fn trigger_checkpoint(&mut self, task: TaskId, attempt: ExecutionAttempt, id: CheckpointId) {
-        self.obey(task, attempt, Order::Trigger(id));
-    }
-
-    fn notify_complete(&mut self, task: TaskId, attempt: ExecutionAttempt, id: CheckpointId) {
-        self.obey(task, attempt, Order::Complete(id));
-    }
-
-    fn notify_aborted(&mut self, task: TaskId, attempt: ExecutionAttempt, id: CheckpointId) {
-        self.obey(task, attempt, Order::Aborted(id));
-    }
-
-    fn finish(&mut self, task: TaskId, attempt: ExecutionAttempt) {
-        self.obey(task, attempt, Order::Finish);
+    fn command(&mut self, task: TaskId, attempt: ExecutionAttempt, command: TaskCommand) {
+        self.obey(task, attempt, Order::Command(command));
     }
 }
 
@@ -168,11 +143,13 @@ pub fn endless(storage: &CheckpointStorage) -> Script {
     let storage = storage.clone();
     Box::new(move |task, attempt, order| match order {
         Order::Deploy(_) => vec![ReportKind::Running],
-        Order::Trigger(id) => vec![snapshot(&storage, task, attempt, *id)],
-        Order::Complete(id) => vec![ReportKind::Committed(*id)],
-        Order::Cancel => vec![ReportKind::Canceled],
-        Order::Finish => vec![ReportKind::Finished],
-        Order::Abandon | Order::Aborted(_) => Vec::new(),
+        Order::Command(command) => match command {
+            TaskCommand::TriggerCheckpoint(id) => vec![snapshot(&storage, task, attempt, *id)],
+            TaskCommand::CheckpointCompleted(id) => vec![ReportKind::Committed(*id)],
+            TaskCommand::Cancel => vec![ReportKind::Canceled],
+            TaskCommand::Finish => vec![ReportKind::Finished],
+            TaskCommand::Abandon | TaskCommand::CheckpointAborted(_) => Vec::new(),
+        },
     })
 }
 

@@ -5,7 +5,7 @@ use std::{thread, time::Duration};
 use weir_base::{CheckpointId, ExecutionAttempt};
 use weir_checkpoint_storage::CheckpointStorage;
 use weir_coordination::{CheckpointRetention, JobSettings, JobStatus};
-use weir_protocol::task::ReportKind;
+use weir_protocol::task::{ReportKind, TaskCommand};
 
 #[test]
 fn bounded_job_takes_its_final_checkpoint_and_finishes() {
@@ -23,7 +23,11 @@ fn bounded_job_takes_its_final_checkpoint_and_finishes() {
     assert!(matches!(&orders[0], Order::Deploy(deployment) if deployment.restore.is_none()));
     assert_eq!(
         orders[1..],
-        [Order::Trigger(final_checkpoint), Order::Complete(final_checkpoint), Order::Finish]
+        [
+            Order::Command(TaskCommand::TriggerCheckpoint(final_checkpoint)),
+            Order::Command(TaskCommand::CheckpointCompleted(final_checkpoint)),
+            Order::Command(TaskCommand::Finish)
+        ]
     );
 }
 
@@ -55,7 +59,7 @@ fn cancel_ends_every_task_and_is_recorded() {
     let outcome = job.handle.wait_timeout(LONG).unwrap();
     assert_eq!(outcome.status, JobStatus::Canceled);
     assert_eq!(log_of(&storage), ["epoch-begins", "finished"]);
-    assert_eq!(job.orders_of(1).last(), Some(&Order::Cancel));
+    assert_eq!(job.orders_of(1).last(), Some(&Order::Command(TaskCommand::Cancel)));
     job.handle.cancel();
 }
 
@@ -97,7 +101,7 @@ fn ends_after(storage: &CheckpointStorage, checkpoints: usize) -> super::fake::S
     let mut seen = std::collections::BTreeMap::new();
     Box::new(move |task, attempt: ExecutionAttempt, order| {
         let mut reports = script(task, attempt, order);
-        if matches!(order, Order::Complete(_)) {
+        if matches!(order, Order::Command(TaskCommand::CheckpointCompleted(_))) {
             let count = seen.entry(task).or_insert(0);
             *count += 1;
             if *count == checkpoints {
@@ -139,9 +143,8 @@ fn retained_checkpoint_is_the_last_one_and_remains_after_cancellation() {
     let job = Job::start(&storage, JobSettings { checkpoints, ..settings() }, endless(&storage));
     for _ in 0..3 {
         let mut orders = job.orders.iter();
-        assert!(
-            orders.any(|(task, order)| task.subtask == 0 && matches!(order, Order::Complete(_)))
-        );
+        assert!(orders.any(|(task, order)| task.subtask == 0
+            && matches!(order, Order::Command(TaskCommand::CheckpointCompleted(_)))));
     }
     job.handle.cancel();
     let outcome = job.handle.wait();

@@ -7,13 +7,16 @@ use std::time::Duration;
 use weir_base::{CheckpointId, LogIndex};
 use weir_checkpoint_storage::CheckpointStorage;
 use weir_coordination::{JobSettings, JobStatus};
-use weir_protocol::task::ReportKind;
+use weir_protocol::task::{ReportKind, TaskCommand};
 
 /// Panics as soon as the final checkpoint is complete: the master ends as if it had crashed.
 fn dies_after_checkpoint(storage: &CheckpointStorage) -> Script {
     let mut script = bounded(storage);
     Box::new(move |task, attempt, order| {
-        assert!(!matches!(order, Order::Complete(_)), "a crash for this test");
+        assert!(
+            !matches!(order, Order::Command(TaskCommand::CheckpointCompleted(_))),
+            "a crash for this test"
+        );
         script(task, attempt, order)
     })
 }
@@ -61,7 +64,8 @@ fn log_stays_short_and_the_next_master_resumes_from_its_snapshot_record() {
     let mut script = endless(&storage);
     let mut completed = 0;
     let crashes_late: Script = Box::new(move |task, attempt, order| {
-        completed += usize::from(matches!(order, Order::Complete(_)));
+        completed +=
+            usize::from(matches!(order, Order::Command(TaskCommand::CheckpointCompleted(_))));
         assert!(completed < 200, "a crash for this test");
         script(task, attempt, order)
     });
@@ -133,7 +137,7 @@ fn failed_task_takes_the_others_with_it() {
     let outcome = job.handle.wait();
     assert_eq!(outcome.status, JobStatus::Failed);
     assert_eq!(outcome.failure.unwrap().code, "WEIR-TASK-0001");
-    assert!(job.orders_of(0).contains(&Order::Cancel));
+    assert!(job.orders_of(0).contains(&Order::Command(TaskCommand::Cancel)));
 }
 
 fn failure() -> weir_base::Failure {

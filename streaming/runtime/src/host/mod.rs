@@ -12,20 +12,17 @@ use crate::{
     metrics::TaskMetrics,
     panics,
     registry::OperatorRegistry,
-    task::{
-        runner::{Command, Mailbox},
-        writer::BufferTimeout,
-    },
+    task::{runner::Mailbox, writer::BufferTimeout},
 };
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use uploader::Uploader;
-use weir_base::{CheckpointId, ExecutionAttempt, VertexId};
+use weir_base::{ExecutionAttempt, VertexId};
 use weir_checkpoint_storage::CheckpointStorage;
 use weir_graph::{TaskDeployment, TaskId};
-use weir_protocol::task::{ReportKind, TaskReport};
+use weir_protocol::task::{ReportKind, TaskCommand, TaskReport};
 
 /// Where reports go; called from task threads, never blocks.
 pub type ReportSink = Arc<dyn Fn(TaskReport) + Send + Sync>;
@@ -208,8 +205,17 @@ impl TaskHost {
         }
     }
 
-    /// Tells a task to stop. A task that is not here is reported as stopped.
-    pub fn cancel(&self, task: TaskId, attempt: ExecutionAttempt) {
+    /// Gives a command to a task. A task that is not here ignores it, but is reported as stopped when it is
+    /// cancelled.
+    pub fn command(&self, task: TaskId, attempt: ExecutionAttempt, command: TaskCommand) {
+        match command {
+            TaskCommand::Cancel => self.cancel(task, attempt),
+            TaskCommand::Abandon => self.abandon(task, attempt),
+            _ => self.with_task(task, attempt, |running| running.mailbox.send(command)),
+        }
+    }
+
+    fn cancel(&self, task: TaskId, attempt: ExecutionAttempt) {
         let mut found = false;
         self.with_task(task, attempt, |running| {
             found = true;
@@ -220,53 +226,14 @@ impl TaskHost {
         }
     }
 
-    /// Leaves a task behind that does not stop: its thread runs on, cut off from everything.
-    pub fn abandon(&self, task: TaskId, attempt: ExecutionAttempt) {
+    /// The thread of the task runs on, cut off from everything.
+    fn abandon(&self, task: TaskId, attempt: ExecutionAttempt) {
         if let Some(running) = self.shared.running().remove(&(task, attempt)) {
             running.control.cancel();
             if let Err(error) = running.inbox.close() {
                 panics::say(&format!("records for task {task} were dropped: {error}"));
             }
         }
-    }
-
-    /// Tells a task without inputs to begin a checkpoint.
-    pub fn trigger_checkpoint(
-        &self,
-        task: TaskId,
-        attempt: ExecutionAttempt,
-        checkpoint: CheckpointId,
-    ) {
-        self.send(task, attempt, Command::Trigger(checkpoint));
-    }
-
-    /// Tells a task that a checkpoint is recorded.
-    pub fn notify_complete(
-        &self,
-        task: TaskId,
-        attempt: ExecutionAttempt,
-        checkpoint: CheckpointId,
-    ) {
-        self.send(task, attempt, Command::Complete(checkpoint));
-    }
-
-    /// Tells a task that a checkpoint will not complete.
-    pub fn notify_aborted(
-        &self,
-        task: TaskId,
-        attempt: ExecutionAttempt,
-        checkpoint: CheckpointId,
-    ) {
-        self.send(task, attempt, Command::Aborted(checkpoint));
-    }
-
-    /// Tells a task without inputs to end its output.
-    pub fn finish(&self, task: TaskId, attempt: ExecutionAttempt) {
-        self.send(task, attempt, Command::Finish);
-    }
-
-    fn send(&self, task: TaskId, attempt: ExecutionAttempt, command: Command) {
-        self.with_task(task, attempt, |running| running.mailbox.send(command));
     }
 
     /// Metrics of the last deployment of each subtask.

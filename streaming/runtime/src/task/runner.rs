@@ -12,25 +12,13 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
 };
-use weir_base::{CheckpointId, Monotonic, Now};
-use weir_dataflow::{Element, PayloadType, Result, SourcePoll, Timestamp};
-
-/// What a task can be told besides its input.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Command {
-    /// Begin a checkpoint; tasks without inputs only.
-    Trigger(CheckpointId),
-    /// A checkpoint is recorded.
-    Complete(CheckpointId),
-    /// A checkpoint will not complete.
-    Aborted(CheckpointId),
-    /// End the output; tasks without inputs only.
-    Finish,
-}
+use weir_base::{Monotonic, Now};
+use weir_dataflow::{Element, Error, PayloadType, Result, SourcePoll, Timestamp};
+use weir_protocol::task::TaskCommand;
 
 /// Commands for a task; putting one in wakes it.
 pub struct Mailbox {
-    commands: Mutex<VecDeque<Command>>,
+    commands: Mutex<VecDeque<TaskCommand>>,
     filled: AtomicBool,
     inbox: Arc<Inbox>,
 }
@@ -42,13 +30,13 @@ impl Mailbox {
     }
 
     /// Leaves a command.
-    pub fn send(&self, command: Command) {
+    pub fn send(&self, command: TaskCommand) {
         self.commands.lock().unwrap_or_else(PoisonError::into_inner).push_back(command);
         self.filled.store(true, Ordering::SeqCst);
         self.inbox.wake();
     }
 
-    fn take(&self) -> Option<Command> {
+    fn take(&self) -> Option<TaskCommand> {
         if !self.filled.load(Ordering::SeqCst) {
             return None;
         }
@@ -77,7 +65,7 @@ impl Runner {
     /// Runs an opened task to its end; `on_event` hears what the host must know.
     ///
     /// # Errors
-    /// What ended the task early; [`weir_dataflow::Error::Cancelled`] when it was told to stop.
+    /// What ended the task early; [`Error::Cancelled`] when it was told to stop.
     pub fn run(&mut self, mut on_event: impl FnMut(TaskEvent)) -> Result<()> {
         let mut kicked = self.control.now().monotonic;
         let mut burst = Burst::default();
@@ -150,12 +138,14 @@ impl Runner {
         self.core.poll_source(now)
     }
 
-    fn on_command(&mut self, command: Command, now: Now) -> Result<()> {
+    fn on_command(&mut self, command: TaskCommand, now: Now) -> Result<()> {
         match command {
-            Command::Trigger(checkpoint) => self.core.trigger_checkpoint(checkpoint, now),
-            Command::Complete(checkpoint) => self.core.checkpoint_complete(checkpoint),
-            Command::Aborted(checkpoint) => self.core.checkpoint_aborted(checkpoint, now),
-            Command::Finish => self.core.finish_input(),
+            TaskCommand::TriggerCheckpoint(id) => self.core.trigger_checkpoint(id, now),
+            TaskCommand::CheckpointCompleted(id) => self.core.checkpoint_complete(id),
+            TaskCommand::CheckpointAborted(id) => self.core.checkpoint_aborted(id, now),
+            TaskCommand::Finish => self.core.finish_input(),
+            // The task host does more than this, without waiting for the task to read its commands.
+            TaskCommand::Cancel | TaskCommand::Abandon => Err(Error::Cancelled),
         }
     }
 

@@ -11,9 +11,7 @@ use std::{
     time::Duration,
 };
 use weir::{Config, keys};
-use weir_base::{
-    CheckpointId, ContainerId, ExecutionAttempt, Failure, FailureOrigin, JobId, LeaderEpoch,
-};
+use weir_base::{ContainerId, ExecutionAttempt, Failure, FailureOrigin, JobId, LeaderEpoch};
 use weir_checkpoint_storage::CheckpointStorage;
 use weir_config::Origin;
 use weir_coordination::{
@@ -29,7 +27,7 @@ use weir_protocol::{
         JobMessage, Launch, Role, TaskLaunch, read_message, write_earlier_results,
         write_once_values,
     },
-    task::ReportKind,
+    task::{ReportKind, TaskCommand},
 };
 
 const MAX_WAIT: Duration = Duration::from_secs(60);
@@ -305,32 +303,14 @@ impl TaskGateway for Gateway {
         lock(&self.0).deploy(deployment);
     }
 
-    fn cancel(&mut self, task: TaskId, attempt: ExecutionAttempt) {
+    fn command(&mut self, task: TaskId, attempt: ExecutionAttempt, command: TaskCommand) {
         let mut fleet = lock(&self.0);
-        let queued = fleet.queued.len();
-        fleet.queued.retain(|deployment| (deployment.task, deployment.attempt) != (task, attempt));
-        assert_eq!(queued, fleet.queued.len(), "no test here cancels what waits");
-        fleet.order(task, HostOrder::Cancel(task, attempt));
-    }
-
-    fn abandon(&mut self, task: TaskId, attempt: ExecutionAttempt) {
-        lock(&self.0).order(task, HostOrder::Abandon(task, attempt));
-    }
-
-    fn trigger_checkpoint(&mut self, task: TaskId, attempt: ExecutionAttempt, id: CheckpointId) {
-        lock(&self.0).order(task, HostOrder::TriggerCheckpoint(task, attempt, id));
-    }
-
-    fn notify_complete(&mut self, task: TaskId, attempt: ExecutionAttempt, id: CheckpointId) {
-        lock(&self.0).order(task, HostOrder::NotifyComplete(task, attempt, id));
-    }
-
-    fn notify_aborted(&mut self, task: TaskId, attempt: ExecutionAttempt, id: CheckpointId) {
-        lock(&self.0).order(task, HostOrder::NotifyAborted(task, attempt, id));
-    }
-
-    fn finish(&mut self, task: TaskId, attempt: ExecutionAttempt) {
-        lock(&self.0).order(task, HostOrder::Finish(task, attempt));
+        if command == TaskCommand::Cancel {
+            let is_queued =
+                |queued: &TaskDeployment| (queued.task, queued.attempt) == (task, attempt);
+            assert!(!fleet.queued.iter().any(is_queued), "no test here cancels what waits");
+        }
+        fleet.order(task, HostOrder::Command { task, attempt, command });
     }
 }
 

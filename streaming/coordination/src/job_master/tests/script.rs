@@ -21,7 +21,7 @@ use weir_graph::{
     ChainingStrategy, EdgeSpec, ExchangeKind, Fingerprint, JobGraph, NodeId, Partitioning,
     SnapshotHandle, StreamGraph, StreamNode, TaskId, TaskSnapshotMeta,
 };
-use weir_protocol::task::{ReportKind, TaskReport};
+use weir_protocol::task::{ReportKind, TaskCommand, TaskReport};
 
 /// Runs a script and compares the whole of it.
 #[track_caller]
@@ -319,18 +319,9 @@ fn render(effect: &Effect) -> String {
             });
             format!("deploy {}{restore}", at(&d.task, &d.attempt))
         }
-        Effect::Cancel { task, attempt } => format!("cancel {}", at(task, attempt)),
-        Effect::Abandon { task, attempt } => format!("abandon {}", at(task, attempt)),
-        Effect::TriggerCheckpoint { task, attempt, checkpoint } => {
-            format!("trigger c{checkpoint} {}", at(task, attempt))
+        Effect::Command { task, attempt, command } => {
+            format!("{} {}", render_command(*command), at(task, attempt))
         }
-        Effect::NotifyComplete { task, attempt, checkpoint } => {
-            format!("complete c{checkpoint} {}", at(task, attempt))
-        }
-        Effect::NotifyAborted { task, attempt, checkpoint } => {
-            format!("aborted c{checkpoint} {}", at(task, attempt))
-        }
-        Effect::Finish { task, attempt } => format!("finish {}", at(task, attempt)),
         Effect::Dispose { checkpoint, paths } => {
             format!("dispose c{checkpoint} {}", paths.join(" "))
         }
@@ -342,6 +333,17 @@ fn render(effect: &Effect) -> String {
             format!("status {status:?}{}", render_failure(failure.as_ref()))
         }
         Effect::Terminated(outcome) => format!("terminated {}", render_outcome(outcome)),
+    }
+}
+
+fn render_command(command: TaskCommand) -> String {
+    match command {
+        TaskCommand::Cancel => "cancel".to_owned(),
+        TaskCommand::Abandon => "abandon".to_owned(),
+        TaskCommand::TriggerCheckpoint(id) => format!("trigger c{id}"),
+        TaskCommand::CheckpointCompleted(id) => format!("complete c{id}"),
+        TaskCommand::CheckpointAborted(id) => format!("aborted c{id}"),
+        TaskCommand::Finish => "finish".to_owned(),
     }
 }
 
