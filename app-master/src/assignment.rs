@@ -103,8 +103,7 @@ fn read(path: &Path) -> std::result::Result<JobSubmission, String> {
         return Err(format!("it has {size_bytes} bytes, at most {MAX_BODY_BYTES} are allowed"));
     }
     let bytes = fs::read(path).map_err(|error| error.to_string())?;
-    let submission: JobSubmission =
-        cluster::decode("job", &bytes).map_err(|error| error.to_string())?;
+    let submission: JobSubmission = cluster::decode(&bytes).map_err(|error| error.to_string())?;
     check_edges(&submission)?;
     Ok(submission)
 }

@@ -2,10 +2,14 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 use weir_base::ContainerId;
 use weir_node_agent_brain::Signal;
+use weir_protocol::cluster::NodeAction;
 use weir_service::{CallError, ProcessId};
 
 /// A container that runs.
@@ -23,6 +27,8 @@ pub(crate) struct Registry {
     running: Mutex<BTreeMap<ContainerId, Watched>>,
     /// What keeps the resource manager away, as last logged.
     problem: Mutex<Option<String>>,
+    /// An action that this release does not know was logged.
+    has_warned_of_action: AtomicBool,
 }
 
 /// What is guarded here is whole after every statement, so a panic elsewhere spoils nothing.
@@ -50,6 +56,16 @@ impl Registry {
         let watched = running.get_mut(&id)?;
         watched.kills += u32::from(signal == Signal::Kill);
         Some(*watched)
+    }
+
+    /// Logs the first action of the resource manager that this release does not know. The agent ignores it.
+    pub fn note_action(&self, action: NodeAction) {
+        if action == NodeAction::Unknown && !self.has_warned_of_action.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(
+                "the resource manager sent an action that this release does not know; it is ignored"
+            );
+        }
     }
 
     /// Logs how a call to the resource manager went, when it went otherwise than the last.

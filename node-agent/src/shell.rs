@@ -114,6 +114,9 @@ impl AgentShell {
             let answer: Result<NodeOrders, CallError> =
                 client.call(&address, path, &heartbeat, timeout).await;
             registry.note_call(&address, answer.as_ref().err());
+            if let Ok(orders) = &answer {
+                registry.note_action(orders.action);
+            }
             let result = answer.map_err(|error| error.to_string());
             handle.tell(Input::Answered { sequence, result });
         });

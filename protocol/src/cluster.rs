@@ -13,21 +13,33 @@
 //! anybody ──▶ resource manager PUT, HEAD, GET /ws/v1/cluster/artifacts/{sha256}   the file itself
 //! ```
 //!
-//! Every request and answer carries [`PROTOCOL_HEADER`] with [`PROTOCOL_VERSION`]; a side that meets
-//! another number than its own or the one before refuses. An answer other than 200 has the body of
+//! Every request and answer carries [`PROTOCOL_HEADER`] with [`PROTOCOL_VERSION`]. A receiver refuses a
+//! version that is neither its own nor the one before. An answer other than 200 has the body of
 //! `rest::yarn::RemoteException`.
 //!
-//! Every request carries a token behind `Authorization: Bearer `, which is checked before a byte of the body is
-//! read: of agents the cluster's, of app masters their attempt's, to an agent that of the lease.
+//! Every request carries a token in `Authorization: Bearer `, which is checked before the body is read: agents
+//! send the cluster's token, app masters that of their attempt, and to an agent that of the lease.
 //!
-//! **States, not events.** A request says all that its sender has and wants, the answer all that it
-//! should do, until the next request shows that it was done. So a lost, repeated or late message
-//! changes nothing: a heartbeat lists every container, an ask carries the number ever asked, a
-//! lease comes with each answer until the app master names it as its own.
+//! **States, not events.** A request lists everything that its sender has and wants, the answer everything that
+//! the sender should do, until a later request shows that it was done. So a message that is lost, repeated or
+//! late changes nothing: a heartbeat lists every container, an ask carries the total number ever asked for, and
+//! a lease is part of each answer until the app master names it as its own.
 //!
-//! **Prompt.** An answer to a heartbeat or an allocate is held back until there is something to say,
-//! but not longer than `hold_ms`. Whoever has news sends the next one without waiting for the
-//! answer; the one held is then answered at once, and its receiver ignores it by its `sequence`.
+//! **Prompt.** The answer to a heartbeat or an allocate is delayed until it has news, at most by `hold_ms`. A
+//! sender that has news sends the next request without waiting for the answer. The delayed request is then
+//! answered at once, and its sender ignores that answer by its `sequence`.
+//!
+//! **Releases that differ.** Messages are encoded with field names, so that releases next to each other
+//! understand one another without another version:
+//! - A receiver ignores fields that it does not know.
+//! - A field that is added has a default, which the receiver takes if the sender does not know the field. A field
+//!   without a default is one whose absence would be a statement of its own: an id, a sequence number, or a list
+//!   of everything that the sender has. The test `required_fields` lists them all.
+//! - Every enum has a last variant, `Unknown`, for values that only a later release knows. It changes nothing
+//!   where it is received. ([`FinalStatus`] has YARN's `UNDEFINED` for this.)
+//! - A field is removed one release after the last one that uses it.
+//!
+//! `tests/it/fixtures/` holds every message as each release encodes it; all of them must stay readable.
 
 mod app_master;
 mod container;
@@ -107,15 +119,40 @@ pub struct DecodeError {
     pub problem: String,
 }
 
+/// What is encoded and decoded here: a message, or a value within a token or file.
+pub trait Message: Serialize + DeserializeOwned {
+    /// The name of the type, which is also that of its fixture.
+    const NAME: &'static str;
+}
+
+/// Makes messages of types that cross between releases.
+macro_rules! messages {
+    ($($message:ident)*) => {
+        $(impl Message for $message {
+            const NAME: &'static str = stringify!($message);
+        })*
+
+        /// The name of every message that crosses between releases.
+        pub const MESSAGE_NAMES: &[&str] = &[$(stringify!($message)),*];
+    };
+}
+
+messages! {
+    RegisterNode NodeRegistered NodeHeartbeat NodeOrders LeaveNode NodeLeft
+    RegisterAppMaster AppMasterRegistered Allocate Allocated FinishAppMaster AppMasterFinished
+    StartContainer ContainerStarted StopContainer ContainerStopped
+    Lease
+}
+
 /// The msgpack of a message.
-pub fn encode<T: Serialize>(message: &T) -> Vec<u8> {
+pub fn encode<T: Message>(message: &T) -> Vec<u8> {
     rmp_serde::to_vec_named(message).expect("messages are plain data, which msgpack can hold")
 }
 
-/// A message that fills the bytes.
+/// Reads the message that fills the bytes.
 ///
 /// # Errors
 /// The bytes are anything else, or have more than [`MAX_VALUES`](crate::MAX_VALUES) values.
-pub fn decode<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, DecodeError> {
-    msgpack::decode(bytes).map_err(|problem| DecodeError { what, problem })
+pub fn decode<T: Message>(bytes: &[u8]) -> Result<T, DecodeError> {
+    msgpack::decode(bytes).map_err(|problem| DecodeError { what: T::NAME, problem })
 }

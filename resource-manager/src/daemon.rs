@@ -162,7 +162,6 @@ fn limits(config: &Config) -> Limits {
 fn settings(config: &Config, cluster_timestamp: u64) -> Settings {
     let max_completed = config.get(&keys::MAX_COMPLETED_APPLICATIONS);
     Settings {
-        weir_version: env!("CARGO_PKG_VERSION").to_owned(),
         cluster_timestamp,
         heartbeat_interval: config.get(&keys::NODE_HEARTBEAT_INTERVAL),
         node_expiry: config.get(&keys::NODE_EXPIRY),

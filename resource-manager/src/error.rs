@@ -82,6 +82,19 @@ pub enum Error {
         /// Ours.
         known: i32,
     },
+    /// A later release has written a fact of a kind that this one does not know.
+    #[error(
+        "the store {path} was written by a newer release: fact {number} is of the kind {kind:?}, which \
+         this release does not know; run that release, or another data folder"
+    )]
+    StoreFactNewer {
+        /// Its file.
+        path: PathBuf,
+        /// Number of the fact in the store.
+        number: i64,
+        /// The kind that the fact names.
+        kind: String,
+    },
     /// Another process works with the store.
     #[error(
         "the store {path} is in use by another process; end that resource manager, or choose another \
@@ -113,7 +126,7 @@ impl Error {
         match self {
             Self::Store { .. } => "WEIR-RM-0020",
             Self::StoreDamaged { .. } => "WEIR-RM-0021",
-            Self::StoreNewer { .. } => "WEIR-RM-0022",
+            Self::StoreNewer { .. } | Self::StoreFactNewer { .. } => "WEIR-RM-0022",
             Self::StoreInUse { .. } => "WEIR-RM-0023",
             Self::Folder { .. } => "WEIR-RM-0024",
             Self::Service(error) => error.code(),

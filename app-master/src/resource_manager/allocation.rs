@@ -42,6 +42,8 @@ pub(super) struct Allocation<'a> {
     is_behind: bool,
     pause: Pause,
     waits: String,
+    /// A command that this release does not know was logged.
+    has_warned: bool,
 }
 
 /// What an answer leads to.
@@ -63,6 +65,7 @@ impl<'a> Allocation<'a> {
             is_behind: false,
             pause: Pause::new(),
             waits: String::new(),
+            has_warned: false,
         }
     }
 
@@ -151,6 +154,7 @@ impl<'a> Allocation<'a> {
                 return Next::End("the resource manager told this app master to end".to_owned());
             }
             AppMasterCommand::Normal => {}
+            AppMasterCommand::Unknown => self.warn_of_unknown_command(),
         }
         self.tell_what_waits(&allocated);
         let has_news = self.take(allocated, &answer.seen);
@@ -177,6 +181,14 @@ impl<'a> Allocation<'a> {
         self.manager.tell(LeaseEvent::AskRefused(failures::refused_ask(error)));
         self.send();
         Next::GoOn
+    }
+
+    fn warn_of_unknown_command(&mut self) {
+        if !std::mem::replace(&mut self.has_warned, true) {
+            tracing::warn!(
+                "the resource manager sent a command that this release does not know; it is ignored"
+            );
+        }
     }
 
     fn tell_what_waits(&mut self, allocated: &Allocated) {

@@ -281,11 +281,8 @@ async fn register(
     state.command = None;
     shared.changed.notify_all();
     Ok(Msgpack(AppMasterRegistered {
-        weir_version: "0".to_owned(),
         epoch: state.epoch,
-        largest_node: Resources { memory_mib: 1 << 20, vcores: 64 },
         heartbeat_interval_ms: 200,
-        expiry_ms: 30_000,
         earlier_attempt_asked: state.earlier_attempt_asked,
     }))
 }
@@ -352,7 +349,6 @@ impl Shared {
             leases: state.leases.values().filter(not_held).cloned().collect(),
             completed: state.completed.values().cloned().collect(),
             pending: Vec::new(),
-            headroom: Resources::default(),
         };
         Ok((answer, !newest))
     }
@@ -384,7 +380,7 @@ async fn start(
 ) -> Answer<ContainerStarted> {
     let token = weir_service::auth::bearer_of(&request).expect("a lease token");
     let token: LeaseToken = token.parse().expect("a lease token");
-    let claims: Lease = decode("lease", &token.claims).expect("our own");
+    let claims: Lease = decode(&token.claims).expect("our own");
     let mut state = shared.state.lock().unwrap();
     if let Some((status, code, message)) = state.start_refusal.take() {
         state.refused.insert(claims.container);
@@ -393,14 +389,5 @@ async fn start(
     }
     state.started.insert(claims.container, body.0.launch);
     shared.changed.notify_all();
-    Ok(Msgpack(ContainerStarted {
-        report: ContainerReport {
-            container: claims.container,
-            resources: claims.resources,
-            state: ContainerState::Running,
-            exit_status: None,
-            diagnostics: String::new(),
-            used_memory_mib: 0,
-        },
-    }))
+    Ok(Msgpack(ContainerStarted {}))
 }

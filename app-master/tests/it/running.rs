@@ -102,6 +102,23 @@ fn one_manager_with_two_slots_runs_all_of_it() {
 }
 
 #[test]
+fn command_of_a_later_release_changes_nothing() {
+    let mut cluster = Cluster::run(&submission());
+    let [(_manager, mut first), (_other, mut second)] = two(&cluster);
+    assert_eq!(first.run(), second.run());
+    cluster.command(AppMasterCommand::Unknown);
+    let before = cluster.state().allocates.len();
+    cluster.wait("more requests", |state| (state.allocates.len() > before + 3).then_some(()));
+    first.report_all(&ReportKind::EndOfData);
+    second.report_all(&ReportKind::EndOfData);
+    first.obey_finish();
+    second.obey_finish();
+    assert_eq!(cluster.finished().final_status, FinalStatus::Succeeded);
+    cluster.returned().expect("a good end");
+    assert_eq!(cluster.state().registered.len(), 1);
+}
+
+#[test]
 fn restarted_resource_manager_is_told_all_again_and_the_job_runs_on() {
     let mut cluster = Cluster::run(&submission());
     let [(_manager, mut first), (lost, mut second)] = two(&cluster);

@@ -118,13 +118,7 @@ impl Script {
     }
 
     fn join(&mut self) -> Vec<Effect> {
-        let answer = NodeRegistered {
-            weir_version: String::new(),
-            epoch: 0,
-            cluster_timestamp: 1,
-            heartbeat_interval_ms: 1000,
-            expiry_ms: 30_000,
-        };
+        let answer = NodeRegistered { heartbeat_interval_ms: 1000, expiry_ms: 30_000 };
         let registration = self.registration;
         self.step_all(Input::Registered { registration, result: Ok(answer) })
     }

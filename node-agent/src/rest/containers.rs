@@ -4,7 +4,7 @@ use super::{Api, container_id, logs::log_names, no_container};
 use actix_web::web::{self, Data, Json, Path, ServiceConfig};
 use weir_base::NodeId;
 use weir_node_agent_brain::{ContainerView, LifeCycle};
-use weir_protocol::cluster::{ContainerState, exit_status};
+use weir_protocol::cluster::exit_status;
 use weir_protocol::rest::yarn::{
     NodeContainer, NodeContainerList, NodeContainers, OneNodeContainer,
 };
@@ -37,7 +37,7 @@ fn describe(api: &Api, view: &ContainerView) -> NodeContainer {
     let id = report.container;
     NodeContainer {
         id,
-        state: state(report.state).to_owned(),
+        state: report.state.name().to_owned(),
         exit_code: report.exit_status.unwrap_or(exit_status::INVALID),
         diagnostics: report.diagnostics.clone(),
         user: user(),
@@ -49,16 +49,6 @@ fn describe(api: &Api, view: &ContainerView) -> NodeContainer {
         // A folder that is not there yet has no logs.
         container_log_files: log_names(&api.data.container_logs(id)).unwrap_or_default(),
         used_memory_mb: report.used_memory_mib,
-    }
-}
-
-/// A state in the words of YARN's agent.
-pub(super) fn state(state: ContainerState) -> &'static str {
-    match state {
-        ContainerState::Localizing => "LOCALIZING",
-        ContainerState::Running => "RUNNING",
-        ContainerState::Killing => "KILLING",
-        ContainerState::Complete => "COMPLETE",
     }
 }
 

@@ -70,7 +70,7 @@ async fn start(
         Input::Start { ticket, start }
     });
     match asked.await.map_err(|_| not_now())? {
-        Reply::Started(report) => Ok(Msgpack(ContainerStarted { report })),
+        Reply::Started(_) => Ok(Msgpack(ContainerStarted {})),
         Reply::Refused(Refusal::ApplicationEnded) => {
             let application = container.attempt.application;
             let message =

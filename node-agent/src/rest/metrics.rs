@@ -1,6 +1,6 @@
 //! `/metrics` in Prometheus' text format.
 
-use super::{Api, containers::state};
+use super::Api;
 use actix_web::{
     HttpResponse,
     web::{self, Data, ServiceConfig},
@@ -37,7 +37,7 @@ async fn metrics(api: Data<Api>) -> Result<HttpResponse, ApiError> {
     ] {
         let count = view.containers.iter().filter(|one| one.report.state == wanted).count();
         let help = "Containers that the agent knows, by state.";
-        text.gauge("weir_node_containers", help, &[("state", state(wanted))], count as f64);
+        text.gauge("weir_node_containers", help, &[("state", wanted.name())], count as f64);
     }
     for one in view.containers.iter().filter(|one| one.state.is_live()) {
         let id = one.report.container.to_string();

@@ -2,7 +2,7 @@
 
 use crate::support::{Node, container, shell, wait_for};
 use std::fs;
-use weir_protocol::cluster::{ContainerState, exit_status};
+use weir_protocol::cluster::exit_status;
 
 #[test]
 fn command_runs_with_its_environment_and_its_exit_code_is_reported() {
@@ -119,10 +119,10 @@ fn repeated_start_runs_the_command_once() {
     let launch = shell("echo ran; while ! [ -e go ]; do sleep 0.01; done");
     node.run(id, launch.clone());
     node.running(id);
-    assert_eq!(node.run(id, launch.clone()).state, ContainerState::Running);
+    node.run(id, launch.clone());
     fs::write(node.container_folder(id).join("go"), b"").expect("written");
     node.ended(id);
-    assert_eq!(node.run(id, launch).exit_status, Some(0));
+    node.run(id, launch);
     assert_eq!(node.log(id, "stdout"), "ran\n");
 }
 

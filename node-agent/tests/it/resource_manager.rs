@@ -121,13 +121,7 @@ async fn register(
     Msgpack(request): Msgpack<RegisterNode>,
 ) -> Msgpack<NodeRegistered> {
     shared.state.lock().expect("no panic").registrations.push(request);
-    Msgpack(NodeRegistered {
-        weir_version: "test".to_owned(),
-        epoch: 0,
-        cluster_timestamp: 1,
-        heartbeat_interval_ms: 200,
-        expiry_ms: 10_000,
-    })
+    Msgpack(NodeRegistered { heartbeat_interval_ms: 200, expiry_ms: 10_000 })
 }
 
 /// As the real one: whoever still asks is told to register again.

@@ -40,8 +40,8 @@ fn restarted_agent_takes_back_what_runs_and_tells_what_has_ended() {
     let states: Vec<_> = found.iter().map(|report| (report.state, report.exit_status)).collect();
     let ended = (ContainerState::Complete, Some(7));
     assert_eq!(states, [ended, ended, (ContainerState::Running, None)]);
-    let started_again = node.run(container(3), shell(UNTIL_GO));
-    assert_eq!(started_again.state, ContainerState::Running);
+    // A repeated start: its log shows below that it ran once.
+    node.run(container(3), shell(UNTIL_GO));
     go(&node, 3);
     assert_eq!(node.ended(container(3)).exit_status, Some(7));
     for sequence in 1..=3 {

@@ -179,20 +179,20 @@ impl Node {
         &self,
         token: &LeaseToken,
         launch: LaunchContext,
-    ) -> Result<ContainerReport, CallError> {
+    ) -> Result<ContainerStarted, CallError> {
         let request = StartContainer { launch };
         let call = async {
             let path = "/internal/v1/containers/start";
             let client = Client::new().with_lease(token);
             client.call(self.address(), path, &request, PATIENCE).await
         };
-        block_on(call).map(|started: ContainerStarted| started.report)
+        block_on(call)
     }
 
     /// Starts a container of 512 MiB as an app master does.
-    pub fn run(&self, id: ContainerId, launch: LaunchContext) -> ContainerReport {
+    pub fn run(&self, id: ContainerId, launch: LaunchContext) {
         let token = self.token(id, 512);
-        self.start_request(&token, launch).expect("accepted")
+        self.start_request(&token, launch).expect("accepted");
     }
 
     pub fn stop(&self, id: ContainerId) {

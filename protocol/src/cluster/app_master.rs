@@ -20,16 +20,10 @@ pub struct RegisterAppMaster {
 /// The app master is registered. Totals of asks ([`Ask::total`]) count from this answer on.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct AppMasterRegistered {
-    /// Release of the resource manager.
-    pub weir_version: String,
     /// Number of starts of the resource manager before this one.
     pub epoch: u32,
-    /// Resources of the largest node. A larger ask is refused.
-    pub largest_node: Resources,
     /// Longest time from the answer to one allocate to the next allocate.
     pub heartbeat_interval_ms: u64,
-    /// The resource manager gives up an app master from which it hears nothing for this long.
-    pub expiry_ms: u64,
     /// The app master of an earlier attempt has asked for containers. An app master creates the folder and the
     /// log of its job before it asks, so both must exist. True if the resource manager does not say it.
     #[serde(default = "unknown")]
@@ -64,15 +58,19 @@ pub struct Allocate {
     /// From 1 since the registration, grows by one with each request.
     pub sequence: u64,
     /// The resource manager may delay its answer by this time.
+    #[serde(default)]
     pub hold_ms: u64,
     pub asks: Vec<Ask>,
     /// Every lease that it knows, except those that it knows to have completed.
     pub held: Vec<ContainerId>,
     /// Leases that it gives back, until an answer reports them as completed.
+    #[serde(default)]
     pub release: Vec<ContainerId>,
     /// Containers that it knows to have completed.
+    #[serde(default)]
     pub seen: Vec<ContainerId>,
     /// From 0 to 1.
+    #[serde(default)]
     pub progress: f32,
 }
 
@@ -86,6 +84,9 @@ pub enum AppMasterCommand {
     Resync,
     /// End: the application was killed, or another attempt has begun.
     Shutdown,
+    /// A command of a later release. It changes nothing: the app master goes on as after [`Self::Normal`].
+    #[serde(other)]
+    Unknown,
 }
 
 /// An ask that is not fully leased yet.
@@ -96,6 +97,7 @@ pub struct PendingAsk {
     /// Number of containers that are not leased yet.
     pub missing: u64,
     /// Why, for people.
+    #[serde(default)]
     pub reason: String,
 }
 
@@ -104,25 +106,27 @@ pub struct PendingAsk {
 /// `L` is how it names a lease: [`SignedLease`] between processes. The brain of the resource manager has no
 /// key to sign with, so it names leases without a token.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(bound(deserialize = "L: Deserialize<'de>"))]
 pub struct Allocated<L = SignedLease> {
     /// Of the allocate that is answered.
     pub sequence: u64,
     pub command: AppMasterCommand,
     /// Leases that the allocate did not name as held.
+    #[serde(default)]
     pub leases: Vec<L>,
     /// Containers that have completed and that no allocate has named as seen.
+    #[serde(default)]
     pub completed: Vec<ContainerReport>,
+    #[serde(default)]
     pub pending: Vec<PendingAsk>,
-    /// Resources that are free in the cluster.
-    pub headroom: Resources,
 }
 
 impl<L> Allocated<L> {
     /// The same answer with each lease replaced.
     pub fn map_leases<M>(self, replace: impl FnMut(L) -> M) -> Allocated<M> {
-        let Self { sequence, command, leases, completed, pending, headroom } = self;
+        let Self { sequence, command, leases, completed, pending } = self;
         let leases = leases.into_iter().map(replace).collect();
-        Allocated { sequence, command, leases, completed, pending, headroom }
+        Allocated { sequence, command, leases, completed, pending }
     }
 }
 
@@ -130,13 +134,14 @@ impl<L> Allocated<L> {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum FinalStatus {
-    /// It has not ended.
-    #[default]
-    Undefined,
     Succeeded,
     Failed,
     /// A client stopped it.
     Killed,
+    /// It has not ended, or its app master reported a status that only a later release knows.
+    #[default]
+    #[serde(other)]
+    Undefined,
 }
 
 /// One answer of an app master's REST interface, kept after its end.
@@ -154,8 +159,10 @@ pub struct FinishAppMaster {
     pub attempt: AttemptId,
     pub final_status: FinalStatus,
     /// Why, for people.
+    #[serde(default)]
     pub diagnostics: String,
     /// What its REST interface would answer from now on.
+    #[serde(default)]
     pub archive: Vec<ArchivedAnswer>,
 }
 

@@ -34,6 +34,23 @@ pub enum ContainerState {
     Killing,
     /// It has ended; no process of it runs.
     Complete,
+    /// A state of a later release. It changes nothing: the container exists, and everything else that the
+    /// receiver knows of it stays as it is.
+    #[serde(other)]
+    Unknown,
+}
+
+impl ContainerState {
+    /// As in messages, and as YARN's agent shows it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Localizing => "LOCALIZING",
+            Self::Running => "RUNNING",
+            Self::Killing => "KILLING",
+            Self::Complete => "COMPLETE",
+            Self::Unknown => "UNKNOWN",
+        }
+    }
 }
 
 /// One container, as its agent reports it.
@@ -44,10 +61,13 @@ pub struct ContainerReport {
     pub resources: Resources,
     pub state: ContainerState,
     /// Its exit code, or one of [`exit_status`]; set when it is complete.
+    #[serde(default)]
     pub exit_status: Option<i32>,
     /// Why it ended, for people; may be empty.
+    #[serde(default)]
     pub diagnostics: String,
     /// Memory of its process tree in MiB at the last measurement.
+    #[serde(default)]
     pub used_memory_mib: u64,
 }
 
@@ -67,8 +87,10 @@ pub struct LaunchContext {
     /// slash is a path relative to that folder; otherwise it is looked up in `PATH`.
     pub command: Vec<String>,
     /// Names and values of variables. They replace those that the agent sets.
+    #[serde(default)]
     pub environment: Vec<(String, String)>,
     /// Files that the agent puts into the folder before the start.
+    #[serde(default)]
     pub artifacts: Vec<ArtifactUse>,
 }
 
@@ -79,6 +101,7 @@ pub struct ArtifactUse {
     pub name: String,
     pub hash: ArtifactHash,
     pub size_bytes: u64,
+    #[serde(default)]
     pub executable: bool,
 }
 
@@ -92,9 +115,7 @@ pub struct StartContainer {
 
 /// The agent knows the container. The resource manager tells the app master when it ends.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct ContainerStarted {
-    pub report: ContainerReport,
-}
+pub struct ContainerStarted {}
 
 /// An app master ends a container. The request carries the [`LeaseToken`](super::LeaseToken) in its
 /// `Authorization` header, which names the container.

@@ -12,6 +12,7 @@ pub struct RegisterNode {
     /// What its containers may use together.
     pub total: Resources,
     /// Release of the agent.
+    #[serde(default)]
     pub weir_version: String,
     /// A random number that differs between starts of the agent.
     pub incarnation: u64,
@@ -22,12 +23,6 @@ pub struct RegisterNode {
 /// The node is registered.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct NodeRegistered {
-    /// Release of the resource manager.
-    pub weir_version: String,
-    /// Number of starts of the resource manager before this one.
-    pub epoch: u32,
-    /// When the cluster was first started, in milliseconds since 1970. It identifies the cluster.
-    pub cluster_timestamp: u64,
     /// Longest time from the answer to one heartbeat to the next heartbeat.
     pub heartbeat_interval_ms: u64,
     /// The resource manager gives up a node from which it hears nothing for this long.
@@ -43,12 +38,15 @@ pub struct NodeHeartbeat {
     /// From 1, grows by one with each heartbeat of the incarnation.
     pub sequence: u64,
     /// The resource manager may delay its answer by this time.
+    #[serde(default)]
     pub hold_ms: u64,
     /// Every container, as in [`RegisterNode`].
     pub containers: Vec<ContainerReport>,
     /// Why the node cannot run containers (for example a full disk); `None` when it can.
+    #[serde(default)]
     pub unhealthy: Option<String>,
     /// Memory used on the node in MiB, for display.
+    #[serde(default)]
     pub used_memory_mib: u64,
 }
 
@@ -62,6 +60,10 @@ pub enum NodeAction {
     Resync,
     /// Another agent has registered as this node: end.
     Shutdown,
+    /// An action of a later release. It changes nothing: the agent stays registered, and the orders beside it
+    /// count as after [`Self::Normal`].
+    #[serde(other)]
+    Unknown,
 }
 
 /// What a node has to do. The resource manager repeats each order until a heartbeat shows that it was
@@ -72,11 +74,15 @@ pub struct NodeOrders {
     pub sequence: u64,
     pub action: NodeAction,
     /// App masters to start, unless the agent knows the container already.
+    #[serde(default)]
     pub launch: Vec<LaunchContainer>,
+    #[serde(default)]
     pub kill: Vec<KillContainer>,
     /// Ended containers that the agent need not report any more.
+    #[serde(default)]
     pub forget: Vec<ContainerId>,
     /// Applications that have ended: the agent deletes their files, except their logs.
+    #[serde(default)]
     pub ended: Vec<ApplicationId>,
 }
 

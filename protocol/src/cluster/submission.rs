@@ -1,5 +1,6 @@
 //! What `weir run` hands to the app master of a job, as an artefact of the application.
 
+use super::Message;
 use serde::{Deserialize, Serialize};
 use weir_base::{ArtifactHash, JobId};
 use weir_graph::{Fingerprint, StreamGraph};
@@ -37,6 +38,11 @@ pub struct JobSubmission {
     pub working_directory: String,
     /// Results of earlier jobs of the same `main`, by ordinal: a rerun is handed them.
     pub earlier: Vec<RecordedResult>,
+}
+
+/// The client and the app master of a job are of one release, so it crosses none.
+impl Message for JobSubmission {
+    const NAME: &'static str = "JobSubmission";
 }
 
 /// A file that was uploaded.

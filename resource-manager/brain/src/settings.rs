@@ -6,8 +6,6 @@ use weir_base::Share;
 /// What the resource manager is set to. The keys of the configuration are named where there is one.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
-    /// Release, told to nodes and app masters.
-    pub weir_version: String,
     /// When the cluster was first started, in milliseconds since 1970: part of every id.
     pub cluster_timestamp: u64,
     /// `yarn.resourcemanager.nodemanagers.heartbeat-interval-ms`.

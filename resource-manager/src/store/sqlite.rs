@@ -14,6 +14,7 @@ use crate::error::Error;
 use rusqlite::{
     Connection, OptionalExtension, Transaction, TransactionBehavior, ffi::ErrorCode, params,
 };
+use serde::Deserialize;
 use std::{
     path::{Path, PathBuf},
     time::Duration,
@@ -110,6 +111,16 @@ impl SqliteStore {
     }
 }
 
+/// The kind of a fact that this release does not know.
+fn newer_kind(json: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Kind {
+        fact: String,
+    }
+    let Kind { fact: kind } = serde_json::from_str(json).ok()?;
+    (!Fact::KINDS.contains(&kind.as_str())).then_some(kind)
+}
+
 /// Writes a fact over the one of its key, at the end.
 fn keep(transaction: &Transaction, epoch: u32, fact: &Fact) -> Result<(), rusqlite::Error> {
     let json = serde_json::to_string(fact).expect("facts are plain data with text keys");
@@ -158,7 +169,10 @@ impl Store for SqliteStore {
         self.set_meta("next_epoch", epoch + 1).map_err(failed)?;
         let epoch = u32::try_from(epoch).map_err(|_| damaged(format!("epoch {epoch}")))?;
         let read = |(number, json): (i64, String)| {
-            serde_json::from_str(&json).map_err(|error| damaged(format!("fact {number}: {error}")))
+            serde_json::from_str(&json).map_err(|error| match newer_kind(&json) {
+                Some(kind) => Error::StoreFactNewer { path: self.path.clone(), number, kind },
+                None => damaged(format!("fact {number}: {error}")),
+            })
         };
         let facts = self.facts().map_err(failed)?.into_iter().map(read);
         let facts = facts.collect::<Result<Vec<Fact>, Error>>()?;
@@ -357,5 +371,20 @@ mod tests {
         let error = store.begin(5).expect_err("no fact");
         assert_eq!(error.code(), "WEIR-RM-0021");
         assert!(error.to_string().contains("fact 1"), "{error}");
+    }
+
+    #[test]
+    fn fact_of_a_newer_release_is_kept_and_refused() {
+        let folder = Folder::new();
+        let (mut store, _) = folder.begin();
+        store.append(&[submitted(1)]).expect("appended");
+        let json = r#"{"fact":"queue-moved","application":"application_5_0001","queue":"b"}"#;
+        store.connection.execute("UPDATE facts SET json = ?1", [json]).expect("changed");
+        drop(store);
+        let mut store = SqliteStore::open(&folder.path()).expect("opened");
+        let error = store.begin(5).expect_err("a newer fact");
+        assert_eq!(error.code(), "WEIR-RM-0022");
+        assert!(error.to_string().contains("\"queue-moved\""), "{error}");
+        assert_eq!(store.facts().expect("read"), [(1, json.to_owned())]);
     }
 }

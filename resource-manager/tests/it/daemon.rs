@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use weir_base::{ApplicationId, AttemptId, NodeId, Resources};
 use weir_config::{Config, ConfigBuilder};
 use weir_protocol::cluster::{
-    AppMasterRegistered, ContainerReport, ContainerState, LaunchContainer, LeaveNode,
+    AppMasterRegistered, ContainerReport, ContainerState, LaunchContainer, LeaveNode, Message,
     NodeHeartbeat, NodeLeft, NodeOrders, NodeRegistered, RegisterAppMaster, RegisterNode,
 };
 use weir_resource_manager::{Error, Options, start};
@@ -387,7 +387,7 @@ impl AppMaster {
         Self { attempt, client: Client::with_bearer(&token), address }
     }
 
-    pub async fn call<A: serde::Serialize, B: serde::de::DeserializeOwned>(
+    pub async fn call<A: Message, B: Message>(
         &self,
         what: &str,
         message: &A,

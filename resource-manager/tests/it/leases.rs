@@ -47,8 +47,7 @@ fn application_lives_from_submission_to_archive() {
         let token = daemon.data_dir.secret.application_token(master.attempt);
         assert_eq!(environment[variables::APPLICATION_TOKEN], token);
         agent.beat(&[report(&launch, None)], 0).await;
-        let registered = master.register(4711).await;
-        assert_eq!(registered.largest_node, Resources { memory_mib: 4096, vcores: 4 });
+        master.register(4711).await;
         let app = client.app(id).await;
         assert_eq!(
             (&app["state"], &app["trackingUI"]),

@@ -23,7 +23,7 @@ use std::{
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use weir_protocol::cluster::{
-    self, LeaseToken, MAX_BODY_BYTES, MEDIA_TYPE, PROTOCOL_HEADER, PROTOCOL_VERSION,
+    self, LeaseToken, MAX_BODY_BYTES, MEDIA_TYPE, Message, PROTOCOL_HEADER, PROTOCOL_VERSION,
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -183,7 +183,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`CallError`].
-    pub async fn call<A: Serialize, B: DeserializeOwned>(
+    pub async fn call<A: Message, B: Message>(
         &self,
         address: &str,
         path: &str,
@@ -203,7 +203,7 @@ impl Client {
         let response = self.sent(address, request, timeout).await?;
         check_version(address, &response)?;
         let body = bounded_body(address, response).await?;
-        cluster::decode("answer", &body).map_err(|error| CallError::Damaged {
+        cluster::decode(&body).map_err(|error| CallError::Damaged {
             address: address.to_owned(),
             problem: error.to_string(),
         })

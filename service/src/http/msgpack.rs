@@ -12,8 +12,9 @@ use actix_web::{
 };
 use bytes::BytesMut;
 use futures::{FutureExt, future::LocalBoxFuture};
-use serde::{Serialize, de::DeserializeOwned};
-use weir_protocol::cluster::{self, MAX_BODY_BYTES, MEDIA_TYPE, PROTOCOL_HEADER, PROTOCOL_VERSION};
+use weir_protocol::cluster::{
+    self, MAX_BODY_BYTES, MEDIA_TYPE, Message, PROTOCOL_HEADER, PROTOCOL_VERSION,
+};
 
 /// A message as body: extracted from a request, or given as answer.
 #[derive(Clone, Debug)]
@@ -76,7 +77,7 @@ async fn read_body(payload: &mut Payload, limit_bytes: usize) -> Result<BytesMut
     Ok(body)
 }
 
-impl<T: DeserializeOwned + 'static> FromRequest for Msgpack<T> {
+impl<T: Message + 'static> FromRequest for Msgpack<T> {
     type Error = ApiError;
     type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
 
@@ -86,7 +87,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Msgpack<T> {
         async move {
             let limit_bytes = checked?;
             let body = read_body(&mut payload, limit_bytes).await?;
-            let message = cluster::decode("message", &body);
+            let message = cluster::decode(&body);
             message
                 .map(Self)
                 .map_err(|error| ApiError::bad_request("WEIR-HTTP-0017", error.to_string()))
@@ -95,7 +96,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Msgpack<T> {
     }
 }
 
-impl<T: Serialize> Responder for Msgpack<T> {
+impl<T: Message> Responder for Msgpack<T> {
     type Body = BoxBody;
 
     fn respond_to(self, _: &HttpRequest) -> HttpResponse {

@@ -14,6 +14,7 @@ use std::{
     thread,
     time::Duration,
 };
+use weir_protocol::cluster::Message;
 use weir_service::{
     ApiError, CallError, Client, ErrorStyle, Msgpack, Secret, Server, ServerConfig, bind,
     require_cluster,
@@ -24,6 +25,10 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 #[derive(Serialize, Deserialize, PartialEq, Debug)]
 struct Number {
     number: u64,
+}
+
+impl Message for Number {
+    const NAME: &'static str = "Number";
 }
 
 async fn double(Msgpack(asked): Msgpack<Number>) -> Result<Msgpack<Number>, ApiError> {

@@ -74,7 +74,6 @@ fn settings(rng: &mut SeededRng) -> Settings {
     let mut ms = |low, high| Duration::from_millis(between(rng, low, high));
     let heartbeat_interval = ms(200, 1000);
     Settings {
-        weir_version: "simulation".to_owned(),
         cluster_timestamp: 1_700_000_000_000,
         heartbeat_interval,
         larger_node_wait: 10 * heartbeat_interval,

@@ -25,7 +25,9 @@ impl NodeAgent {
             return;
         }
         match orders.action {
-            NodeAction::Normal => {
+            // A later resource manager may send an action that this release does not know. That changes nothing;
+            // the orders beside it are understood by themselves.
+            NodeAction::Normal | NodeAction::Unknown => {
                 let told = self.carry_out(now, orders, out);
                 self.heart.heard(now, told);
             }

@@ -48,6 +48,19 @@ fn lost_node_registers_again_with_all_it_has() {
 }
 
 #[test]
+fn unknown_action_changes_nothing_and_the_orders_beside_it_are_carried_out() {
+    let mut script = Script::joined();
+    let launch = launch(9, &[]);
+    let orders =
+        NodeOrders { action: NodeAction::Unknown, launch: vec![launch.clone()], ..no_orders() };
+    assert_eq!(script.answer(orders), [Effect::Launch(launch)]);
+    script.step(launched(9));
+    let unknown = NodeOrders { action: NodeAction::Unknown, ..no_orders() };
+    assert_eq!(script.answer(unknown), []);
+    assert_eq!(script.reports(), [report(9, ContainerState::Running, None)]);
+}
+
+#[test]
 fn stale_answer_is_ignored() {
     let mut script = Script::joined();
     script.step(start(1, &[]));

@@ -11,7 +11,7 @@ use crate::{
     timers::Purpose,
 };
 use std::{collections::BTreeSet, time::Duration};
-use weir_base::{AttemptId, ContainerId, Now, Resources};
+use weir_base::{AttemptId, ContainerId, Now};
 use weir_protocol::cluster::{
     Allocate, Allocated, AppMasterCommand, AppMasterRegistered, ArchivedAnswer, Ask,
     FinishAppMaster, Lease, PendingAsk, RegisterAppMaster,
@@ -64,11 +64,8 @@ impl ResourceManager {
             }
         }
         let reply = AppMasterRegistered {
-            weir_version: self.settings.weir_version.clone(),
             epoch: self.current_epoch(),
-            largest_node: self.largest_node().map_or(Resources::default(), |(_, total)| total),
             heartbeat_interval_ms: millis(self.settings.heartbeat_interval),
-            expiry_ms: millis(self.settings.app_master_expiry),
             earlier_attempt_asked,
         };
         self.answer(ticket, Ok(Reply::AppMasterRegistered(reply)));
@@ -238,7 +235,6 @@ impl ResourceManager {
 
     fn allocated(&mut self, now: Now, id: AttemptId, sequence: u64) -> Allocated<GrantedLease> {
         let mut answer = bare(sequence, AppMasterCommand::Normal);
-        answer.headroom = self.headroom();
         let Some(attempt) = self.attempt_ref(id) else { return answer };
         answer.completed = attempt.completed.values().cloned().collect();
         answer.pending = self.pending_asks(attempt);
@@ -346,14 +342,7 @@ fn excess(allocate: &Allocate) -> Option<String> {
 }
 
 fn bare(sequence: u64, command: AppMasterCommand) -> Allocated<GrantedLease> {
-    Allocated {
-        sequence,
-        command,
-        leases: Vec::new(),
-        completed: Vec::new(),
-        pending: Vec::new(),
-        headroom: Resources::default(),
-    }
+    Allocated { sequence, command, leases: Vec::new(), completed: Vec::new(), pending: Vec::new() }
 }
 
 /// Whole milliseconds.

@@ -18,9 +18,13 @@ impl ResourceManager {
     pub(super) fn take_reports(&mut self, now: Now, id: &NodeId, reports: &[ContainerReport]) {
         let Some(node) = self.nodes.get_mut(id) else { return };
         let had_strays = !node.strays.is_empty();
-        node.strays.clear();
-        node.complete.clear();
-        for report in reports {
+        // A state of a later release leaves what is known of the container as it is.
+        let is_unknown = |report: &&ContainerReport| report.state == ContainerState::Unknown;
+        let unknown: BTreeSet<_> =
+            reports.iter().filter(is_unknown).map(|report| report.container).collect();
+        node.strays.retain(|container, _| unknown.contains(container));
+        node.complete.retain(|container| unknown.contains(container));
+        for report in reports.iter().filter(|report| !is_unknown(report)) {
             let container = report.container;
             // Nobody was told to start it, so nothing of it can be there.
             if self.is_being_saved(container) {

@@ -30,9 +30,6 @@ impl ResourceManager {
             _ => self.take_registration(now, &register),
         }
         let reply = NodeRegistered {
-            weir_version: self.settings.weir_version.clone(),
-            epoch: self.current_epoch(),
-            cluster_timestamp: self.settings.cluster_timestamp,
             heartbeat_interval_ms: millis(self.settings.heartbeat_interval),
             expiry_ms: millis(self.settings.node_expiry),
         };

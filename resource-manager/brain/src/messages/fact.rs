@@ -3,6 +3,10 @@
 //! A store keeps facts in the order in which they were persisted. A fact replaces an earlier one of
 //! the same [`Fact::key`], and one that [`Fact::forgets`] an application takes all others of it away:
 //! those whose key begins with the application's id and a slash.
+//!
+//! Every later release must read the facts of this one: `tests/it/fixtures/` holds each kind. So a field that is
+//! added has a default. A release that writes a fact or a value which the release before cannot read raises the
+//! layout of the store. Then the older release refuses to start; it never drops a fact.
 
 use super::submission::Submission;
 use serde::{Deserialize, Serialize};
@@ -102,6 +106,20 @@ pub enum Fact {
 }
 
 impl Fact {
+    /// Every value of the field `fact`.
+    pub const KINDS: &[&str] = &[
+        "application-ids-reserved",
+        "application-submitted",
+        "kill-requested",
+        "attempt-started",
+        "containers-asked",
+        "attempt-finished",
+        "attempt-ended",
+        "application-ended",
+        "archived",
+        "application-forgotten",
+    ];
+
     /// A later fact of the same key takes the place of this one.
     pub fn key(&self) -> String {
         match self {

@@ -7,10 +7,10 @@ use crate::ApplicationState;
 /// application 2 one, and application 3 has no app master.
 const CROWDED: &str = "> start
     > node a vcores=2
-    a: registered epoch 0
+    a: registered
     a#1: Normal
     > node b vcores=2
-    b: registered epoch 0
+    b: registered
     b#1: Normal
     > new
     store ids-below 10
@@ -35,9 +35,9 @@ const CROWDED: &str = "> start
     > beat b 2.1.1=running
     b#2: Normal
     > register 1.1
-    1.1: registered epoch 0 largest 1000
+    1.1: registered epoch 0
     > register 2.1
-    2.1: registered epoch 0 largest 1000
+    2.1: registered epoch 0
     > allocate 1.1 ask=1:p1:100:x3
          store asked 1.1
     1.1#1: Normal lease 1.1.2@a:1 lease 1.1.3@b:1 pending 1 x1 (needs <memory:100 MiB, vCores:1>: 2 nodes up, 2 lack vcores (largest free 0); 1st in queue default)
@@ -114,10 +114,10 @@ fn an_application_that_gave_way_begins_again_after_a_restart() {
          > crash
          > start
          > node a vcores=2 1.1.1=running 1.1.2=running seq=9
-         a: registered epoch 1
+         a: registered
          a#9: Normal
          > node b vcores=2 1.1.3=running seq=9
-         b: registered epoch 1
+         b: registered
          b#9: Normal
          > at 2500
          store attempt e1/2.2.1 on b"
@@ -132,7 +132,7 @@ fn app_masters_above_the_share_after_a_restart_go_on_and_no_other_starts() {
          > crash
          > start
          > node a vcores=2 1.1.1=running 2.1.1=running seq=9
-         a: registered epoch 1
+         a: registered
          a#9: Normal
          > at 2499"
     ));

@@ -45,7 +45,7 @@ fn an_allocate_is_held_until_there_is_something_to_say() {
          > allocate 1.1 seq=2
          1.1#2: Normal
          > node c
-         c: registered epoch 0
+         c: registered
          c#1: Normal
          1.1#3: Normal lease 1.1.3@c:1",
     );
@@ -79,7 +79,7 @@ fn a_lease_that_was_never_heard_of_is_replaced_when_it_ends() {
          store asked 1.1
          1.1#1: Normal lease 1.1.2@b:1
          > node c
-         c: registered epoch 0
+         c: registered
          c#1: Normal
          > leave b
          b: left
@@ -142,7 +142,7 @@ fn an_ask_larger_than_any_node_is_refused_and_the_others_are_not() {
 fn an_ask_that_no_node_can_hold_any_more_waits_for_a_node_and_is_refused_then() {
     check_running(
         "> node c memory=3000 unhealthy=full
-         c: registered epoch 0
+         c: registered
          c#1: Normal
          > allocate 1.1 ask=1:p1:2000:x1
          store asked 1.1
@@ -181,7 +181,7 @@ fn an_ask_that_fits_no_node_beside_its_own_app_master_is_refused() {
          vCores:1> is larger than any node: the largest is a:1 with <memory:800 MiB, vCores:3>; ask \
          for less or add a larger node
          > node b
-         b: registered epoch 0
+         b: registered
          b#2: Normal
          > allocate 1.1 ask=1:p1:900:x1
          1.1#3: Normal lease 1.1.2@b:1",
@@ -240,7 +240,7 @@ fn a_repeated_registration_does_not_begin_the_asks_anew() {
          store asked 1.1
          1.1#1: Normal lease 1.1.2@b:1
          > register 1.1
-         1.1: registered epoch 0 largest 1000
+         1.1: registered epoch 0
          > allocate 1.1 ask=1:p1:100:x1 held=1.1.2 seq=2
          1.1#2: Normal",
     );

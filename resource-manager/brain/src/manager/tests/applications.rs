@@ -67,7 +67,7 @@ fn unusable_submissions_are_refused() {
          client: WEIR-RM-0005 the submission of application_1_0001 is not valid: there is no \
          queue \"fast\"; use \"default\"
          > node a
-         a: registered epoch 0
+         a: registered
          a#1: Normal
          > submit 1 memory=1001
          client: WEIR-RM-0006 the app master's container of <memory:1001 MiB, vCores:1> is larger \
@@ -111,11 +111,11 @@ fn what_no_node_could_hold_ends_when_nodes_had_time_to_come() {
          store submitted 2
          client: submitted 2
          > node a memory=1000 vcores=8
-         a: registered epoch 0
+         a: registered
          a#1: Normal
          > at 500
          > node b memory=4000 vcores=2
-         b: registered epoch 0
+         b: registered
          b#1: Normal
          store attempt 2.1.1 on b
          > at 999
@@ -147,7 +147,7 @@ fn what_no_node_could_hold_ends_also_when_it_was_put_on_record_after_the_recover
          > start
          > at 2000
          > node a
-         a: registered epoch 1
+         a: registered
          a#1: Normal
          store attempt e1/1.1.1 on a
          > beat a e1/1.1.1=running
@@ -170,10 +170,10 @@ fn what_no_node_could_hold_ends_also_when_it_was_put_on_record_after_the_recover
 /// A cluster with a large node that takes no containers, and an application that only it could hold.
 const NEEDS_LARGE_NODE: &str = "> start
     > node a
-    a: registered epoch 0
+    a: registered
     a#1: Normal
     > node b memory=3000 unhealthy=full
-    b: registered epoch 0
+    b: registered
     b#1: Normal
     > new
     store ids-below 10
@@ -209,7 +209,7 @@ fn a_large_node_that_comes_back_in_time_takes_what_waits_for_it() {
         "{NEEDS_LARGE_NODE}
          > at 2999
          > node b memory=3000 seq=2
-         b: registered epoch 0
+         b: registered
          b#2: Normal
          store attempt 1.1.1 on b
          > at 4000"

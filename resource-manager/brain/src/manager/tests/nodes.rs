@@ -10,11 +10,11 @@ fn unknown_agents_register_again_and_replaced_ones_end() {
          > beat a
          a#1: Resync
          > node a
-         a: registered epoch 0
+         a: registered
          a#2: Normal
          > beat a hold=1000
          > node a incarnation=2
-         a: registered epoch 0
+         a: registered
          a#3: Shutdown
          a#4: Normal
          > beat a incarnation=1
@@ -36,7 +36,7 @@ fn unknown_agents_register_again_and_replaced_ones_end() {
 fn a_late_registration_of_an_agent_that_is_gone_displaces_nobody() {
     check_running(
         "> register-node a incarnation=7
-         a: registered epoch 0
+         a: registered
          > beat a 1.1.1=running
          a#4: Normal
          > beat a incarnation=7
@@ -75,7 +75,7 @@ fn a_heartbeat_from_before_a_registration_frees_nothing() {
          > beat b 1.1.2=running seq=4
          b#4: Resync
          > register-node b 1.1.2=running
-         b: registered epoch 0
+         b: registered
          > beat b seq=3
          b#3: Normal
          > allocate 1.1 ask=1:p1:900:x2 seen=1.1.2
@@ -108,7 +108,7 @@ fn the_containers_of_a_lost_node_complete() {
          1.1#4: Normal pending 1 x1 (needs <memory:900 MiB, vCores:1>: 1 node up, 1 lack memory \
          (largest free 800 MiB); 1st in queue default)
          > node b 1.1.2=running
-         b: registered epoch 0
+         b: registered
          b#4: Normal kill 1.1.2:-106
          > beat b 1.1.2=running
          b#5: Normal kill 1.1.2:-106
@@ -141,7 +141,7 @@ fn a_late_registration_does_not_open_a_lost_node() {
          (largest free 800 MiB); 1st in queue default)
          > at 3000
          > register-node b
-         b: registered epoch 0
+         b: registered
          > allocate 1.1 ask=1:p1:900:x2
          1.1#4: Normal completed 1.1.2:-100 pending 1 x1 (needs <memory:900 MiB, vCores:1>: 1 node \
          up, 1 lack memory (largest free 800 MiB); 1st in queue default)
@@ -183,7 +183,7 @@ fn a_lost_node_is_shown_for_a_while() {
     let mut script = Script::new().check(
         "> start
          > node a
-         a: registered epoch 0
+         a: registered
          a#1: Normal
          > at 3000",
     );
@@ -218,12 +218,32 @@ fn what_nobody_leased_is_killed_and_forgotten() {
     );
 }
 
+/// An agent of a later release may report a state that this one does not know.
+#[test]
+fn an_unknown_state_of_a_container_changes_nothing() {
+    check_running(
+        "> allocate 1.1 ask=1:p1:900:x1
+         store asked 1.1
+         1.1#1: Normal lease 1.1.2@b:1
+         > allocate 1.1 ask=1:p1:900:x1 held=1.1.2 hold=1000
+         > beat b 1.1.2=running 1.1.9=running 7.1.2=complete:0
+         b#2: Normal kill 1.1.9:-106 forget 7.1.2 ended 7
+         > beat b 1.1.2=unknown 1.1.9=unknown 7.1.2=unknown 7.1.3=unknown
+         b#3: Normal kill 1.1.9:-106 forget 7.1.2 ended 7
+         > beat b 1.1.2=running 1.1.9=killing
+         b#4: Normal ended 7
+         > beat b 1.1.2=complete:3
+         b#5: Normal ended 7
+         1.1#2: Normal completed 1.1.2:3",
+    );
+}
+
 #[test]
 fn an_app_master_that_nobody_was_told_to_launch_is_on_no_node() {
     Script::new().check(
         "> start
          > node a
-         a: registered epoch 0
+         a: registered
          a#1: Normal
          > new
          store ids-below 10

@@ -25,17 +25,17 @@ fn everything_is_taken_back_and_nothing_is_killed() {
         "> beat a
          a#4: Resync
          > node a 1.1.1=running
-         a: registered epoch 1
+         a: registered
          a#5: Normal
          > allocate 1.1 epoch=0
          1.1#3: Resync
          > register 1.1 held=1.1.2@b:200
-         1.1: registered epoch 1 largest 1000
+         1.1: registered epoch 1
          > allocate 1.1 held=1.1.2 ask=1:p1:200:x1
          1.1#1: Normal pending 1 x1 (the resource manager was restarted and waits for nodes and \
          app masters to come back before it leases anything)
          > node b 1.1.2=running
-         b: registered epoch 1
+         b: registered
          b#3: Normal
          > allocate 1.1 held=1.1.2 ask=1:p1:200:x1 hold=1000
          > at 1000
@@ -51,10 +51,10 @@ fn everything_is_taken_back_and_nothing_is_killed() {
 fn what_does_not_come_back_in_time_is_lost() {
     check_restarted(
         "> node a 1.1.1=running
-         a: registered epoch 1
+         a: registered
          a#4: Normal
          > register 1.1 held=1.1.2@b:200
-         1.1: registered epoch 1 largest 1000
+         1.1: registered epoch 1
          > at 2500
          > beat a 1.1.1=running
          a#5: Normal
@@ -62,7 +62,7 @@ fn what_does_not_come_back_in_time_is_lost() {
          > at 3000
          1.1#1: Normal completed 1.1.2:-100
          > node b 1.1.2=running
-         b: registered epoch 1
+         b: registered
          b#3: Normal kill 1.1.2:-106
          > beat b 1.1.2=running
          b#4: Normal kill 1.1.2:-106",
@@ -73,7 +73,7 @@ fn what_does_not_come_back_in_time_is_lost() {
 fn an_app_master_whose_node_does_not_come_back_is_replaced() {
     check_restarted(
         "> node b 1.1.2=running
-         b: registered epoch 1
+         b: registered
          b#3: Normal
          > at 2900
          > beat b 1.1.2=running
@@ -89,10 +89,10 @@ fn an_app_master_whose_node_does_not_come_back_is_replaced() {
 fn what_ended_meanwhile_is_told() {
     check_restarted(
         "> node b 1.1.2=complete:5
-         b: registered epoch 1
+         b: registered
          b#3: Normal
          > register 1.1 held=1.1.2@b:200
-         1.1: registered epoch 1 largest 1000
+         1.1: registered epoch 1
          > allocate 1.1 held=1.1.2
          1.1#1: Normal completed 1.1.2:5
          > beat b 1.1.2=complete:5
@@ -102,7 +102,7 @@ fn what_ended_meanwhile_is_told() {
          > beat b 1.1.2=complete:5
          b#5: Normal forget 1.1.2
          > node a 1.1.1=complete:9
-         a: registered epoch 1
+         a: registered
          store attempt-ended 1.1 9 counts
          a#4: Normal forget 1.1.1",
     );
@@ -112,14 +112,14 @@ fn what_ended_meanwhile_is_told() {
 fn what_ends_before_its_app_master_is_back_is_told() {
     check_restarted(
         "> node b 1.1.2=running
-         b: registered epoch 1
+         b: registered
          b#3: Normal
          > beat b 1.1.2=complete:5
          b#4: Normal
          > beat b 1.1.2=complete:5
          b#5: Normal
          > register 1.1 held=1.1.2@b:200
-         1.1: registered epoch 1 largest 1000
+         1.1: registered epoch 1
          > allocate 1.1 held=1.1.2
          1.1#1: Normal completed 1.1.2:5",
     );
@@ -129,10 +129,10 @@ fn what_ends_before_its_app_master_is_back_is_told() {
 fn what_its_app_master_does_not_hold_is_taken_back() {
     check_restarted(
         "> node b 1.1.2=running
-         b: registered epoch 1
+         b: registered
          b#3: Normal
          > register 1.1
-         1.1: registered epoch 1 largest 1000
+         1.1: registered epoch 1
          > allocate 1.1
          1.1#1: Normal
          > beat b 1.1.2=running
@@ -144,10 +144,10 @@ fn what_its_app_master_does_not_hold_is_taken_back() {
 fn a_lease_that_was_not_started_yet_stays_one() {
     check_restarted(
         "> node b
-         b: registered epoch 1
+         b: registered
          b#3: Normal
          > register 1.1 held=1.1.2@b:200
-         1.1: registered epoch 1 largest 1000
+         1.1: registered epoch 1
          > allocate 1.1 held=1.1.2
          1.1#1: Normal
          > beat b 1.1.2=running
@@ -170,7 +170,7 @@ fn a_kill_that_is_on_record_is_carried_out() {
          1.1: WEIR-RM-0008 attempt appattempt_1_0001_000001 is not the current one of its \
          application, or has ended: end this app master
          > node a 1.1.1=running
-         a: registered epoch 1
+         a: registered
          a#4: Normal kill 1.1.1:-106
          > beat a 1.1.1=running
          a#5: Normal kill 1.1.1:-106
@@ -191,13 +191,13 @@ fn a_finish_that_is_on_record_stands() {
          > finish 1.1
          1.1: may-exit
          > node a 1.1.1=complete:0
-         a: registered epoch 1
+         a: registered
          store ended 1 Finished Succeeded
          a#4: Normal forget 1.1.1 ended 1
          > crash
          > start
          > node a 1.1.1=complete:0
-         a: registered epoch 2
+         a: registered
          a#5: Normal forget 1.1.1 ended 1
          > beat a 1.1.1=complete:0
          a#6: Normal forget 1.1.1 ended 1",
@@ -211,7 +211,7 @@ fn what_no_node_could_hold_is_judged_when_nodes_had_time_to_come_back() {
          store ids-below 19
          client: id 10 largest 0
          > node a 1.1.1=running
-         a: registered epoch 1
+         a: registered
          a#4: Normal
          > submit 10 memory=1001
          store submitted 10
@@ -220,7 +220,7 @@ fn what_no_node_could_hold_is_judged_when_nodes_had_time_to_come_back() {
          > beat a 1.1.1=running
          a#5: Normal
          > register 1.1
-         1.1: registered epoch 1 largest 1000
+         1.1: registered epoch 1
          > at 3999
          > at 4000
          store attempt-ended 10.1 -1000 counts, ended 10 Failed Failed",
@@ -253,25 +253,25 @@ fn attempt_that_asked_for_containers_is_remembered_after_a_restart() {
          > crash
          > start
          > node a 1.1.1=complete:9
-         a: registered epoch 1
+         a: registered
          store attempt-ended 1.1 9 counts
          a#4: Normal forget 1.1.1
          > at 1000
          store attempt e1/1.2.1 on a
          > register 1.2
-         1.2: registered epoch 1 largest 1000, an earlier attempt asked",
+         1.2: registered epoch 1, an earlier attempt asked",
     );
     check_running(
         "> crash
          > start
          > node a 1.1.1=complete:9
-         a: registered epoch 1
+         a: registered
          store attempt-ended 1.1 9 counts
          a#4: Normal forget 1.1.1
          > at 1000
          store attempt e1/1.2.1 on a
          > register 1.2
-         1.2: registered epoch 1 largest 1000",
+         1.2: registered epoch 1",
     );
 }
 

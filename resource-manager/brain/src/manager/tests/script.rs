@@ -212,6 +212,7 @@ impl Script {
                     "running" => ContainerState::Running,
                     "killing" => ContainerState::Killing,
                     "complete" => ContainerState::Complete,
+                    "unknown" => ContainerState::Unknown,
                     _ => return None,
                 },
                 exit_status: exit.parse().ok(),
@@ -390,7 +391,7 @@ fn render_fact(fact: &Fact) -> String {
 
 fn render_reply(reply: &Reply) -> String {
     match reply {
-        Reply::NodeRegistered(answer) => format!("registered epoch {}", answer.epoch),
+        Reply::NodeRegistered(_) => "registered".to_owned(),
         Reply::NodeOrders(orders) => render_orders(orders),
         Reply::NodeLeft => "left".to_owned(),
         Reply::NewApplication { application, largest_node } => {
@@ -399,10 +400,9 @@ fn render_reply(reply: &Reply) -> String {
         Reply::Submitted(application) => format!("submitted {}", application.sequence),
         Reply::Kill { had_ended } => format!("kill had-ended={had_ended}"),
         Reply::AppMasterRegistered(answer) => {
-            let largest = answer.largest_node.memory_mib;
             let earlier =
                 if answer.earlier_attempt_asked { ", an earlier attempt asked" } else { "" };
-            format!("registered epoch {} largest {largest}{earlier}", answer.epoch)
+            format!("registered epoch {}{earlier}", answer.epoch)
         }
         Reply::Allocated(answer) => render_allocated(answer),
         Reply::AppMasterFinished => "may-exit".to_owned(),
@@ -495,7 +495,6 @@ fn letter(node: &NodeId) -> &str {
 pub(super) fn settings() -> Settings {
     let ms = Duration::from_millis;
     Settings {
-        weir_version: "test".to_owned(),
         cluster_timestamp: 1,
         heartbeat_interval: ms(1000),
         node_expiry: ms(3000),
@@ -515,10 +514,10 @@ pub(super) fn settings() -> Settings {
 /// One application with a registered app master on node `a`; node `b` is empty.
 pub(super) const RUNNING: &str = "> start
     > node a
-    a: registered epoch 0
+    a: registered
     a#1: Normal
     > node b
-    b: registered epoch 0
+    b: registered
     b#1: Normal
     > new
     store ids-below 10
@@ -532,7 +531,7 @@ pub(super) const RUNNING: &str = "> start
     > beat a 1.1.1=running
     a#3: Normal
     > register 1.1
-    1.1: registered epoch 0 largest 1000\n";
+    1.1: registered epoch 0\n";
 
 /// The same, and what follows.
 #[track_caller]

@@ -1,0 +1,3 @@
+//! The brain as its users see it.
+
+mod stored_facts;
