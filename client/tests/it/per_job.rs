@@ -187,7 +187,7 @@ fn check_submission(folder: &Folder, fake: &FakeCluster) {
         files[1]["value"]["resource"].as_str().and_then(|text| text.strip_prefix("artifact:"));
     let put = fake.first(&format!("PUT /ws/v1/cluster/artifacts/{}", hash.expect("a hash")));
     assert_eq!(put.headers["authorization"], "Bearer secret");
-    let job: JobSubmission = cluster::decode("job", &put.body).expect("as written");
+    let job: JobSubmission = cluster::decode(&put.body).expect("as written");
     assert_eq!((job.job, job.ordinal), (job_id(), 0));
     assert_eq!(job.arguments, [b"--x".to_vec(), b"a b".to_vec()]);
     assert_eq!(job.configuration, resolved().to_json());
