@@ -2,10 +2,8 @@
 
 use std::collections::BTreeSet;
 use weir_base::{ApplicationId, ArtifactHash, AttemptId, NodeId, Now};
-use weir_protocol::rest::yarn;
 use weir_resource_manager_brain::{
-    ApplicationView, ClusterView, ContainerLife, NodeState, NodeView, ResourceManager,
-    YarnApplicationState,
+    ApplicationView, ClusterView, ContainerLife, NodeView, ResourceManager,
 };
 
 /// The cluster at one moment.
@@ -48,38 +46,15 @@ impl View {
     }
 }
 
-/// An application's state, as YARN tells the world.
-pub fn state_of(application: &ApplicationView) -> yarn::ApplicationState {
-    match application.yarn_state {
-        YarnApplicationState::NewSaving => yarn::ApplicationState::NewSaving,
-        YarnApplicationState::Submitted => yarn::ApplicationState::Submitted,
-        YarnApplicationState::Accepted => yarn::ApplicationState::Accepted,
-        YarnApplicationState::Running => yarn::ApplicationState::Running,
-        YarnApplicationState::Finished => yarn::ApplicationState::Finished,
-        YarnApplicationState::Failed => yarn::ApplicationState::Failed,
-        YarnApplicationState::Killed => yarn::ApplicationState::Killed,
-    }
-}
-
 /// Whether an application has ended, as the world is told.
 pub fn has_ended(application: &ApplicationView) -> bool {
-    state_of(application).has_ended()
+    application.yarn_state.has_ended()
 }
 
 /// The app master that is registered, and where its REST interface is.
 pub fn app_master_of(application: &ApplicationView) -> Option<(AttemptId, &str)> {
     let attempt = application.last_attempt()?;
     Some((attempt.attempt, attempt.rest_address.as_deref()?))
-}
-
-/// A node's state, as YARN tells the world.
-pub fn node_state(node: &NodeView) -> yarn::NodeState {
-    match node.state {
-        NodeState::Running => yarn::NodeState::Running,
-        NodeState::Unhealthy => yarn::NodeState::Unhealthy,
-        NodeState::Lost => yarn::NodeState::Lost,
-        NodeState::Shutdown => yarn::NodeState::Shutdown,
-    }
 }
 
 /// A container's state, as YARN tells the world.

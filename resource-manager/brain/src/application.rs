@@ -15,14 +15,17 @@
 
 use crate::{
     attempt::Attempt,
-    messages::{ApplicationOutcome, Submission},
+    messages::{ApplicationOutcome, ApplicationSpec},
 };
 use weir_base::{ApplicationId, Resources, invariant};
-use weir_protocol::cluster::{FinalStatus, exit_status};
+use weir_protocol::{
+    cluster::{FinalStatus, exit_status},
+    rest::yarn::ApplicationState,
+};
 
-/// Where an application is in its life.
+/// The life cycle of an application, finer than the states that YARN shows.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum ApplicationState {
+pub enum ApplicationLife {
     /// It is being put on record.
     NewSaving,
     /// It is on record.
@@ -47,13 +50,13 @@ pub enum ApplicationState {
     Killed,
 }
 
-use ApplicationState::{
+use ApplicationLife::{
     Accepted, Failed, FinalSaving, FinishSaving, Finished, Finishing, Killed, Killing, NewSaving,
     Running, Submitted,
 };
 
 /// Every legal edge.
-const EDGES: &[(ApplicationState, ApplicationState)] = &[
+const EDGES: &[(ApplicationLife, ApplicationLife)] = &[
     (NewSaving, Submitted),
     (NewSaving, Killing),
     (Submitted, Accepted),
@@ -75,41 +78,7 @@ const EDGES: &[(ApplicationState, ApplicationState)] = &[
     (FinalSaving, Killed),
 ];
 
-/// An application's state as YARN shows it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum YarnApplicationState {
-    /// Being put on record.
-    NewSaving,
-    /// On record.
-    Submitted,
-    /// Waits for its app master.
-    Accepted,
-    /// Its app master runs.
-    Running,
-    /// Ended by its app master.
-    Finished,
-    /// Ended by failures.
-    Failed,
-    /// Ended by a client.
-    Killed,
-}
-
-impl YarnApplicationState {
-    /// As it is spelled.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::NewSaving => "NEW_SAVING",
-            Self::Submitted => "SUBMITTED",
-            Self::Accepted => "ACCEPTED",
-            Self::Running => "RUNNING",
-            Self::Finished => "FINISHED",
-            Self::Failed => "FAILED",
-            Self::Killed => "KILLED",
-        }
-    }
-}
-
-impl ApplicationState {
+impl ApplicationLife {
     /// Whether an application may go from one state to the other.
     pub fn may_become(self, to: Self) -> bool {
         EDGES.contains(&(self, to))
@@ -120,16 +89,16 @@ impl ApplicationState {
         matches!(self, Finished | Failed | Killed)
     }
 
-    /// The state as YARN shows it; `None` for those that it hides behind the one before.
-    fn shown(self) -> Option<YarnApplicationState> {
+    /// The state as YARN shows it; `None` for one during which YARN shows the state before.
+    fn shown(self) -> Option<ApplicationState> {
         Some(match self {
-            NewSaving => YarnApplicationState::NewSaving,
-            Submitted => YarnApplicationState::Submitted,
-            Accepted => YarnApplicationState::Accepted,
-            Running => YarnApplicationState::Running,
-            Finishing | Finished => YarnApplicationState::Finished,
-            Failed => YarnApplicationState::Failed,
-            Killed => YarnApplicationState::Killed,
+            NewSaving => ApplicationState::NewSaving,
+            Submitted => ApplicationState::Submitted,
+            Accepted => ApplicationState::Accepted,
+            Running => ApplicationState::Running,
+            Finishing | Finished => ApplicationState::Finished,
+            Failed => ApplicationState::Failed,
+            Killed => ApplicationState::Killed,
             FinishSaving | Killing | FinalSaving => return None,
         })
     }
@@ -191,9 +160,9 @@ impl Usage {
 /// An application as the brain remembers it.
 #[derive(Clone, Debug)]
 pub(crate) struct Application {
-    pub(crate) submission: Submission,
-    pub(crate) state: ApplicationState,
-    pub(crate) shown: YarnApplicationState,
+    pub(crate) submission: ApplicationSpec,
+    pub(crate) state: ApplicationLife,
+    pub(crate) shown: ApplicationState,
     pub(crate) submitted_wall_ms: u64,
     /// Oldest first; the last one is current until it has ended.
     pub(crate) attempts: Vec<Attempt>,
@@ -212,11 +181,11 @@ pub(crate) struct Application {
 }
 
 impl Application {
-    pub(crate) fn new(submission: Submission, submitted_wall_ms: u64) -> Self {
+    pub(crate) fn new(submission: ApplicationSpec, submitted_wall_ms: u64) -> Self {
         Self {
             submission,
             state: NewSaving,
-            shown: YarnApplicationState::NewSaving,
+            shown: ApplicationState::NewSaving,
             submitted_wall_ms,
             attempts: Vec::new(),
             kill: None,
@@ -233,7 +202,7 @@ impl Application {
     }
 
     /// Goes on to another state.
-    pub(crate) fn enter(&mut self, to: ApplicationState) {
+    pub(crate) fn enter(&mut self, to: ApplicationLife) {
         let id = self.id();
         invariant!(self.state.may_become(to), "{id}: {:?} to {to:?}", self.state);
         self.state = to;
@@ -241,7 +210,7 @@ impl Application {
     }
 
     /// Takes the state that is on record, at a start.
-    pub(crate) fn recover_as(&mut self, state: ApplicationState) {
+    pub(crate) fn recover_as(&mut self, state: ApplicationLife) {
         self.state = state;
         self.shown = state.shown().unwrap_or(self.shown);
     }
@@ -259,7 +228,7 @@ impl Application {
     /// When it ended, as far as anybody is told.
     pub(crate) fn ended_wall_ms(&self) -> Option<u64> {
         let end = self.end.as_ref().map(|end| end.wall_ms);
-        let is_shown = self.shown == YarnApplicationState::Finished;
+        let is_shown = self.shown == ApplicationState::Finished;
         end.or_else(|| self.finish.as_ref().filter(|_| is_shown).map(|finish| finish.wall_ms))
     }
 
@@ -295,7 +264,7 @@ mod tests {
 
     #[test]
     fn what_yarn_hides_shows_the_state_before() {
-        let mut application = Application::new(Submission::default(), 0);
+        let mut application = Application::new(ApplicationSpec::default(), 0);
         for (state, shown) in [
             (Submitted, "SUBMITTED"),
             (Accepted, "ACCEPTED"),
@@ -312,7 +281,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "Killed to Running")]
     fn a_killed_application_does_not_run() {
-        let mut application = Application::new(Submission::default(), 0);
+        let mut application = Application::new(ApplicationSpec::default(), 0);
         application.recover_as(Killed);
         application.enter(Running);
     }

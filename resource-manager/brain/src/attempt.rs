@@ -20,7 +20,7 @@ use weir_protocol::cluster::{Ask, ContainerReport, Lease};
 
 /// Where an attempt is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum AttemptState {
+pub enum AttemptLife {
     /// It waits a little, since the one before failed.
     New,
     /// It waits for the container of its app master.
@@ -45,13 +45,13 @@ pub enum AttemptState {
     Killed,
 }
 
-use AttemptState::{
+use AttemptLife::{
     Allocated, AllocatedSaving, Failed, FinishSaving, Finished, Finishing, Killed, Launched, New,
     Running, Scheduled,
 };
 
 /// Every legal edge.
-const EDGES: &[(AttemptState, AttemptState)] = &[
+const EDGES: &[(AttemptLife, AttemptLife)] = &[
     (New, Scheduled),
     (New, Failed),
     (New, Killed),
@@ -80,7 +80,7 @@ const EDGES: &[(AttemptState, AttemptState)] = &[
     (Finishing, Finished),
 ];
 
-impl AttemptState {
+impl AttemptLife {
     /// Whether an attempt may go from one state to the other.
     pub fn may_become(self, to: Self) -> bool {
         EDGES.contains(&(self, to))
@@ -167,7 +167,7 @@ const MAX_GONE: usize = 100_000;
 #[derive(Clone, Debug)]
 pub(crate) struct Attempt {
     pub(crate) id: AttemptId,
-    pub(crate) state: AttemptState,
+    pub(crate) state: AttemptLife,
     pub(crate) master: Option<Lease>,
     /// Why the app master's container is not placed yet.
     pub(crate) master_reason: Option<WaitReason>,
@@ -239,7 +239,7 @@ impl Attempt {
     }
 
     /// Goes on to another state.
-    pub(crate) fn enter(&mut self, to: AttemptState) {
+    pub(crate) fn enter(&mut self, to: AttemptLife) {
         invariant!(self.state.may_become(to), "{}: {:?} to {to:?}", self.id, self.state);
         self.state = to;
     }

@@ -23,8 +23,8 @@ pub mod scheduler;
 mod settings;
 mod timers;
 
-pub use application::{ApplicationState, YarnApplicationState};
-pub use attempt::AttemptState;
+pub use application::ApplicationLife;
+pub use attempt::AttemptLife;
 pub use container::ContainerLife;
 pub use error::Error;
 pub use manager::{
@@ -32,7 +32,6 @@ pub use manager::{
     PendingView, ResourceManager,
 };
 pub use messages::{
-    ApplicationOutcome, Effect, Fact, GrantedLease, Input, Reply, Submission, Ticket, Token,
+    ApplicationOutcome, ApplicationSpec, Effect, Fact, GrantedLease, Input, Reply, Ticket, Token,
 };
-pub use node::NodeState;
 pub use settings::Settings;

@@ -2,11 +2,11 @@
 //! `weir_protocol::cluster`. A caller that waits is named by a [`Ticket`], which is answered exactly once by
 //! [`Effect::Reply`], at once or later.
 
+mod application_spec;
 mod fact;
-mod submission;
 
+pub use application_spec::ApplicationSpec;
 pub use fact::{ApplicationOutcome, Fact};
-pub use submission::Submission;
 
 use crate::Error;
 use weir_base::{ApplicationId, ArtifactHash, Resources};
@@ -61,7 +61,7 @@ pub enum Input {
     NewApplication { ticket: Ticket },
     /// A client submits; the shell has seen that its artefacts are there. Repeating it changes
     /// nothing. Answered by [`Reply::Submitted`] when it is on record.
-    Submit { ticket: Ticket, submission: Submission },
+    Submit { ticket: Ticket, submission: ApplicationSpec },
     /// A client wants an application dead. Answered by [`Reply::Kill`].
     Kill {
         ticket: Ticket,

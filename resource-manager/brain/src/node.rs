@@ -13,24 +13,14 @@ use crate::{
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use weir_base::{ApplicationId, ContainerId, NodeId, Resources, invariant};
-use weir_protocol::cluster::{ContainerState as Reported, KillContainer, RegisterNode};
-
-/// Where a node is in its life.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum NodeState {
-    /// It takes containers.
-    Running,
-    /// It takes no new containers.
-    Unhealthy,
-    /// It was silent for too long.
-    Lost,
-    /// It has left.
-    Shutdown,
-}
+use weir_protocol::{
+    cluster::{ContainerState as Reported, KillContainer, RegisterNode},
+    rest::yarn::NodeState,
+};
 
 use NodeState::{Lost, Running, Shutdown, Unhealthy};
 
-/// Every legal edge.
+/// Every legal edge. No node of Weir is in one of YARN's other states.
 const EDGES: &[(NodeState, NodeState)] = &[
     (Running, Unhealthy),
     (Running, Lost),
@@ -42,26 +32,9 @@ const EDGES: &[(NodeState, NodeState)] = &[
     (Shutdown, Running),
 ];
 
-impl NodeState {
-    /// Whether a node may go from one state to the other.
-    pub fn may_become(self, to: Self) -> bool {
-        EDGES.contains(&(self, to))
-    }
-
-    /// Whether it is heard of.
-    pub fn is_up(self) -> bool {
-        matches!(self, Running | Unhealthy)
-    }
-
-    /// As YARN spells it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Running => "RUNNING",
-            Unhealthy => "UNHEALTHY",
-            Lost => "LOST",
-            Shutdown => "SHUTDOWN",
-        }
-    }
+/// Whether a node may go from one state to the other.
+fn may_become(from: NodeState, to: NodeState) -> bool {
+    EDGES.contains(&(from, to))
 }
 
 /// Incarnations remembered, so that none comes back.
@@ -149,7 +122,7 @@ impl Node {
     /// Goes on to another state, if it is another.
     pub(crate) fn enter(&mut self, to: NodeState) {
         if self.state != to {
-            invariant!(self.state.may_become(to), "{}: {:?} to {to:?}", self.id, self.state);
+            invariant!(may_become(self.state, to), "{}: {:?} to {to:?}", self.id, self.state);
             self.state = to;
         }
     }
@@ -261,8 +234,8 @@ mod tests {
 
     #[test]
     fn a_lost_node_comes_back_only_by_registering() {
-        assert!(Lost.may_become(Running) && Shutdown.may_become(Running));
-        assert!(!Lost.may_become(Unhealthy) && !Lost.may_become(Shutdown));
+        assert!(may_become(Lost, Running) && may_become(Shutdown, Running));
+        assert!(!may_become(Lost, Unhealthy) && !may_become(Lost, Shutdown));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     error::codes,
-    view::{View, app_master_of, has_ended, state_of},
+    view::{View, app_master_of, has_ended},
 };
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -100,7 +100,7 @@ async fn put_state(
 }
 
 fn app_state(application: &ApplicationView) -> AppState {
-    AppState { state: state_of(application).name().to_owned(), diagnostics: String::new() }
+    AppState { state: application.yarn_state.name().to_owned(), diagnostics: String::new() }
 }
 
 /// The id in a path.
@@ -136,7 +136,7 @@ fn describe(application: &ApplicationView, view: &View, links: &Links) -> App {
         user: submission.user.clone(),
         name: submission.name.clone(),
         queue: submission.queue.clone(),
-        state: state_of(application),
+        state: application.yarn_state,
         final_status: application.final_status,
         progress: percent(application),
         tracking_ui: tracking(application).to_owned(),

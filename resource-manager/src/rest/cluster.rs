@@ -1,7 +1,7 @@
 //! The cluster as a whole: `/ws/v1/cluster`, `/info`, `/metrics`, `/scheduler`, `/appstatistics`.
 
 use super::{State, filter};
-use crate::view::{View, state_of};
+use crate::view::View;
 use actix_web::{
     HttpRequest,
     web::{self, Data, Json, ServiceConfig},
@@ -87,7 +87,7 @@ pub fn figures(view: &View) -> ClusterMetrics {
 async fn scheduler(state: Data<State>) -> Json<SchedulerAnswer> {
     let view = state.handle.recent_snapshot().await;
     let counted = view.cluster.metrics;
-    let up = || view.cluster.nodes.iter().filter(|node| node.state.is_up());
+    let up = || view.cluster.nodes.iter().filter(|node| node.state.is_active());
     let scheduler_info = FifoScheduler {
         kind: "fifoScheduler".to_owned(),
         capacity: 1.0,
@@ -113,7 +113,7 @@ async fn statistics(
     let view = state.handle.recent_snapshot().await;
     let count = |state: ApplicationState| {
         let is_counted = |application: &&ApplicationView| {
-            state_of(application) == state
+            application.yarn_state == state
                 && wanted.is_of_kind(&application.submission.application_type)
         };
         StatItem {

@@ -1,10 +1,7 @@
 //! The parameters by which lists are narrowed, read as YARN reads them: names of states in any case,
 //! several of them with commas between or the parameter repeated.
 
-use crate::{
-    error::codes,
-    view::{node_state, state_of},
-};
+use crate::error::codes;
 use actix_web::web::Query;
 use std::collections::BTreeSet;
 use weir_protocol::{
@@ -116,7 +113,7 @@ impl Applications {
             from.is_none_or(|from| from <= at) && to.is_none_or(|to| at <= to)
         };
         let has_tag = |tag: &String| self.tags.contains(&tag.to_lowercase());
-        (self.states.is_empty() || self.states.contains(&state_of(application)))
+        (self.states.is_empty() || self.states.contains(&application.yarn_state))
             && self.final_status.is_none_or(|wanted| wanted == application.final_status)
             && is(&self.user, &submission.user)
             && is(&self.queue, &submission.queue)
@@ -196,7 +193,7 @@ impl Nodes {
 
     /// Whether a node is wanted; without states all are, as in YARN.
     pub fn wants(&self, node: &NodeView) -> bool {
-        self.0.is_empty() || self.0.contains(&node_state(node))
+        self.0.is_empty() || self.0.contains(&node.state)
     }
 }
 
@@ -204,21 +201,21 @@ impl Nodes {
 mod tests {
     use super::*;
     use weir_base::ApplicationId;
-    use weir_resource_manager_brain::{Submission, YarnApplicationState};
+    use weir_resource_manager_brain::{ApplicationLife, ApplicationSpec};
 
-    fn application(sequence: u32, yarn_state: YarnApplicationState) -> ApplicationView {
+    fn application(sequence: u32, yarn_state: ApplicationState) -> ApplicationView {
         let id = ApplicationId { cluster_timestamp: 1, sequence };
-        let submission = Submission {
+        let submission = ApplicationSpec {
             application: id,
             user: "ada".to_owned(),
             application_type: "WEIR".to_owned(),
             tags: vec!["weir-job:0a".to_owned()],
-            ..Submission::default()
+            ..ApplicationSpec::default()
         };
         ApplicationView {
             application: id,
             submission,
-            state: weir_resource_manager_brain::ApplicationState::Running,
+            state: ApplicationLife::Running,
             yarn_state,
             final_status: FinalStatus::Undefined,
             diagnostics: String::new(),
@@ -237,9 +234,9 @@ mod tests {
 
     fn picked(query: &str) -> Vec<u32> {
         let all = [
-            application(1, YarnApplicationState::Finished),
-            application(2, YarnApplicationState::Running),
-            application(3, YarnApplicationState::Accepted),
+            application(1, ApplicationState::Finished),
+            application(2, ApplicationState::Running),
+            application(3, ApplicationState::Accepted),
         ];
         let filter = Applications::read(query).expect("a query");
         filter.pick(all.iter()).map(|application| application.application.sequence).collect()

@@ -1,10 +1,7 @@
 //! Nodes: `/nodes`, `/nodes/{id}`.
 
 use super::{State, filter};
-use crate::{
-    error::codes,
-    view::{host_of, node_state},
-};
+use crate::{error::codes, view::host_of};
 use actix_web::{
     HttpRequest,
     web::{self, Data, Json, Path, ServiceConfig},
@@ -39,7 +36,7 @@ fn describe(view: &NodeView) -> Node {
     let id = &view.node;
     Node {
         rack: "/default-rack".to_owned(),
-        state: node_state(view),
+        state: view.state,
         id: id.clone(),
         node_host_name: host_of(id).to_owned(),
         node_http_address: id.to_string(),

@@ -1,7 +1,6 @@
 //! `/metrics`: the figures of the cluster in Prometheus' text format.
 
 use super::{State, cluster::figures};
-use crate::view::node_state;
 use actix_web::{
     HttpResponse,
     http::header::CONTENT_TYPE,
@@ -19,7 +18,7 @@ async fn metrics(state: Data<State>) -> HttpResponse {
     let figures = figures(&view);
     let mut text = PrometheusText::default();
     let nodes = NodeState::ALL.map(|state| {
-        let count = view.cluster.nodes.iter().filter(|node| node_state(node) == state).count();
+        let count = view.cluster.nodes.iter().filter(|node| node.state == state).count();
         (state.name(), count as f64)
     });
     gauges(&mut text, ("weir_nodes", "Nodes by state.", "state"), &nodes);

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     error::codes,
-    view::{View, app_master_of, has_ended, state_of},
+    view::{View, app_master_of, has_ended},
 };
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -134,7 +134,7 @@ async fn archived(
     application: &ApplicationView,
     tail: &str,
 ) -> Result<HttpResponse, ApiError> {
-    let (id, ended_as) = (application.application, state_of(application));
+    let (id, ended_as) = (application.application, application.yarn_state);
     if is_changing(request.method()) {
         return Err(ApiError::conflict(
             codes::READ_ONLY,

@@ -1,4 +1,4 @@
-//! `POST /apps/new-application` and `POST /apps`: from YARN's submission body to the brain's.
+//! `POST /apps/new-application` and `POST /apps`: a body in YARN's shape becomes an `ApplicationSpec`.
 
 use super::{State, internal::unexpected, links::Links};
 use crate::{artifacts::Artifacts, error::codes};
@@ -14,7 +14,7 @@ use weir_protocol::cluster::{ArtifactUse, LaunchContext};
 use weir_protocol::rest::yarn::{
     ARTIFACT_SCHEME, ContainerSpec, LocalResourceEntry, NewApplication, Submission,
 };
-use weir_resource_manager_brain::{self as brain, Input, Reply};
+use weir_resource_manager_brain::{ApplicationSpec, Input, Reply};
 use weir_service::ApiError;
 
 /// Header with the name of the user in front of the command line.
@@ -84,7 +84,7 @@ fn refused(application: ApplicationId, problem: &str) -> ApiError {
     )
 }
 
-fn read(body: Submission, user: String) -> Result<brain::Submission, ApiError> {
+fn read(body: Submission, user: String) -> Result<ApplicationSpec, ApiError> {
     let application = body.application_id;
     if body.unmanaged_am {
         return Err(refused(application, "an app master outside of the cluster cannot be had"));
@@ -96,7 +96,7 @@ fn read(body: Submission, user: String) -> Result<brain::Submission, ApiError> {
     }
     let or = |text: String, default: &str| if text.is_empty() { default.to_owned() } else { text };
     let resources = Resources::from(body.resource);
-    Ok(brain::Submission {
+    Ok(ApplicationSpec {
         application,
         name: or(body.application_name, &application.to_string()),
         user,
@@ -166,8 +166,8 @@ fn is_file_name(name: &str) -> bool {
 /// the file system.
 fn check_artifacts(
     artifacts: &Artifacts,
-    mut submission: brain::Submission,
-) -> Result<brain::Submission, ApiError> {
+    mut submission: ApplicationSpec,
+) -> Result<ApplicationSpec, ApiError> {
     let application = submission.application;
     let size_of = |hash: ArtifactHash| {
         artifacts.look_up(hash).ok_or_else(|| {

@@ -238,14 +238,15 @@ mod tests {
     use std::fs;
     use weir_base::AttemptId;
     use weir_protocol::cluster::FinalStatus;
-    use weir_resource_manager_brain::Submission;
+    use weir_resource_manager_brain::ApplicationSpec;
 
     fn application(sequence: u32) -> ApplicationId {
         ApplicationId { cluster_timestamp: 5, sequence }
     }
 
     fn submitted(sequence: u32) -> Fact {
-        let submission = Submission { application: application(sequence), ..Submission::default() };
+        let submission =
+            ApplicationSpec { application: application(sequence), ..ApplicationSpec::default() };
         Fact::ApplicationSubmitted { submission, submitted_wall_ms: 7 }
     }
 

@@ -6,7 +6,7 @@ use super::{
 };
 use weir_base::ApplicationId;
 use weir_protocol::cluster::{ArtifactUse, LaunchContext};
-use weir_resource_manager_brain::{Error, Reply, Submission};
+use weir_resource_manager_brain::{ApplicationSpec, Error, Reply};
 
 const LOOK_MS: u64 = 200;
 const ANSWER_MS: u64 = 2000;
@@ -53,9 +53,9 @@ impl World {
         self.queue.push(now_ms + LOOK_MS, Event::ClientActs(index));
     }
 
-    fn submission(&self, index: usize, application: ApplicationId) -> Submission {
+    fn submission(&self, index: usize, application: ApplicationId) -> ApplicationSpec {
         let plan = &self.plan.applications[index];
-        Submission {
+        ApplicationSpec {
             application,
             name: format!("application {index}"),
             max_attempts: plan.max_attempts,
@@ -71,7 +71,7 @@ impl World {
                 ..LaunchContext::default()
             },
             artifacts: plan.other_files.clone(),
-            ..Submission::default()
+            ..ApplicationSpec::default()
         }
     }
 

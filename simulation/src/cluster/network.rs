@@ -38,7 +38,7 @@ pub(crate) enum Request {
     RegisterNode(RegisterNode),
     Heartbeat(NodeHeartbeat),
     NewApplication,
-    Submit(manager::Submission),
+    Submit(manager::ApplicationSpec),
     Kill(weir_base::ApplicationId),
     RegisterMaster(RegisterAppMaster),
     Allocate(Allocate),

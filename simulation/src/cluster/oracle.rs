@@ -21,9 +21,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use weir_base::{ApplicationId, ArtifactHash, AttemptId, ContainerId, NodeId, Resources};
 use weir_node_agent_brain::LifeCycle;
 use weir_protocol::cluster::{Allocated, FinalStatus};
-use weir_resource_manager_brain::{
-    ApplicationOutcome, ClusterView, Fact, GrantedLease, NodeState, NodeView,
-};
+use weir_protocol::rest::yarn::NodeState;
+use weir_resource_manager_brain::{ApplicationOutcome, ClusterView, Fact, GrantedLease, NodeView};
 
 /// Watches everything.
 #[derive(Debug, Default)]
@@ -180,7 +179,7 @@ impl Oracle {
             here.map(|one| (*one, node.node.clone()))
         });
         self.steady.extend(fresh);
-        for node in view.nodes.iter().filter(|node| !node.state.is_up()) {
+        for node in view.nodes.iter().filter(|node| !node.state.is_active()) {
             self.node_was_away(&node.node);
         }
         self.leases = leases;
@@ -227,7 +226,7 @@ impl World {
         let asked = self.plan.applications[index].master;
         let Some(manager) = &self.manager.brain else { return };
         let view = manager.view(self.now());
-        let holds = |node: &&NodeView| node.state.is_up() && asked.fits_in(node.total);
+        let holds = |node: &&NodeView| node.state.is_active() && asked.fits_in(node.total);
         let ends_for_size = diagnostics.starts_with("the app master")
             && diagnostics.contains("larger than any node");
         if let Some(node) = view.nodes.iter().find(holds).filter(|_| ends_for_size) {

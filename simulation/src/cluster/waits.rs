@@ -10,9 +10,9 @@
 use super::world::World;
 use std::collections::BTreeSet;
 use weir_base::{ContainerId, Resources};
+use weir_protocol::rest::yarn::NodeState;
 use weir_resource_manager_brain::{
-    ApplicationState, ApplicationView, ClusterView, ContainerLife, NodeState, NodeView,
-    PendingView, Settings,
+    ApplicationLife, ApplicationView, ClusterView, ContainerLife, NodeView, PendingView, Settings,
 };
 
 /// How long nothing may move beyond what applications wait before they give way: time for the work of a
@@ -83,7 +83,7 @@ fn is_within_share(view: &ClusterView, settings: &Settings, needs: Resources) ->
 
 /// What the app master of a working application holds.
 fn app_master(application: &ApplicationView) -> Option<Resources> {
-    let works = matches!(application.state, ApplicationState::Accepted | ApplicationState::Running);
+    let works = matches!(application.state, ApplicationLife::Accepted | ApplicationLife::Running);
     let attempt = application.last_attempt().filter(|one| works && !one.state.is_terminal())?;
     let master = attempt.containers.iter().find(|one| Some(one.container) == attempt.container)?;
     (!master.state.is_terminal()).then_some(master.resources)

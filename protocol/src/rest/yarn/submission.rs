@@ -18,7 +18,7 @@ pub struct NewApplication {
     pub maximum_resource_capability: Resource,
 }
 
-/// Body of `POST /apps`.
+/// Body of `POST /apps`, in YARN's shape. The resource manager checks it and stores an `ApplicationSpec`.
 ///
 /// Weir adds `executable` in a local resource and `weir-artifacts`. What it does not know is ignored,
 /// as YARN does.

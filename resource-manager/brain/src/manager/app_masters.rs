@@ -3,8 +3,8 @@
 use super::ResourceManager;
 use crate::{
     Error,
-    application::{ApplicationState, Finish},
-    attempt::{Attempt, AttemptState, ContainersAsked, Held},
+    application::{ApplicationLife, Finish},
+    attempt::{Attempt, AttemptLife, ContainersAsked, Held},
     container::{Container, ContainerLife},
     journal::After,
     messages::{Fact, GrantedLease, Reply, Ticket},
@@ -38,24 +38,21 @@ impl ResourceManager {
         let earlier = application.attempts.iter().filter(|one| one.id < id);
         let earlier_attempt_asked = earlier.into_iter().any(|one| one.asked != ContainersAsked::No);
         let may = |state| {
-            matches!(
-                state,
-                AttemptState::Allocated | AttemptState::Launched | AttemptState::Running
-            )
+            matches!(state, AttemptLife::Allocated | AttemptLife::Launched | AttemptLife::Running)
         };
         let current = application.current_mut();
         let Some(attempt) = current.filter(|one| one.id == id && is_working && may(one.state))
         else {
             return self.answer(ticket, Err(Error::AttemptOver { attempt: id }));
         };
-        if attempt.state != AttemptState::Running {
-            attempt.enter(AttemptState::Running);
+        if attempt.state != AttemptLife::Running {
+            attempt.enter(AttemptLife::Running);
         }
         attempt.registered = true;
         attempt.rest_port = Some(rest_port);
         let is_synchronised = attempt.synchronised;
-        if application.state == ApplicationState::Accepted {
-            application.enter(ApplicationState::Running);
+        if application.state == ApplicationLife::Accepted {
+            application.enter(ApplicationLife::Running);
         }
         self.hear_app_master(now, id);
         if !is_synchronised {
@@ -117,8 +114,8 @@ impl ResourceManager {
             return Verdict::Stale(AppMasterCommand::Shutdown);
         };
         match application.state {
-            ApplicationState::Accepted | ApplicationState::Running => {}
-            ApplicationState::FinishSaving | ApplicationState::Finishing => {
+            ApplicationLife::Accepted | ApplicationLife::Running => {}
+            ApplicationLife::FinishSaving | ApplicationLife::Finishing => {
                 return Verdict::Stale(AppMasterCommand::Normal);
             }
             _ => return Verdict::Stale(AppMasterCommand::Shutdown),
@@ -219,10 +216,8 @@ impl ResourceManager {
             None => {
                 let finishes = self.applications.get(&id.application).is_some_and(|one| {
                     let state = one.state;
-                    let finishes = matches!(
-                        state,
-                        ApplicationState::FinishSaving | ApplicationState::Finishing
-                    );
+                    let finishes =
+                        matches!(state, ApplicationLife::FinishSaving | ApplicationLife::Finishing);
                     finishes && one.current().is_some_and(|current| current.id == id)
                 });
                 let command =
@@ -277,11 +272,11 @@ impl ResourceManager {
         let was_said = is_last && application.finish.is_some();
         let current = application.current_mut().filter(|one| one.id == id);
         match (state, current) {
-            (ApplicationState::Accepted | ApplicationState::Running, Some(attempt))
-                if !is_killed && attempt.state.may_become(AttemptState::FinishSaving) =>
+            (ApplicationLife::Accepted | ApplicationLife::Running, Some(attempt))
+                if !is_killed && attempt.state.may_become(AttemptLife::FinishSaving) =>
             {
-                attempt.enter(AttemptState::FinishSaving);
-                application.enter(ApplicationState::FinishSaving);
+                attempt.enter(AttemptLife::FinishSaving);
+                application.enter(ApplicationLife::FinishSaving);
                 let wall_ms = now.wall.0;
                 application.finish =
                     Some(Finish { final_status, diagnostics: diagnostics.clone(), wall_ms });

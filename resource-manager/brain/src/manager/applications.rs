@@ -3,10 +3,10 @@
 use super::ResourceManager;
 use crate::{
     Error,
-    application::{Application, ApplicationState, End},
-    attempt::AttemptState,
+    application::{Application, ApplicationLife, End},
+    attempt::AttemptLife,
     journal::After,
-    messages::{ApplicationOutcome, Effect, Fact, Reply, Submission, Ticket},
+    messages::{ApplicationOutcome, ApplicationSpec, Effect, Fact, Reply, Ticket},
     timers::Purpose,
 };
 use std::collections::BTreeSet;
@@ -17,7 +17,7 @@ use weir_protocol::cluster::FinalStatus;
 const QUEUE: &str = "default";
 
 impl ResourceManager {
-    pub(super) fn submit(&mut self, now: Now, ticket: Ticket, submission: Submission) {
+    pub(super) fn submit(&mut self, now: Now, ticket: Ticket, submission: ApplicationSpec) {
         let application = submission.application;
         match self.judge_submission(&submission) {
             Err(error) => return self.answer(ticket, Err(error)),
@@ -27,7 +27,7 @@ impl ResourceManager {
         self.journal.then(After::Reply(ticket, Reply::Submitted(application)));
     }
 
-    fn judge_submission(&self, submission: &Submission) -> Result<Repeated, Error> {
+    fn judge_submission(&self, submission: &ApplicationSpec) -> Result<Repeated, Error> {
         let application = submission.application;
         if let Some(known) = self.applications.get(&application) {
             return match known.submission == *submission {
@@ -53,7 +53,7 @@ impl ResourceManager {
         Ok(Repeated::No)
     }
 
-    fn take_submission(&mut self, now: Now, submission: Submission) {
+    fn take_submission(&mut self, now: Now, submission: ApplicationSpec) {
         let application = submission.application;
         let submitted_wall_ms = now.wall.0;
         self.journal.write(Fact::ApplicationSubmitted {
@@ -75,9 +75,9 @@ impl ResourceManager {
 
     pub(super) fn application_saved(&mut self, now: Now, id: ApplicationId) {
         let Some(application) = self.applications.get_mut(&id) else { return };
-        if application.state == ApplicationState::NewSaving {
-            application.enter(ApplicationState::Submitted);
-            application.enter(ApplicationState::Accepted);
+        if application.state == ApplicationLife::NewSaving {
+            application.enter(ApplicationLife::Submitted);
+            application.enter(ApplicationLife::Accepted);
             self.begin_attempt(now, id);
         }
     }
@@ -108,16 +108,16 @@ impl ResourceManager {
     pub(super) fn carry_out_kill(&mut self, now: Now, id: ApplicationId) {
         let Some(application) = self.applications.get_mut(&id) else { return };
         match application.state {
-            ApplicationState::NewSaving
-            | ApplicationState::Submitted
-            | ApplicationState::Accepted
-            | ApplicationState::Running => {
-                application.enter(ApplicationState::Killing);
+            ApplicationLife::NewSaving
+            | ApplicationLife::Submitted
+            | ApplicationLife::Accepted
+            | ApplicationLife::Running => {
+                application.enter(ApplicationLife::Killing);
                 self.must_plan = true;
                 self.stop_attempt(now, id);
             }
             // It ends by its own words; only faster.
-            ApplicationState::Finishing => self.stop_attempt(now, id),
+            ApplicationLife::Finishing => self.stop_attempt(now, id),
             _ => {}
         }
     }
@@ -142,7 +142,7 @@ impl ResourceManager {
         // One that finished is over for everybody since then, whatever its app master took to exit.
         let finished = application.finish.as_ref().map(|finish| finish.wall_ms);
         let wall_ms = finished.filter(|at| *at > 0).unwrap_or(now.wall.0);
-        application.enter(ApplicationState::FinalSaving);
+        application.enter(ApplicationLife::FinalSaving);
         let fact = Fact::ApplicationEnded {
             application: id,
             outcome,
@@ -162,9 +162,9 @@ impl ResourceManager {
         let Some(application) = self.applications.get_mut(&id) else { return };
         let Some(end) = &application.end else { return };
         application.enter(match end.outcome {
-            ApplicationOutcome::Finished => ApplicationState::Finished,
-            ApplicationOutcome::Failed => ApplicationState::Failed,
-            ApplicationOutcome::Killed => ApplicationState::Killed,
+            ApplicationOutcome::Finished => ApplicationLife::Finished,
+            ApplicationOutcome::Failed => ApplicationLife::Failed,
+            ApplicationOutcome::Killed => ApplicationLife::Killed,
         });
         for attempt in &mut application.attempts {
             attempt.end_saved = true;
@@ -217,9 +217,9 @@ impl ResourceManager {
     }
 
     /// The state of an attempt that ends without having finished.
-    pub(super) fn attempt_end_of(&self, id: ApplicationId) -> AttemptState {
+    pub(super) fn attempt_end_of(&self, id: ApplicationId) -> AttemptLife {
         let is_killed = self.applications.get(&id).is_some_and(|one| one.kill.is_some());
-        if is_killed { AttemptState::Killed } else { AttemptState::Failed }
+        if is_killed { AttemptLife::Killed } else { AttemptLife::Failed }
     }
 }
 
@@ -230,7 +230,7 @@ enum Repeated {
 }
 
 /// Everything that an application uses.
-pub(super) fn artifacts(submission: &Submission) -> BTreeSet<ArtifactHash> {
+pub(super) fn artifacts(submission: &ApplicationSpec) -> BTreeSet<ArtifactHash> {
     let launched = submission.launch.artifacts.iter().map(|artifact| artifact.hash);
     launched.chain(submission.artifacts.iter().copied()).collect()
 }

@@ -2,8 +2,8 @@
 
 use super::ResourceManager;
 use crate::{
-    application::ApplicationState,
-    attempt::{Attempt, AttemptState},
+    application::ApplicationLife,
+    attempt::{Attempt, AttemptLife},
     container::{ContainerLife, Stop},
     journal::After,
     messages::{ApplicationOutcome, Fact},
@@ -57,9 +57,9 @@ impl ResourceManager {
     pub(super) fn schedule_attempt(&mut self, id: ApplicationId) {
         let Some(application) = self.applications.get_mut(&id) else { return };
         if let Some(attempt) = application.current_mut()
-            && attempt.state == AttemptState::New
+            && attempt.state == AttemptLife::New
         {
-            attempt.enter(AttemptState::Scheduled);
+            attempt.enter(AttemptLife::Scheduled);
             self.must_plan = true;
         }
     }
@@ -68,7 +68,7 @@ impl ResourceManager {
     pub(super) fn master_is_leased(&mut self, now: Now, master: Lease) {
         let id = master.container.attempt;
         let Some(attempt) = self.attempt_mut(id) else { return };
-        attempt.enter(AttemptState::AllocatedSaving);
+        attempt.enter(AttemptLife::AllocatedSaving);
         attempt.started_wall_ms = now.wall.0;
         attempt.master = Some(master.clone());
         attempt.master_reason = None;
@@ -87,7 +87,7 @@ impl ResourceManager {
         let expiry = now.monotonic.after(self.settings.container_allocation_expiry);
         let Some(attempt) = self.working_attempt_mut(id) else { return };
         let Some(master) = attempt.master.clone() else { return };
-        attempt.enter(AttemptState::Allocated);
+        attempt.enter(AttemptLife::Allocated);
         if let Some(container) = self.containers.get_mut(&master.container) {
             container.enter(ContainerLife::Acquired);
             container.is_held = true;
@@ -100,8 +100,8 @@ impl ResourceManager {
     pub(super) fn master_is_reported(&mut self, now: Now, id: AttemptId) {
         let expiry = now.monotonic.after(self.settings.app_master_expiry);
         let Some(attempt) = self.working_attempt_mut(id) else { return };
-        if attempt.state == AttemptState::Allocated {
-            attempt.enter(AttemptState::Launched);
+        if attempt.state == AttemptLife::Allocated {
+            attempt.enter(AttemptLife::Launched);
         }
         let Some(master) = attempt.master.as_ref().map(|master| master.container) else { return };
         let container = self.containers.get(&master);
@@ -125,10 +125,10 @@ impl ResourceManager {
         let state = application.state;
         let Some(attempt) = application.current_mut().filter(|one| one.id == id) else { return };
         match state {
-            ApplicationState::FinishSaving => {
+            ApplicationLife::FinishSaving => {
                 attempt.exit_status = Some(exit_status);
             }
-            ApplicationState::Finishing => {
+            ApplicationLife::Finishing => {
                 attempt.exit_status = Some(exit_status);
                 self.finished(now, id);
             }
@@ -150,7 +150,7 @@ impl ResourceManager {
         let into = self.attempt_end_of(id.application);
         self.attempt_ended(now, id, into, &failure);
         match into {
-            AttemptState::Killed => self.killed(now, id.application),
+            AttemptLife::Killed => self.killed(now, id.application),
             _ => self.retry_or_fail(now, id, &failure),
         }
     }
@@ -162,7 +162,7 @@ impl ResourceManager {
             counted: true,
             diagnostics: why.clone(),
         };
-        self.attempt_ended(now, id, AttemptState::Failed, &failure);
+        self.attempt_ended(now, id, AttemptLife::Failed, &failure);
         let end = (ApplicationOutcome::Failed, FinalStatus::Failed, why);
         self.end_application(now, id.application, end);
     }
@@ -172,7 +172,7 @@ impl ResourceManager {
         &mut self,
         now: Now,
         id: AttemptId,
-        into: AttemptState,
+        into: AttemptLife,
         failure: &AttemptFailure,
     ) {
         let Some(attempt) = self.attempt_mut(id) else { return };
@@ -201,8 +201,8 @@ impl ResourceManager {
         application.count_failure(failure.exit_status, failure.counted);
         let failures = application.counted_failures;
         if gave_way || (failures < allowed && allowed > 1) {
-            if application.state == ApplicationState::Running {
-                application.enter(ApplicationState::Accepted);
+            if application.state == ApplicationLife::Running {
+                application.enter(ApplicationLife::Accepted);
             }
             return self.begin_attempt(now, id.application);
         }
@@ -267,8 +267,8 @@ impl ResourceManager {
     pub(super) fn app_master_is_late(&mut self, now: Now, id: AttemptId) {
         let Some(application) = self.applications.get(&id.application) else { return };
         match application.state {
-            ApplicationState::Finishing => self.stop_attempt(now, id.application),
-            ApplicationState::Accepted | ApplicationState::Running => {
+            ApplicationLife::Finishing => self.stop_attempt(now, id.application),
+            ApplicationLife::Accepted | ApplicationLife::Running => {
                 let silent = self.settings.app_master_expiry.as_millis();
                 let diagnostics = format!("the app master was silent for more than {silent} ms");
                 let exit_status = exit_status::KILLED_BY_RESOURCE_MANAGER;
@@ -283,12 +283,12 @@ impl ResourceManager {
     pub(super) fn finish_saved(&mut self, now: Now, id: AttemptId) {
         let expiry = now.monotonic.after(self.settings.app_master_expiry);
         let Some(application) = self.applications.get_mut(&id.application) else { return };
-        if application.state != ApplicationState::FinishSaving {
+        if application.state != ApplicationLife::FinishSaving {
             return;
         }
-        application.enter(ApplicationState::Finishing);
+        application.enter(ApplicationLife::Finishing);
         let Some(attempt) = application.current_mut() else { return };
-        attempt.enter(AttemptState::Finishing);
+        attempt.enter(AttemptLife::Finishing);
         let has_ended = attempt.exit_status.is_some();
         self.stop_containers(now, id, Keep::Master);
         if has_ended {
@@ -302,7 +302,7 @@ impl ResourceManager {
     fn finished(&mut self, now: Now, id: AttemptId) {
         let Some(application) = self.applications.get_mut(&id.application) else { return };
         let Some(attempt) = application.current_mut() else { return };
-        attempt.enter(AttemptState::Finished);
+        attempt.enter(AttemptLife::Finished);
         attempt.ended_wall_ms = Some(now.wall.0);
         attempt.shrink();
         let said = application.finish.clone();

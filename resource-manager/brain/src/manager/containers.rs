@@ -3,7 +3,7 @@
 use super::ResourceManager;
 use crate::{
     application::Usage,
-    attempt::{AttemptState, EndedContainer},
+    attempt::{AttemptLife, EndedContainer},
     container::{Container, ContainerLife, Stop},
     timers::Purpose,
 };
@@ -91,7 +91,7 @@ impl ResourceManager {
         if attempt.is_master(id) {
             return self.master_has_ended(now, id.attempt, exit_status, diagnostics);
         }
-        if !matches!(attempt.state, AttemptState::FinishSaving | AttemptState::Finishing) {
+        if !matches!(attempt.state, AttemptLife::FinishSaving | AttemptLife::Finishing) {
             // One that was taken over may be held: its app master has not said yet.
             if container.is_held || (id.epoch < epoch && !attempt.synchronised) {
                 let report = completed(id, container.resources, exit_status, diagnostics);

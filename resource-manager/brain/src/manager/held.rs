@@ -21,7 +21,7 @@ impl ResourceManager {
         if id.epoch >= epoch || attempt.gone.contains(&id) {
             return;
         }
-        if self.nodes.get(&lease.node).is_some_and(|node| node.state.is_up()) {
+        if self.nodes.get(&lease.node).is_some_and(|node| node.state.is_active()) {
             self.adopt_unreported(now, &lease);
         } else if self.is_recovering {
             self.awaited.insert(id, lease);

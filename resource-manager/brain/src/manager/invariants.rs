@@ -39,8 +39,11 @@ impl ResourceManager {
         invariant!(sum == node.leased, "{id}: leases of {sum}, counted {}", node.leased);
         let fits = node.leased.fits_in(node.total) || node.has_shrunk;
         invariant!(fits, "{id}: leases of {} exceed {}", node.leased, node.total);
-        invariant!(node.state.is_up() || node.containers.is_empty(), "{id} is gone with leases");
-        invariant!(node.state.is_up() || node.held.is_none(), "{id} is gone with a caller");
+        invariant!(
+            node.state.is_active() || node.containers.is_empty(),
+            "{id} is gone with leases"
+        );
+        invariant!(node.state.is_active() || node.held.is_none(), "{id} is gone with a caller");
         for stray in node.strays.keys() {
             invariant!(!node.containers.contains(stray), "{stray} is leased and a stray");
         }

@@ -2,8 +2,8 @@
 
 use super::{ResourceManager, containers::completed, nodes::NOTHING};
 use crate::{
-    application::ApplicationState,
-    attempt::AttemptState,
+    application::ApplicationLife,
+    attempt::AttemptLife,
     container::{Container, ContainerLife, Stop},
     node::Stray,
     timers::Purpose,
@@ -51,7 +51,7 @@ impl ResourceManager {
     /// Whether a container is an app master's that is not on record yet.
     fn is_being_saved(&self, id: ContainerId) -> bool {
         let attempt = self.attempt_ref(id.attempt).filter(|attempt| attempt.is_master(id));
-        attempt.is_some_and(|attempt| attempt.state == AttemptState::AllocatedSaving)
+        attempt.is_some_and(|attempt| attempt.state == AttemptLife::AllocatedSaving)
     }
 
     /// A node that has something of an application which has ended, or which nobody knows any more,
@@ -154,7 +154,7 @@ impl ResourceManager {
     /// Takes a container back that came back to an application which is being killed.
     pub(super) fn stop_if_killed(&mut self, now: Now, id: ContainerId) {
         let application = self.applications.get(&id.attempt.application);
-        if application.is_some_and(|one| one.state == ApplicationState::Killing) {
+        if application.is_some_and(|one| one.state == ApplicationLife::Killing) {
             let stop = Stop {
                 into: ContainerLife::Killed,
                 exit_status: exit_status::KILLED_BY_RESOURCE_MANAGER,

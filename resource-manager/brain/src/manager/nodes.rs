@@ -3,9 +3,9 @@
 use super::{ResourceManager, app_masters::millis};
 use crate::{
     Error,
-    attempt::{AttemptState, Held},
+    attempt::{AttemptLife, Held},
     messages::{Reply, Ticket},
-    node::{Node, NodeState},
+    node::Node,
     timers::Purpose,
 };
 use std::time::Duration;
@@ -14,6 +14,7 @@ use weir_protocol::cluster::{
     LaunchContainer, LeaveNode, NodeAction, NodeHeartbeat, NodeOrders, NodeRegistered,
     RegisterNode, exit_status,
 };
+use weir_protocol::rest::yarn::NodeState;
 
 impl ResourceManager {
     pub(super) fn register_node(&mut self, now: Now, ticket: Ticket, register: RegisterNode) {
@@ -26,7 +27,7 @@ impl ResourceManager {
                 node.candidate = Some(register);
             }
             // What a repeated one lists may be older than the heartbeats since.
-            Some(node) if node.state.is_up() && node.total == register.total => {}
+            Some(node) if node.state.is_active() && node.total == register.total => {}
             _ => self.take_registration(now, &register),
         }
         let reply = NodeRegistered {
@@ -103,7 +104,7 @@ impl ResourceManager {
         self.settle_candidate(now, &id, *incarnation);
         let action = match self.nodes.get(&id) {
             Some(node) if node.is_past(*incarnation) => NodeAction::Shutdown,
-            Some(node) if node.state.is_up() && node.incarnation == *incarnation => {
+            Some(node) if node.state.is_active() && node.incarnation == *incarnation => {
                 NodeAction::Normal
             }
             _ => NodeAction::Resync,
@@ -169,7 +170,8 @@ impl ResourceManager {
     }
 
     pub(super) fn node_leaves(&mut self, now: Now, ticket: Ticket, leave: &LeaveNode) {
-        let is_current = |node: &Node| node.incarnation == leave.incarnation && node.state.is_up();
+        let is_current =
+            |node: &Node| node.incarnation == leave.incarnation && node.state.is_active();
         if self.nodes.get(&leave.node).is_some_and(is_current) {
             self.node_is_gone(
                 now,
@@ -184,7 +186,7 @@ impl ResourceManager {
     /// A node was silent for too long, or a lost one was shown for long enough.
     pub(super) fn node_is_late(&mut self, now: Now, id: &NodeId) {
         let Some(node) = self.nodes.get(id) else { return };
-        if !node.state.is_up() {
+        if !node.state.is_active() {
             self.nodes.remove(id);
             return;
         }
@@ -269,7 +271,7 @@ impl ResourceManager {
             return None;
         }
         let attempt = self.working_attempt(container.id.attempt)?;
-        let is_due = matches!(attempt.state, AttemptState::Allocated | AttemptState::Running);
+        let is_due = matches!(attempt.state, AttemptLife::Allocated | AttemptLife::Running);
         if !is_due || !attempt.is_master(container.id) {
             return None;
         }

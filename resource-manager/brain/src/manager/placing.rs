@@ -3,9 +3,8 @@
 use super::ResourceManager;
 use crate::{
     application::Application,
-    attempt::{Attempt, AttemptState},
+    attempt::{Attempt, AttemptLife},
     container::{Container, ContainerLife},
-    node::NodeState,
     scheduler::{
         AppMasters, Demand, DemandKey, Holding, NodeRoom, Placement, Plan, Snapshot, WaitReason,
     },
@@ -14,6 +13,7 @@ use crate::{
 use std::collections::BTreeSet;
 use weir_base::{ContainerId, Now, Resources};
 use weir_protocol::cluster::Lease;
+use weir_protocol::rest::yarn::NodeState;
 
 /// The priority of an app master's container.
 const MASTER_PRIORITY: u32 = 0;
@@ -99,7 +99,7 @@ impl ResourceManager {
     pub(super) fn demands(&self, application: &Application) -> Vec<Demand> {
         let current = application.current().filter(|_| application.is_working());
         let Some(attempt) = current else { return Vec::new() };
-        if attempt.state == AttemptState::Scheduled {
+        if attempt.state == AttemptLife::Scheduled {
             return vec![Demand {
                 attempt: attempt.id,
                 priority: MASTER_PRIORITY,
@@ -186,7 +186,7 @@ impl ResourceManager {
 /// Counts a lease for a demand that is still there; its priority.
 fn accept(attempt: &mut Attempt, key: DemandKey, resources: Resources) -> Option<u32> {
     match key {
-        DemandKey::AppMaster => (attempt.state == AttemptState::Scheduled
+        DemandKey::AppMaster => (attempt.state == AttemptLife::Scheduled
             && attempt.master.is_none())
         .then_some(MASTER_PRIORITY),
         DemandKey::Ask(id) => {

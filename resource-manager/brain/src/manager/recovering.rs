@@ -6,8 +6,8 @@
 
 use super::ResourceManager;
 use crate::{
-    application::{Application, ApplicationState, End, Finish, Usage},
-    attempt::{Attempt, AttemptState, ContainersAsked},
+    application::{Application, ApplicationLife, End, Finish, Usage},
+    attempt::{Attempt, AttemptLife, ContainersAsked},
     messages::{ApplicationOutcome, Fact},
     timers::Purpose,
 };
@@ -63,15 +63,15 @@ impl ResourceManager {
         } else if application.kill.is_none() {
             return self.resume_without_attempt(now, id);
         }
-        if application.state == ApplicationState::Finishing
+        if application.state == ApplicationLife::Finishing
             && let Some(attempt) = application.current()
         {
             // Time for its node to come back, and to exit.
             let expiry = self.settings.app_master_expiry + self.settings.node_expiry;
             self.timers.set(Purpose::AppMaster(attempt.id), now.monotonic.after(expiry));
         }
-        if application.kill.is_some() && application.state == ApplicationState::Accepted {
-            application.enter(ApplicationState::Killing);
+        if application.kill.is_some() && application.state == ApplicationLife::Accepted {
+            application.enter(ApplicationLife::Killing);
             if application.current().is_none() {
                 self.killed(now, id);
             }
@@ -127,7 +127,7 @@ impl Recovered {
             }
             Fact::ApplicationSubmitted { submission, submitted_wall_ms } => {
                 let mut application = Application::new(submission, submitted_wall_ms);
-                application.recover_as(ApplicationState::Accepted);
+                application.recover_as(ApplicationLife::Accepted);
                 self.ids_below = self.ids_below.max(application.id().sequence.saturating_add(1));
                 self.applications.entry(application.id()).or_insert(application);
             }
@@ -136,7 +136,7 @@ impl Recovered {
             }
             Fact::AttemptStarted { attempt, container, node, resources, started_wall_ms } => {
                 self.change_attempt(attempt, |one| {
-                    one.state = AttemptState::Allocated;
+                    one.state = AttemptLife::Allocated;
                     one.started_wall_ms = started_wall_ms;
                     one.master = Some(Lease { container, node, resources });
                 });
@@ -146,15 +146,15 @@ impl Recovered {
             }
             Fact::AttemptFinished { attempt, final_status, diagnostics, finished_wall_ms } => {
                 self.change(attempt.application, |application| {
-                    application.recover_as(ApplicationState::Finishing);
+                    application.recover_as(ApplicationLife::Finishing);
                     let wall_ms = finished_wall_ms;
                     application.finish = Some(Finish { final_status, diagnostics, wall_ms });
                 });
-                self.change_attempt(attempt, |one| one.state = AttemptState::Finishing);
+                self.change_attempt(attempt, |one| one.state = AttemptLife::Finishing);
             }
             Fact::AttemptEnded { attempt, exit_status, counted, diagnostics, ended_wall_ms } => {
                 self.change_attempt(attempt, |one| {
-                    one.state = AttemptState::Failed;
+                    one.state = AttemptLife::Failed;
                     one.exit_status = Some(exit_status);
                     one.diagnostics = diagnostics;
                     one.ended_wall_ms = Some(ended_wall_ms);
@@ -201,9 +201,9 @@ impl Recovered {
 
 fn recover_end(application: &mut Application, end: End) {
     let (state, of_attempt) = match end.outcome {
-        ApplicationOutcome::Finished => (ApplicationState::Finished, AttemptState::Finished),
-        ApplicationOutcome::Failed => (ApplicationState::Failed, AttemptState::Failed),
-        ApplicationOutcome::Killed => (ApplicationState::Killed, AttemptState::Killed),
+        ApplicationOutcome::Finished => (ApplicationLife::Finished, AttemptLife::Finished),
+        ApplicationOutcome::Failed => (ApplicationLife::Failed, AttemptLife::Failed),
+        ApplicationOutcome::Killed => (ApplicationLife::Killed, AttemptLife::Killed),
     };
     application.recover_as(state);
     if let Some(last) = application.attempts.last_mut() {

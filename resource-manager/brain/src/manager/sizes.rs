@@ -9,13 +9,14 @@
 use super::ResourceManager;
 use crate::{
     Error,
-    attempt::AttemptState,
-    node::{Node, NodeState},
+    attempt::AttemptLife,
+    node::Node,
     scheduler::{Demand, DemandKey},
     timers::Purpose,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use weir_base::{AttemptId, NodeId, Now, Resources};
+use weir_protocol::rest::yarn::NodeState;
 
 /// The name of an app master's container in texts for people.
 const APP_MASTER: &str = "the app master's container";
@@ -61,7 +62,7 @@ impl ResourceManager {
     /// app master's node a container can only have what the app master leaves.
     fn too_large(&self, demands: &[Demand]) -> BTreeSet<AttemptId> {
         let mut holders: BTreeMap<(u64, u32), Vec<&Node>> = BTreeMap::new();
-        let up = || self.nodes.values().filter(|node| node.state.is_up());
+        let up = || self.nodes.values().filter(|node| node.state.is_active());
         if up().next().is_none() {
             return BTreeSet::new();
         }
@@ -98,7 +99,7 @@ impl ResourceManager {
             return;
         };
         let Some(attempt) = self.working_attempt_mut(id) else { return };
-        if attempt.state == AttemptState::Scheduled {
+        if attempt.state == AttemptLife::Scheduled {
             return self.attempt_is_hopeless(now, id, error.to_string());
         }
         attempt.too_large = Some(error);
@@ -107,7 +108,7 @@ impl ResourceManager {
 
     fn too_large_for(&self, demand: &Demand) -> Option<Error> {
         let needs = demand.resources;
-        let up = || self.nodes.values().filter(|node| node.state.is_up());
+        let up = || self.nodes.values().filter(|node| node.state.is_active());
         if up().any(|node| needs.fits_in(self.room_on(node, demand))) {
             return None;
         }

@@ -2,15 +2,16 @@
 
 use super::{ResourceManager, nodes::host_of, placing::add};
 use crate::{
-    application::{Application, ApplicationState, YarnApplicationState},
-    attempt::{Attempt, AttemptState},
+    application::{Application, ApplicationLife},
+    attempt::{Attempt, AttemptLife},
     container::{Container, ContainerLife},
-    messages::Submission,
-    node::{Node, NodeState},
+    messages::ApplicationSpec,
+    node::Node,
 };
 use std::collections::BTreeSet;
 use weir_base::{ApplicationId, AttemptId, ContainerId, NodeId, Now, Resources};
 use weir_protocol::cluster::FinalStatus;
+use weir_protocol::rest::yarn::{ApplicationState, NodeState};
 
 /// The cluster at one moment.
 #[derive(Clone, PartialEq, Debug)]
@@ -99,11 +100,11 @@ pub struct ApplicationView {
     /// Its id.
     pub application: ApplicationId,
     /// As it was submitted.
-    pub submission: Submission,
+    pub submission: ApplicationSpec,
     /// Its state.
-    pub state: ApplicationState,
+    pub state: ApplicationLife,
     /// Its state as YARN shows it.
-    pub yarn_state: YarnApplicationState,
+    pub yarn_state: ApplicationState,
     /// How it ended.
     pub final_status: FinalStatus,
     /// Why it waits, or why it ended.
@@ -158,7 +159,7 @@ pub struct AttemptView {
     /// Its id.
     pub attempt: AttemptId,
     /// Its state.
-    pub state: AttemptState,
+    pub state: AttemptLife,
     /// When the container of its app master was leased, 0 before.
     pub started_wall_ms: u64,
     /// When it ended.
@@ -242,10 +243,10 @@ impl ResourceManager {
         };
         for application in self.applications.values() {
             *match application.shown {
-                YarnApplicationState::Finished => &mut metrics.apps_completed,
-                YarnApplicationState::Failed => &mut metrics.apps_failed,
-                YarnApplicationState::Killed => &mut metrics.apps_killed,
-                YarnApplicationState::Running => &mut metrics.apps_running,
+                ApplicationState::Finished => &mut metrics.apps_completed,
+                ApplicationState::Failed => &mut metrics.apps_failed,
+                ApplicationState::Killed => &mut metrics.apps_killed,
+                ApplicationState::Running => &mut metrics.apps_running,
                 _ => &mut metrics.apps_pending,
             } += 1;
             let missing = self.demands(application).into_iter().map(|demand| demand.missing);
@@ -258,9 +259,14 @@ impl ResourceManager {
                 NodeState::Unhealthy => &mut metrics.unhealthy_nodes,
                 NodeState::Lost => &mut metrics.lost_nodes,
                 NodeState::Shutdown => &mut metrics.shutdown_nodes,
+                // States of YARN that no node of Weir is in.
+                NodeState::New
+                | NodeState::Decommissioning
+                | NodeState::Decommissioned
+                | NodeState::Rebooted => continue,
             } += 1;
             metrics.allocated = add(metrics.allocated, node.leased);
-            if node.state.is_up() {
+            if node.state.is_active() {
                 metrics.total = add(metrics.total, node.total);
             }
         }
@@ -311,14 +317,14 @@ impl ResourceManager {
         }
         let Some(attempt) = application.current() else { return String::new() };
         let waits = match attempt.state {
-            AttemptState::New => "waits before its next attempt".to_owned(),
-            AttemptState::Scheduled => {
+            AttemptLife::New => "waits before its next attempt".to_owned(),
+            AttemptLife::Scheduled => {
                 format!("its app master {}", self.words_for(attempt.master_reason.as_ref()))
             }
-            AttemptState::AllocatedSaving | AttemptState::Allocated => {
+            AttemptLife::AllocatedSaving | AttemptLife::Allocated => {
                 "its app master is being launched".to_owned()
             }
-            AttemptState::Launched => "its app master has not registered yet".to_owned(),
+            AttemptLife::Launched => "its app master has not registered yet".to_owned(),
             _ => String::new(),
         };
         let before = application.attempts.iter().rev().nth(1).map(|last| &last.diagnostics);

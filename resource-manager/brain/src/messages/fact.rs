@@ -8,7 +8,7 @@
 //! added has a default. A release that writes a fact or a value which the release before cannot read raises the
 //! layout of the store. Then the older release refuses to start; it never drops a fact.
 
-use super::submission::Submission;
+use super::application_spec::ApplicationSpec;
 use serde::{Deserialize, Serialize};
 use weir_base::{ApplicationId, AttemptId, ContainerId, NodeId, Resources};
 use weir_protocol::cluster::{ArchivedAnswer, FinalStatus};
@@ -35,7 +35,7 @@ pub enum Fact {
     },
     /// An application was submitted.
     ApplicationSubmitted {
-        submission: Submission,
+        submission: ApplicationSpec,
         /// When, for display.
         submitted_wall_ms: u64,
     },

@@ -9,7 +9,7 @@ use std::{
 };
 use weir_base::{ApplicationId, ArtifactHash, AttemptId, ContainerId, NodeId, Resources};
 use weir_protocol::cluster::{ArchivedAnswer, ArtifactUse, FinalStatus, LaunchContext};
-use weir_resource_manager_brain::{ApplicationOutcome, Fact, Submission};
+use weir_resource_manager_brain::{ApplicationOutcome, ApplicationSpec, Fact};
 
 const RELEASE: &str = env!("CARGO_PKG_VERSION");
 
@@ -17,10 +17,10 @@ fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fixtures")
 }
 
-fn submission(application: ApplicationId) -> Submission {
+fn submission(application: ApplicationId) -> ApplicationSpec {
     let hash = ArtifactHash([0xab; 32]);
     let weir = ArtifactUse { name: "weir".to_owned(), hash, size_bytes: 10, executable: true };
-    Submission {
+    ApplicationSpec {
         application,
         name: "word count".to_owned(),
         user: "ada".to_owned(),

@@ -1,7 +1,7 @@
 //! Which applications get an app master, and who gives way when they wait for each other.
 
 use super::script::Script;
-use crate::ApplicationState;
+use crate::ApplicationLife;
 
 /// Two nodes of two cores; app masters may hold two of the four. Application 1 needs three containers,
 /// application 2 one, and application 3 has no app master.
@@ -100,7 +100,7 @@ fn the_youngest_application_gives_way_when_all_wait() {
          store attempt 2.2.1 on b, attempt 3.1.1 on b",
     );
     let view = script.brain.view(script.now());
-    assert_eq!(view.applications[1].state, ApplicationState::Accepted);
+    assert_eq!(view.applications[1].state, ApplicationLife::Accepted);
 }
 
 /// The end of the attempt is on record as one that gave way, so a restarted resource manager begins the
@@ -138,7 +138,7 @@ fn app_masters_above_the_share_after_a_restart_go_on_and_no_other_starts() {
     ));
     let view = script.brain.view(script.now());
     let states: Vec<_> = view.applications.iter().map(|one| one.state).collect();
-    assert_eq!(states, [ApplicationState::Accepted; 3]);
+    assert_eq!(states, [ApplicationLife::Accepted; 3]);
     assert_eq!(
         view.applications[2].diagnostics,
         "its app master needs <memory:200 MiB, vCores:1>: app masters hold 2 of 1 vcores allowed \

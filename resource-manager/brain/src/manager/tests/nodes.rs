@@ -1,7 +1,7 @@
 //! Nodes: loss, return, health, strays.
 
 use super::script::{Script, check, check_running};
-use crate::NodeState;
+use weir_protocol::rest::yarn::NodeState;
 
 #[test]
 fn unknown_agents_register_again_and_replaced_ones_end() {

@@ -8,7 +8,7 @@
 use super::super::ResourceManager;
 use crate::{
     Settings,
-    messages::{Effect, Fact, GrantedLease, Input, Reply, Submission, Ticket, Token},
+    messages::{ApplicationSpec, Effect, Fact, GrantedLease, Input, Reply, Ticket, Token},
 };
 use std::{collections::BTreeMap, time::Duration};
 use weir_base::{
@@ -150,7 +150,7 @@ impl Script {
     fn submit(&mut self, number: &str, rest: &[&str]) -> Vec<String> {
         let ticket = self.ticket("client");
         let memory_mib = value(rest, "memory").unwrap_or(200);
-        let submission = Submission {
+        let submission = ApplicationSpec {
             application: application(number),
             name: value(rest, "name").unwrap_or_else(|| "job".to_owned()),
             user: "ann".to_owned(),
@@ -158,7 +158,7 @@ impl Script {
             max_attempts: value(rest, "max"),
             resources: Resources { memory_mib, vcores: value(rest, "vcores").unwrap_or(1) },
             launch: LaunchContext { command: vec!["run".to_owned()], ..LaunchContext::default() },
-            ..Submission::default()
+            ..ApplicationSpec::default()
         };
         self.step(Input::Submit { ticket, submission })
     }
