@@ -15,10 +15,11 @@ use crate::{
 use std::{sync::Arc, time::Duration};
 use tokio::time::{sleep, timeout};
 use weir_base::{Failure, FailureOrigin, Resources};
-use weir_coordination::{JobOutcome, JobStatus, slots::SlotInput};
+use weir_coordination::{JobOutcome, slots::SlotInput};
 use weir_protocol::{
     cluster::{ArchivedAnswer, FinalStatus, FinishAppMaster, LaunchContext},
     control::HostOrder,
+    job::JobStatus,
 };
 use weir_service::Handle;
 

@@ -40,8 +40,8 @@ mod web;
 
 pub use assignment::Options;
 pub use error::{Error, Result};
-pub use weir_coordination::JobStatus;
 pub use weir_job_master::StoredJob;
+pub use weir_protocol::job::JobStatus;
 
 /// Runs the app master until its job has ended and the resource manager knows.
 ///

@@ -6,6 +6,7 @@
 //! control          job master ⇄ task managers and task hosts       TCP, msgpack frames
 //! task             what control says to and hears from one task
 //! data             task host ⇄ task host                           TCP, binary frames
+//! job              states of a job, its tasks and its checkpoints
 //! job_executable   weir ⇄ job executable                           pipes and variables
 //! rest             everybody else                                  HTTP, JSON as YARN and Flink have it
 //! ```
@@ -18,6 +19,7 @@ pub mod challenge;
 pub mod cluster;
 pub mod control;
 pub mod data;
+pub mod job;
 pub mod job_executable;
 mod msgpack;
 mod pending_peers;

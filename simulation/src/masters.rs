@@ -12,10 +12,8 @@ use crate::{
     world::{Event, World},
 };
 use weir_base::{Failure, FailureOrigin, LogIndex, Machine};
-use weir_coordination::{
-    AppendOutcome, Effect, Input, JobLogRecord, JobMaster, JobOutcome, JobStatus,
-};
-use weir_protocol::task::TaskCommand;
+use weir_coordination::{AppendOutcome, Effect, Input, JobLogRecord, JobMaster, JobOutcome};
+use weir_protocol::{job::JobStatus, task::TaskCommand};
 
 /// The longest a suspended master takes to get on with an append.
 const LONGEST_HANG_MS: u64 = 12_000;

@@ -13,7 +13,7 @@ use crate::{
     trace::Trace,
 };
 use weir_base::{Monotonic, Now, SeededRng, WallTime};
-use weir_coordination::JobStatus;
+use weir_protocol::job::JobStatus;
 
 /// How long a job may take to end when faults have ceased.
 const PATIENCE_MS: u64 = 300_000;

@@ -7,11 +7,11 @@ use super::{
 use std::sync::Arc;
 use weir_base::VertexId;
 use weir_coordination::{
-    JobStatus, JobView,
+    JobView,
     job_master::{CheckpointsView, FailureEpisode, FailureRecord, StatusTime},
 };
 use weir_graph::{JobVertex, TaskId};
-use weir_protocol::rest::flink::state::{ExecutionState, JobState};
+use weir_protocol::job::{ExecutionState, JobStatus};
 
 /// A job at one moment.
 #[derive(Clone, Debug)]
@@ -23,9 +23,9 @@ pub struct Reading {
     /// What never changes.
     pub facts: Arc<Facts>,
     /// The job's state.
-    pub state: JobState,
+    pub state: JobStatus,
     /// When each state it has been in was last entered, oldest first.
-    pub state_times: Vec<(JobState, u64)>,
+    pub state_times: Vec<(JobStatus, u64)>,
     /// The vertices that users are shown, in topological order.
     pub vertices: Vec<VertexReading>,
     /// Tasks that users are not shown.
@@ -88,7 +88,7 @@ impl Reading {
         Self {
             now_ms: wall_ms(),
             version,
-            state: job_state(view.status),
+            state: view.status,
             state_times: state_times(facts.started_ms, &view.status_times),
             vertices,
             hidden_tasks: hidden.map(|vertex| vertex.parallelism as usize).sum(),
@@ -206,26 +206,11 @@ fn end_failure(
 }
 
 /// The states in order of time; the master was there before the first that the brain knows.
-fn state_times(started_ms: u64, times: &[StatusTime]) -> Vec<(JobState, u64)> {
-    let mut known: Vec<(JobState, u64)> =
-        times.iter().map(|time| (job_state(time.status), time.wall_ms)).collect();
-    if !known.iter().any(|(state, _)| *state == JobState::Initializing) {
-        known.insert(0, (JobState::Initializing, started_ms));
+fn state_times(started_ms: u64, times: &[StatusTime]) -> Vec<(JobStatus, u64)> {
+    let mut known: Vec<(JobStatus, u64)> =
+        times.iter().map(|time| (time.status, time.wall_ms)).collect();
+    if !known.iter().any(|(state, _)| *state == JobStatus::Initializing) {
+        known.insert(0, (JobStatus::Initializing, started_ms));
     }
     known
-}
-
-fn job_state(status: JobStatus) -> JobState {
-    match status {
-        JobStatus::Initializing => JobState::Initializing,
-        JobStatus::Created => JobState::Created,
-        JobStatus::Running => JobState::Running,
-        JobStatus::Failing => JobState::Failing,
-        JobStatus::Failed => JobState::Failed,
-        JobStatus::Cancelling => JobState::Cancelling,
-        JobStatus::Canceled => JobState::Canceled,
-        JobStatus::Finished => JobState::Finished,
-        JobStatus::Restarting => JobState::Restarting,
-        JobStatus::Suspended => JobState::Suspended,
-    }
 }

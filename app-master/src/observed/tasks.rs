@@ -7,14 +7,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use weir_base::{ContainerId, ExecutionAttempt};
-use weir_coordination::{
-    JobStatus, JobView,
-    job_master::{SubtaskView, TaskState},
-};
+use weir_coordination::{JobView, job_master::SubtaskView};
 use weir_graph::{JobGraph, TaskId};
 use weir_protocol::{
     control::{OperatorCounters, TaskCounters},
-    rest::flink::{UNASSIGNED, state::ExecutionState},
+    job::{ExecutionState, JobStatus},
+    rest::flink::UNASSIGNED,
 };
 
 /// The span over which rates are measured, at least, in microseconds.
@@ -209,7 +207,7 @@ impl Entry {
             return;
         }
         self.begin(subtask.attempt);
-        self.state = execution_state(subtask.state);
+        self.state = subtask.state;
         let since_ms = subtask.since_wall_ms;
         self.times.entry(self.state).or_insert(since_ms);
         let planned_ms = created_ms.filter(|created_ms| *created_ms <= since_ms);
@@ -313,18 +311,6 @@ fn was_deployed(state: ExecutionState) -> bool {
     use ExecutionState::{Canceled, Created, Scheduled};
     // One that is cancelled may have been so before it was deployed.
     !matches!(state, Created | Scheduled | Canceled)
-}
-
-fn execution_state(state: TaskState) -> ExecutionState {
-    match state {
-        TaskState::Created => ExecutionState::Created,
-        TaskState::Deploying => ExecutionState::Deploying,
-        TaskState::Running => ExecutionState::Running,
-        TaskState::Finished => ExecutionState::Finished,
-        TaskState::Canceling => ExecutionState::Canceling,
-        TaskState::Canceled => ExecutionState::Canceled,
-        TaskState::Failed => ExecutionState::Failed,
-    }
 }
 
 #[cfg(test)]

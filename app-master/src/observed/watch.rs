@@ -11,8 +11,8 @@ use std::{
 };
 use tokio::{sync::watch, time};
 use weir_base::Failure;
-use weir_coordination::JobStatus;
 use weir_job_master::StatusChange;
+use weir_protocol::job::JobStatus;
 
 /// How long the end of a failed job is held back for the log of the failure.
 pub(super) const EXCERPT_GRACE: Duration = Duration::from_secs(5);

@@ -14,16 +14,16 @@ use crate::observed::Reading;
 use actix_web::HttpRequest;
 use std::time::Duration;
 use weir_config::keys;
-use weir_coordination::job_master::{
-    CheckpointRecord, CheckpointStatus as Status, CheckpointsView, Spread,
-};
-use weir_protocol::rest::flink::{
-    UNKNOWN_MS,
-    checkpoints::{
-        Checkpoint, CheckpointConfig, CheckpointCounts, CheckpointStatus, CheckpointSummary,
-        Checkpoints, Externalization, LatestCheckpoints, RestoredCheckpoint, Stats,
+use weir_coordination::job_master::{CheckpointRecord, CheckpointsView, Spread};
+use weir_protocol::{
+    job::{CheckpointStatus, JobStatus},
+    rest::flink::{
+        UNKNOWN_MS,
+        checkpoints::{
+            Checkpoint, CheckpointConfig, CheckpointSummary, Checkpoints, Externalization,
+            LatestCheckpoints, RestoredCheckpoint, Stats,
+        },
     },
-    state::JobState,
 };
 use weir_service::ApiError;
 
@@ -75,18 +75,12 @@ pub(super) fn checkpoints_of(reading: &Reading) -> Checkpoints {
         record.map(|record| checkpoint_of(reading, record))
     };
     Checkpoints {
-        counts: CheckpointCounts {
-            restored: view.counts.restored,
-            total: view.counts.total,
-            in_progress: view.counts.in_progress,
-            completed: view.counts.completed,
-            failed: view.counts.failed,
-        },
+        counts: view.counts,
         summary: summary(view),
         latest: LatestCheckpoints {
-            completed: latest(Status::Completed),
+            completed: latest(CheckpointStatus::Completed),
             savepoint: None,
-            failed: latest(Status::Failed),
+            failed: latest(CheckpointStatus::Failed),
             restored: restored(reading),
         },
         history: view.history.iter().map(|record| checkpoint_of(reading, record)).collect(),
@@ -94,11 +88,12 @@ pub(super) fn checkpoints_of(reading: &Reading) -> Checkpoints {
 }
 
 fn summary(view: &CheckpointsView) -> CheckpointSummary {
-    let completed = || view.history.iter().filter(|record| record.status == Status::Completed);
+    let completed =
+        || view.history.iter().filter(|record| record.status == CheckpointStatus::Completed);
     let sizes = Sorted::new(completed().map(|record| record.size_bytes));
-    let sizes = stats(&view.counts.size_bytes, &sizes);
+    let sizes = stats(&view.size_bytes, &sizes);
     let durations = Sorted::new(completed().filter_map(|record| record.duration_ms));
-    let durations = stats(&view.counts.duration_ms, &durations);
+    let durations = stats(&view.duration_ms, &durations);
     CheckpointSummary {
         checkpointed_size: sizes,
         state_size: sizes,
@@ -121,7 +116,7 @@ fn stats(all: &Spread, remembered: &Sorted) -> Stats {
 /// A checkpoint is restored when tasks are deployed, which the job's state `CREATED` stands for.
 fn restored(reading: &Reading) -> Option<RestoredCheckpoint> {
     let id = reading.checkpoints.last_restored?;
-    let deployed = reading.state_times.iter().find(|(state, _)| *state == JobState::Created);
+    let deployed = reading.state_times.iter().find(|(state, _)| *state == JobStatus::Created);
     Some(RestoredCheckpoint {
         id: id.0,
         restore_timestamp: deployed.map_or(UNKNOWN_MS, |(_, entered_ms)| millis(*entered_ms)),
@@ -131,19 +126,20 @@ fn restored(reading: &Reading) -> Option<RestoredCheckpoint> {
 }
 
 pub(super) fn checkpoint_of(reading: &Reading, record: &CheckpointRecord) -> Checkpoint {
-    let (class_name, status) = match record.status {
-        Status::InProgress => ("in_progress", CheckpointStatus::InProgress),
-        Status::Completed => ("completed", CheckpointStatus::Completed),
-        Status::Failed => ("failed", CheckpointStatus::Failed),
+    let class_name = match record.status {
+        CheckpointStatus::InProgress => "in_progress",
+        CheckpointStatus::Completed => "completed",
+        CheckpointStatus::Failed => "failed",
     };
     let ended_ms = record.duration_ms.map(|duration_ms| record.triggered_wall_ms + duration_ms);
     let so_far_ms = reading.now_ms.saturating_sub(record.triggered_wall_ms);
     let shown_tasks = record.tasks.saturating_sub(reading.hidden_tasks);
-    let (completed, failed) = (record.status == Status::Completed, record.status == Status::Failed);
+    let (completed, failed) =
+        (record.status == CheckpointStatus::Completed, record.status == CheckpointStatus::Failed);
     Checkpoint {
         class_name: class_name.to_owned(),
         id: record.id.0,
-        status,
+        status: record.status,
         is_savepoint: false,
         savepoint_format: None,
         trigger_timestamp: millis(record.triggered_wall_ms),
@@ -172,7 +168,8 @@ pub(super) fn checkpoint_of(reading: &Reading, record: &CheckpointRecord) -> Che
 fn is_discarded(reading: &Reading, record: &CheckpointRecord) -> bool {
     let retained = reading.facts.config.get(&keys::CHECKPOINTING_NUM_RETAINED) as usize;
     let history = reading.checkpoints.history.iter();
-    let newer = history.filter(|other| other.status == Status::Completed && other.id > record.id);
+    let newer =
+        history.filter(|other| other.status == CheckpointStatus::Completed && other.id > record.id);
     newer.count() >= retained
 }
 

@@ -6,9 +6,11 @@ use super::{
 };
 use crate::observed::Reading;
 use weir_config::{Setting, keys};
-use weir_protocol::rest::flink::{
-    cluster::{ConfigEntry, DashboardConfig, Environment, Features, Machine, Overview},
-    state::JobState,
+use weir_protocol::{
+    job::JobStatus,
+    rest::flink::cluster::{
+        ConfigEntry, DashboardConfig, Environment, Features, Machine, Overview,
+    },
 };
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -49,9 +51,9 @@ pub(super) fn overview_of(reading: &Reading) -> Overview {
         slots_total: slots.total,
         slots_available: slots.free,
         jobs_running: u64::from(!reading.state.is_terminal()),
-        jobs_finished: ended_as(JobState::Finished),
-        jobs_cancelled: ended_as(JobState::Canceled),
-        jobs_failed: ended_as(JobState::Failed),
+        jobs_finished: ended_as(JobStatus::Finished),
+        jobs_cancelled: ended_as(JobStatus::Canceled),
+        jobs_failed: ended_as(JobStatus::Failed),
         flink_version: VERSION.to_owned(),
         flink_commit: COMMIT.to_owned(),
     }
@@ -129,7 +131,7 @@ mod tests {
         assert_eq!(Slots::of(&reading), Slots { managers: 1, total: 2, free: 0 });
         let overview = overview_of(&reading);
         assert_eq!((overview.jobs_running, overview.jobs_finished), (1, 0));
-        reading.state = JobState::Finished;
+        reading.state = JobStatus::Finished;
         let overview = overview_of(&reading);
         assert_eq!((overview.jobs_running, overview.jobs_finished), (0, 1));
         assert_eq!(Slots::of(&reading).free, 2);

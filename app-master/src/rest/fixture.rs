@@ -13,7 +13,7 @@ use weir_base::{
 use weir_config::Config;
 use weir_coordination::{
     JobSettings, RestartStrategy,
-    job_master::{CheckpointCounts, CheckpointsView, Spread},
+    job_master::{CheckpointRecord, CheckpointsView, Spread},
 };
 use weir_graph::{
     ChainEdge, ChainedOperator, ChainingStrategy, EdgeSpec, ExchangeKind, Fingerprint, JobEdge,
@@ -21,7 +21,7 @@ use weir_graph::{
 };
 use weir_protocol::{
     cluster::{JobSubmission, ShippedFile},
-    rest::flink::state::{ExecutionState, JobState},
+    job::{CheckpointCounts, CheckpointStatus, ExecutionState, JobStatus},
 };
 
 /// The job.
@@ -269,41 +269,43 @@ pub fn episode(message: &str, wall_ms: u64) -> EpisodeReading {
     EpisodeReading { root, consequences: Vec::new(), consequence_count: 0 }
 }
 
-/// Records can only be made by a master: four checkpoints of five tasks each.
+/// Four checkpoints of five tasks each.
 fn checkpoints() -> CheckpointsView {
-    let record =
-        |id: u64, status: &str, acknowledged: u64, duration: &str, size: u64, why: &str| {
-            // The last was triggered half a second before the reading.
-            let wall = if id == 4 { 9_500 } else { 4_000 + id * 1_000 };
-            let acked = wall + 20;
-            serde_json::from_str(&format!(
-                r#"{{"id":{id},"status":"{status}","is_final":false,"triggered_wall_ms":{wall},
-            "duration_ms":{duration},"size_bytes":{size},"acknowledged_tasks":{acknowledged},
-            "last_ack_wall_ms":{acked},"tasks":5,"max_sync_ms":1,"max_async_ms":2,
-            "max_alignment_ms":3,"failure":{why}}}"#
-            ))
-            .expect("a record")
-        };
-    let why = r#"{"code":"WEIR-JOB-0007","message":"too late","origin":"External",
-                 "task":null,"operator":null}"#;
+    let record = |id: u64, status, acknowledged_tasks, duration_ms, size_bytes| {
+        // The last was triggered half a second before the reading.
+        let triggered_wall_ms = if id == 4 { 9_500 } else { 4_000 + id * 1_000 };
+        CheckpointRecord {
+            id: CheckpointId(id),
+            status,
+            is_final: false,
+            triggered_wall_ms,
+            duration_ms,
+            size_bytes,
+            acknowledged_tasks,
+            last_ack_wall_ms: Some(triggered_wall_ms + 20),
+            tasks: 5,
+            max_sync_ms: 1,
+            max_async_ms: 2,
+            max_alignment_ms: 3,
+            failure: None,
+        }
+    };
+    let too_late = Failure::new("WEIR-JOB-0007", FailureOrigin::External, "too late");
     CheckpointsView {
         // One that has completed before the others is not remembered.
-        counts: CheckpointCounts {
-            restored: 1,
-            total: 5,
-            in_progress: 1,
-            completed: 3,
-            failed: 1,
-            size_bytes: Spread { count: 3, min: 50, max: 300, sum: 450 },
-            duration_ms: Spread { count: 3, min: 30, max: 130, sum: 210 },
-        },
+        counts: CheckpointCounts { restored: 1, total: 5, in_progress: 1, completed: 3, failed: 1 },
+        size_bytes: Spread { count: 3, min: 50, max: 300, sum: 450 },
+        duration_ms: Spread { count: 3, min: 30, max: 130, sum: 210 },
         last_completed: Some(CheckpointId(2)),
         last_restored: Some(CheckpointId(1)),
         history: vec![
-            record(4, "IN_PROGRESS", 2, "null", 50, "null"),
-            record(3, "FAILED", 3, "100", 60, why),
-            record(2, "COMPLETED", 5, "50", 300, "null"),
-            record(1, "COMPLETED", 5, "30", 100, "null"),
+            record(4, CheckpointStatus::InProgress, 2, None, 50),
+            CheckpointRecord {
+                failure: Some(too_late),
+                ..record(3, CheckpointStatus::Failed, 3, Some(100), 60)
+            },
+            record(2, CheckpointStatus::Completed, 5, Some(50), 300),
+            record(1, CheckpointStatus::Completed, 5, Some(30), 100),
         ],
     }
 }
@@ -314,11 +316,11 @@ pub fn reading() -> Reading {
         now_ms: 10_000,
         version: 1 << 32,
         facts: Arc::new(facts()),
-        state: JobState::Running,
+        state: JobStatus::Running,
         state_times: vec![
-            (JobState::Initializing, 1_000),
-            (JobState::Created, 1_100),
-            (JobState::Running, 1_500),
+            (JobStatus::Initializing, 1_000),
+            (JobStatus::Created, 1_100),
+            (JobStatus::Running, 1_500),
         ],
         vertices: vec![
             vertex(1, [(100, 100), (100, 1000)], 200.0),

@@ -18,13 +18,16 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use weir_coordination::RestartStrategy;
 use weir_graph::RuntimeMode;
-use weir_protocol::rest::flink::{
-    Empty, UNKNOWN_MS,
-    job::{
-        ExecutionConfig, JobAccumulators, JobConfig, JobDetails, JobIdAndStatus, JobIds,
-        JobStatusAnswer, JobSummary, JobsOverview, VertexSummary,
+use weir_protocol::{
+    job::JobStatus,
+    rest::flink::{
+        Empty, UNKNOWN_MS,
+        job::{
+            ExecutionConfig, JobAccumulators, JobConfig, JobDetails, JobIdAndStatus, JobIds,
+            JobStatusAnswer, JobSummary, JobsOverview, VertexSummary,
+        },
+        state::{aggregate, count_states},
     },
-    state::{JobState, aggregate, count_states},
 };
 use weir_service::ApiError;
 
@@ -90,7 +93,7 @@ async fn terminate(
     }
     match job.0.read().state {
         // As in Flink: it is what was asked for.
-        JobState::Canceled => {}
+        JobStatus::Canceled => {}
         state if state.is_terminal() => {
             let text = format!(
                 "Job cancellation failed because the job has already reached another terminal \
@@ -156,8 +159,8 @@ pub(super) fn details_of(reading: &Reading) -> JobDetails {
 }
 
 /// When each state was last entered; 0 for never.
-fn timestamps(reading: &Reading) -> BTreeMap<JobState, i64> {
-    let mut timestamps: BTreeMap<_, _> = JobState::ALL.iter().map(|state| (*state, 0)).collect();
+fn timestamps(reading: &Reading) -> BTreeMap<JobStatus, i64> {
+    let mut timestamps: BTreeMap<_, _> = JobStatus::ALL.iter().map(|state| (*state, 0)).collect();
     for (state, entered_ms) in &reading.state_times {
         timestamps.insert(*state, millis(*entered_ms));
     }
@@ -244,7 +247,7 @@ mod tests {
     use super::{super::fixture, *};
     use std::time::Duration;
     use weir_coordination::ExponentialDelay;
-    use weir_protocol::rest::flink::state::ExecutionState;
+    use weir_protocol::job::ExecutionState;
 
     #[test]
     fn hidden_tasks_are_not_counted() {
@@ -265,10 +268,10 @@ mod tests {
         let running = details_of(&reading);
         assert_eq!((running.start_time, running.end_time, running.duration), (1_000, -1, 9_000));
         assert_eq!(running.timestamps.len(), 11);
-        assert_eq!(running.timestamps[&JobState::Running], 1_500);
-        assert_eq!(running.timestamps[&JobState::Failed], 0);
-        reading.state = JobState::Finished;
-        reading.state_times.push((JobState::Finished, 8_000));
+        assert_eq!(running.timestamps[&JobStatus::Running], 1_500);
+        assert_eq!(running.timestamps[&JobStatus::Failed], 0);
+        reading.state = JobStatus::Finished;
+        reading.state_times.push((JobStatus::Finished, 8_000));
         let ended = details_of(&reading);
         assert_eq!((ended.end_time, ended.duration), (8_000, 7_000));
         assert_eq!(overview_of(&reading).jobs[0].last_modification, 8_000);

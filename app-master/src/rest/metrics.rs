@@ -3,8 +3,8 @@
 use super::{backpressure, cluster::Slots};
 use crate::observed::{Flow, ManagerReading, Reading, SubtaskReading, VertexReading};
 use std::fmt;
-use weir_coordination::job_master::CheckpointStatus;
-use weir_protocol::rest::flink::state::JobState;
+use weir_protocol::job::CheckpointStatus;
+use weir_protocol::job::JobStatus;
 
 /// Watermark of a task's input.
 pub(super) const WATERMARK: &str = "currentInputWatermark";
@@ -114,7 +114,7 @@ pub(super) fn of_job(reading: &Reading) -> Vec<Sample> {
     let mut samples = vec![
         ("numRestarts", Count(u64::from(reading.restarts))),
         ("fullRestarts", Count(u64::from(reading.restarts))),
-        ("uptime", Count(time_in(reading, &[JobState::Running]))),
+        ("uptime", Count(time_in(reading, &[JobStatus::Running]))),
         ("downtime", Count(downtime_ms(reading))),
         ("totalNumberOfCheckpoints", Count(counts.total)),
         ("numberOfInProgressCheckpoints", Count(counts.in_progress)),
@@ -134,17 +134,17 @@ pub(super) fn of_job(reading: &Reading) -> Vec<Sample> {
 }
 
 /// Time in a state, and whether the job is in it.
-const STATE_TIMES: &[(&str, &str, JobState)] = &[
-    ("initializingTime", "initializingState", JobState::Initializing),
-    ("createdTime", "createdState", JobState::Created),
-    ("runningTime", "runningState", JobState::Running),
-    ("restartingTime", "restartingState", JobState::Restarting),
-    ("cancellingTime", "cancellingState", JobState::Cancelling),
-    ("failingTime", "failingState", JobState::Failing),
+const STATE_TIMES: &[(&str, &str, JobStatus)] = &[
+    ("initializingTime", "initializingState", JobStatus::Initializing),
+    ("createdTime", "createdState", JobStatus::Created),
+    ("runningTime", "runningState", JobStatus::Running),
+    ("restartingTime", "restartingState", JobStatus::Restarting),
+    ("cancellingTime", "cancellingState", JobStatus::Cancelling),
+    ("failingTime", "failingState", JobStatus::Failing),
 ];
 
 /// How long the job has been in one of these states, 0 if it is in another.
-fn time_in(reading: &Reading, states: &[JobState]) -> u64 {
+fn time_in(reading: &Reading, states: &[JobStatus]) -> u64 {
     let present = reading.state_times.iter().rfind(|(state, _)| *state == reading.state);
     let entered_ms = present.filter(|(state, _)| states.contains(state));
     entered_ms.map_or(0, |(_, entered_ms)| reading.now_ms.saturating_sub(*entered_ms))
@@ -152,14 +152,14 @@ fn time_in(reading: &Reading, states: &[JobState]) -> u64 {
 
 /// How long a job that ran before has not run, 0 if it runs or has ended.
 fn downtime_ms(reading: &Reading) -> u64 {
-    let is_down = !reading.state.is_terminal() && reading.state != JobState::Running;
+    let is_down = !reading.state.is_terminal() && reading.state != JobStatus::Running;
     let entered = |wanted| {
         let times = reading.state_times.iter();
         times.rev().find(|(state, _)| *state == wanted).map(|(_, entered_ms)| *entered_ms)
     };
-    match (is_down, entered(JobState::Running)) {
+    match (is_down, entered(JobStatus::Running)) {
         (true, Some(ran_ms)) => {
-            let failed_ms = entered(JobState::Restarting).or(entered(JobState::Failing));
+            let failed_ms = entered(JobStatus::Restarting).or(entered(JobStatus::Failing));
             reading.now_ms.saturating_sub(failed_ms.unwrap_or(ran_ms))
         }
         _ => 0,
@@ -224,8 +224,8 @@ mod tests {
         assert_eq!(find(&of_job(&reading), "uptime"), "8500");
         assert_eq!(find(&of_job(&reading), "downtime"), "0");
         assert_eq!(find(&of_job(&reading), "lastCheckpointSize"), "300");
-        reading.state = JobState::Restarting;
-        reading.state_times.push((JobState::Restarting, 9_000));
+        reading.state = JobStatus::Restarting;
+        reading.state_times.push((JobStatus::Restarting, 9_000));
         let samples = of_job(&reading);
         for (name, expected) in [
             ("uptime", "0"),

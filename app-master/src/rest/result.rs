@@ -11,13 +11,11 @@ use actix_web::web::Query;
 use serde::Deserialize;
 use std::time::Duration;
 use weir_protocol::{
+    job::JobStatus,
     job_executable::BackpressureLevel,
-    rest::flink::{
-        result::{
-            ApplicationStatus, ExecutionResult, JobExecutionResult, JobProgress, OperatorRow,
-            OperatorTotals, QueueStatus, QueueStatusId, WeirResult,
-        },
-        state::JobState,
+    rest::flink::result::{
+        ApplicationStatus, ExecutionResult, JobExecutionResult, JobProgress, OperatorRow,
+        OperatorTotals, QueueStatus, QueueStatusId, WeirResult,
     },
 };
 
@@ -86,15 +84,15 @@ pub(super) fn execution_result_of(reading: &Reading) -> ExecutionResult {
     }
 }
 
-fn has_failed(state: JobState) -> bool {
-    matches!(state, JobState::Failed | JobState::Suspended)
+fn has_failed(state: JobStatus) -> bool {
+    matches!(state, JobStatus::Failed | JobStatus::Suspended)
 }
 
-fn application_status(state: JobState) -> ApplicationStatus {
+fn application_status(state: JobStatus) -> ApplicationStatus {
     match state {
-        JobState::Finished => ApplicationStatus::Succeeded,
-        JobState::Failed => ApplicationStatus::Failed,
-        JobState::Canceled => ApplicationStatus::Canceled,
+        JobStatus::Finished => ApplicationStatus::Succeeded,
+        JobStatus::Failed => ApplicationStatus::Failed,
+        JobStatus::Canceled => ApplicationStatus::Canceled,
         _ => ApplicationStatus::Unknown,
     }
 }
@@ -179,10 +177,10 @@ mod tests {
         assert_eq!(running.status.id, QueueStatusId::InProgress);
         assert!(running.job_execution_result.is_none() && running.weir_result.is_none());
         for (state, application, has_failure) in [
-            (JobState::Finished, ApplicationStatus::Succeeded, false),
-            (JobState::Failed, ApplicationStatus::Failed, true),
-            (JobState::Canceled, ApplicationStatus::Canceled, false),
-            (JobState::Suspended, ApplicationStatus::Unknown, true),
+            (JobStatus::Finished, ApplicationStatus::Succeeded, false),
+            (JobStatus::Failed, ApplicationStatus::Failed, true),
+            (JobStatus::Canceled, ApplicationStatus::Canceled, false),
+            (JobStatus::Suspended, ApplicationStatus::Unknown, true),
         ] {
             reading.state = state;
             reading.failures = vec![fixture::episode("it broke", 7)];

@@ -136,7 +136,7 @@ fn vcores(reading: &Reading, manager: &ManagerReading) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::{super::fixture, *};
-    use weir_protocol::rest::flink::state::JobState;
+    use weir_protocol::job::JobStatus;
 
     #[test]
     fn those_that_are_gone_are_listed_when_the_job_has_ended() {
@@ -147,7 +147,7 @@ mod tests {
         let details = details_of(&reading, &reading.managers[0]);
         assert_eq!(details.allocated_slots.len(), 2);
         assert_eq!(details.allocated_slots[1].resource.task_heap_memory, 496);
-        reading.state = JobState::Finished;
+        reading.state = JobStatus::Finished;
         let all = list_of(&reading).taskmanagers;
         assert_eq!(all.len(), 2);
         assert!(all.iter().all(|manager| manager.assigned_tasks == 0));

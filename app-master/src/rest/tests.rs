@@ -11,11 +11,11 @@ use std::{
 use weir_base::{ExecutionAttempt, Failure, FailureOrigin, NodeId};
 use weir_checkpoint_storage::CheckpointStorage;
 use weir_config::Config;
-use weir_coordination::JobStatus;
 use weir_graph::{TaskDeployment, TaskId};
 use weir_job_master::{Handle, JobMasterShell, ReportSender, TaskGateway};
 use weir_protocol::{
     control::{OperatorCounters, TaskCounters},
+    job::JobStatus,
     task::{ReportKind, TaskCommand, TaskReport},
 };
 use weir_service::{ApiError, Client, ErrorStyle, Server, ServerConfig};

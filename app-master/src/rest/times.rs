@@ -1,7 +1,7 @@
 //! Start, end and duration of subtasks and of what is made of them.
 
 use crate::observed::SubtaskReading;
-use weir_protocol::rest::flink::{UNKNOWN_MS, state::ExecutionState};
+use weir_protocol::{job::ExecutionState, rest::flink::UNKNOWN_MS};
 
 /// From when to when something ran; -1 for what is not known or has not come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

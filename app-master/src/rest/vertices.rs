@@ -11,13 +11,17 @@ use super::{
 use crate::observed::{Reading, SubtaskReading, VertexReading};
 use actix_web::HttpRequest;
 use std::collections::BTreeMap;
-use weir_protocol::rest::flink::{
-    job::IoMetrics,
-    metrics::Metric,
-    state::{ExecutionState, aggregate, count_states},
-    vertex::{
-        Aggregated, Subtask, SubtaskAccumulators, SubtaskTime, SubtaskTimes, SubtasksAccumulators,
-        VertexAccumulators, VertexDetails, VertexTaskManager, VertexTaskManagers,
+use weir_protocol::{
+    job::ExecutionState,
+    rest::flink::{
+        job::IoMetrics,
+        metrics::Metric,
+        state::{aggregate, count_states},
+        vertex::{
+            Aggregated, Subtask, SubtaskAccumulators, SubtaskTime, SubtaskTimes,
+            SubtasksAccumulators, VertexAccumulators, VertexDetails, VertexTaskManager,
+            VertexTaskManagers,
+        },
     },
 };
 use weir_service::ApiError;

@@ -6,10 +6,11 @@ use crate::{
     submission::{submission, with},
 };
 use weir_base::{CheckpointId, LeaderEpoch};
-use weir_coordination::{JobLogRecord, JobOutcome, JobStatus};
+use weir_coordination::{JobLogRecord, JobOutcome};
 use weir_protocol::{
     cluster::{AppMasterCommand, FinalStatus, JobSubmission},
     control::{HostOrder, ManagerOrder},
+    job::JobStatus,
     task::{ReportKind, TaskCommand},
 };
 

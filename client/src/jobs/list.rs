@@ -8,9 +8,9 @@ use crate::output;
 use crate::problem::Problem;
 use crate::remote::{CLUSTER, Remote, Target, proxy_path, without_scheme};
 use serde::Serialize;
-use weir_protocol::cluster::FinalStatus;
-use weir_protocol::rest::flink::{job::JobsOverview, state::JobState};
+use weir_protocol::rest::flink::job::JobsOverview;
 use weir_protocol::rest::yarn::{App, ApplicationState, Apps};
+use weir_protocol::{cluster::FinalStatus, job::JobStatus};
 
 const RULE: &str = "--------------------------------------------------------------";
 const RUNNING: &str = "------------------ Running/Restarting Jobs -------------------";
@@ -23,7 +23,7 @@ const TERMINATED: &str = "---------------------- Terminated Jobs ---------------
 struct Job {
     jid: String,
     name: String,
-    state: JobState,
+    state: JobStatus,
     start_time: i64,
     end_time: i64,
     application_id: Option<String>,
@@ -118,22 +118,22 @@ fn job_of_application(app: &App) -> Option<Job> {
 
 /// What an application says of its job. One that its app master has ended is `FINISHED` however the job
 /// ended, as in YARN; the final status tells how.
-fn state_of(app: &App) -> JobState {
+fn state_of(app: &App) -> JobStatus {
     match (app.state, app.final_status) {
         (ApplicationState::Finished, FinalStatus::Failed) | (ApplicationState::Failed, _) => {
-            JobState::Failed
+            JobStatus::Failed
         }
         (ApplicationState::Finished, FinalStatus::Killed) | (ApplicationState::Killed, _) => {
-            JobState::Canceled
+            JobStatus::Canceled
         }
-        (ApplicationState::Finished, _) => JobState::Finished,
-        (ApplicationState::Running, _) => JobState::Created,
-        _ => JobState::Initializing,
+        (ApplicationState::Finished, _) => JobStatus::Finished,
+        (ApplicationState::Running, _) => JobStatus::Created,
+        _ => JobStatus::Initializing,
     }
 }
 
 impl Wanted {
-    fn includes(self, state: JobState) -> bool {
+    fn includes(self, state: JobStatus) -> bool {
         match block_of(state) {
             SCHEDULED => self.scheduled,
             TERMINATED => self.terminated,
@@ -143,10 +143,10 @@ impl Wanted {
 }
 
 /// As Flink sorts them.
-fn block_of(state: JobState) -> &'static str {
+fn block_of(state: JobStatus) -> &'static str {
     match state {
-        JobState::Created | JobState::Initializing => SCHEDULED,
-        JobState::Failed | JobState::Canceled | JobState::Finished => TERMINATED,
+        JobStatus::Created | JobStatus::Initializing => SCHEDULED,
+        JobStatus::Failed | JobStatus::Canceled | JobStatus::Finished => TERMINATED,
         _ => RUNNING,
     }
 }
@@ -180,7 +180,7 @@ fn line(job: &Job) -> String {
 mod tests {
     use super::*;
 
-    fn job(name: &str, state: JobState) -> Job {
+    fn job(name: &str, state: JobStatus) -> Job {
         Job {
             jid: "0".repeat(32),
             name: name.to_owned(),
@@ -195,13 +195,13 @@ mod tests {
     fn application_that_its_app_master_ended_stands_as_its_job_ended() {
         use ApplicationState::{Accepted, Failed, Finished, Killed, Running};
         for (state, final_status, expect) in [
-            (Finished, FinalStatus::Succeeded, JobState::Finished),
-            (Finished, FinalStatus::Failed, JobState::Failed),
-            (Finished, FinalStatus::Killed, JobState::Canceled),
-            (Failed, FinalStatus::Failed, JobState::Failed),
-            (Killed, FinalStatus::Killed, JobState::Canceled),
-            (Running, FinalStatus::Undefined, JobState::Created),
-            (Accepted, FinalStatus::Undefined, JobState::Initializing),
+            (Finished, FinalStatus::Succeeded, JobStatus::Finished),
+            (Finished, FinalStatus::Failed, JobStatus::Failed),
+            (Finished, FinalStatus::Killed, JobStatus::Canceled),
+            (Failed, FinalStatus::Failed, JobStatus::Failed),
+            (Killed, FinalStatus::Killed, JobStatus::Canceled),
+            (Running, FinalStatus::Undefined, JobStatus::Created),
+            (Accepted, FinalStatus::Undefined, JobStatus::Initializing),
         ] {
             let app = App { state, final_status, ..App::default() };
             assert_eq!(state_of(&app), expect, "{state} {final_status:?}");
@@ -215,9 +215,9 @@ mod tests {
         assert_eq!(blocks(&[], default), "No running jobs.\nNo scheduled jobs.\n");
         assert_eq!(blocks(&[], all), "No running jobs.\nNo scheduled jobs.\n");
         let jobs = [
-            job("a", JobState::Restarting),
-            job("b", JobState::Created),
-            job("c", JobState::Canceled),
+            job("a", JobStatus::Restarting),
+            job("b", JobStatus::Created),
+            job("c", JobStatus::Canceled),
         ];
         let text = blocks(&jobs, all);
         let lines: Vec<_> = text.lines().collect();

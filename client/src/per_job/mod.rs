@@ -39,9 +39,11 @@ use std::sync::mpsc::{self, Sender};
 use std::thread;
 use submit::{Graph, Origin, Submitted};
 use weir_config::Config;
-use weir_protocol::job_executable::{JobMessage, Launch, Role};
 use weir_protocol::rest::flink::result::FailureReport;
-use weir_protocol::rest::flink::state::JobState;
+use weir_protocol::{
+    job::JobStatus,
+    job_executable::{JobMessage, Launch, Role},
+};
 use worker::{Ended, Lines, Mode, News, Worker};
 
 /// Runs the program; its jobs run on the cluster.
@@ -349,7 +351,7 @@ fn message_of(ended: Ended) -> Option<JobMessage> {
     let Ended { submitted: Submitted { job, .. }, name, result } = ended;
     let result = result?;
     Some(match result.status {
-        JobState::Finished | JobState::Canceled => JobMessage::Finished {
+        JobStatus::Finished | JobStatus::Canceled => JobMessage::Finished {
             job,
             name,
             runtime_ms: result.runtime_ms,

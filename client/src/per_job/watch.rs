@@ -18,10 +18,9 @@ use crate::remote::{Remote, application_path, proxy_path};
 use crate::screen;
 use std::thread;
 use std::time::{Duration, Instant};
-use weir_protocol::cluster::FinalStatus;
 use weir_protocol::rest::flink::result::{ExecutionResult, WeirResult};
-use weir_protocol::rest::flink::state::JobState;
 use weir_protocol::rest::yarn::{App, ApplicationState, OneApp};
+use weir_protocol::{cluster::FinalStatus, job::JobStatus};
 use weir_service::CallError;
 
 /// How long an app master may hold its answer back; then it is looked whether the job waits for room.
@@ -169,8 +168,8 @@ fn note(text: &str) {
 /// The result of a job of which only is known that its app master brought it to an end, and to which.
 fn result_of(app: &App) -> Option<WeirResult> {
     let status = match (app.state, app.final_status) {
-        (ApplicationState::Finished, FinalStatus::Succeeded) => JobState::Finished,
-        (ApplicationState::Finished, FinalStatus::Killed) => JobState::Canceled,
+        (ApplicationState::Finished, FinalStatus::Succeeded) => JobStatus::Finished,
+        (ApplicationState::Finished, FinalStatus::Killed) => JobStatus::Canceled,
         _ => return None,
     };
     Some(WeirResult {
@@ -231,9 +230,9 @@ mod tests {
         };
         let finished = result_of(&app(ApplicationState::Finished, FinalStatus::Succeeded));
         let finished = finished.expect("it ended well");
-        assert_eq!((finished.status, finished.runtime_ms), (JobState::Finished, 7));
+        assert_eq!((finished.status, finished.runtime_ms), (JobStatus::Finished, 7));
         let cancelled = result_of(&app(ApplicationState::Finished, FinalStatus::Killed));
-        assert_eq!(cancelled.map(|result| result.status), Some(JobState::Canceled));
+        assert_eq!(cancelled.map(|result| result.status), Some(JobStatus::Canceled));
         let failed = app(ApplicationState::Finished, FinalStatus::Failed);
         assert_eq!(result_of(&failed), None);
         let what = "application_0_0000 failed: task Map (1/2): boom [WEIR-TASK-0001]";

@@ -23,10 +23,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use weir_base::ApplicationId;
 use weir_config::Config;
-use weir_protocol::cluster::RecordedResult;
 use weir_protocol::job_executable::{JobAnswer, write_answer};
 use weir_protocol::rest::flink::result::{FailureReport, WeirResult};
-use weir_protocol::rest::flink::state::JobState;
+use weir_protocol::{cluster::RecordedResult, job::JobStatus};
 
 use crate::supervise::Event;
 
@@ -158,13 +157,13 @@ impl Worker {
     ) -> Result<JobAnswer, Problem> {
         let Some(result) = result else { return Ok(JobAnswer::Detached) };
         match result.status {
-            JobState::Finished => {
+            JobStatus::Finished => {
                 told::finished(submitted.job, result, self.lines)?;
                 let recorded = recorded(submitted, name, result);
                 self.earlier.push(recorded.clone());
                 Ok(JobAnswer::Finished(recorded))
             }
-            JobState::Canceled => {
+            JobStatus::Canceled => {
                 told::cancelled(submitted.job);
                 Ok(JobAnswer::Canceled)
             }

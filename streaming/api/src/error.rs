@@ -71,8 +71,8 @@ impl Error {
 
     pub(crate) fn of_outcome(outcome: &JobOutcome) -> Option<Self> {
         match (&outcome.failure, outcome.status) {
-            (_, weir_coordination::JobStatus::Finished) => None,
-            (_, weir_coordination::JobStatus::Canceled) => Some(Self::JobCanceled),
+            (_, weir_protocol::job::JobStatus::Finished) => None,
+            (_, weir_protocol::job::JobStatus::Canceled) => Some(Self::JobCanceled),
             (Some(failure), _) => Some(Self::JobFailed(Box::new(failure.clone()))),
             (None, status) => Some(Self::Operator {
                 code: "WEIR-RUN-0003",

@@ -12,8 +12,8 @@ use std::{
     time::Duration,
 };
 use weir_base::JobId;
-use weir_coordination::{JobStatus, JobView};
-use weir_protocol::cluster::RecordedResult;
+use weir_coordination::JobView;
+use weir_protocol::{cluster::RecordedResult, job::JobStatus};
 
 /// What one operator did, summed over its subtasks, in the last deployment of the job.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -74,7 +74,7 @@ pub use stream::{
 };
 pub use weir_base::{CheckpointId, JobId};
 pub use weir_config::{Config, ConfigBuilder, Folder, MemorySize, keys};
-pub use weir_coordination::{ExponentialDelay, JobStatus, JobView, RestartStrategy};
+pub use weir_coordination::{ExponentialDelay, JobView, RestartStrategy};
 pub use weir_dataflow::self_describing;
 pub use weir_dataflow::{
     Collector, Committer, Error as TaskError, Key, ReaderContext, Record, Result as TaskResult,
@@ -86,6 +86,7 @@ pub use weir_operators::{
     KeyedContext, KeyedProcessFunction, ProcessFunction, RuntimeContext, StateHandle, States,
     UserResult,
 };
+pub use weir_protocol::job::JobStatus;
 
 /// What the variants of [`Error`] hold.
 pub mod errors {
@@ -99,9 +100,10 @@ pub mod errors {
 /// The parts of [`JobView`], which [`JobClient::status`] returns.
 pub mod job_view {
     pub use weir_coordination::job_master::{
-        CheckpointCounts, CheckpointRecord, CheckpointStatus, CheckpointsView, FailureRecord,
-        Spread, StatusTime, SubtaskView, TaskState, VertexView,
+        CheckpointRecord, CheckpointsView, FailureRecord, Spread, StatusTime, SubtaskView,
+        VertexView,
     };
+    pub use weir_protocol::job::{CheckpointCounts, CheckpointStatus, ExecutionState};
 }
 
 /// The types of [`DataStream`]'s second parameter: what `map`, `filter` and `flat_map` have added to the

@@ -25,12 +25,15 @@ use std::{
 use weir_base::{Failure, FailureOrigin, JobId, LeaderEpoch};
 use weir_config::Config;
 use weir_coordination::{
-    JobStatus, JobView,
-    job_master::{CheckpointCounts, CheckpointsView},
+    JobView,
+    job_master::{CheckpointsView, Spread},
     plan::plan,
 };
 use weir_graph::Fingerprint;
-use weir_protocol::job_executable::{self as protocol, JobAnswer, JobMessage, read_answer};
+use weir_protocol::{
+    job::{CheckpointCounts, JobStatus},
+    job_executable::{self as protocol, JobAnswer, JobMessage, read_answer},
+};
 
 /// What the parent answers, and to which jobs.
 pub(crate) struct Answers {
@@ -267,6 +270,8 @@ pub(crate) fn remote_view(job: JobId, name: &str, status: JobStatus) -> JobView 
         vertices: Vec::new(),
         checkpoints: CheckpointsView {
             counts: CheckpointCounts::default(),
+            size_bytes: Spread::default(),
+            duration_ms: Spread::default(),
             last_completed: None,
             last_restored: None,
             history: Vec::new(),

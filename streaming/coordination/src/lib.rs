@@ -21,6 +21,6 @@ pub mod slots;
 pub use job_master::{JobMaster, JobView};
 pub use messages::{
     AppendOutcome, CheckpointRetention, CheckpointSettings, CompletedCheckpoint, Effect,
-    ExponentialDelay, Input, JobLogRecord, JobOutcome, JobSettings, JobStatus, RestartStrategy,
+    ExponentialDelay, Input, JobLogRecord, JobOutcome, JobSettings, RestartStrategy,
 };
 pub use plan::{PlanError, plan};

@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, ops::RangeInclusive, time::Duration};
 use weir_base::{CheckpointId, ExecutionAttempt, Failure, JobId, LeaderEpoch, LogIndex};
 use weir_graph::{Fingerprint, SnapshotHandle, TaskDeployment, TaskId};
-use weir_protocol::task::{TaskCommand, TaskReport};
+use weir_protocol::{
+    job::JobStatus,
+    task::{TaskCommand, TaskReport},
+};
 
 /// How a job is run, resolved from its configuration.
 #[derive(Clone, Debug)]
@@ -120,39 +123,6 @@ impl Default for ExponentialDelay {
             jitter_factor: 0.1,
             attempts_before_reset: i32::MAX as u32,
         }
-    }
-}
-
-/// Flink's job states, as far as a single job master knows them.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum JobStatus {
-    /// Reading its log.
-    Initializing,
-    /// Tasks are being deployed.
-    Created,
-    /// Every task runs.
-    Running,
-    /// A failure is being cleaned up; the job will fail.
-    Failing,
-    /// Ended by a failure.
-    Failed,
-    /// Tasks are being cancelled on request.
-    Cancelling,
-    /// Ended by request.
-    Canceled,
-    /// Ended by itself.
-    Finished,
-    /// A failure is being cleaned up or waited out; the job will start again.
-    Restarting,
-    /// Another master has taken over; this one has stopped.
-    Suspended,
-}
-
-impl JobStatus {
-    /// Whether nothing follows.
-    pub fn is_terminal(self) -> bool {
-        matches!(self, Self::Failed | Self::Canceled | Self::Finished | Self::Suspended)
     }
 }
 

@@ -8,7 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 use weir_base::{Failure, WallTime};
-use weir_coordination::{Input, JobOutcome, JobStatus, JobView};
+use weir_coordination::{Input, JobOutcome, JobView};
+use weir_protocol::job::JobStatus;
 
 /// The job's state has changed.
 #[derive(Clone, PartialEq, Eq, Debug)]

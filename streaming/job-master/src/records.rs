@@ -40,7 +40,8 @@ mod tests {
     use super::*;
     use weir_base::{CheckpointId, LeaderEpoch};
     use weir_checkpoint_storage::CheckpointStorage;
-    use weir_coordination::{JobOutcome, JobStatus};
+    use weir_coordination::JobOutcome;
+    use weir_protocol::job::JobStatus;
 
     #[test]
     fn a_record_is_one_readable_line_that_reads_back() {

@@ -20,11 +20,11 @@ use std::{
 use weir_base::{ExecutionAttempt, Machine, Now, WallTime};
 use weir_checkpoint_storage::CheckpointStorage;
 use weir_coordination::{
-    Effect, Input, JobMaster, JobOutcome, JobSettings, JobStatus,
+    Effect, Input, JobMaster, JobOutcome, JobSettings,
     job_master::{FailureEpisode, FailureRecord, StatusTime},
 };
 use weir_graph::{JobGraph, TaskId};
-use weir_protocol::task::TaskCommand;
+use weir_protocol::{job::JobStatus, task::TaskCommand};
 
 /// A view is not made more often than this, unless the status changes.
 const VIEW_INTERVAL: Duration = Duration::from_millis(100);

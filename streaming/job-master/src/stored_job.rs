@@ -4,7 +4,8 @@ use crate::{error::Result, records};
 use std::path::Path;
 use weir_base::{CheckpointId, JobId};
 use weir_checkpoint_storage::CheckpointStorage;
-use weir_coordination::{JobLogRecord, JobStatus};
+use weir_coordination::JobLogRecord;
+use weir_protocol::job::JobStatus;
 
 /// What the log in the folder of a job says.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -31,7 +31,7 @@ fn counts(tasks: &Tasks) -> Counts {
 }
 
 /// A view in which the task and the job are in these states since then.
-fn view(attempt: u64, state: TaskState, since_ms: u64, created_ms: u64) -> JobView {
+fn view(attempt: u64, state: ExecutionState, since_ms: u64, created_ms: u64) -> JobView {
     let mut view = JobMaster::new(fixture::graph(), fixture::settings()).view();
     view.job = JobId::default();
     view.status_times = vec![StatusTime { status: JobStatus::Created, wall_ms: created_ms }];
@@ -40,7 +40,7 @@ fn view(attempt: u64, state: TaskState, since_ms: u64, created_ms: u64) -> JobVi
             .map(|subtask| SubtaskView {
                 subtask,
                 attempt: ExecutionAttempt(attempt),
-                state: if index == TASK.vertex { state } else { TaskState::Created },
+                state: if index == TASK.vertex { state } else { ExecutionState::Created },
                 since_wall_ms: since_ms,
                 end_of_data: false,
                 abandoned: false,
@@ -89,7 +89,7 @@ fn a_newer_deployment_starts_over_and_an_older_one_is_not_heard() {
 fn a_task_that_has_ended_keeps_its_counts_and_has_no_rate() {
     let mut tasks = tasks();
     tasks.counted(None, report(1, 2_000, 0, 100));
-    tasks.fold(&view(1, TaskState::Finished, 900, 100), |_| None);
+    tasks.fold(&view(1, ExecutionState::Finished, 900, 100), |_| None);
     let counts = counts(&tasks);
     assert_eq!(counts.operators[0].records_out, 100);
     assert_eq!(counts.operators[0].records_out_per_s, 0.0);
@@ -117,14 +117,18 @@ fn counters_have_one_entry_per_operator_whatever_comes() {
 fn states_that_no_view_has_shown_are_filled_in() {
     use ExecutionState::{Canceled, Created, Deploying, Finished, Running};
     for (views, expected) in [
-        (&[(TaskState::Created, 100)][..], &[(Created, 100)][..]),
-        (&[(TaskState::Deploying, 100)], &[(Created, 100), (Deploying, 100)]),
-        (&[(TaskState::Running, 300)], &[(Created, 100), (Deploying, 100), (Running, 300)]),
+        (&[(ExecutionState::Created, 100)][..], &[(Created, 100)][..]),
+        (&[(ExecutionState::Deploying, 100)], &[(Created, 100), (Deploying, 100)]),
+        (&[(ExecutionState::Running, 300)], &[(Created, 100), (Deploying, 100), (Running, 300)]),
         (
-            &[(TaskState::Deploying, 110), (TaskState::Running, 300), (TaskState::Finished, 700)],
+            &[
+                (ExecutionState::Deploying, 110),
+                (ExecutionState::Running, 300),
+                (ExecutionState::Finished, 700),
+            ],
             &[(Created, 100), (Deploying, 110), (Running, 300), (Finished, 700)],
         ),
-        (&[(TaskState::Canceled, 200)], &[(Created, 100), (Canceled, 200)]),
+        (&[(ExecutionState::Canceled, 200)], &[(Created, 100), (Canceled, 200)]),
     ] {
         let mut tasks = tasks();
         for (state, since_ms) in views {
@@ -144,11 +148,11 @@ fn a_task_runs_where_its_slot_was_when_it_was_deployed() {
     };
     let mut tasks = tasks();
     let container = |tasks: &Tasks| tasks.reading(TASK).and_then(|task| task.place);
-    tasks.fold(&view(1, TaskState::Deploying, 100, 100), |_| None);
+    tasks.fold(&view(1, ExecutionState::Deploying, 100, 100), |_| None);
     assert_eq!(container(&tasks), None);
-    tasks.fold(&view(1, TaskState::Running, 200, 100), |_| Some(place(2)));
-    tasks.fold(&view(1, TaskState::Running, 200, 100), |_| Some(place(3)));
+    tasks.fold(&view(1, ExecutionState::Running, 200, 100), |_| Some(place(2)));
+    tasks.fold(&view(1, ExecutionState::Running, 200, 100), |_| Some(place(3)));
     assert_eq!(container(&tasks), Some(place(2)));
-    tasks.fold(&view(2, TaskState::Deploying, 300, 300), |_| Some(place(3)));
+    tasks.fold(&view(2, ExecutionState::Deploying, 300, 300), |_| Some(place(3)));
     assert_eq!(container(&tasks), Some(place(3)));
 }

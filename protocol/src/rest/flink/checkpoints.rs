@@ -1,5 +1,6 @@
 //! Checkpoints: `/jobs/:id/checkpoints` and what hangs below it.
 
+use crate::job::{CheckpointCounts, CheckpointStatus};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -14,17 +15,6 @@ pub struct Checkpoints {
     pub latest: LatestCheckpoints,
     /// The latest, newest first.
     pub history: Vec<Checkpoint>,
-}
-
-/// How many checkpoints there were under this master.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[allow(missing_docs)] // Flink's names say it
-pub struct CheckpointCounts {
-    pub restored: u64,
-    pub total: u64,
-    pub in_progress: u64,
-    pub completed: u64,
-    pub failed: u64,
 }
 
 /// How completed checkpoints are spread.
@@ -83,16 +73,6 @@ pub struct RestoredCheckpoint {
     /// Its folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_path: Option<String>,
-}
-
-/// How a checkpoint stands.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[allow(missing_docs)] // Flink's names say it
-pub enum CheckpointStatus {
-    InProgress,
-    Completed,
-    Failed,
 }
 
 /// A checkpoint; also `/jobs/:id/checkpoints/details/:cid`.

@@ -4,8 +4,9 @@
 use super::cluster::ConfigEntry;
 use super::{
     plan::{Plan, StreamGraphAnswer},
-    state::{ExecutionState, JobState, StateCounts},
+    state::StateCounts,
 };
+use crate::job::{ExecutionState, JobStatus};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use weir_base::{JobId, VertexId};
@@ -23,14 +24,14 @@ pub struct JobIdAndStatus {
     /// The job.
     pub id: JobId,
     /// Its state.
-    pub status: JobState,
+    pub status: JobStatus,
 }
 
 /// `/jobs/:id/status`
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct JobStatusAnswer {
     /// Its state.
-    pub status: JobState,
+    pub status: JobStatus,
 }
 
 /// `/jobs/overview`
@@ -55,7 +56,7 @@ pub struct JobSummary {
     /// From start to end, or to now.
     pub duration: i64,
     /// Its state.
-    pub state: JobState,
+    pub state: JobStatus,
     /// When its state last changed.
     pub last_modification: i64,
     /// Its subtasks.
@@ -114,7 +115,7 @@ pub struct JobDetails {
     #[serde(rename = "isStoppable")]
     pub is_stoppable: bool,
     /// Its state.
-    pub state: JobState,
+    pub state: JobStatus,
     /// `STREAMING` or `BATCH`.
     #[serde(rename = "job-type")]
     pub job_type: String,
@@ -132,7 +133,7 @@ pub struct JobDetails {
     /// The time of this answer.
     pub now: i64,
     /// When each state was last entered; 0 for never.
-    pub timestamps: BTreeMap<JobState, i64>,
+    pub timestamps: BTreeMap<JobStatus, i64>,
     /// Its vertices in topological order.
     pub vertices: Vec<VertexSummary>,
     /// Its vertices by state.

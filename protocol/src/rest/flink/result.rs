@@ -1,8 +1,7 @@
 //! How a job ended and how it stands: `/jobs/:id/execution-result`, and `/jobs/:id/progress`, which
 //! is ours.
 
-use super::state::JobState;
-use crate::job_executable::OperatorProgress;
+use crate::{job::JobStatus, job_executable::OperatorProgress};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use weir_base::JobId;
@@ -74,7 +73,7 @@ pub struct JobExecutionResult {
 #[serde(rename_all = "kebab-case")]
 pub struct WeirResult {
     /// Its last state.
-    pub status: JobState,
+    pub status: JobStatus,
     /// Why, if it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureReport>,
@@ -138,7 +137,7 @@ pub struct JobProgress {
     /// too.
     pub version: u64,
     /// The job's state.
-    pub state: JobState,
+    pub state: JobStatus,
     /// Restarts under this app master.
     pub restarts: u32,
     /// The wait before the latest restart in milliseconds; 0 before the first.

@@ -2,9 +2,9 @@
 
 use super::{
     job::{IoMetrics, UserAccumulator},
-    state::{ExecutionState, StateCounts},
+    state::StateCounts,
 };
-use crate::job_executable::BackpressureLevel;
+use crate::{job::ExecutionState, job_executable::BackpressureLevel};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use weir_base::VertexId;

@@ -5,10 +5,11 @@
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 use weir_base::Failure;
-use weir_coordination::JobStatus;
 use weir_job_master::Handle;
 use weir_operators::sink::screen;
-use weir_protocol::{rest::flink::result::FailureReport, restart_warnings::RestartWarnings};
+use weir_protocol::{
+    job::JobStatus, rest::flink::result::FailureReport, restart_warnings::RestartWarnings,
+};
 
 /// The thread that warns.
 pub(crate) struct Warner {

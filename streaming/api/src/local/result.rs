@@ -9,10 +9,10 @@ use crate::{
 };
 use std::{sync::Arc, time::Instant};
 use weir_base::JobId;
-use weir_coordination::{JobOutcome, JobStatus};
+use weir_coordination::JobOutcome;
 use weir_graph::JobGraph;
 use weir_job_master::Handle;
-use weir_protocol::job_executable::JobMessage;
+use weir_protocol::{job::JobStatus, job_executable::JobMessage};
 use weir_runtime::panics;
 
 /// A job that runs in this process.

@@ -5,12 +5,11 @@ use super::{
     DataEnd, Goal, JobMaster, Phase, State, Tasks, WhenEnded, deployment, failures,
     log::{JobHistory, LogWriter, Retries, Settled},
 };
-use crate::messages::{
-    AppendOutcome, CompletedCheckpoint, Effect, JobLogRecord, JobOutcome, JobStatus,
-};
+use crate::messages::{AppendOutcome, CompletedCheckpoint, Effect, JobLogRecord, JobOutcome};
 use weir_base::{
     CheckpointId, ExecutionAttempt, Failure, FailureOrigin, LeaderEpoch, LogIndex, Now, invariant,
 };
+use weir_protocol::job::JobStatus;
 
 impl JobMaster {
     pub(super) fn start(

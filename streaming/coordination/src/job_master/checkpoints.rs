@@ -8,11 +8,7 @@
 //! One is in flight at a time. While recording, its outcome lies with the log alone: it cannot be
 //! aborted any more. It sends nothing to tasks; that is the job master's part.
 
-use super::{
-    failures,
-    history::{CheckpointCounts, CheckpointHistory},
-    log::CHECKPOINT_IDS_PER_RESERVATION,
-};
+use super::{failures, history::CheckpointHistory, log::CHECKPOINT_IDS_PER_RESERVATION};
 use crate::messages::{CheckpointSettings, CompletedCheckpoint};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,6 +16,7 @@ use std::{
 };
 use weir_base::{CheckpointId, Failure, Monotonic, Now, invariant};
 use weir_graph::{SnapshotHandle, TaskId, TaskSnapshotMeta};
+use weir_protocol::job::CheckpointCounts;
 
 /// From a failed checkpoint to the next try of a final one.
 const FINAL_RETRY_DELAY: Duration = Duration::from_secs(1);

@@ -3,11 +3,11 @@
 //! Also what moves a live job on without an input of its own: see [`JobMaster::advance`].
 
 use super::{DataEnd, Goal, JobMaster, Phase, State, episode::Rank, restart::Verdict};
-use crate::messages::{Effect, JobLogRecord, JobOutcome, JobStatus};
+use crate::messages::{Effect, JobLogRecord, JobOutcome};
 use std::collections::BTreeSet;
 use weir_base::{CheckpointId, ExecutionAttempt, Failure, FailureOrigin, Monotonic, Now};
 use weir_graph::TaskId;
-use weir_protocol::task::TaskCommand;
+use weir_protocol::{job::JobStatus, task::TaskCommand};
 
 impl JobMaster {
     /// Does whatever the state calls for now, after each input and at each deadline.

@@ -5,7 +5,6 @@
 //! reports often arrive first. So the cause of an episode does not depend on the order of arrival: it is
 //! the failure with the strongest [`Rank`], and among equal ranks the first.
 
-use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use weir_base::{Failure, FailureOrigin, Now};
 
@@ -15,7 +14,7 @@ const MAX_EPISODES: usize = 16;
 const MAX_CONSEQUENCES: usize = 16;
 
 /// A failure and when the job master heard of it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FailureRecord {
     /// Display time in milliseconds since 1970.
     pub wall_ms: u64,
@@ -26,7 +25,7 @@ pub struct FailureRecord {
 }
 
 /// The cause of an interruption of the job, and the failures that followed from it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FailureEpisode {
     /// The cause.
     pub root: FailureRecord,

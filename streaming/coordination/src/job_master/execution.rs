@@ -11,36 +11,15 @@
 //! A task that was left behind after it did not stop in time counts as `CANCELED`: its attempt is
 //! fenced, and nothing it says is heard again.
 
-use crate::messages::JobStatus;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use weir_base::{CheckpointId, ExecutionAttempt, WallTime, invariant};
 use weir_graph::{JobGraph, TaskId};
+use weir_protocol::job::{ExecutionState, JobStatus};
 
-/// Flink's execution states, as far as this engine has them.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum TaskState {
-    /// Planned.
-    Created,
-    /// Sent to a task host.
-    Deploying,
-    /// Processing records, or waiting behind its last one for barriers.
-    Running,
-    /// Ended by itself.
-    Finished,
-    /// Told to stop.
-    Canceling,
-    /// Stopped because it was told to, or left behind.
-    Canceled,
-    /// Stopped by a failure, or lost.
-    Failed,
-}
-
-use TaskState::{Canceled, Canceling, Created, Deploying, Failed, Finished, Running};
+use ExecutionState::{Canceled, Canceling, Created, Deploying, Failed, Finished, Running};
 
 /// Every legal change of state.
-const EDGES: &[(TaskState, TaskState)] = &[
+const EDGES: &[(ExecutionState, ExecutionState)] = &[
     (Created, Deploying),
     (Created, Canceled),
     (Deploying, Running),
@@ -54,22 +33,15 @@ const EDGES: &[(TaskState, TaskState)] = &[
     (Canceling, Failed),
 ];
 
-impl TaskState {
-    /// Whether nothing follows.
-    pub fn is_terminal(self) -> bool {
-        matches!(self, Finished | Canceled | Failed)
-    }
-
-    fn may_become(self, next: Self) -> bool {
-        EDGES.contains(&(self, next))
-    }
+fn may_become(state: ExecutionState, next: ExecutionState) -> bool {
+    EDGES.contains(&(state, next))
 }
 
 /// One deployment of one subtask.
 #[derive(Clone, Debug)]
 pub(super) struct Task {
     pub(super) attempt: ExecutionAttempt,
-    pub(super) state: TaskState,
+    pub(super) state: ExecutionState,
     /// When the state was entered, for display.
     pub(super) since: WallTime,
     /// All its input has ended; barriers may still follow.
@@ -171,10 +143,10 @@ impl Tasks {
     }
 
     /// Changes the state of one task.
-    pub(super) fn set(&mut self, id: TaskId, state: TaskState, now: WallTime) {
+    pub(super) fn set(&mut self, id: TaskId, state: ExecutionState, now: WallTime) {
         if let Some(task) = self.tasks.get_mut(&id) {
             invariant!(
-                task.state.may_become(state),
+                may_become(task.state, state),
                 "task {id} cannot go from {:?} to {state:?}",
                 task.state
             );

@@ -1,8 +1,8 @@
 //! The failures the job master itself finds; each code has a page in `docs/errors/`.
 
-use crate::messages::JobStatus;
 use weir_base::{CheckpointId, Failure, FailureOrigin, JobId, LeaderEpoch};
 use weir_graph::FingerprintMismatch;
+use weir_protocol::job::JobStatus;
 
 pub(super) fn foreign_log(job: JobId, owner: JobId, owner_name: &str) -> Failure {
     let message = format!(

@@ -1,54 +1,19 @@
 //! What is remembered of checkpoints for display: counts, and the latest few.
 
-use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
-use weir_base::{CheckpointId, Failure, Now};
+use weir_base::{CheckpointId, Failure, Monotonic, Now};
 use weir_graph::TaskSnapshotMeta;
+use weir_protocol::job::{CheckpointCounts, CheckpointStatus};
 
 /// Checkpoints that are remembered.
 const HISTORY_LENGTH: usize = 10;
 
-/// How a checkpoint stands.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum CheckpointStatus {
-    /// Collecting acknowledgements, or being recorded.
-    InProgress,
-    /// Recorded.
-    Completed,
-    /// Aborted.
-    Failed,
-}
-
-/// How many checkpoints this master has seen.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct CheckpointCounts {
-    /// Deployments that restored one.
-    pub restored: u64,
-    /// Triggered.
-    pub total: u64,
-    /// 0 or 1.
-    pub in_progress: u64,
-    /// Recorded.
-    pub completed: u64,
-    /// Aborted.
-    pub failed: u64,
-    /// Sizes of all that were recorded, in bytes.
-    pub size_bytes: Spread,
-    /// Durations of all that were recorded, in milliseconds.
-    pub duration_ms: Spread,
-}
-
-/// How values are spread, of which only this is kept; zeros without any.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+/// Count, bounds and sum of a number of values; all 0 without values.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Spread {
-    /// How many there were.
     pub count: u64,
-    /// The smallest.
     pub min: u64,
-    /// The largest.
     pub max: u64,
-    /// All together.
     pub sum: u64,
 }
 
@@ -67,7 +32,7 @@ impl Spread {
 }
 
 /// One checkpoint.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CheckpointRecord {
     /// Its id.
     pub id: CheckpointId,
@@ -95,16 +60,23 @@ pub struct CheckpointRecord {
     pub max_alignment_ms: u64,
     /// Why it failed.
     pub failure: Option<Failure>,
-    /// Monotonic time of its trigger, for the duration.
-    #[serde(skip)]
-    triggered_ms: u64,
+}
+
+/// A checkpoint that is remembered.
+#[derive(Clone, Debug)]
+struct Remembered {
+    record: CheckpointRecord,
+    /// For the duration.
+    triggered: Monotonic,
 }
 
 /// The latest checkpoints, newest first, and counts of all.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CheckpointHistory {
     counts: CheckpointCounts,
-    records: VecDeque<CheckpointRecord>,
+    size_bytes: Spread,
+    duration_ms: Spread,
+    checkpoints: VecDeque<Remembered>,
     last_restored: Option<CheckpointId>,
 }
 
@@ -117,7 +89,7 @@ impl CheckpointHistory {
 
     pub(super) fn triggered(&mut self, id: CheckpointId, now: Now, is_final: bool, tasks: usize) {
         self.counts.total += 1;
-        self.records.push_front(CheckpointRecord {
+        let record = CheckpointRecord {
             id,
             status: CheckpointStatus::InProgress,
             is_final,
@@ -131,9 +103,9 @@ impl CheckpointHistory {
             max_async_ms: 0,
             max_alignment_ms: 0,
             failure: None,
-            triggered_ms: now.monotonic.0,
-        });
-        self.records.truncate(HISTORY_LENGTH);
+        };
+        self.checkpoints.push_front(Remembered { record, triggered: now.monotonic });
+        self.checkpoints.truncate(HISTORY_LENGTH);
     }
 
     pub(super) fn acknowledged(
@@ -143,7 +115,7 @@ impl CheckpointHistory {
         size_bytes: u64,
         meta: &TaskSnapshotMeta,
     ) {
-        if let Some(record) = self.record(id) {
+        if let Some(Remembered { record, .. }) = self.find(id) {
             record.size_bytes += size_bytes;
             record.acknowledged_tasks += 1;
             record.last_ack_wall_ms = Some(now.wall.0);
@@ -155,18 +127,16 @@ impl CheckpointHistory {
 
     pub(super) fn completed(&mut self, id: CheckpointId, now: Now) {
         self.counts.completed += 1;
-        self.end(id, now, CheckpointStatus::Completed);
-        let record = self.records.iter().find(|record| record.id == id);
-        if let Some(CheckpointRecord { size_bytes, duration_ms: Some(duration_ms), .. }) = record {
-            self.counts.size_bytes.add(*size_bytes);
-            self.counts.duration_ms.add(*duration_ms);
+        if let Some(record) = self.end(id, now, CheckpointStatus::Completed) {
+            let (size_bytes, duration_ms) = (record.size_bytes, record.duration_ms);
+            self.size_bytes.add(size_bytes);
+            self.duration_ms.add(duration_ms.unwrap_or(0));
         }
     }
 
     pub(super) fn failed(&mut self, id: CheckpointId, now: Now, why: &Failure) {
         self.counts.failed += 1;
-        self.end(id, now, CheckpointStatus::Failed);
-        if let Some(record) = self.record(id) {
+        if let Some(record) = self.end(id, now, CheckpointStatus::Failed) {
             record.failure = Some(why.clone());
         }
     }
@@ -181,21 +151,34 @@ impl CheckpointHistory {
     }
 
     pub(super) fn records(&self) -> Vec<CheckpointRecord> {
-        self.records.iter().cloned().collect()
+        self.checkpoints.iter().map(|checkpoint| checkpoint.record.clone()).collect()
+    }
+
+    pub(super) fn size_bytes(&self) -> Spread {
+        self.size_bytes
+    }
+
+    pub(super) fn duration_ms(&self) -> Spread {
+        self.duration_ms
     }
 
     pub(super) fn last_restored(&self) -> Option<CheckpointId> {
         self.last_restored
     }
 
-    fn record(&mut self, id: CheckpointId) -> Option<&mut CheckpointRecord> {
-        self.records.iter_mut().find(|record| record.id == id)
+    fn find(&mut self, id: CheckpointId) -> Option<&mut Remembered> {
+        self.checkpoints.iter_mut().find(|checkpoint| checkpoint.record.id == id)
     }
 
-    fn end(&mut self, id: CheckpointId, now: Now, status: CheckpointStatus) {
-        if let Some(record) = self.record(id) {
-            record.status = status;
-            record.duration_ms = Some(now.monotonic.0.saturating_sub(record.triggered_ms));
-        }
+    fn end(
+        &mut self,
+        id: CheckpointId,
+        now: Now,
+        status: CheckpointStatus,
+    ) -> Option<&mut CheckpointRecord> {
+        let Remembered { record, triggered } = self.find(id)?;
+        record.status = status;
+        record.duration_ms = Some(now.monotonic.millis_since(*triggered));
+        Some(record)
     }
 }

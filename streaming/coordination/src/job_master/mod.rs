@@ -51,15 +51,14 @@ mod tests;
 mod view;
 
 pub use episode::{FailureEpisode, FailureRecord};
-pub use execution::TaskState;
-pub use history::{CheckpointCounts, CheckpointRecord, CheckpointStatus, Spread};
+pub use history::{CheckpointRecord, Spread};
 pub use log::CHECKPOINT_IDS_PER_RESERVATION;
 pub use view::{CheckpointsView, JobView, StatusTime, SubtaskView, VertexView};
 
-use crate::messages::{Effect, Input, JobOutcome, JobSettings, JobStatus};
+use crate::messages::{Effect, Input, JobOutcome, JobSettings};
 use checkpoints::Checkpoints;
 use commits::Commits;
-use execution::{TaskState as State, Tasks};
+use execution::Tasks;
 use failover::Failover;
 use log::{JobHistory, LogWriter, Retries};
 use lost_peers::AwaitedCause;
@@ -67,6 +66,7 @@ use weir_base::{
     CheckpointId, Failure, LeaderEpoch, Machine, Monotonic, Now, SeededRng, invariant,
 };
 use weir_graph::{JobGraph, TaskId};
+use weir_protocol::job::{ExecutionState as State, JobStatus};
 
 /// What a job does next. See the module for what always holds.
 #[derive(Clone, Debug)]

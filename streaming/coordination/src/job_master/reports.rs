@@ -3,10 +3,13 @@
 use super::{
     DataEnd, Goal, JobMaster, Phase, State, checkpoints::Aborted, episode::Rank, failures,
 };
-use crate::messages::{Effect, JobLogRecord, JobStatus};
+use crate::messages::{Effect, JobLogRecord};
 use weir_base::{CheckpointId, ExecutionAttempt, Failure, Monotonic, Now};
 use weir_graph::{SnapshotHandle, TaskId, TaskSnapshotMeta};
-use weir_protocol::task::{ReportKind, TaskCommand, TaskReport};
+use weir_protocol::{
+    job::JobStatus,
+    task::{ReportKind, TaskCommand, TaskReport},
+};
 
 impl JobMaster {
     pub(super) fn task_reports(&mut self, now: Now, report: TaskReport, out: &mut Vec<Effect>) {

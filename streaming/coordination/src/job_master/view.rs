@@ -1,14 +1,11 @@
 //! An immutable snapshot of a job for whoever shows it.
 
-use super::{
-    CheckpointCounts, CheckpointRecord, FailureEpisode, JobMaster, TaskState, execution::Task,
-};
-use crate::messages::JobStatus;
-use serde::{Deserialize, Serialize};
+use super::{CheckpointRecord, FailureEpisode, JobMaster, Spread, execution::Task};
 use weir_base::{CheckpointId, ExecutionAttempt, JobId, LeaderEpoch, VertexId};
+use weir_protocol::job::{CheckpointCounts, ExecutionState, JobStatus};
 
 /// A job at one moment. All times are display times in milliseconds since 1970.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct JobView {
     /// The job.
     pub job: JobId,
@@ -33,7 +30,7 @@ pub struct JobView {
 }
 
 /// When a state was last entered.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct StatusTime {
     /// The state.
     pub status: JobStatus,
@@ -42,7 +39,7 @@ pub struct StatusTime {
 }
 
 /// A vertex.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct VertexView {
     /// Its id.
     pub id: VertexId,
@@ -59,14 +56,14 @@ pub struct VertexView {
 }
 
 /// A subtask in its current deployment.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SubtaskView {
     /// Its index, from 0.
     pub subtask: u32,
     /// Its deployment.
     pub attempt: ExecutionAttempt,
     /// Its state.
-    pub state: TaskState,
+    pub state: ExecutionState,
     /// When it entered the state.
     pub since_wall_ms: u64,
     /// All its input has ended.
@@ -76,10 +73,14 @@ pub struct SubtaskView {
 }
 
 /// The checkpoints of a job.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CheckpointsView {
     /// Counts of this master.
     pub counts: CheckpointCounts,
+    /// Sizes in bytes of the checkpoints that completed under this master.
+    pub size_bytes: Spread,
+    /// Durations in milliseconds of the checkpoints that completed under this master.
+    pub duration_ms: Spread,
     /// The newest completed one, from whichever master.
     pub last_completed: Option<CheckpointId>,
     /// The one the current deployment restored.
@@ -100,6 +101,8 @@ impl JobMaster {
             vertices: self.vertex_views(),
             checkpoints: CheckpointsView {
                 counts: self.checkpoints.counts(),
+                size_bytes: self.checkpoints.history.size_bytes(),
+                duration_ms: self.checkpoints.history.duration_ms(),
                 last_completed: self.checkpoints.last().map(|checkpoint| checkpoint.id),
                 last_restored: self.checkpoints.history.last_restored(),
                 history: self.checkpoints.history.records(),

@@ -4,8 +4,11 @@ use super::fake::{Job, Order, bounded, endless, log_of, settings};
 use std::fs;
 use weir_base::{FailureOrigin, LogIndex};
 use weir_checkpoint_storage::CheckpointStorage;
-use weir_coordination::{JobOutcome, JobStatus};
-use weir_protocol::task::{ReportKind, TaskCommand};
+use weir_coordination::JobOutcome;
+use weir_protocol::{
+    job::JobStatus,
+    task::{ReportKind, TaskCommand},
+};
 
 fn failure_code(outcome: &JobOutcome) -> &str {
     assert_eq!(outcome.status, JobStatus::Failed, "{outcome:?}");

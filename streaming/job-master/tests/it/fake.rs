@@ -4,15 +4,16 @@ use crossbeam_channel::{Receiver, Sender};
 use std::time::Duration;
 use weir_base::{CheckpointId, ExecutionAttempt, Failure, JobId, VertexId};
 use weir_checkpoint_storage::CheckpointStorage;
-use weir_coordination::{
-    CheckpointRetention, CheckpointSettings, JobSettings, JobStatus, RestartStrategy,
-};
+use weir_coordination::{CheckpointRetention, CheckpointSettings, JobSettings, RestartStrategy};
 use weir_graph::{
     Fingerprint, JobGraph, JobVertex, KeyGroupRange, SnapshotHandle, TaskDeployment, TaskId,
     TaskSnapshotMeta,
 };
 use weir_job_master::{Handle, JobMasterShell, ReportSender, StatusChange, TaskGateway};
-use weir_protocol::task::{ReportKind, TaskCommand, TaskReport};
+use weir_protocol::{
+    job::JobStatus,
+    task::{ReportKind, TaskCommand, TaskReport},
+};
 
 /// Longer than anything here takes; only a hanging test gets there.
 pub const LONG: Duration = Duration::from_secs(60);

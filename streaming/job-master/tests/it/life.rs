@@ -4,8 +4,11 @@ use super::fake::{Job, LONG, Order, bounded, checkpoints_every, endless, log_of,
 use std::{thread, time::Duration};
 use weir_base::{CheckpointId, ExecutionAttempt};
 use weir_checkpoint_storage::CheckpointStorage;
-use weir_coordination::{CheckpointRetention, JobSettings, JobStatus};
-use weir_protocol::task::{ReportKind, TaskCommand};
+use weir_coordination::{CheckpointRetention, JobSettings};
+use weir_protocol::{
+    job::JobStatus,
+    task::{ReportKind, TaskCommand},
+};
 
 #[test]
 fn bounded_job_takes_its_final_checkpoint_and_finishes() {

@@ -6,8 +6,11 @@ use super::fake::{
 use std::time::Duration;
 use weir_base::{CheckpointId, LogIndex};
 use weir_checkpoint_storage::CheckpointStorage;
-use weir_coordination::{JobSettings, JobStatus};
-use weir_protocol::task::{ReportKind, TaskCommand};
+use weir_coordination::JobSettings;
+use weir_protocol::{
+    job::JobStatus,
+    task::{ReportKind, TaskCommand},
+};
 
 /// Panics as soon as the final checkpoint is complete: the master ends as if it had crashed.
 fn dies_after_checkpoint(storage: &CheckpointStorage) -> Script {

@@ -62,7 +62,7 @@ fn failed_job_names_the_loss_of_the_task_host_in_whichever_order_reports_arrive(
         script.follow(&order);
         script.follow(&["appended"]);
         let view = script.follow(&[]).view();
-        assert_eq!(view.status, crate::JobStatus::Failed, "{order:?}");
+        assert_eq!(view.status, weir_protocol::job::JobStatus::Failed, "{order:?}");
         assert_eq!(view.failures[0].root.failure.code, "host-lost", "{order:?}");
     }
 }

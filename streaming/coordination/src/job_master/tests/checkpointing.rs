@@ -1,8 +1,9 @@
 //! Periodic checkpoints: pace, completion, retention, failure.
 
 use super::script::{Script, graph, settings};
-use crate::job_master::{CHECKPOINT_IDS_PER_RESERVATION, CheckpointStatus, Spread};
+use crate::job_master::{CHECKPOINT_IDS_PER_RESERVATION, Spread};
 use std::fmt::Write;
+use weir_protocol::job::CheckpointStatus;
 
 const RUNNING: &str = "> start
     status Initializing
@@ -278,9 +279,9 @@ fn all_completed_checkpoints_are_summed_up_and_acknowledgements_have_their_time(
         }
     }
     let view = Script::new().check(&script).view();
-    let Spread { count, min, max, .. } = view.checkpoints.counts.duration_ms;
+    let Spread { count, min, max, .. } = view.checkpoints.duration_ms;
     assert_eq!((count, min, max), (11, 1, 11));
-    assert_eq!(view.checkpoints.counts.size_bytes.mean(), 20);
+    assert_eq!(view.checkpoints.size_bytes.mean(), 20);
     assert_eq!(view.checkpoints.history.len(), 10);
     assert_eq!(view.checkpoints.history[0].last_ack_wall_ms, Some(1_012_012));
 }

@@ -1,8 +1,9 @@
 //! The end of the data, and the end on request.
 
 use super::script::{Script, check, graph, settings};
-use crate::{job_master::TaskState, messages::RestartStrategy};
+use crate::messages::RestartStrategy;
 use std::time::Duration;
+use weir_protocol::job::ExecutionState;
 
 const RUNNING: &str = "> start
     status Initializing
@@ -327,7 +328,9 @@ fn a_submitted_job_that_has_ended_ends_the_same_way_under_the_next_master() {
         (1, true)
     );
     let subtasks: Vec<_> = view.vertices.iter().flat_map(|vertex| &vertex.subtasks).collect();
-    assert!(subtasks.len() == 2 && subtasks.iter().all(|task| task.state == TaskState::Finished));
+    assert!(
+        subtasks.len() == 2 && subtasks.iter().all(|task| task.state == ExecutionState::Finished)
+    );
 }
 
 #[test]

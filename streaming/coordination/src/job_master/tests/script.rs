@@ -8,7 +8,7 @@ use crate::{
     job_master::JobMaster,
     messages::{
         AppendOutcome, CheckpointRetention, CheckpointSettings, Effect, Input, JobLogRecord,
-        JobOutcome, JobSettings, JobStatus, RestartStrategy,
+        JobOutcome, JobSettings, RestartStrategy,
     },
     plan,
 };
@@ -21,7 +21,10 @@ use weir_graph::{
     ChainingStrategy, EdgeSpec, ExchangeKind, Fingerprint, JobGraph, NodeId, Partitioning,
     SnapshotHandle, StreamGraph, StreamNode, TaskId, TaskSnapshotMeta,
 };
-use weir_protocol::task::{ReportKind, TaskCommand, TaskReport};
+use weir_protocol::{
+    job::JobStatus,
+    task::{ReportKind, TaskCommand, TaskReport},
+};
 
 /// Runs a script and compares the whole of it.
 #[track_caller]
