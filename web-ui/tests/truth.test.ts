@@ -39,7 +39,13 @@ function jobIs(server: FixtureServer, state: string, progress: Record<string, un
 }
 
 /** An app master that ran well to the end of a job that failed. */
-const endedInFailure = (server: FixtureServer) => change(server, FAILED, { state: "FINISHED", finalStatus: "FAILED", progress: 100 });
+const endedInFailure = (server: FixtureServer) => {
+  change(server, FAILED, { state: "FINISHED", finalStatus: "FAILED", progress: 100 });
+  const attempt = { id: 1, startTime: 1, state: "FINISHED", finalStatus: "FAILED", diagnostics: "the job failed" };
+  const path = `${APPS}/${FAILED}/appattempts`;
+  server.answers[path] = { appAttempts: { appAttempt: [attempt] } };
+  server.answers[`${path}/1/containers`] = { containers: {} };
+};
 
 test("the overview counts applications by how they ended, as its rows show them", async () => {
   await visit("", async ({ page }) => {
@@ -49,10 +55,12 @@ test("the overview counts applications by how they ended, as its rows show them"
   }, { prepare: endedInFailure });
 });
 
-test("a failed job's application has one verdict and no progress", async () => {
+test("an application of a failed job, and its attempt, have one verdict and no progress", async () => {
   await visit(`#/applications/${FAILED}`, async ({ page }) => {
     await shows(page, "cannot open file:///data/clicks");
     assert.deepEqual(await badges(page, ".page-title"), ["FAILED"]);
+    await shows(page, "the job failed");
+    assert.deepEqual(await badges(page, "section[aria-label=Attempts]"), ["FAILED"]);
     const text = await main(page);
     assert.doesNotMatch(text, /FINISHED|Progress|100%/);
   }, { prepare: endedInFailure, expects: /404.*\/jobs\/overview/ });

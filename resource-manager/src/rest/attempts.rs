@@ -98,6 +98,7 @@ fn describe(attempt: &AttemptView, links: &Links) -> AppAttempt {
         start_time: attempt.started_wall_ms,
         finished_time: attempt.ended_wall_ms.unwrap_or(0),
         state: attempt.state.name().to_owned(),
+        final_status: attempt.final_status,
         diagnostics: attempt.diagnostics.clone(),
         ..AppAttempt::default()
     };

@@ -116,6 +116,7 @@ async fn show_attempt(daemon: &Daemon, container: &ContainerId) {
     let shown = &shown["appAttempt"];
     assert_eq!((&shown["id"], &shown["nodeId"]), (&json!(1), &json!("127.0.0.1:1")));
     assert_eq!(shown["containerId"], container.to_string());
+    assert_eq!((&shown["state"], &shown["finalStatus"]), (&json!("RUNNING"), &json!("UNDEFINED")));
     let listed = client.get(&format!("{base}/{attempt}/containers")).await;
     let listed = listed["containers"]["container"].as_array().expect("a list");
     assert_eq!(listed.len(), 3);

@@ -94,6 +94,7 @@ export interface Attempt {
   nodeId?: string;
   appAttemptId?: string;
   state?: string;
+  finalStatus?: string;
   diagnostics?: string;
 }
 

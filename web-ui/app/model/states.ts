@@ -54,10 +54,9 @@ export function toneOf(state: string): Tone {
   return TONES[state.toUpperCase()] ?? "quiet";
 }
 
-/** The one state of an application: while it lives YARN's state, afterwards how it ended. */
-export function verdictOf(application: Pick<Application, "state" | "finalStatus">): string {
-  const hasVerdict = application.state === "FINISHED" && application.finalStatus !== "UNDEFINED";
-  return hasVerdict ? application.finalStatus : application.state;
+/** The one state of an application or an attempt: until its end YARN's state, then how the job ended. */
+export function verdictOf({ state = "", finalStatus = "UNDEFINED" }: { state?: string; finalStatus?: string }): string {
+  return state === "FINISHED" && finalStatus !== "UNDEFINED" ? finalStatus : state;
 }
 
 /** Whether its tasks do anything: what is measured of others is old, or nothing. */

@@ -160,7 +160,7 @@ function Attempts({ application, isEnded }: { application: string; isEnded: bool
 
 const ATTEMPT_COLUMNS: readonly Column<Attempt>[] = [
   { title: "Attempt", by: (attempt) => attempt.id, show: (attempt) => attempt.id },
-  { title: "State", show: (attempt) => (attempt.state ? <Badge state={attempt.state} /> : "–") },
+  { title: "State", show: (attempt) => (attempt.state ? <Badge state={verdictOf(attempt)} /> : "–") },
   { title: "Started", show: (attempt) => <Time at={attempt.startTime} /> },
   { title: "Ended", show: (attempt) => <Time at={attempt.finishedTime} /> },
   { title: "Node", show: (attempt) => <NodeLink node={attempt.nodeId} /> },

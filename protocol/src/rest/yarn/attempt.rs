@@ -1,6 +1,7 @@
 //! Attempts of an application and their containers.
 
 use super::Entry;
+use crate::cluster::FinalStatus;
 use serde::{Deserialize, Serialize};
 use weir_base::{AttemptId, ContainerId};
 
@@ -55,6 +56,9 @@ pub struct AppAttempt {
     pub nodes_blacklisted_by_system: String,
     /// `SCHEDULED`, `ALLOCATED`, `LAUNCHED`, `RUNNING`, `FINISHED`, `FAILED`, `KILLED`; Weir's own field.
     pub state: String,
+    /// How it ended. `FINISHED` says only that the app master has reported an end; this says which one.
+    /// Weir's own field.
+    pub final_status: FinalStatus,
     /// Why it ended; Weir's own field.
     pub diagnostics: String,
 }

@@ -160,6 +160,8 @@ pub struct AttemptView {
     pub attempt: AttemptId,
     /// Its state.
     pub state: AttemptLife,
+    /// How it ended: as its app master said, `Failed` or `Killed`; `Undefined` before.
+    pub final_status: FinalStatus,
     /// When the container of its app master was leased, 0 before.
     pub started_wall_ms: u64,
     /// When it ended.
@@ -303,7 +305,10 @@ impl ResourceManager {
             memory_mib_seconds: usage.memory_mib_seconds(),
             vcore_seconds: usage.vcore_seconds(),
             pending: self.pending(application),
-            attempts: attempts.iter().map(|attempt| self.attempt_view(attempt)).collect(),
+            attempts: attempts
+                .iter()
+                .map(|attempt| self.attempt_view(attempt, attempt_verdict(attempt, application)))
+                .collect(),
         }
     }
 
@@ -359,7 +364,8 @@ impl ResourceManager {
         self.demands(application).into_iter().map(view).collect()
     }
 
-    fn attempt_view(&self, attempt: &Attempt) -> AttemptView {
+    fn attempt_view(&self, attempt: &Attempt, verdict: (FinalStatus, String)) -> AttemptView {
+        let (final_status, diagnostics) = verdict;
         let node = attempt.master.as_ref().map(|master| master.node.clone());
         let address = |node: &NodeId, port: u16| format!("{}:{port}", host_of(node));
         let is_there = attempt.registered && !attempt.state.is_terminal();
@@ -373,6 +379,7 @@ impl ResourceManager {
         AttemptView {
             attempt: attempt.id,
             state: attempt.state,
+            final_status,
             started_wall_ms: attempt.started_wall_ms,
             ended_wall_ms: attempt.ended_wall_ms,
             container: attempt.master.as_ref().map(|master| master.container),
@@ -383,7 +390,7 @@ impl ResourceManager {
                 .map(|(node, port)| address(node, port)),
             node,
             exit_status: attempt.exit_status,
-            diagnostics: attempt.diagnostics.clone(),
+            diagnostics,
             containers: ended.chain(live.map(container_view)).collect(),
         }
     }
@@ -403,6 +410,23 @@ fn node_view(node: &Node, containers_used_memory_mib: u64) -> NodeView {
         used_memory_mib: node.used_memory_mib,
         containers_used_memory_mib,
     }
+}
+
+/// How an attempt ended, and why. An attempt whose app master has reported an end is the last one, and its
+/// end is that of the application.
+fn attempt_verdict(attempt: &Attempt, application: &Application) -> (FinalStatus, String) {
+    let final_status = match attempt.state {
+        AttemptLife::FinishSaving | AttemptLife::Finishing | AttemptLife::Finished => {
+            let said = application.finish.as_ref();
+            return said.map_or_else(Default::default, |said| {
+                (said.final_status, said.diagnostics.clone())
+            });
+        }
+        AttemptLife::Failed => FinalStatus::Failed,
+        AttemptLife::Killed => FinalStatus::Killed,
+        _ => FinalStatus::Undefined,
+    };
+    (final_status, attempt.diagnostics.clone())
 }
 
 fn container_view(container: &Container) -> ContainerView {

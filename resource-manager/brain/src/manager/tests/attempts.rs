@@ -1,6 +1,7 @@
 //! Attempts: launch, finish, failure, retry.
 
 use super::script::{Script, check_running, settings};
+use weir_protocol::cluster::FinalStatus;
 
 #[test]
 fn the_app_master_is_launched_when_its_container_is_on_record() {
@@ -82,6 +83,30 @@ fn an_application_has_ended_when_its_app_master_says_so() {
          > stored",
     );
     assert_eq!(ended(&script), ("FINISHED", Some(1_000_100)));
+}
+
+/// `FINISHED` alone would read as success.
+#[test]
+fn attempt_of_a_failed_job_is_shown_with_its_final_status() {
+    let script = check_running(
+        "> finish 1.1 failed
+         store finished 1.1 Failed, archive 1 x1
+         1.1: may-exit
+         > beat a 1.1.1=complete:0
+         a#4: Normal
+         store ended 1 Finished Failed",
+    );
+    let shown = |script: &Script| {
+        let attempt = script.brain.view(script.now()).applications.remove(0).attempts.remove(0);
+        (attempt.state.name(), attempt.final_status, attempt.diagnostics)
+    };
+    let expected = ("FINISHED", FinalStatus::Failed, "as it said".to_owned());
+    assert_eq!(shown(&script), expected);
+    let script = script.check(
+        "> crash
+         > start",
+    );
+    assert_eq!(shown(&script), expected, "after a restart");
 }
 
 #[test]
