@@ -25,9 +25,10 @@ use tokio::{
     sync::{mpsc::UnboundedReceiver, oneshot},
     task::JoinHandle,
 };
+use weir_app_master_brain::SlotPool;
 use weir_base::LeaderEpoch;
 use weir_config::keys;
-use weir_coordination::{JobOutcome, slots::SlotPool};
+use weir_coordination::JobOutcome;
 use weir_job_master::{Handle, JobMasterShell, ReportSender};
 use weir_protocol::{
     challenge::{CHALLENGE_BYTES, JobKey},

@@ -14,8 +14,9 @@ use crate::{
 };
 use std::{sync::Arc, time::Duration};
 use tokio::time::{sleep, timeout};
+use weir_app_master_brain::SlotInput;
 use weir_base::{Failure, FailureOrigin, Resources};
-use weir_coordination::{JobOutcome, slots::SlotInput};
+use weir_coordination::JobOutcome;
 use weir_protocol::{
     cluster::{ArchivedAnswer, FinalStatus, FinishAppMaster, LaunchContext},
     control::HostOrder,

@@ -27,8 +27,8 @@ use handshake::Handshakes;
 use serde::de::DeserializeOwned;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::net::{TcpListener, TcpStream};
+use weir_app_master_brain::SlotInput;
 use weir_base::{ContainerId, JobId, LeaderEpoch, NodeId};
-use weir_coordination::slots::SlotInput;
 use weir_graph::Fingerprint;
 use weir_protocol::{
     challenge::JobKey,

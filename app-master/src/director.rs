@@ -12,8 +12,9 @@ use std::{
     time::Duration,
 };
 use tokio::sync::{mpsc::UnboundedReceiver, oneshot};
+use weir_app_master_brain::{SlotEffect, SlotInput, SlotPool};
 use weir_base::{ContainerId, Now};
-use weir_coordination::slots::{SlotEffect, SlotInput, SlotPool};
+use weir_coordination::job_master::CAUSE_WAIT;
 use weir_protocol::control::{HostLaunch, ManagerOrder};
 use weir_service::{Handle, Outlet, Shell};
 
@@ -21,6 +22,10 @@ use weir_service::{Handle, Outlet, Shell};
 const MANAGER_MEMORY_MIB: u64 = 32;
 /// The connections of a container that has ended carry their last words for so long.
 const LAST_WORDS: Duration = Duration::from_millis(500);
+
+// The slot pool must report the loss of a task host, if need be without a reason, before the job master stops
+// waiting for the cause of the connections lost with it.
+const _: () = assert!(weir_app_master_brain::GRACE.as_millis() < CAUSE_WAIT.as_millis());
 
 /// The shell of the slot pool.
 pub struct Director {

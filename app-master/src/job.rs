@@ -8,10 +8,11 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, mpsc::Receiver},
 };
+use weir_app_master_brain::SlotSettings;
 use weir_base::Resources;
 use weir_checkpoint_storage::CheckpointStorage;
 use weir_config::{Config, Folder, Key, MemorySize, Origin, keys};
-use weir_coordination::{JobSettings, plan, slots::SlotSettings};
+use weir_coordination::{JobSettings, plan};
 use weir_graph::JobGraph;
 use weir_job_master::job_settings;
 use weir_protocol::cluster::JobSubmission;

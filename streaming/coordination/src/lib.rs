@@ -8,15 +8,12 @@
 //!
 //! It chains operators, deploys tasks, paces checkpoints, restarts after failures and decides
 //! when a job has ended. It never touches a record: tasks report, and it answers with effects.
-//!
-//! Beside it, for a job on a cluster: [`slots`], which gets it containers and task hosts.
 
 #![allow(missing_docs, reason = "a field whose name says it all needs no comment")]
 
 pub mod job_master;
 pub mod messages;
 pub mod plan;
-pub mod slots;
 
 pub use job_master::{JobMaster, JobView};
 pub use messages::{

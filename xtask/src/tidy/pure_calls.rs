@@ -109,6 +109,7 @@ mod tests {
             assert!(!problems("streaming/coordination/src/a.rs", call).is_empty(), "{call}");
             assert!(!problems("resource-manager/brain/src/a.rs", call).is_empty(), "{call}");
             assert!(!problems("node-agent/brain/src/a.rs", call).is_empty(), "{call}");
+            assert!(!problems("app-master/brain/src/a.rs", call).is_empty(), "{call}");
             assert!(problems("streaming/runtime/src/a.rs", call).is_empty(), "{call}");
             assert!(problems("resource-manager/src/a.rs", call).is_empty(), "{call}");
         }

@@ -63,8 +63,12 @@ const ROCKSDB: Ban =
 const SOCKETS: Ban =
     Ban { name: "sockets", packages: &["mio", "socket2", "hyper", "hyper-util", "quinn"] };
 
-const BRAINS: &[&str] =
-    &["weir-resource-manager-brain", "weir-node-agent-brain", "weir-coordination"];
+const BRAINS: &[&str] = &[
+    "weir-resource-manager-brain",
+    "weir-node-agent-brain",
+    "weir-app-master-brain",
+    "weir-coordination",
+];
 
 /// The engine, without `weir-graph`: that is plain data, which the protocol carries.
 const ENGINE: &[&str] = &[
@@ -268,12 +272,14 @@ pub const ROWS: &[Row] = &[
             &["weir-service", "weir-protocol", "weir-config", "weir-base"],
         )
     },
+    brain("weir-app-master-brain", "app-master/brain", &["weir-base"]),
     Row {
         never_ours: &[&["weir-runtime", "weir-operators", "weir-sql", "weir-state"]],
         ..row(
             "weir-app-master",
             "app-master",
             &[
+                "weir-app-master-brain",
                 "weir-job-master",
                 "weir-coordination",
                 "weir-checkpoint-storage",

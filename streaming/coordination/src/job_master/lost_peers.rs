@@ -5,14 +5,14 @@
 //! stopped, its end is a known-missing cause: the job waits for it, at most [`CAUSE_WAIT`].
 
 use super::{JobMaster, Phase, State, episode::Rank};
-use crate::{messages::Effect, slots};
+use crate::messages::Effect;
 use std::time::Duration;
 use weir_base::{ExecutionAttempt, Failure, Monotonic, Now};
 use weir_graph::TaskId;
 
-/// How long the cause of a lost connection is waited for: longer than the slot pool waits before it
-/// reports the loss of a task host without a reason.
-const CAUSE_WAIT: Duration = slots::GRACE.saturating_add(Duration::from_millis(100));
+/// How long the cause of a lost connection is waited for. The gateway must report the loss of a task host
+/// sooner than this, if need be without a reason.
+pub const CAUSE_WAIT: Duration = Duration::from_millis(2_100);
 
 /// Connections were lost, and what has happened to the peers is not known yet.
 #[derive(Clone, Debug)]

@@ -53,6 +53,7 @@ mod view;
 pub use episode::{FailureEpisode, FailureRecord};
 pub use history::{CheckpointRecord, Spread};
 pub use log::CHECKPOINT_IDS_PER_RESERVATION;
+pub use lost_peers::CAUSE_WAIT;
 pub use view::{CheckpointsView, JobView, StatusTime, SubtaskView, VertexView};
 
 use crate::messages::{Effect, Input, JobOutcome, JobSettings};

@@ -1,7 +1,7 @@
 //! Scripts: lines of `> input`, each followed by the effects it leads to. Containers are `c1`, `c2`;
 //! hosts `c1/1`. The pool wants three slots from task managers with two, within ten seconds.
 
-use crate::slots::{SlotEffect, SlotInput, SlotPool, SlotSettings};
+use crate::{SlotEffect, SlotInput, SlotPool, SlotSettings};
 use std::time::Duration;
 use weir_base::{ContainerId, Failure, FailureOrigin, Machine, Monotonic, Now, WallTime};
 
