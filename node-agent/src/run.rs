@@ -14,10 +14,10 @@ use crate::{
 use std::{
     cell::Cell,
     collections::BTreeMap,
-    fs::{DirBuilder, File},
+    fs::{DirBuilder, File, TryLockError},
     io,
     net::SocketAddr,
-    os::{fd::AsRawFd, unix::fs::DirBuilderExt},
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     rc::Rc,
     sync::{Arc, OnceLock},
@@ -166,15 +166,11 @@ fn prepare(root: &Path) -> io::Result<DataDir> {
 fn lock(data: &DataDir) -> Result<File, Error> {
     let in_folder = |source| Error::DataDir { path: data.root().to_owned(), source };
     let file = File::options().create(true).append(true).open(data.lock()).map_err(in_folder)?;
-    // SAFETY: plain system call on an open descriptor. It is closed on exec, so no container holds it.
-    if unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0 {
-        return Ok(file);
-    }
-    match io::Error::last_os_error() {
-        error if error.kind() == io::ErrorKind::WouldBlock => {
-            Err(Error::DataDirInUse { path: data.root().to_owned() })
-        }
-        error => Err(in_folder(error)),
+    // The descriptor is closed on exec, so no container holds the lock.
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::DataDirInUse { path: data.root().to_owned() }),
+        Err(TryLockError::Error(error)) => Err(in_folder(error)),
     }
 }
 

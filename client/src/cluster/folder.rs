@@ -8,9 +8,8 @@
 //! ```
 
 use crate::problem::Problem;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -103,18 +102,15 @@ impl Folder {
         let mut options = OpenOptions::new();
         let file = options.create(true).truncate(false).write(true).mode(0o600).open(&path);
         let file = file.map_err(|error| unusable(&path, &error))?;
-        // SAFETY: flock touches no memory; the descriptor is open.
-        if unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0 {
-            return Ok(Lock(file));
-        }
-        match io::Error::last_os_error() {
-            error if error.kind() == io::ErrorKind::WouldBlock => {
+        match file.try_lock() {
+            Ok(()) => Ok(Lock(file)),
+            Err(TryLockError::WouldBlock) => {
                 let place = self.0.display();
                 let what = format!("another weir is starting or stopping the cluster in {place}");
                 Err(Problem::failure("WEIR-CLUSTER-0003", what)
                     .help("wait until it is done, then see `weir cluster status`"))
             }
-            error => Err(unusable(&path, &error)),
+            Err(TryLockError::Error(error)) => Err(unusable(&path, &error)),
         }
     }
 }

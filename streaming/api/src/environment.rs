@@ -12,7 +12,13 @@ use crate::{
     task,
 };
 use serde::{Serialize, de::DeserializeOwned};
-use std::{cell::RefCell, path::PathBuf, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    cell::RefCell,
+    path::{Path, PathBuf},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
 use weir_config::{Config, keys};
 use weir_coordination::RestartStrategy;
 use weir_dataflow::{Record, Source, Text, schema_trace::schema_of};
@@ -293,6 +299,11 @@ impl StreamExecutionEnvironment {
     /// Remembers what is wrong until `execute`.
     pub(crate) fn fail(&self, error: Error) {
         self.inner.plan.borrow_mut().errors.push(error);
+    }
+
+    /// Notes an output path of this job.
+    pub(crate) fn note_output(&self, path: &Path) {
+        self.inner.plan.borrow_mut().note_output(path);
     }
 
     /// The schema of a type of records or state; what is wrong with it is remembered.

@@ -19,7 +19,7 @@ use crate::{
     table::{KeyedTable, SnapshotTable},
 };
 use std::{collections::BTreeMap, sync::Arc};
-use weir_base::{CheckpointId, ExecutionAttempt, OperatorId};
+use weir_base::{CheckpointId, ExecutionAttempt, JobId, OperatorId};
 use weir_graph::KeyGroupRange;
 
 /// Milliseconds since 1970-01-01 UTC, of event or processing time.
@@ -79,6 +79,8 @@ impl<'a> OperatorContext<'a> {
 /// Who an operator instance is.
 #[derive(Clone)]
 pub struct SubtaskInfo {
+    /// The job. Two jobs have different ids even if they are the same program.
+    pub job: JobId,
     /// Name of the job.
     pub job_name: String,
     /// The operator.

@@ -2,7 +2,7 @@
 
 use crate::aggregate::Aggregation;
 use std::sync::Arc;
-use weir_base::{CheckpointId, ExecutionAttempt, OperatorId};
+use weir_base::{CheckpointId, ExecutionAttempt, JobId, OperatorId};
 use weir_dataflow::{
     Batch, ListState, Operator, OperatorContext, Record, RestoredState, SubtaskInfo,
     operator::Gathered,
@@ -39,6 +39,7 @@ impl Aggregation for Sum {
 /// Subtask `subtask` of `parallelism`, in a job of tests.
 pub fn info(subtask: u32, parallelism: u32) -> SubtaskInfo {
     SubtaskInfo {
+        job: JobId::of_text("test"),
         job_name: "test".to_owned(),
         operator: OperatorId::of_text("operator"),
         operator_name: "operator".to_owned(),

@@ -49,6 +49,7 @@ impl Hosts {
             .map(|own| {
                 let listener = Arc::clone(&listener);
                 TaskHost::new(HostConfig {
+                    job,
                     job_name: graph.name.clone(),
                     buffer_timeout,
                     inbox_limits,

@@ -13,7 +13,8 @@ pub(crate) use registry::PlanRegistry;
 
 use crate::{environment::StreamExecutionEnvironment, error::Error};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -163,6 +164,8 @@ pub(crate) struct Plan {
     pub operations: Vec<Operation>,
     pub submit_actions: Vec<SubmitAction>,
     pub once: BTreeMap<String, Vec<u8>>,
+    /// Absolute paths of the text outputs.
+    outputs: BTreeSet<PathBuf>,
     /// What is wrong already; reported by `execute`, since the methods that build cannot fail.
     pub errors: Vec<Error>,
 }
@@ -175,12 +178,29 @@ impl Default for Plan {
             operations: Vec::new(),
             submit_actions: Vec::new(),
             once: BTreeMap::new(),
+            outputs: BTreeSet::new(),
             errors: Vec::new(),
         }
     }
 }
 
 impl Plan {
+    /// Notes an output path. Two sinks of a job cannot write to the same one.
+    pub fn note_output(&mut self, path: &Path) {
+        // The sink itself refuses a path that has no absolute form.
+        let Ok(output) = std::path::absolute(path) else { return };
+        if let Some(output) = self.outputs.replace(output) {
+            self.errors.push(Error::Operator {
+                code: "WEIR-PLAN-0010",
+                message: format!(
+                    "two sinks of the job write to output {}: give each a path of its own, or unite the \
+                     streams and write them with one sink",
+                    output.display()
+                ),
+            });
+        }
+    }
+
     pub fn add(
         &mut self,
         name: impl Into<String>,

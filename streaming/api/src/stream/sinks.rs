@@ -64,6 +64,8 @@ impl<T: Record, R: Run<Out = T>> DataStream<T, R> {
         path: impl Into<PathBuf>,
         format: impl Fn(&T, &mut String) + Send + Sync + 'static,
     ) -> DataStreamSink {
+        let path = path.into();
+        self.environment().note_output(&path);
         self.sink_to(TextFileSink::new(path, format))
     }
 }

@@ -93,6 +93,7 @@ fn serve(built: Built, launch: &TaskLaunch, config: &Config) -> Result<()> {
     let reports = Reports::start(connection.writer(silence)?)?;
     let abandons = built.registry.abandons.clone();
     let host = TaskHost::new(HostConfig {
+        job: launch.job,
         job_name: built.graph.name.clone(),
         buffer_timeout: settings.buffer_timeout,
         inbox_limits: settings.inbox_limits,

@@ -191,6 +191,20 @@ fn uids_are_names_and_an_operator_has_one() {
 }
 
 #[test]
+fn two_sinks_with_one_output_are_refused() {
+    let env = env([("parallelism.default", 2)]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = folder.path().join("out");
+    let numbers = env.sequence(1, 2);
+    numbers.clone().map(|n| n + 1).write_as_text(&output);
+    numbers.write_as_text(folder.path().join("./out/"));
+    refused(env.execute("one output"), "WEIR-PLAN-0010", &[&output.display().to_string()]);
+    assert!(!output.exists());
+    env.sequence(1, 2).write_as_text(&output);
+    env.execute("another job").expect("the refused job did not take the path");
+}
+
+#[test]
 fn a_job_without_a_sink_is_refused() {
     let env = env([("parallelism.default", 2)]);
     drop(env.sequence(1, 2).map(|n| n + 1).name("last"));

@@ -19,7 +19,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use uploader::Uploader;
-use weir_base::{ExecutionAttempt, VertexId};
+use weir_base::{ExecutionAttempt, JobId, VertexId};
 use weir_checkpoint_storage::CheckpointStorage;
 use weir_graph::{TaskDeployment, TaskId};
 use weir_protocol::task::{ReportKind, TaskCommand, TaskReport};
@@ -40,6 +40,8 @@ pub struct Remote {
 
 /// What a task host is made with.
 pub struct HostConfig {
+    /// The job.
+    pub job: JobId,
     /// Name of the job.
     pub job_name: String,
     /// When batches that are not full are sent.

@@ -252,6 +252,7 @@ impl TaskThread {
             .map(|((position, operator), metrics)| {
                 Ok(Link {
                     info: SubtaskInfo {
+                        job: self.shared.config.job,
                         job_name: self.shared.config.job_name.clone(),
                         operator: operator.node.operator_id,
                         operator_name: operator.node.name.clone(),

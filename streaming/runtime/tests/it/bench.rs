@@ -71,6 +71,7 @@ pub fn chain_of(
     let last = operators.len() - 1;
     let link = |(position, operator): (usize, Box<dyn Operator>)| Link {
         info: SubtaskInfo {
+            job: weir_base::JobId::of_text("bench"),
             job_name: "bench".to_owned(),
             operator: OperatorId::of_text(&position.to_string()),
             operator_name: format!("operator {position}"),

@@ -87,7 +87,7 @@ fn commit(committable: &TextFileCommittable) -> Result<()> {
         Some(_) => match committable.way {
             CommitWay::Appends => append(committable),
             CommitWay::MakesFile if length_of(&committable.file)?.is_some() => {
-                Err(changed(committable, "another program created the file"))
+                Err(changed(committable, "another job or program created the file"))
             }
             CommitWay::MakesFile | CommitWay::ReplacesFile => rename(committable),
         },

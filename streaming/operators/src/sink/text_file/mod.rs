@@ -3,7 +3,7 @@
 //! ```text
 //! parallelism 1:  out                 parallelism n:  out/part-0 … out/part-<n-1>
 //!
-//! .out.inprogress/<subtask>-<attempt>-<n>     segments: what is not committed yet
+//! .out.inprogress/<job>-<subtask>-<attempt>-<n>     segments: what is not committed yet
 //!     write ─▶ segment ─▶ barrier: sync, close ─▶ checkpoint complete: becomes the file,
 //!                                                 or is appended to it
 //! ```
@@ -38,9 +38,11 @@
 //! checkpoint with new lines two syncs at the barrier, and at the commit a rename or a copy. Resuming
 //! from an older checkpoint copies each file that is longer.
 //!
-//! Two jobs, or two sinks, that write to one path are not told apart while both have not committed
-//! anything; the second to commit fails (`WEIR-SINK-0004`).
+//! **Other jobs.** A job never touches segments of another one: their names contain the job's id. A job
+//! that starts while another one writes to its path is refused (see `claim`). If the other job is between
+//! two attempts at that moment, both run, and the second to commit fails (`WEIR-SINK-0004`).
 
+mod claim;
 mod committer;
 mod place;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Names and folders of one subtask's output.
 
+use super::claim::{Claim, release};
 use std::{
     collections::BTreeSet,
     ffi::OsString,
@@ -9,6 +10,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
+use weir_base::JobId;
 use weir_dataflow::{Error, Result, SubtaskInfo, error::file_error};
 
 pub(super) const CANNOT_WRITE: &str = "WEIR-SINK-0002";
@@ -20,6 +22,7 @@ pub(super) struct Place {
     pub output: PathBuf,
     /// The hidden folder of segments beside it.
     pub work_folder: PathBuf,
+    pub job: JobId,
     pub subtask: u32,
     pub parallelism: u32,
     pub attempt: u64,
@@ -56,12 +59,13 @@ impl MadeSegments {
         self.lock().remove(segment);
     }
 
-    /// Removes them all, and their folder if nobody else has a segment in it.
+    /// Removes them all, and their folder if no other segment is in it.
     pub fn remove_all(&self) -> Result<()> {
         for segment in std::mem::take(&mut *self.lock()) {
             remove_file(&segment)?;
-            if let Some(folder) = segment.parent() {
-                let _ = fs::remove_dir(folder);
+            let owner = segment.file_name().and_then(|name| segment_owner(name.to_str()?));
+            if let (Some(folder), Some(owner)) = (segment.parent(), owner) {
+                release(folder, owner.job);
             }
         }
         Ok(())
@@ -83,6 +87,7 @@ impl Place {
         Ok(Self {
             work_folder: output.with_file_name(work_name),
             output,
+            job: info.job,
             subtask: info.subtask,
             parallelism: info.parallelism,
             attempt: info.attempt.0,
@@ -108,23 +113,18 @@ impl Place {
     }
 
     pub fn segment(&self, number: u64) -> PathBuf {
-        self.work_folder.join(format!("{}-{}-{number}", self.subtask, self.attempt))
+        let Self { job, subtask, attempt, .. } = self;
+        self.work_folder.join(format!("{job}-{subtask}-{attempt}-{number}"))
     }
 
-    /// Makes the work folder, and the folders around it.
-    pub fn make_work_folder(&self) -> Result<()> {
-        make_folder(&self.work_folder)
-    }
-
-    /// Removes the work folder if nobody has a segment in it.
-    pub fn remove_work_folder(&self) {
-        // Whoever still needs it has something in it, or makes it anew.
-        let _ = fs::remove_dir(&self.work_folder);
+    /// Makes the work folder, and shows other jobs that this one writes.
+    pub fn claim(&self) -> Result<Claim> {
+        Claim::take(&self.work_folder, self.job)
     }
 
     /// Before a writer starts from nothing: no checkpoint is complete, so nothing of earlier attempts
-    /// is needed. A higher attempt is that of another job, which has ended, or it has replaced this
-    /// one while this one was stalled. Only the other job has written before this process began.
+    /// is needed. A higher attempt has replaced this one while this one was suspended, unless it wrote
+    /// before this process began: then the job was run earlier under the same id, and has ended.
     pub fn sweep_for_fresh_start(&self) -> Result<()> {
         self.sweep(|attempt, segment| {
             let is_old = || Ok(segment.metadata()?.modified()? < self.made.since);
@@ -144,8 +144,8 @@ impl Place {
         self.sweep(|attempt, _| Ok(attempt < self.attempt))
     }
 
-    /// Removes segments that are not needed, by their attempt and file: those of this subtask, and
-    /// its share of those whose subtask no longer exists.
+    /// Removes segments of this job that are not needed, by their attempt and file: those of this
+    /// subtask, and its share of those whose subtask no longer exists.
     fn sweep(&self, is_left: impl Fn(u64, &DirEntry) -> io::Result<bool>) -> Result<()> {
         let failed = |error| file_error(CANNOT_WRITE, "sweep", &self.work_folder, &error);
         let entries = match fs::read_dir(&self.work_folder) {
@@ -154,14 +154,12 @@ impl Place {
         };
         for entry in entries {
             let entry = entry.map_err(failed)?;
-            let Some((subtask, attempt)) = entry.file_name().to_str().and_then(segment_owner)
+            let owner = entry.file_name().to_str().and_then(segment_owner);
+            let Some(owner) = owner.filter(|one| one.job == self.job && self.sweeps(one.subtask))
             else {
                 continue;
             };
-            if !self.sweeps(subtask) {
-                continue;
-            }
-            match is_left(attempt, &entry) {
+            match is_left(owner.attempt, &entry) {
                 Ok(true) => {
                     remove_file(&entry.path())?;
                     self.made.forget(&entry.path());
@@ -181,10 +179,21 @@ impl Place {
     }
 }
 
-/// Subtask and attempt in a segment's name.
-fn segment_owner(name: &str) -> Option<(u32, u64)> {
+/// Who wrote a segment.
+pub(super) struct SegmentOwner {
+    pub job: JobId,
+    pub subtask: u32,
+    pub attempt: u64,
+}
+
+/// The owner in a segment's name.
+pub(super) fn segment_owner(name: &str) -> Option<SegmentOwner> {
     let mut parts = name.split('-');
-    let owner = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    let owner = SegmentOwner {
+        job: parts.next()?.parse().ok()?,
+        subtask: parts.next()?.parse().ok()?,
+        attempt: parts.next()?.parse().ok()?,
+    };
     let _number: u64 = parts.next()?.parse().ok()?;
     parts.next().is_none().then_some(owner)
 }
@@ -251,11 +260,14 @@ mod tests {
         let single = place("/a/out.txt", 0, 1).unwrap();
         assert_eq!(single.first_file(), Path::new("/a/out.txt"));
         assert_eq!(single.joining_file(), Path::new("/a/out.txt"));
-        assert_eq!(single.segment(3), Path::new("/a/.out.txt.inprogress/0-7-3"));
+        let job = single.job;
+        let name = |rest| format!("/a/.out{rest}");
+        let expected = name(format!(".txt.inprogress/{job}-0-7-3"));
+        assert_eq!(single.segment(3), Path::new(&expected));
         let part = place("/a/out/", 2, 4).unwrap();
         assert_eq!(part.first_file(), Path::new("/a/out/part-2"));
         assert_eq!(part.joining_file(), Path::new("/a/out/part-2-7"));
-        assert_eq!(part.segment(0), Path::new("/a/.out.inprogress/2-7-0"));
+        assert_eq!(part.segment(0), Path::new(&name(format!(".inprogress/{job}-2-7-0"))));
         assert!(place("out", 0, 1).unwrap().output.is_absolute());
         for path in ["", "/", "/a/.."] {
             assert_eq!(place(path, 0, 1).unwrap_err().code(), CANNOT_WRITE, "{path:?}");
@@ -274,15 +286,20 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let mut place = place("/x", 1, 2).unwrap();
             place.work_folder = folder.path().to_owned();
-            let others = ["0-1-0", "2-1-0", "1-1", "x"];
+            let of_this_job = |name: &&str| format!("{}-{name}", place.job);
+            let of_another_job = format!("{}-1-1-0", JobId::of_text("another"));
+            let others = ["0-1-0", "2-1-0", "1-1"].iter().map(of_this_job);
+            let others: Vec<_> = others.chain([of_another_job, "1-1-0".to_owned()]).collect();
             let share = ["1-1-0", "1-2-9", "1-3-0", "3-4-0", "1-7-0", "5-7-0", "1-8-0"];
+            let share: Vec<_> = share.iter().map(of_this_job).collect();
             for name in others.iter().chain(&share) {
                 fs::write(folder.path().join(name), "").unwrap();
             }
             sweep(&place).unwrap();
             let entries = fs::read_dir(folder.path()).unwrap();
             let left: BTreeSet<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
-            let expected = others.iter().chain(left_of_share).map(OsString::from);
+            let left_of_share = left_of_share.iter().map(of_this_job);
+            let expected = others.iter().cloned().chain(left_of_share).map(OsString::from);
             assert_eq!(left, expected.collect());
         }
     }

@@ -4,9 +4,10 @@ use super::super::{SinkOperator, test_subtask::info};
 use super::*;
 use std::{fs, path::Path};
 use tempfile::TempDir;
-use weir_base::{CheckpointId, FailureOrigin};
+use weir_base::{CheckpointId, FailureOrigin, JobId};
 use weir_dataflow::{
-    Batch, Error, ListState, Operator, OperatorContext, RestoredState, operator::Gathered,
+    Batch, Error, ListState, Operator, OperatorContext, RestoredState, SubtaskInfo,
+    operator::Gathered,
 };
 
 type Lines = TextFileSink<String, fn(&String, &mut String)>;
@@ -31,6 +32,14 @@ impl Rig {
     ) -> Result<Self> {
         let mut operator = SinkOperator::new(sink);
         operator.open(&info(subtask, parallelism, attempt), &mut restored)?;
+        Ok(Self(operator))
+    }
+
+    /// The first attempt of another job.
+    fn try_open_of_job(job: &str, path: &Path) -> Result<Self> {
+        let mut operator = SinkOperator::new(Arc::new(sink(path)));
+        let info = SubtaskInfo { job: JobId::of_text(job), ..info(0, 1, 1) };
+        operator.open(&info, &mut fresh())?;
         Ok(Self(operator))
     }
 
@@ -135,7 +144,7 @@ fn output_appears_with_the_checkpoint_and_nothing_is_left_behind() {
     rig.checkpoint(3); // nothing new
     assert_eq!(fs::read_to_string(&path).unwrap(), "a\nb\nc\n");
     rig.write(&["not prepared", &"x".repeat(300_000)]);
-    assert!(folder.path().join(".out.inprogress/0-1-2").exists());
+    assert!(segment(folder.path(), "0-1-2").exists());
     rig.close();
     assert_eq!(tree(folder.path()), ["out: a\nb\nc\n"]);
 }
@@ -306,7 +315,7 @@ fn the_commit_that_makes_the_file_may_be_cut_off_too() {
         rig.write(&["a"]);
         let state = rig.barrier(1);
         if is_renamed {
-            fs::rename(folder.path().join(".out.inprogress/0-1-0"), &path).unwrap();
+            fs::rename(segment(folder.path(), "0-1-0"), &path).unwrap();
         }
         for attempt in 2..4 {
             drop(Rig::open(&path, (0, 1, attempt), copy(&state)));
@@ -322,11 +331,11 @@ fn what_was_prepared_but_not_completed_is_dropped_with_its_checkpoint() {
     let state = first.write(&["a"]).checkpoint(1);
     first.write(&["lost"]).barrier(2);
     first.close(); // the prepared segment stays: somebody may have recorded the checkpoint
-    assert!(folder.path().join(".out.inprogress/0-1-1").exists());
+    assert!(segment(folder.path(), "0-1-1").exists());
 
     let mut second = Rig::open(&path, (0, 1, 2), state);
     second.write(&["b"]).barrier(2);
-    assert!(folder.path().join(".out.inprogress/0-1-1").exists(), "not swept before a completion");
+    assert!(segment(folder.path(), "0-1-1").exists(), "not swept before a completion");
     second.complete(2);
     second.close();
     assert_eq!(tree(folder.path()), ["out: a\nb\n"]);
@@ -338,17 +347,49 @@ fn a_fresh_start_sweeps_what_a_dead_job_has_left() {
     let mut dead = Rig::open(&path, (0, 1, 1), fresh());
     dead.write(&["x"]).barrier(1);
     dead.write(&["y"]).barrier(2);
+    drop(dead);
     let mut rig = Rig::open(&path, (0, 1, 1), fresh());
     rig.write(&["a"]).checkpoint(1);
     rig.close();
     assert_eq!(tree(folder.path()), ["out: a\n"]);
 }
 
-/// Names of the segments, sorted.
+/// Regression: a job that started took the segments of a running job with the same output for its own
+/// leftover, and deleted them. Both jobs reported success, and the output of the first was gone.
+#[test]
+fn two_jobs_with_one_output_do_not_touch_what_the_other_has_written() {
+    let (folder, path) = temp();
+    let mut first = Rig::open(&path, (0, 1, 1), fresh());
+    let state = first.write(&["first", &"x".repeat(300_000)]).barrier(1);
+    let error = Rig::try_open_of_job("second", &path).err().expect("the first job is writing");
+    let (code, origin) = (error.code(), error.origin());
+    assert_eq!((code, origin), ("WEIR-SINK-0001", FailureOrigin::Permanent), "{error}");
+    // Between two attempts of the first job nothing says that it is running.
+    drop(first);
+    let mut second = Rig::try_open_of_job("second", &path).unwrap();
+    second.write(&["second"]).barrier(1);
+    assert_eq!(segments(folder.path()), ["0-1-0"], "the first job's output is there");
+    let mut restarted = Rig::open(&path, (0, 1, 2), state);
+    restarted.checkpoint(2);
+    let committed = fs::read_to_string(&path).unwrap();
+    assert!(committed.starts_with("first\n"));
+    let lost = second.0.on_checkpoint_complete(CheckpointId(1)).unwrap_err();
+    assert_eq!(lost.code(), "WEIR-SINK-0004", "{lost}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), committed);
+}
+
+/// A segment of the job of these tests.
+fn segment(folder: &Path, rest_of_name: &str) -> PathBuf {
+    folder.join(format!(".out.inprogress/{}-{rest_of_name}", info(0, 1, 1).job))
+}
+
+/// Names of the segments without the job, sorted.
 fn segments(folder: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(folder.join(".out.inprogress")) else { return Vec::new() };
     let name = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name();
-    let mut names: Vec<_> = entries.map(|e| name(e).to_str().unwrap().to_owned()).collect();
+    let of_job = format!("{}-", info(0, 1, 1).job);
+    let name = |entry| Some(name(entry).to_str()?.strip_prefix(&of_job)?.to_owned());
+    let mut names: Vec<_> = entries.filter_map(name).collect();
     names.sort();
     names
 }
@@ -370,7 +411,7 @@ fn restarts_without_a_completed_checkpoint_leave_few_segments() {
             rig.write(&["c", &"x".repeat(300_000)]);
             assert_eq!(segments(folder.path()).len(), 2);
             // A process that is killed closes nothing.
-            if is_killed { std::mem::forget(rig) } else { rig.close() }
+            if is_killed { drop(rig) } else { rig.close() }
         }
         let mut last = Rig::open(&path, (0, 1, 30), state);
         last.write(&["d"]).checkpoint(2);
@@ -403,6 +444,7 @@ fn an_early_sweep_spares_what_the_restored_checkpoint_names() {
     for (state, entries) in states.iter_mut().zip(swapped) {
         state.lists.insert(name.to_owned(), entries);
     }
+    drop(rigs);
     for attempt in 4..7 {
         // Only subtask 0 comes as far as to prepare something.
         let mut rig = Rig::open(&path, (0, 2, attempt), copy(&states[0]));
@@ -443,7 +485,7 @@ fn a_stalled_attempt_spares_what_a_newer_one_has_prepared() {
         let expected = if is_restored { "a\nb\n" } else { "b\n" };
         assert_eq!(fs::read_to_string(&path).unwrap(), expected);
         let state = newer.write(&["c"]).barrier(3);
-        drop(newer);
+        drop((newer, stalled));
         let mut last = Rig::open(&path, (0, 1, 4), state);
         last.checkpoint(4);
         last.close();
@@ -532,8 +574,9 @@ fn a_fresh_start_sweeps_what_a_dead_job_has_left_in_a_later_attempt() {
     let (folder, path) = temp();
     let mut dead = Rig::open(&path, (0, 1, 50), fresh());
     dead.write(&["x"]).barrier(1);
-    let left = fs::File::open(folder.path().join(".out.inprogress/0-50-0")).unwrap();
+    let left = fs::File::open(segment(folder.path(), "0-50-0")).unwrap();
     left.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(60)).unwrap();
+    drop(dead);
     let mut rig = Rig::open(&path, (0, 1, 1), fresh());
     rig.write(&["a"]).checkpoint(1);
     rig.close();
@@ -553,6 +596,7 @@ fn a_segment_that_waits_for_its_commit_is_never_written_over() {
     for (state, entries) in states.iter_mut().zip(swapped) {
         state.lists.insert(name.to_owned(), entries);
     }
+    drop(rigs);
     let mut states = states.into_iter();
     let mut first = Rig::open(&path, (0, 2, 1), states.next().unwrap());
     first.write(&["two"]).barrier(2); // while subtask 1 is not open yet
@@ -575,6 +619,7 @@ fn changed_parallelism_loses_and_doubles_nothing() {
         let barrier = |rig: (usize, &mut Rig)| rig.1.write(&[&format!("old {}", rig.0)]).barrier(1);
         let states = rigs.iter_mut().enumerate().map(barrier).collect();
         rigs.iter_mut().for_each(|rig| drop(rig.write(&["lost"]).barrier(2)));
+        drop(rigs);
 
         let mut states = deal(states, after as usize);
         // Twice, so that files that nobody writes are carried through a checkpoint.
@@ -730,7 +775,7 @@ fn a_commit_that_replaces_the_file_may_be_cut_off_and_made_by_another_subtask() 
             rigs[0].write(&["c"]);
             let mut states: Vec<_> = rigs.iter_mut().map(|rig| rig.barrier(3)).collect();
             if is_renamed {
-                let segment = folder.path().join(".out.inprogress/0-2-0");
+                let segment = segment(folder.path(), "0-2-0");
                 fs::rename(segment, path.join("part-0")).unwrap();
             }
             drop(rigs);

@@ -2,6 +2,7 @@
 
 use super::{
     CommitWay, TextFileCommittable, TextFileState,
+    claim::Claim,
     place::{CANNOT_WRITE, Place, remove_file, sync_folder},
 };
 use std::{
@@ -20,6 +21,8 @@ const BUFFER_BYTES: usize = 256 << 10;
 /// Writes one file. See the module's documentation.
 pub(super) struct TextFileWriter<T, F> {
     place: Place,
+    /// Held until the writer is closed.
+    claim: Option<Claim>,
     format: Arc<F>,
     /// Lines that are not in the segment yet.
     text: String,
@@ -62,15 +65,19 @@ impl<T, F> TextFileWriter<T, F> {
             }
             None => (start_file(&place, context.restored)?, None, CommitWay::MakesFile, None),
         };
-        place.make_work_folder()?;
+        let claim = place.claim()?;
         match restored_attempt {
             Some(attempt) => place.sweep_after_restore(attempt)?,
             // Without a state the committer sweeps, when the first checkpoint is complete.
             None if context.restored => {}
-            None => place.sweep_for_fresh_start()?,
+            None => {
+                claim.refuse_beside_other_jobs(&place.output)?;
+                place.sweep_for_fresh_start()?;
+            }
         }
         Ok(Self {
             place,
+            claim: Some(claim),
             format,
             text: String::with_capacity(BUFFER_BYTES + BUFFER_BYTES / 8),
             segment: None,
@@ -112,9 +119,9 @@ impl<T, F> TextFileWriter<T, F> {
                     return Ok(Segment { path, file, length: 0 });
                 }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => self.next_segment += 1,
-                // Another subtask has closed and found the folder empty.
+                // The folder was removed by hand.
                 Err(error) if error.kind() == ErrorKind::NotFound => {
-                    self.place.make_work_folder()?
+                    self.claim = Some(self.place.claim()?);
                 }
                 Err(error) => return Err(file_error(CANNOT_WRITE, "create", &path, &error)),
             }
@@ -250,7 +257,7 @@ impl<T, F: Fn(&T, &mut String) + Send + Sync> SinkWriter for TextFileWriter<T, F
         if let Some(segment) = self.segment.take() {
             remove_file(&segment.path)?;
         }
-        self.place.remove_work_folder();
+        self.claim = None;
         Ok(())
     }
 }
