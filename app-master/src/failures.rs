@@ -72,7 +72,7 @@ pub fn not_launched(container: ContainerId, node: Option<&NodeId>, error: &CallE
 
 /// The resource manager will not place the ask.
 pub fn refused_ask(error: &CallError) -> Failure {
-    let message = format!("no container can be had: {error}");
+    let message = format!("the resource manager refuses the request for containers: {error}");
     Failure::new(error.code(), FailureOrigin::Permanent, message)
 }
 

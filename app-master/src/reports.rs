@@ -82,10 +82,11 @@ impl Reports {
 
     fn lose_doomed(&self, tasks: Vec<Deployed>, failure: &Failure, container: Option<ContainerId>) {
         let Some((task, attempt)) = tasks.first().copied() else { return };
-        if let Some(container) = container {
-            self.observed.failed_at(task, attempt, container);
-            self.excerpts.fetch(task, attempt, container);
-        }
+        let Some(container) = container else {
+            return self.sender.tasks_unplaceable(tasks, failure.clone());
+        };
+        self.observed.failed_at(task, attempt, container);
+        self.excerpts.fetch(task, attempt, container);
         self.sender.tasks_lost(tasks, failure.clone());
     }
 

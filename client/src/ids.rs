@@ -2,7 +2,7 @@
 //! of either that only one has.
 
 use crate::applications;
-use crate::jobs::{job_of_tags, tag_of};
+use crate::jobs::{job_of_tags, tag_of, verdict_of};
 use crate::problem::Problem;
 use crate::remote::{CLUSTER, Remote};
 use weir_base::{ApplicationId, JobId};
@@ -65,7 +65,8 @@ impl Found {
     }
 
     fn line(&self) -> String {
-        let App { id, name, state, .. } = &self.app;
+        let App { id, name, .. } = &self.app;
+        let state = verdict_of(&self.app);
         let job = self.job.map(|job| format!("job {job} in ")).unwrap_or_default();
         format!("{job}{id}: {name} ({state})")
     }

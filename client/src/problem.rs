@@ -90,6 +90,7 @@ impl From<weir_config::Error> for Problem {
             Error::MalformedDynamic { .. } => true,
             Error::UnknownKey { origin, .. } => *origin == Origin::Dynamic,
             Error::BadValue(bad) => bad.origin == Origin::Dynamic,
+            Error::Unsupported { origin, .. } => *origin == Origin::Dynamic,
             _ => false,
         };
         Self {

@@ -21,7 +21,7 @@ A key gets its value from the last of these places that sets it:
    the variable no file is read (`conf/weir.yaml` is a sample to start from);
 3. an environment variable: `WEIR_CONF_` and the key in upper case, with `_` for every other
    character than a letter or digit, as in `WEIR_CONF_PARALLELISM_DEFAULT=4`;
-4. an argument `-D key=value`, of which the last one for a key counts;
+4. an argument `-D key=value`; if a key is given more than once, the last value is used;
 5. a flag of its own, such as `-p`;
 6. the code of the program: `env.enable_checkpointing(...)`, `env.set_parallelism(...)` and so on, or
    `env.configure(key, value)` for any key.

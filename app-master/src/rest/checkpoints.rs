@@ -13,7 +13,7 @@ use super::{
 use crate::observed::Reading;
 use actix_web::HttpRequest;
 use std::time::Duration;
-use weir_config::keys;
+use weir_config::keys::{self, ExternalizedCheckpointRetention};
 use weir_coordination::job_master::{CheckpointRecord, CheckpointsView, Spread};
 use weir_protocol::{
     job::{CheckpointStatus, JobStatus},
@@ -191,10 +191,7 @@ pub(super) fn config_of(reading: &Reading) -> Option<CheckpointConfig> {
         timeout: duration_ms(config.get(&keys::CHECKPOINTING_TIMEOUT)),
         min_pause: duration_ms(config.get(&keys::CHECKPOINTING_MIN_PAUSE)),
         max_concurrent: 1,
-        externalization: Externalization {
-            enabled: folder.is_some(),
-            delete_on_cancellation: false,
-        },
+        externalization: externalization(config.get(&keys::CHECKPOINTING_RETENTION)),
         state_backend: config.get(&keys::STATE_BACKEND).to_string(),
         checkpoint_storage: folder.map_or_else(
             || "weir.cluster.storage-dir".to_owned(),
@@ -208,6 +205,20 @@ pub(super) fn config_of(reading: &Reading) -> Option<CheckpointConfig> {
         changelog_periodic_materialization_interval: 0,
         changelog_storage: String::new(),
     })
+}
+
+/// As Flink shows the setting: `delete_on_cancellation` is true when nothing is retained.
+fn externalization(retention: ExternalizedCheckpointRetention) -> Externalization {
+    use ExternalizedCheckpointRetention::{
+        DeleteOnCancellation, NoExternalizedCheckpoints, RetainOnCancellation,
+    };
+    match retention {
+        NoExternalizedCheckpoints => {
+            Externalization { enabled: false, delete_on_cancellation: true }
+        }
+        DeleteOnCancellation => Externalization { enabled: true, delete_on_cancellation: true },
+        RetainOnCancellation => Externalization { enabled: true, delete_on_cancellation: false },
+    }
 }
 
 fn duration_ms(duration: Duration) -> i64 {
@@ -260,5 +271,19 @@ mod tests {
         reading.facts = std::sync::Arc::new(facts);
         assert!(is_enabled(&reading), "one was taken at the end");
         assert_eq!(config_of(&reading), None);
+    }
+
+    #[test]
+    fn externalization_follows_the_retention() {
+        use ExternalizedCheckpointRetention::*;
+        let cases = [
+            (NoExternalizedCheckpoints, (false, true)),
+            (DeleteOnCancellation, (true, true)),
+            (RetainOnCancellation, (true, false)),
+        ];
+        for (value, expected) in cases {
+            let shown = externalization(value);
+            assert_eq!((shown.enabled, shown.delete_on_cancellation), expected, "{value}");
+        }
     }
 }

@@ -22,8 +22,8 @@ pub struct DataDirFlag {
 
 /// Start a resource manager and node agents on this machine, and wait until they are ready.
 ///
-/// They run on when this process ends. Where a cluster was started before and some of its processes
-/// have died, exactly those are started again, with the settings of then.
+/// They continue to run when this process ends. If a cluster was started before and some of its
+/// processes have died, only those are started again, with the settings of the first start.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

@@ -126,14 +126,14 @@ static FLAGS: &[ForeignFlag] = flags! {
     ["cancel"] "-s", "--withSavepoint" => NotYet NO_SAVEPOINTS, "`weir cancel JOB` ends a job without a savepoint";
     ["cancel"] "-type", "--type" => NotYet NO_SAVEPOINTS, "`weir cancel JOB` ends a job without a savepoint";
     ["run" "list" "cancel"] "-yid", "--yarnapplicationId" => NotYet NO_SESSIONS, PER_JOB;
-    ["run"] "-yjm", "--yarnjobManagerMemory" => Never "a configuration key says it", "use `-D \
+    ["run"] "-yjm", "--yarnjobManagerMemory" => Never "a configuration key sets this", "use `-D \
         jobmanager.memory.process.size=SIZE`";
-    ["run"] "-ytm", "--yarntaskManagerMemory" => Never "a configuration key says it", "use `-D \
+    ["run"] "-ytm", "--yarntaskManagerMemory" => Never "a configuration key sets this", "use `-D \
         taskmanager.memory.process.size=SIZE`";
-    ["run"] "-ys", "--yarnslots" => Never "a configuration key says it", "use `-D \
+    ["run"] "-ys", "--yarnslots" => Never "a configuration key sets this", "use `-D \
         taskmanager.numberOfTaskSlots=N`";
     ["run"] "-yqu", "--yarnqueue" => NotYet "there is one queue, which is first in, first out", "leave it out";
-    ["run"] "-ynm", "--yarnname" => Never "a configuration key says it", "use `-D yarn.application.name=NAME`";
+    ["run"] "-ynm", "--yarnname" => Never "a configuration key sets this", "use `-D yarn.application.name=NAME`";
     ["run"] "-yat", "--yarnapplicationType" => NotYet "the type of a job's application is WEIR", "leave it out";
     ["run"] "-ynl", "--yarnnodeLabel" => NotYet "nodes have no labels", "leave it out";
     ["run"] "-yt", "--yarnship" => NotYet "no files are sent with a job", "read them from a folder that all nodes \
@@ -142,8 +142,8 @@ static FLAGS: &[ForeignFlag] = flags! {
     ["run"] "-yz", "--yarnzookeeperNamespace" => Never "Weir needs no ZooKeeper", "leave it out: a job outlives \
         its app master without it";
     ["run"] "-yD" => Never "it is written -D", "use `-D KEY=VALUE`";
-    ["run"] "-yq", "--yarnquery" => Never "an action says it", "use `weir node list` or `weir cluster status`";
-    ["run"] "-yh", "--yarnhelp" => Never "flags of YARN are no flags of their own", "use `weir run --help`";
+    ["run"] "-yq", "--yarnquery" => Never "another action shows this", "use `weir node list` or `weir cluster status`";
+    ["run"] "-yh", "--yarnhelp" => Never "Weir has no separate flags for YARN", "use `weir run --help`";
     ["run"] "-yd", "--yarndetached" => Never "Flink has removed it", "use `-d`";
 };
 
@@ -184,7 +184,7 @@ impl ForeignFlag {
 }
 
 fn problem(what: String, instead: &str, anchor: &str) -> Problem {
-    let help = format!("{instead}; {PAGE}#{anchor} lists what Flink has and Weir has not");
+    let help = format!("{instead}; {PAGE}#{anchor} lists what Weir does not have");
     Problem::usage(what).code(CODE).help(help)
 }
 

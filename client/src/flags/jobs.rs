@@ -33,7 +33,7 @@ pub struct ListFlags {
 /// Cancel a job.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-The job is asked to end; that it has ended is not waited for.
+This command asks the job to end. It does not wait until the job has ended.
 
 Examples:
   weir cancel 5d7c0e5e9d8a1b6f3c2a4e6d8f0b1c3d
@@ -143,10 +143,10 @@ pub struct LogsFlags {
     /// of either.
     #[arg(value_name = "APPLICATION")]
     pub application: String,
-    /// Go on with what is added, until the application ends.
+    /// Continue to print what is added to the logs, until the application ends.
     #[arg(short = 'f', long)]
     pub follow: bool,
-    /// Only of this container.
+    /// Print only the logs of this container.
     #[arg(long, value_name = "CONTAINER")]
     pub container: Option<String>,
     /// Only this file.

@@ -37,10 +37,10 @@ pub struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  weir run target/release/word-count --input docs --output counts
+  weir run target/release/word-count --input 'docs/*.md' --output counts
   weir info target/release/word-count
   weir cluster start --node-agents 2
-  weir run -t per-job -p 2 target/release/word-count --input docs --output counts
+  weir run -t per-job -p 2 target/release/word-count --input 'docs/*.md' --output counts
   weir list
   weir cluster stop
 
@@ -84,7 +84,7 @@ Examples:
 ///
 /// The job is an executable that was built with the crate `weir`. With the target `local` it runs in
 /// a process of its own, which ends when this one does. With the target `per-job` it runs on a
-/// cluster, and runs on when this process ends.
+/// cluster, and continues there when this process ends.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Everything after EXECUTABLE belongs to the program, also what begins with a hyphen.
@@ -93,12 +93,12 @@ A parallelism that the program sets itself has priority over -p, which has prior
 parallelism.default.
 
 Examples:
-  weir run target/release/word-count --input docs --output counts
-  weir run -t local -p 4 -D execution.runtime-mode=BATCH target/release/word-count --input docs
-  weir run -t per-job -p 2 -d target/release/word-count --input docs --output counts
+  weir run target/release/word-count --input 'docs/*.md' --output counts
+  weir run -t local -p 4 -D execution.runtime-mode=BATCH target/release/word-count --input 'docs/*.md'
+  weir run -t per-job -p 2 -d target/release/word-count --input 'docs/*.md' --output counts
   weir run --output json target/release/word-count | tail -n 1")]
 pub struct RunFlags {
-    /// Where the job runs: `local` is the program's own process, without a cluster; `per-job` is a
+    /// Where the job runs. `local`: in the program's own process, without a cluster. `per-job`: on a
     /// cluster, in containers that run only this job. Default: execution.target from the
     /// configuration.
     #[arg(short = 't', long, value_name = "TARGET")]
@@ -111,7 +111,7 @@ pub struct RunFlags {
     #[arg(short = 'd', long)]
     pub detached: bool,
     /// Cancel the job when this process is interrupted or told to end; also written -sae. Otherwise
-    /// the job runs on. A local job always ends with this process.
+    /// the job continues on the cluster. A local job always ends with this process.
     #[arg(long = "shutdownOnAttachedExit", conflicts_with = "detached")]
     pub shutdown_on_attached_exit: bool,
     #[command(flatten)]
@@ -129,7 +129,7 @@ pub struct RunFlags {
 What the program itself prints goes to standard error.
 
 Examples:
-  weir info target/release/word-count --input docs --output counts
+  weir info target/release/word-count --input 'docs/*.md' --output counts
   weir info -p 8 --output json target/release/word-count > plan.json")]
 pub struct InfoFlags {
     #[command(flatten)]

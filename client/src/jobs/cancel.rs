@@ -111,7 +111,7 @@ pub fn cancel_or_kill(
 /// Cancels what no app master has to be asked for: what has ended, and what never had one.
 fn without_app_master(remote: &Remote, app: &App) -> Option<Result<(), Problem>> {
     if app.state.has_ended() {
-        let App { id, state, .. } = app;
+        let (id, state) = (app.id, super::verdict_of(app));
         let what = format!("its application {id} has reached a terminal state already ({state})");
         return Some(Err(Problem::failure(HAS_ENDED, what)));
     }

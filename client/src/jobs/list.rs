@@ -8,9 +8,11 @@ use crate::output;
 use crate::problem::Problem;
 use crate::remote::{CLUSTER, Remote, Target, proxy_path, without_scheme};
 use serde::Serialize;
+use std::time::Duration;
 use weir_protocol::rest::flink::job::JobsOverview;
 use weir_protocol::rest::yarn::{App, ApplicationState, Apps};
 use weir_protocol::{cluster::FinalStatus, job::JobStatus};
+use weir_service::CallError;
 
 const RULE: &str = "--------------------------------------------------------------";
 const RUNNING: &str = "------------------ Running/Restarting Jobs -------------------";
@@ -71,7 +73,20 @@ pub fn list(flags: &ListFlags) -> Result<(), Problem> {
 fn of_app_master(address: &str) -> Result<Vec<Job>, Problem> {
     let address = without_scheme(address).to_owned();
     let remote = Remote::new(Target { address, token: None, token_origin: String::new() })?;
-    remote.get::<JobsOverview>("/jobs/overview").map(|overview| jobs_of(overview, None))
+    let overview = remote.get_held::<JobsOverview>("/jobs/overview", Duration::ZERO);
+    overview.map(|overview| jobs_of(overview, None)).map_err(|error| match error {
+        CallError::Refused { status: 401, .. } => remote.problem(error),
+        error => no_app_master(remote.address(), &error),
+    })
+}
+
+/// With `-m` an address is that of an app master. In Flink it may be that of the whole cluster.
+fn no_app_master(address: &str, error: &CallError) -> Problem {
+    let what = format!("no app master answers at {address}: {error}");
+    Problem::failure("WEIR-CLI-0202", what).help(
+        "-m names the REST address of one app master; the jobs of a whole cluster are listed without \
+         -m, or with --cluster HOST:PORT of its resource manager",
+    )
 }
 
 fn of_cluster(remote: &Remote, wanted: Wanted) -> Result<Vec<Job>, Problem> {
@@ -114,6 +129,11 @@ fn job_of_application(app: &App) -> Option<Job> {
         end_time: if app.state.has_ended() { time(app.finished_time) } else { -1 },
         application_id: Some(app.id.to_string()),
     })
+}
+
+/// The state of an application in one word: how its job ended, as soon as it has.
+pub fn verdict_of(app: &App) -> &'static str {
+    if app.state.has_ended() { state_of(app).name() } else { app.state.name() }
 }
 
 /// What an application says of its job. One that its app master has ended is `FINISHED` however the job
@@ -205,6 +225,8 @@ mod tests {
         ] {
             let app = App { state, final_status, ..App::default() };
             assert_eq!(state_of(&app), expect, "{state} {final_status:?}");
+            let verdict = if state.has_ended() { expect.name() } else { state.name() };
+            assert_eq!(verdict_of(&app), verdict);
         }
     }
 

@@ -6,7 +6,7 @@ mod cancel;
 mod list;
 
 pub use cancel::{HAS_ENDED, PATIENCE, cancel, cancel_or_kill, kill};
-pub use list::list;
+pub use list::{list, verdict_of};
 
 use weir_base::JobId;
 

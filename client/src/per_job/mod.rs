@@ -249,7 +249,7 @@ impl<'a> Run<'a> {
                 Flow::Exit(Exit::Signal(signal))
             }
             (Some(running), _) if !self.is_cancelling => {
-                screen::above(|| output::note(&runs_on(running)));
+                screen::above(|| output::note(&is_left(running)));
                 self.in_flight = 0;
                 Flow::On
             }
@@ -294,7 +294,7 @@ impl<'a> Run<'a> {
             self.cancel(running)?;
             return Ok(Flow::On);
         }
-        screen::above(|| output::note(&runs_on(running)));
+        screen::above(|| output::note(&is_left(running)));
         Ok(Flow::Exit(Exit::Signal(signal)))
     }
 
@@ -341,9 +341,9 @@ fn origin(request: &Request) -> Result<Origin, Problem> {
     })
 }
 
-fn runs_on(running: Submitted) -> String {
+fn is_left(running: Submitted) -> String {
     let job = running.job;
-    format!("Job {job} runs on. `weir list` shows it, `weir cancel {job}` ends it.")
+    format!("Job {job} is left on the cluster. `weir list` shows it, `weir cancel {job}` ends it.")
 }
 
 /// The end of a job, as a local program would have told it.

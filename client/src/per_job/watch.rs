@@ -7,7 +7,7 @@
 //!  application? ── waits for its app master ──▶ says for what, asks again
 //!        │     └── runs ─────────────────────▶ asks again: the next attempt takes the job up
 //!        │     └── has ended ────────────────▶ what it left, or how it ended and its diagnostics
-//!        └ no answer: the resource manager is away; the job runs on, asks again
+//!        └ no answer: the resource manager is away; the job continues, asks again
 //! ```
 
 use super::submit::Submitted;
@@ -145,7 +145,7 @@ impl<'a> Watch<'a> {
     fn tell_silence(&mut self) {
         if !self.told_silence {
             note(&format!(
-                "the resource manager at {} does not answer; job {} runs on without it, waiting",
+                "the resource manager at {} does not answer; job {} continues without it; waiting",
                 self.remote.address(),
                 self.submitted.job
             ));

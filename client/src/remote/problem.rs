@@ -8,7 +8,10 @@ use weir_service::CallError;
 
 /// No cluster was named, and none was started here.
 pub fn no_cluster(data_dir: &Path) -> Problem {
-    let what = format!("no cluster is known: none was started on {}", data_dir.display());
+    let what = format!(
+        "no cluster is running that was started with the data folder {}",
+        data_dir.display()
+    );
     Problem::failure("WEIR-CLI-0201", what).help(
         "start one with `weir cluster start`, or name the address of a resource manager with \
          --cluster HOST:PORT",

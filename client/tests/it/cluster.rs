@@ -165,7 +165,7 @@ fn start_that_was_killed_half_way_is_finished_by_the_next() {
     let status = cluster.weir(&["cluster", "status"]);
     assert_eq!(status.code, Some(1), "{status:#?}");
     assert!(status.stdout.contains("did not come to its end"), "{status:#?}");
-    cluster.weir(&["list"]).fails(1, &["no cluster is known", "WEIR-CLI-0201"]);
+    cluster.weir(&["list"]).fails(1, &["no cluster is running", "WEIR-CLI-0201"]);
 
     cluster.weir(&["cluster", "start"]).succeeds();
     assert!(!before[0].is_alive(), "nobody knows where it listens");

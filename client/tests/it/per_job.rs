@@ -436,7 +436,7 @@ fn interrupt_before_the_job_is_submitted_withholds_it() {
 fn interrupt_leaves_the_job_running_unless_asked_otherwise() {
     let job = job_id().to_string();
     let (ended, fake) = interrupted(&[]);
-    ended.fails(130, &["runs on", &format!("weir cancel {job}")]);
+    ended.fails(130, &["is left on the cluster", &format!("weir cancel {job}")]);
     assert!(!fake.lines().iter().any(|line| line.starts_with("PATCH")));
     let (ended, fake) = interrupted(&["-sae"]);
     ended.fails(1, &[&format!("Cancelling job {job}."), "was cancelled"]);

@@ -59,7 +59,7 @@ fn without_a_cluster_it_is_said_how_to_start_one() {
     let folder = Folder::new();
     let mut command = folder.command(&["list"]);
     let ended = Ended::of(folder.start(command.env("WEIR_DATA_DIR", folder.path("data"))));
-    ended.fails(1, &["no cluster is known", "weir cluster start", "WEIR-CLI-0201"]);
+    ended.fails(1, &["no cluster is running", "weir cluster start", "WEIR-CLI-0201"]);
 }
 
 #[test]
@@ -71,6 +71,18 @@ fn address_at_which_nobody_answers_is_named() {
         let ended = folder.weir(&[action, &["--cluster", address]].concat());
         let what = format!("no resource manager at {address}: ");
         ended.fails(1, &[&what, "weir cluster start", "WEIR-CLI-0202"]);
+    }
+}
+
+/// In Flink `-m` may name the whole cluster.
+#[test]
+fn address_of_no_app_master_is_answered_with_what_m_names() {
+    let folder = Folder::new();
+    let manager = FakeCluster::new(|_| Some((404, "Not found: /jobs/overview".to_owned())));
+    for address in ["127.0.0.1:1", &manager.address] {
+        let ended = folder.weir(&["list", "-m", address]);
+        let what = format!("no app master answers at {address}: ");
+        ended.fails(1, &[&what, "-m names", "--cluster HOST:PORT", "WEIR-CLI-0202"]);
     }
 }
 

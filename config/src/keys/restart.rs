@@ -72,8 +72,8 @@ keys! {
     RESTART_FAILURE_RATE_DELAY: ConfigKey<Duration> =
         ConfigKey::new("restart-strategy.failure-rate.delay", "1 s");
 
-    /// How often `fixed-delay` restarts the job before it fails permanently. When neither this key nor
-    /// `restart-strategy.type` is set, but `restart-strategy.fixed-delay.delay` is, there is no limit.
+    /// How often `fixed-delay` restarts the job before it fails permanently. There is no limit if
+    /// `restart-strategy.fixed-delay.delay` is set, and neither this key nor `restart-strategy.type`.
     RESTART_FIXED_DELAY_ATTEMPTS: ConfigKey<u32> =
         ConfigKey::new("restart-strategy.fixed-delay.attempts", "1").at_most("2147483647");
 

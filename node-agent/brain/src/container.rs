@@ -183,7 +183,9 @@ pub(crate) fn kill_reason(status: i32) -> &'static str {
     match status {
         exit_status::KILLED_BY_APP_MASTER => "killed by its app master",
         exit_status::KILLED_BY_RESOURCE_MANAGER => "killed by the resource manager",
-        exit_status::KILLED_AFTER_APPLICATION => "killed because its application has ended",
+        exit_status::KILLED_AFTER_APPLICATION => {
+            "killed because its application, or the attempt it belongs to, has ended"
+        }
         exit_status::ABORTED => "released by its app master",
         exit_status::PREEMPTED => "killed to make room for others",
         _ => "killed on order of the resource manager",

@@ -18,7 +18,7 @@ pub mod exit_status {
     pub const KILLED_EXCEEDING_MEMORY: i32 = -104;
     pub const KILLED_BY_APP_MASTER: i32 = -105;
     pub const KILLED_BY_RESOURCE_MANAGER: i32 = -106;
-    /// Killed because its application has ended.
+    /// Killed because its application, or its attempt of the application, has ended.
     pub const KILLED_AFTER_APPLICATION: i32 = -107;
 }
 

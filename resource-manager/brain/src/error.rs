@@ -9,7 +9,9 @@ pub enum Error {
     #[error("the resource manager is starting: it has not read its store yet; try again")]
     NotReady,
     /// The application is not known, or was forgotten.
-    #[error("application {application} is not known here; `weir application list` shows all")]
+    #[error(
+        "{application} is not known here; `weir application list --states ALL` shows all applications"
+    )]
     UnknownApplication {
         /// Which.
         application: ApplicationId,

@@ -361,7 +361,7 @@ impl StreamExecutionEnvironment {
 
     /// Runs everything planned so far as one job, without waiting.
     ///
-    /// A job whose [`JobClient`] is dropped runs on, and the program waits for it when this
+    /// If the [`JobClient`] of a job is dropped, the job continues, and the program waits for it when this
     /// environment is dropped.
     ///
     /// # Errors

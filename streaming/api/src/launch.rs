@@ -254,8 +254,10 @@ pub(crate) fn print_line(line: &str) {
 /// Ends with the parent.
 fn end_with_parent(mut lifeline: File, role: Role) {
     let why = match role {
-        Role::Local | Role::Client => "the program that started this job is gone",
-        Role::Task => "the task manager has ended this task host, or is gone itself",
+        Role::Local | Role::Client => {
+            "the program that started this job has exited, or has asked this job to end"
+        }
+        Role::Task => "the task manager has asked this task host to end, or has exited",
     };
     let watch = move || {
         let mut byte = [0];

@@ -159,6 +159,14 @@ pub enum Input {
         /// Why.
         failure: Failure,
     },
+    /// There will be no task host for these tasks, for a reason that is not theirs: too few slots, or a
+    /// container that is larger than every node.
+    TasksUnplaceable {
+        /// Which deployments.
+        tasks: Vec<(TaskId, ExecutionAttempt)>,
+        /// Why.
+        failure: Failure,
+    },
 }
 
 /// How an append to the log ended.

@@ -41,6 +41,11 @@ impl ReportSender {
         self.send(Input::TasksLost { tasks, failure });
     }
 
+    /// There will be no task host for these tasks, for a reason that is not theirs.
+    pub fn tasks_unplaceable(&self, tasks: Vec<(TaskId, ExecutionAttempt)>, failure: Failure) {
+        self.send(Input::TasksUnplaceable { tasks, failure });
+    }
+
     fn send(&self, input: Input) {
         // The job has ended when nobody receives: there is nobody left to tell.
         let _ = self.mailbox.send(Mail::Input(input));

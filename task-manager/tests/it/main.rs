@@ -11,7 +11,7 @@ use std::{
 use weir_base::LeaderEpoch;
 use weir_protocol::{
     challenge::JobKey,
-    control::{HostEnd, ManagerOrder, ManagerReport},
+    control::{HostEnd, ManagerOrder, ManagerReport, VERSION},
 };
 use weir_service::ProcessId;
 
@@ -128,14 +128,19 @@ fn orders_of_an_older_leader_are_ignored() {
     assert!(manager.join().expect("no panic").is_ok());
 }
 
+/// The beginning of a connection in this version of the protocol, and what follows it.
+fn greeting(then: &[u8]) -> Vec<u8> {
+    [b"WEIRCTRL", &VERSION.to_le_bytes()[..], then].concat()
+}
+
 #[test]
 fn strangers_are_not_obeyed() {
     type Admit = fn(&JobMaster);
     let cases: [(Admit, &str); 5] = [
         (|master| master.answer(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "WEIR-CTRL-0001"),
         (|master| master.answer(b"WEIRCTRL\x63\x00"), "WEIR-CTRL-0002"),
-        (|master| master.answer(b"WEIRCTRL\x02\x00\xff\xff\xff\xff"), "WEIR-CTRL-0003"),
-        (|master| master.answer(b"WEIRCTRL\x02\x00\x01\x00\x00\x00\xc1"), "WEIR-CTRL-0004"),
+        (|master| master.answer(&greeting(b"\xff\xff\xff\xff")), "WEIR-CTRL-0003"),
+        (|master| master.answer(&greeting(b"\x01\x00\x00\x00\xc1")), "WEIR-CTRL-0004"),
         (|master| master.challenge_with(&JobKey::new([9; 32])), "WEIR-CTRL-0005"),
     ];
     for (admit, code) in cases {

@@ -97,7 +97,7 @@ function Latest({ latest }: { latest: Checkpoints["latest"] }) {
 function One({ checkpoint }: { checkpoint: Checkpoint }) {
   return (
     <>
-      #{checkpoint.id} at <Time at={checkpoint.trigger_timestamp} /> in {precise(checkpoint.end_to_end_duration)},{" "}
+      #{checkpoint.id}, triggered at <Time at={checkpoint.trigger_timestamp} />, took {precise(checkpoint.end_to_end_duration)},{" "}
       {bytes(checkpoint.checkpointed_size)}
       {checkpoint.external_path ? (
         <>

@@ -97,8 +97,8 @@ function Cancel({ job, base }: { job: Job; base: string }) {
       call={{ method: "PATCH", path: `${base}?mode=cancel`, body: {} }}
       affects={base}
     >
-      Its tasks stop at once and their containers are given back. Output that is not committed by a checkpoint is not
-      published.
+      Its tasks are told to stop. Tasks that still run after <code>task.cancellation.timeout</code> are ended. Then the
+      containers are given back. Output that no checkpoint has committed is not published.
     </DangerAction>
   );
 }

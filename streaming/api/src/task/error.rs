@@ -20,7 +20,7 @@ pub(super) enum Error {
         problem: String,
     },
     /// The way is gone.
-    #[error("the job master is gone: {problem}")]
+    #[error("the connection to the job master has ended: {problem}")]
     Lost {
         /// What was seen of it.
         problem: String,

@@ -280,6 +280,9 @@ impl Machine for JobMaster {
             Input::LogAppended { index, outcome } => self.log_appended(now, index, outcome, out),
             Input::Task(report) => self.task_reports(now, report, out),
             Input::TasksLost { tasks, failure } => self.tasks_lost(now, &tasks, &failure, out),
+            Input::TasksUnplaceable { tasks, failure } => {
+                self.tasks_unplaceable(now, &tasks, failure, out);
+            }
             Input::CancelRequested => self.cancel_requested = true,
         }
         self.advance(now, out);

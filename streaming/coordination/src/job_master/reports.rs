@@ -59,18 +59,36 @@ impl JobMaster {
         failure: &Failure,
         out: &mut Vec<Effect>,
     ) {
-        let mut lost = Vec::new();
+        // One loss is one failure, however many tasks it takes.
+        if let Some(first) = self.stop_lost(now, tasks) {
+            let failure = self.blame(failure.clone(), first);
+            self.fail(now, Rank::Own, failure, out);
+        }
+    }
+
+    /// No task host can be had for these tasks. None of them is to blame.
+    pub(super) fn tasks_unplaceable(
+        &mut self,
+        now: Now,
+        tasks: &[(TaskId, ExecutionAttempt)],
+        failure: Failure,
+        out: &mut Vec<Effect>,
+    ) {
+        if self.stop_lost(now, tasks).is_some() {
+            self.fail(now, Rank::Own, failure, out);
+        }
+    }
+
+    /// Notes that deployments are gone. Returns the first one that was current.
+    fn stop_lost(&mut self, now: Now, tasks: &[(TaskId, ExecutionAttempt)]) -> Option<TaskId> {
+        let mut first = None;
         for (id, attempt) in tasks {
             if self.tasks.current(*id, *attempt).is_some() {
                 self.tasks.set(*id, State::Failed, now.wall);
-                lost.push(*id);
+                first.get_or_insert(*id);
             }
         }
-        // One loss is one failure, however many tasks it takes.
-        if let Some(first) = lost.first() {
-            let failure = self.blame(failure.clone(), *first);
-            self.fail(now, Rank::Own, failure, out);
-        }
+        first
     }
 
     /// A task is gone. Whether that was expected depends on what it was told.

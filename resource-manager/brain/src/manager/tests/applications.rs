@@ -325,8 +325,8 @@ fn a_kill_before_anything_is_leased_ends_at_once() {
          client: kill had-ended=false
          store attempt-ended 1.1 -106 does-not-count, ended 1 Killed Killed
          > kill 2
-         client: WEIR-RM-0002 application application_1_0002 is not known here; `weir application \
-         list` shows all",
+         client: WEIR-RM-0002 application_1_0002 is not known here; `weir application list \
+         --states ALL` shows all applications",
     );
 }
 

@@ -64,6 +64,16 @@ fn tasks_lost_together_have_stopped_and_are_one_failure() {
     );
 }
 
+/// A failure that names a subtask sends its reader to the logs of that subtask.
+#[test]
+fn tasks_that_cannot_be_placed_are_one_failure_that_blames_no_task() {
+    check(
+        "> unplaceable 0/0 1/0 7/7#1.1
+         status Restarting (no-slots)
+         append 1: reserved below c65",
+    );
+}
+
 #[test]
 fn a_task_that_does_not_stop_is_left_behind_once() {
     check(

@@ -164,6 +164,10 @@ impl Script {
                 let tasks = tasks.iter().flat_map(|text| self.tasks(text)).collect();
                 self.step(Input::TasksLost { tasks, failure: failure("host-lost") })
             }
+            ["unplaceable", tasks @ ..] => {
+                let tasks = tasks.iter().flat_map(|text| self.tasks(text)).collect();
+                self.step(Input::TasksUnplaceable { tasks, failure: failure("no-slots") })
+            }
             ["loses-peer", task, peer] => {
                 let [(task, attempt), peer] = [task, peer].map(|text| self.tasks(text)[0]);
                 let kind = ReportKind::LostPeer { peer, failure: failure("connection-lost") };

@@ -208,8 +208,8 @@ impl SplitLines {
         Err(Error::permanent(
             "WEIR-SRC-0004",
             format!(
-                "{path} is not UTF-8 at {offset_name} {offset}: mend the file, or have bad bytes \
-                 replaced with from_source(TextFileSource::new(path).lossy_utf8())"
+                "{path} is not UTF-8 at {offset_name} {offset}: correct the file, or replace bad bytes \
+                 with from_source(TextFileSource::new(path).lossy_utf8())"
             ),
         ))
     }
