@@ -219,9 +219,18 @@ fn usage(app: &mut App, application: &ApplicationView, view: &View) {
     let usage = PartitionUsage {
         used: allocated.into(),
         pending: wanted(&application.pending).into(),
+        am_used: held_by_app_master(application).into(),
         ..PartitionUsage::default()
     };
     app.resource_info = UsageInfo { resource_usages_by_partition: vec![usage] };
+}
+
+fn held_by_app_master(application: &ApplicationView) -> Resources {
+    let attempt = application.attempts.last();
+    let master = attempt.and_then(|attempt| {
+        attempt.containers.iter().find(|one| Some(one.container) == attempt.container)
+    });
+    master.map(|container| container.resources).unwrap_or_default()
 }
 
 fn signed(number: u64) -> i64 {

@@ -133,7 +133,10 @@ impl ResourceManager {
                 self.finished(now, id);
             }
             _ => {
-                let diagnostics = describe_exit(exit_status, &diagnostics);
+                let diagnostics = match attempt.master {
+                    Some(_) => describe_exit(exit_status, &diagnostics),
+                    None => "no container was started for its app master".to_owned(),
+                };
                 let failure = AttemptFailure::of_container(exit_status, diagnostics);
                 self.attempt_failed(now, id, failure);
             }

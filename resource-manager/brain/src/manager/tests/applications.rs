@@ -312,7 +312,7 @@ fn a_kill_behind_last_words_only_hastens_the_end() {
 
 #[test]
 fn a_kill_before_anything_is_leased_ends_at_once() {
-    check(
+    let script = Script::new().check(
         "> start
          > new
          store ids-below 10
@@ -328,6 +328,8 @@ fn a_kill_before_anything_is_leased_ends_at_once() {
          client: WEIR-RM-0002 application_1_0002 is not known here; `weir application list \
          --states ALL` shows all applications",
     );
+    let attempt = script.brain.view(script.now()).applications.remove(0).attempts.remove(0);
+    assert_eq!(attempt.diagnostics, "no container was started for its app master");
 }
 
 #[test]
