@@ -108,7 +108,7 @@ fn read(path: &Path) -> std::result::Result<JobSubmission, String> {
     Ok(submission)
 }
 
-/// A graph leads from lower to higher nodes that are there; whoever plans it counts on that.
+/// The edges of a graph lead from lower to higher node numbers, and both nodes exist. The planner relies on it.
 fn check_edges(submission: &JobSubmission) -> std::result::Result<(), String> {
     let graph = &submission.stream_graph;
     let nodes = graph.nodes.len();

@@ -33,7 +33,7 @@ const EXCERPT_PATIENCE: Duration = Duration::from_secs(10);
 const PAST_EXCERPT_PATIENCE: Duration = Duration::from_secs(1);
 /// For the end of the job to be seen by what shows it.
 const END_PATIENCE: Duration = Duration::from_secs(1);
-/// For last orders to leave, when nobody else ends task managers.
+/// Time for the last orders to be sent if no other process ends the task managers.
 const FAREWELL: Duration = Duration::from_millis(100);
 
 /// The parts of an app master that the end of its attempt needs.

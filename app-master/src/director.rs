@@ -20,7 +20,7 @@ use weir_service::{Handle, Outlet, Shell};
 
 /// Memory of a container that is the task manager's own; its task host gets the rest.
 const MANAGER_MEMORY_MIB: u64 = 32;
-/// The connections of a container that has ended carry their last words for so long.
+/// How long the connections of an ended container may deliver their last messages.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
 // The slot pool must report the loss of a task host, if need be without a reason, before the job master stops
@@ -39,7 +39,7 @@ pub struct Director {
     pub observed: Observed,
     /// A task host, but for its number and its memory.
     pub launch: HostLaunch,
-    /// Goes with the director: whoever waits for it learns that nobody decides any more.
+    /// Dropped with the director, so that waiting callers learn that no decision will come.
     #[expect(dead_code, reason = "what counts is when it is dropped")]
     pub alive: oneshot::Sender<()>,
 }

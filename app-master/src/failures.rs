@@ -21,7 +21,7 @@ fn place(container: ContainerId, node: Option<&NodeId>) -> String {
     }
 }
 
-/// The connection of a task host has ended, and nobody says why.
+/// The connection of a task host has ended, and no reason is known.
 pub fn host_lost(container: ContainerId, host: u32, node: Option<&NodeId>, why: &str) -> Failure {
     let place = place(container, node);
     let message = format!("task host {host} in {place} is lost: {why}");
@@ -43,7 +43,7 @@ pub fn host_ended(container: ContainerId, end: &HostEnd, node: Option<&NodeId>) 
     Failure::new(code, origin, message)
 }
 
-/// The connection of a task manager has ended, and nobody says why.
+/// The connection of a task manager has ended, and no reason is known.
 pub fn manager_lost(container: ContainerId, node: Option<&NodeId>, why: &str) -> Failure {
     let message = format!("the task manager in {} is lost: {why}", place(container, node));
     Failure::new(LOST, FailureOrigin::External, message)

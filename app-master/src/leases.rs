@@ -7,7 +7,7 @@ use weir_protocol::cluster::Lease;
 /// Leases containers for task managers, all of one size. No call waits; what comes of it is told by
 /// [`LeaseEvent`]s.
 pub trait Leases: Send + Sync {
-    /// So many containers are wanted, counted from the last [`LeaseEvent::Registered`] on.
+    /// The number of containers requested since the last [`LeaseEvent::Registered`].
     fn ask(&self, total: u64);
 
     /// Start the task manager of a leased container, however many tries it takes.
@@ -20,7 +20,7 @@ pub trait Leases: Send + Sync {
     fn of(&self, container: ContainerId) -> Option<Lease>;
 }
 
-/// What whoever leases has to say.
+/// Events from the resource manager.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum LeaseEvent {
     /// It knows us, at first or again; asks count anew.

@@ -12,7 +12,7 @@
 //! ```
 //!
 //! It runs no user code and sees no record. What always holds:
-//! - Whoever connects proves to hold the job's key, which only task managers of this app master get.
+//! - A peer that connects proves that it has the job's key. Only task managers of this app master get the key.
 //! - Every order carries the attempt's number as leader epoch.
 //! - When it ends, however it ends, its connections end, and with them task managers and hosts.
 //! - What the job's end is, is on record in the job's log before the resource manager is told; an attempt

@@ -106,7 +106,7 @@ impl Reports {
         }
     }
 
-    /// Waits for so many answers to [`weir_protocol::control::HostOrder::AbandonOutput`]; an error is the
+    /// Waits for this number of answers to [`weir_protocol::control::HostOrder::AbandonOutput`]; an error is the
     /// first of theirs.
     pub async fn abandoned(&self, told_count: usize) -> Result<(), String> {
         let mut answers = self.abandoned.subscribe();

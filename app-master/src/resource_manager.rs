@@ -4,7 +4,7 @@
 //! What always holds:
 //! - A request says all that there is; the answer to any but the newest request is ignored.
 //! - News goes out at once, beside a request that is held back.
-//! - While nobody answers the job runs on; a resource manager that was restarted is told all again.
+//! - While the resource manager does not answer, the job continues. After its restart it is sent everything again.
 
 mod allocation;
 mod starting;
@@ -73,7 +73,7 @@ struct State {
     release: BTreeSet<ContainerId>,
     /// Completed, and the resource manager does not know that we know.
     seen: BTreeSet<ContainerId>,
-    /// Everything that was ever leased, for whoever asks later.
+    /// Every lease so far, for later lookups.
     known: BTreeMap<ContainerId, Lease>,
     /// The ask was refused: it is not repeated.
     is_refused: bool,
@@ -94,7 +94,7 @@ impl Pause {
     }
 }
 
-/// Whether to try again: nobody is there, or somebody else on a port that is ours. Only the resource
+/// Whether to try again: no server answers, or another program does on the port. Only the resource
 /// manager itself can refuse.
 fn is_passing(error: &CallError) -> bool {
     match error {
@@ -163,7 +163,7 @@ impl ResourceManager {
         }
     }
 
-    /// Says that the application has ended, until somebody has heard it.
+    /// Reports the end of the application until the report is answered.
     pub async fn finish(&self, request: &FinishAppMaster) {
         let mut pause = Pause::new();
         loop {
@@ -188,7 +188,7 @@ impl ResourceManager {
     }
 
     fn tell(&self, event: LeaseEvent) {
-        // Nobody listens any more when the app master ends.
+        // No receiver is left when the app master ends.
         let _ = self.events.send(event);
     }
 }

@@ -35,7 +35,7 @@ pub type Deployed = (TaskId, ExecutionAttempt);
 /// Why a connection is not admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stranger {
-    /// Nobody waits for it.
+    /// No caller waits for it.
     Unknown,
     /// It is there already.
     Twice,
@@ -228,7 +228,7 @@ impl Switchboard {
         let mut state = self.state();
         match (&state.doom, &state.gate) {
             (Some(late), _) => {
-                // Nobody takes it any more when the app master is about to end.
+                // No receiver is left when the app master is about to end.
                 let _ = late.send((deployment.task, deployment.attempt));
             }
             (None, Gate::Open(_)) => state.send(deployment),

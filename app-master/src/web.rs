@@ -18,7 +18,7 @@ use weir_service::{ApiError, ErrorStyle, Secret, Server, ServerConfig};
 
 const NO_TOKEN: &str = "WEIR-AM-0015";
 
-/// Who may do what to the job by REST: whoever has the attempt's token may cancel it.
+/// Permissions on the REST interface: a client with the attempt's token may cancel the job.
 pub struct Control {
     handle: Handle,
     /// As a secret, since it is compared as one.
@@ -26,7 +26,7 @@ pub struct Control {
 }
 
 impl Control {
-    /// Control of this job by whoever has this token.
+    /// The token that permits to control this job.
     pub fn new(handle: Handle, token: String) -> Self {
         Self { handle, token: Secret::of_hex(token) }
     }

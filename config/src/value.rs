@@ -122,7 +122,7 @@ pub struct MemorySize {
 }
 
 impl MemorySize {
-    /// A size of so many bytes.
+    /// A size in bytes.
     pub const fn from_bytes(size_bytes: u64) -> Self {
         Self { size_bytes }
     }

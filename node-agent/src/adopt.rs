@@ -1,5 +1,5 @@
 //! What a starting agent finds in its data folder: containers that run on, those that have ended, and
-//! those of which nobody can say how.
+//! those whose end left no record.
 
 use crate::{
     fetch,
@@ -50,7 +50,7 @@ pub(crate) fn look(data: &DataDir) -> io::Result<(Recovered, Vec<Adopted>)> {
                 adopted.push(Adopted { container: id, resources, shim, ended });
                 RecoveredState::Running
             }
-            // Nobody knows what it was leased, so nobody could watch over it.
+            // Its lease is not known, so its limits could not be enforced.
             Ok(Found::Running(shim, _)) => {
                 let why = "what it was to run and to use cannot be read";
                 RecoveredState::Exited(give_up(&folder, Some(shim), why))
@@ -115,7 +115,7 @@ enum Found {
 fn find(folder: &ContainerFolder) -> io::Result<Found> {
     // First, since a claim takes room on the disk, which may have none, and what runs needs no claim.
     let mut record = record::read::<PidRecord>(&folder.pid())?;
-    // A shim may be about to begin, so that the container runs, or is given up, by whoever says so first.
+    // The shim may be about to begin. Whichever comes first counts: its start, or the decision to give it up.
     let given_up = record.is_none() && record::claim(folder, None)?;
     if record.is_none() && !given_up {
         record = record::read::<PidRecord>(&folder.pid())?;
@@ -268,7 +268,7 @@ mod tests {
         fs::write(folder.pid(), b"{").expect("written");
         container(&data, 2);
         assert_eq!(exits(&data), [(1, exit_status::INVALID), (2, exit_status::INVALID)]);
-        // Whoever it was, it carried the mark.
+        // The process carried the mark of the container.
         wait_for_end(process);
     }
 

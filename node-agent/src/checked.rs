@@ -18,7 +18,7 @@ use weir_base::ArtifactHash;
 #[derive(Debug, Default)]
 pub(crate) struct CheckedFiles {
     known: Mutex<BTreeMap<ArtifactHash, Shape>>,
-    /// Held by whoever fetches a file anew that was changed, so that no two do.
+    /// Held while a changed file is fetched again, so that it is fetched once.
     pub mending: tokio::sync::Mutex<()>,
 }
 

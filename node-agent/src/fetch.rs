@@ -22,7 +22,7 @@ use weir_service::{CallError, Client};
 /// A download that takes longer has got stuck.
 const TIMEOUT: Duration = Duration::from_secs(600);
 const CHUNK_BYTES: usize = 256 * 1024;
-/// Nobody writes to a file of the cache. Some are run, and a hard link has the mode of its file.
+/// Files of the cache are read-only. Some are executed, and a hard link has the mode of its file.
 const MODE: u32 = 0o555;
 
 /// What fetches files: from where, and to where.

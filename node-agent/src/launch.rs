@@ -28,7 +28,7 @@ use weir_service::ProcessId;
 
 /// What the shim says when it cannot begin is not longer.
 const MAX_COMPLAINT_BYTES: usize = 64 * 1024;
-/// A shim that has not begun so long after its start hangs, commonly on the disk.
+/// A shim that has not begun after this time hangs, mostly on the disk.
 pub(crate) const START_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_NAME_BYTES: usize = 255;
 /// Variables of the agent that containers see, too. Nothing else of its environment reaches them.
@@ -58,7 +58,7 @@ pub(crate) struct Running {
     pub child: Option<Child>,
 }
 
-/// What is wrong with a launch that somebody asks for.
+/// What is wrong with a requested launch.
 pub(crate) fn check(launch: &LaunchContext) -> Result<(), String> {
     if launch.command.first().is_none_or(String::is_empty) {
         return Err("the command is empty".to_owned());
@@ -154,7 +154,7 @@ impl Launcher {
         ];
         variables.extend(ours.map(|(name, value)| (name.to_owned(), value)));
         variables.extend(container.launch.environment.iter().cloned());
-        // Last, so that nobody gets rid of it: by it the processes are found when the shim is gone.
+        // Set last, so that nothing overwrites it: by this variable the processes are found when the shim is gone.
         variables.push((MARK.to_owned(), text(folder.root())));
         variables
     }
@@ -165,7 +165,7 @@ impl Launcher {
             let shim = self.executable.display();
             on_disk(&format!("{shim} cannot be started: {error}"), is_disk_full(&error))
         })?;
-        // The number is the child's until it was waited for, which nobody has done yet.
+        // The process id belongs to the child until it has been waited for, which has not happened yet.
         let shim = ProcessId::of(child.id());
         let complaint = match await_start(&mut child, self.start_timeout) {
             Ok(()) => match (watch::open(child.id()), shim) {

@@ -76,7 +76,7 @@ impl Shell for AgentShell {
             Effect::DeleteCached(hash) => self.delete_cached(hash),
             Effect::Reply { ticket, reply } => outlet.reply(Ticket(ticket.0), reply),
             Effect::End { reason } => {
-                // Whoever listens has the process end anyway when it does not listen any more.
+                // If the receiver is gone, the process is about to end anyway.
                 let _ = self.end.send(reason);
             }
         }
@@ -174,7 +174,7 @@ impl AgentShell {
     fn signal(&self, id: ContainerId, signal: Signal) {
         let Some(watched) = self.registry.note_signal(id, signal) else { return };
         match signal {
-            // The shim hands it to the command. Should there be nobody to get it, its end is on the way.
+            // The shim passes it to the command. If the shim is gone, the report of its end is on the way.
             Signal::Term => drop(watched.shim.signal(libc::SIGTERM)),
             Signal::Kill => {
                 actix::spawn(tokio::task::spawn_blocking(move || kill(watched)));
@@ -227,7 +227,7 @@ pub(crate) async fn watch_over(
     let Running { shim, ended, child } = running;
     if let Err(error) = watch::ended(ended).await {
         tracing::error!("the end of container {id} cannot be waited for: {error}");
-        // Rather no container than one that nobody watches.
+        // A container that cannot be watched is not started.
         let _ = shim.signal(libc::SIGKILL);
     }
     let folder = launcher.data.container(id);

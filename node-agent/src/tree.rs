@@ -15,7 +15,7 @@ use weir_service::{
 
 /// The variable that marks every process of a container: the absolute path of the container's folder.
 pub(crate) const MARK: &str = "WEIR_CONTAINER_FOLDER";
-/// A process that has not gone so long after SIGKILL hangs in the kernel.
+/// A process that still exists after this time since SIGKILL hangs in the kernel.
 pub(crate) const GIVE_UP: Duration = Duration::from_secs(30);
 
 /// Live processes below this one, and others of its session; not itself.
@@ -87,7 +87,7 @@ mod tests {
     }
 
     impl Tree {
-        /// Runs a script and waits for so many lines of it.
+        /// Runs a script and waits for this number of its lines.
         fn start(script: &str, line_count: usize) -> Self {
             let folder = tempfile::tempdir().expect("a folder");
             let mut command = Command::new("sh");

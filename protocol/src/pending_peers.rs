@@ -36,7 +36,7 @@ pub struct PendingPeers<T> {
 }
 
 impl<T> PendingPeers<T> {
-    /// Nobody is pending yet.
+    /// No peer is pending yet.
     pub fn new(limits: PendingLimits) -> Self {
         Self { limits, last: PendingId(0), peers: BTreeMap::new() }
     }

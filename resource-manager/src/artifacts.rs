@@ -16,8 +16,8 @@
 //! removed. Which those are the brain knows; [`Artifacts::evict`] is told. Between the look at a file
 //! and the submission that makes it used it is fresh.
 //!
-//! The index is never locked while the file system is at work: whoever puts a file in place or removes
-//! it claims its hash, and who wants the same file waits for that, and nobody else.
+//! The index is never locked during file system calls: a caller that puts a file in place or removes
+//! it claims its hash, and only callers that want the same file wait for it.
 
 mod upload;
 
@@ -40,10 +40,10 @@ const STAGING: &str = "staging";
 pub struct Limits {
     /// The largest file.
     pub max_size_bytes: u64,
-    /// Files that nobody uses are kept up to this size in sum, so that a client need not upload again
+    /// Unused files are kept up to this total size, so that a client need not upload again
     /// what it ran before.
     pub cache_bytes: u64,
-    /// A file that was just uploaded or asked for is kept in any case for so long: its application is
+    /// A file that was just uploaded or requested is always kept for this time: its application is
     /// about to come.
     pub grace: Duration,
 }
@@ -75,7 +75,7 @@ struct Kept {
     fresh_until: Instant,
 }
 
-/// While it lives, nobody else puts a file in place or removes it.
+/// While it exists, no other caller puts the file in place or removes it.
 #[derive(Debug)]
 struct Claim<'a> {
     artifacts: &'a Artifacts,
@@ -169,13 +169,13 @@ impl Artifacts {
         for claim in self.claim_surplus(used) {
             let hash = claim.hash;
             match fs::remove_file(self.path(hash)) {
-                Ok(()) => tracing::info!("artefact {hash} removed: nobody uses it"),
+                Ok(()) => tracing::info!("artefact {hash} removed: no application uses it"),
                 Err(error) => tracing::warn!("artefact {hash} cannot be removed: {error}"),
             }
         }
     }
 
-    /// Takes out of the index what goes, so that nobody finds it any more.
+    /// Removes files from the index that will be deleted, so that they are no longer found.
     fn claim_surplus(&self, used: &BTreeSet<ArtifactHash>) -> Vec<Claim<'_>> {
         let mut index = self.index();
         let surplus = index.surplus(self.limits.cache_bytes, used);
@@ -186,7 +186,7 @@ impl Artifacts {
         surplus.into_iter().map(|hash| Claim { artifacts: self, hash }).collect()
     }
 
-    /// Claims a file, after whoever has claimed it now.
+    /// Claims a file, after its present claim has ended.
     fn claim(&self, hash: ArtifactHash) -> Claim<'_> {
         let index = self.index();
         let is_claimed = |index: &mut Index| index.claimed.contains(&hash);

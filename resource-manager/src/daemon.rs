@@ -16,7 +16,7 @@ use weir_service::{
     process::raise_descriptor_limit, ready, signals,
 };
 
-/// Files that nobody uses are kept up to this size in sum.
+/// Unused files are kept up to this total size.
 const CACHE_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 /// How long a file is kept in any case after it was uploaded or asked for.
 const GRACE: Duration = Duration::from_secs(600);
@@ -104,7 +104,7 @@ pub async fn start(options: &Options) -> Result<Daemon, Error> {
     let shell = ResourceManagerShell::new(store.clone(), Arc::clone(&artifacts));
     let handle = weir_service::start(brain, shell);
     handle.tell(Input::Start { epoch, facts });
-    // Nobody is to see the cluster as it was before the start.
+    // No reader may see the state from before the start.
     handle.fresh_snapshot().await;
     let about = rest::About {
         cluster_timestamp,

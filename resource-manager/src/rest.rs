@@ -78,7 +78,7 @@ impl State {
         reply.map_err(|refusal| refused(&refusal))
     }
 
-    /// Lets every reader see what was just changed: whoever changed it will look.
+    /// Publishes a change at once: the client that made it reads next.
     async fn publish(&self) -> Arc<View> {
         self.handle.fresh_snapshot().await
     }

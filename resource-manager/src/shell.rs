@@ -52,7 +52,7 @@ impl Shell for ResourceManagerShell {
     }
 }
 
-/// Removes files that nobody uses and for which the cache has no room.
+/// Removes unused files for which the cache has no room.
 pub async fn evict(handle: Handle<ResourceManagerShell>, artifacts: Arc<Artifacts>) {
     let view = handle.fresh_snapshot().await;
     // Only fails when the process is ending.

@@ -25,7 +25,7 @@ use std::{
 };
 use weir_base::{Machine, Monotonic, Now, WallTime};
 
-/// How old a snapshot may be that somebody reads.
+/// The highest age of a snapshot at a read.
 const SNAPSHOT_AGE: Duration = Duration::from_millis(100);
 /// Inputs of callers that may wait at a time; a further caller waits for room.
 const MAILBOX_CAPACITY: usize = 1024;
@@ -307,7 +307,7 @@ impl<S: Shell> Actor for BrainActor<S> {
 
     fn stopped(&mut self, context: &mut Self::Context) {
         context.terminate();
-        // Whoever waits gets `Gone`.
+        // Waiting callers get `Gone`.
         lock(&self.outlet.handle.shared.callers).clear();
     }
 }
@@ -455,7 +455,7 @@ mod tests {
                 let said = Mutex::new(Some(said));
                 let on_panic = move |words: &str| {
                     let said = lock(&said).take().expect("one panic");
-                    said.send(words.to_owned()).expect("somebody listens");
+                    said.send(words.to_owned()).expect("the receiver exists");
                 };
                 let handle = start_with(Adder::default(), AdderShell, Box::new(on_panic));
                 handle.tell(input);

@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr, path::PathBuf};
 /// What can go wrong here outside of a request.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Somebody else listens there.
+    /// Another program listens there.
     #[error(
         "port in use: {name} cannot listen at {address}, where another process does; choose another \
          port, or end that process"

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!  HTTP handler ─ask─▶ Handle ─▶ actor { Shell ⟷ brain } ─effects─▶ store, network, processes
-//!               ◀reply─┘   └─ snapshot, for whoever only reads
+//!               ◀reply─┘   └─ snapshot, for readers
 //! ```
 //!
 //! It knows no daemon, no brain and nothing of the engine.

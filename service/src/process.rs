@@ -96,7 +96,7 @@ impl ProcessId {
         stat.is_some_and(|stat| stat.start_time == self.start_time && !stat.has_ended())
     }
 
-    /// Sends a signal; whether there was somebody to get it.
+    /// Sends a signal. Returns whether the process existed.
     ///
     /// # Errors
     /// It is another user's process.
@@ -188,10 +188,10 @@ mod tests {
         let mut child = Command::new("sleep").arg("60").spawn().expect("sleep");
         let id = ProcessId::of(child.id()).expect("it runs");
         let other = ProcessId { start_time: id.start_time + 1, ..id };
-        assert!(!other.signal(libc::SIGKILL).expect("nobody there"));
+        assert!(!other.signal(libc::SIGKILL).expect("no such process"));
         assert!(id.signal(libc::SIGKILL).expect("sent"));
         child.wait().expect("ended");
         assert!(!id.is_alive());
-        assert!(!id.signal(libc::SIGKILL).expect("nobody there"));
+        assert!(!id.signal(libc::SIGKILL).expect("no such process"));
     }
 }

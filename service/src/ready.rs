@@ -1,4 +1,4 @@
-//! How a daemon tells whoever started it that it is ready, or why it is not: one line on an inherited
+//! How a daemon tells its starter that it is ready, or why it is not: one line on an inherited
 //! descriptor.
 //!
 //! ```text
@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Without the variable, as when started by hand, nothing is written. A daemon whose starter has died
-//! meanwhile ends when it would be ready: nobody knows of it, so nobody could ever stop it.
+//! meanwhile ends when it would be ready: no other process knows of it, so it could not be stopped.
 
 use std::{
     fs::File,
@@ -30,7 +30,7 @@ pub fn take() {
     };
     // SAFETY: called before there are threads that could read the environment.
     unsafe { std::env::remove_var(READY_FD_VARIABLE) };
-    // SAFETY: whoever started this process says that the descriptor is ours alone; if it is not open,
+    // SAFETY: the starter of this process guarantees that the descriptor is only ours; if it is not open,
     // writing fails, which is not an error here.
     let file = unsafe {
         libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC);
@@ -39,11 +39,11 @@ pub fn take() {
     *PIPE.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
 }
 
-/// The daemon listens here. Ends the process if it was started by somebody who does not live any more.
+/// The daemon listens here. Ends the process if the process that started it is gone.
 pub fn ready(address: SocketAddr) {
     if let Err(error) = say(&format!("ready {address}\n")) {
         tracing::error!(
-            "whoever started this daemon does not wait for it any more: {error}; it ends"
+            "the process that started this daemon no longer waits for it: {error}; it ends"
         );
         std::process::exit(1);
     }

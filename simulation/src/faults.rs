@@ -42,7 +42,7 @@ pub struct Faults {
     pub deaf_percent: u64,
     /// A report is repeated later.
     pub repeat_percent: u64,
-    /// A report also reaches the newest master, whoever deployed the task.
+    /// A report also reaches the newest master, even if an older one deployed the task.
     pub stray_percent: u64,
     /// The longest a message takes.
     pub message_ms: u64,

@@ -23,7 +23,7 @@ pub const SPLITS: u32 = 6;
 pub enum Ending {
     /// By itself.
     Finishes,
-    /// Somebody cancels it at this time.
+    /// It is cancelled at this time.
     IsCancelled {
         /// When.
         at_ms: u64,

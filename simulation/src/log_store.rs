@@ -93,7 +93,7 @@ impl LogStore {
         Some(LogIndex(first)..=last)
     }
 
-    /// Deletes files before an index, at most so many, oldest first.
+    /// Deletes files before an index, oldest first, up to a number.
     pub(crate) fn delete_below(&mut self, index: LogIndex, at_most: usize) {
         let old: Vec<LogIndex> =
             self.files.range(..index).map(|(index, _)| *index).take(at_most).collect();

@@ -31,7 +31,7 @@ pub(crate) enum MasterEvent {
     Append { master: usize, index: LogIndex, record: JobLogRecord, answer: Answer },
     /// The log is listed after an append.
     List { master: usize, index: LogIndex, created: Created },
-    /// Records before this index are deleted, at most so many.
+    /// Records before this index are deleted, up to a number.
     DeleteLog { below: LogIndex, at_most: usize },
     /// The leading one crashes.
     Crash,
@@ -295,7 +295,7 @@ impl World {
     fn master_ended(&mut self, master: usize, outcome: &JobOutcome) {
         let gives_way = outcome.status == JobStatus::Suspended;
         if gives_way && self.masters.slots[master].has_led && self.leads(master) {
-            self.oracle.broken(format!("master {master} gives way to nobody"));
+            self.oracle.broken(format!("master {master} stops although no newer master has begun"));
         }
         self.masters.slots[master].machine = None;
         let code = outcome.failure.as_ref().map_or("", |failure| failure.code.as_str());

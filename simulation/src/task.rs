@@ -1,6 +1,6 @@
 //! One task: a chain of operators that counts records, as a plain state machine.
 //!
-//! Every operator remembers the next number of each split; whoever receives another number has
+//! Every operator remembers the next number of each split; an operator that receives another number has
 //! been restored wrongly, or sees records twice. A sink collects records, turns them into a
 //! transaction at each barrier, and commits what a completed checkpoint covers.
 

@@ -384,7 +384,7 @@ impl World {
         Some(alive[self.rng.below(alive.len() as u64) as usize])
     }
 
-    /// Every subtask with the same index runs on the same host, whoever deployed it.
+    /// Every subtask with the same index runs on the same host, no matter which master deployed it.
     fn lose_host(&mut self) {
         let host = self.rng.below(3) as u32;
         if self.is_quiet {

@@ -170,12 +170,12 @@ impl World {
         Report { seed: self.seed, trace, lines, counts: self.counts, violation }
     }
 
-    /// A delay of up to so many milliseconds.
+    /// A random delay of at most this number of milliseconds.
     pub(crate) fn delay(&mut self, longest_ms: u64) -> u64 {
         between(&mut self.rng, 0, longest_ms)
     }
 
-    /// Whether something happens that happens in so many of 100 cases.
+    /// Returns true with the given probability, in per cent.
     pub(crate) fn strikes(&mut self, percent: u64) -> bool {
         self.rng.percent(percent)
     }

@@ -208,7 +208,7 @@ impl Inbound {
                 Ok(order) => (Event::Order(order), false),
                 Err(ending) => (Event::Disconnected(ending), true),
             };
-            // Without anybody to listen the process is about to end.
+            // Without a receiver the process is about to end.
             if events.send(event).is_err() || is_last {
                 return;
             }

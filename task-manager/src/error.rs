@@ -26,7 +26,7 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// Nobody answers.
+    /// No server answers.
     #[error("the job master at {address} cannot be reached")]
     Unreachable {
         /// Where.

@@ -11,7 +11,7 @@ pub enum Event {
     Disconnected(Ending),
     /// A task host has ended; it is not reaped yet.
     HostExited(u32),
-    /// Somebody wants the task manager to end.
+    /// The task manager is asked to end.
     Terminated,
 }
 

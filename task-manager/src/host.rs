@@ -308,7 +308,7 @@ fn watch(pid: u32, number: u32, events: Sender<Event>) -> Result<()> {
             let was_interrupted =
                 waited == -1 && io::Error::last_os_error().kind() == io::ErrorKind::Interrupted;
             if !was_interrupted {
-                // Without anybody to listen the process is about to end.
+                // Without a receiver the process is about to end.
                 let _ = events.send(Event::HostExited(number));
                 return;
             }

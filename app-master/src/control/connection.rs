@@ -20,7 +20,7 @@ use weir_protocol::control::{
 };
 
 const READ_BYTES: usize = 16 * 1024;
-/// A peer that takes no more bytes for so long does not read any more.
+/// A peer that accepts no bytes for this time no longer reads.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Orders that go out in one write, at most.
 const ORDERS_PER_WRITE: usize = 256;
@@ -98,7 +98,7 @@ impl Connection {
                 ended = write_orders(&mut write, epoch, orders, keep_alive) => ended,
             }
         });
-        // A panic must not leave a peer behind that nobody hears any more.
+        // After a panic no peer may remain whose messages are not read.
         let ended = ended.catch_unwind().await.unwrap_or(Broken::Defect);
         // What was sent last should arrive; the peer may be gone.
         let _ = write.shutdown().await;

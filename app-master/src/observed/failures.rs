@@ -1,4 +1,4 @@
-//! Where failures were: the brain says what failed, whoever runs the tasks says in which container,
+//! Where failures were: the brain says what failed, the task managers say in which container,
 //! and the two are matched by task and time.
 
 use std::collections::VecDeque;

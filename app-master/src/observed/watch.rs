@@ -31,7 +31,7 @@ pub struct Ended {
 /// The latest news.
 pub(super) struct Watch {
     latest: Mutex<Latest>,
-    /// Carries nothing: whoever is woken looks for itself.
+    /// Carries no value: a receiver reads the state itself.
     news: watch::Sender<()>,
 }
 
@@ -141,7 +141,7 @@ mod tests {
             watch.changed(change(JobStatus::Finished));
         };
         let both = async { futures::join!(waiting, news) };
-        time::timeout(LONG / 2, both).await.expect("nobody was woken");
+        time::timeout(LONG / 2, both).await.expect("both were woken");
         assert_eq!(watch.ended().map(|ended| ended.wall_ms), Some(7));
         assert_eq!(watch.version(), (2 << 32) + 2);
     }

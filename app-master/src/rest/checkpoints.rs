@@ -164,7 +164,7 @@ pub(super) fn checkpoint_of(reading: &Reading, record: &CheckpointRecord) -> Che
     }
 }
 
-/// Only so many completed checkpoints are kept.
+/// The number of completed checkpoints that are kept.
 fn is_discarded(reading: &Reading, record: &CheckpointRecord) -> bool {
     let retained = reading.facts.config.get(&keys::CHECKPOINTING_NUM_RETAINED) as usize;
     let history = reading.checkpoints.history.iter();

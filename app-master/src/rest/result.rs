@@ -27,7 +27,7 @@ pub(super) fn configure(paths: &mut Paths) {
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Waiting {
-    /// Wait for so long at most.
+    /// The longest wait, in milliseconds.
     #[serde(default)]
     wait_ms: u64,
     /// The version that the caller has.

@@ -114,7 +114,7 @@ fn tasks_in(reading: &Reading, slot: u32) -> u32 {
     reading.vertices.iter().filter(|vertex| vertex.parallelism > slot).count() as u32
 }
 
-/// What so many slots of a task manager have.
+/// The resources of a number of slots of a task manager.
 fn slots_resource(reading: &Reading, manager: &ManagerReading, slots: u32) -> ResourceProfile {
     let all = manager.info.slots.max(1);
     ResourceProfile {

@@ -469,7 +469,7 @@ async fn progress_is_answered_when_the_state_changes() {
     let both = async { futures::join!(asked, changed) };
     let (after, ()) = tokio::time::timeout(LONG, both).await.expect("it is not answered in time");
     assert_ne!(after["version"], before["version"]);
-    // An answer is not held back from whoever has no version yet.
+    // A client without a version gets its answer at once.
     let path = Fixture::job("/progress?wait-ms=60000");
     let at_once = fixture.ok(&path);
     tokio::time::timeout(LONG, at_once).await.expect("it is held back");

@@ -22,7 +22,7 @@ use weir_protocol::cluster::{
 };
 use weir_service::{ApiError, ErrorStyle, Msgpack, ServerConfig};
 
-/// Longer than anything here takes; a test that waits for so long fails.
+/// Longer than any step of these tests; a test that waits for this time fails.
 pub const LIMIT: Duration = Duration::from_secs(30);
 pub const LOG_LINE: &str = "thread 'Map' panicked at boom.rs";
 

@@ -1,4 +1,4 @@
-//! Ends that nobody wished for, and the one that somebody did.
+//! Ends of a job by failures, and by a cancel.
 
 use crate::{
     cluster::Cluster,

@@ -207,7 +207,7 @@ fn daemon_whose_starter_has_died_ends() {
     drop(starter);
     command.stdin(pipe).env("WEIR_READY_FD", "0");
     let ended = Ended::of(folder.start(&mut command));
-    ended.fails(1, &["whoever started this daemon does not wait for it any more"]);
+    ended.fails(1, &["the process that started this daemon no longer waits for it"]);
 }
 
 #[test]

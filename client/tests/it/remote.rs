@@ -65,7 +65,7 @@ fn without_a_cluster_it_is_said_how_to_start_one() {
 #[test]
 fn address_at_which_nobody_answers_is_named() {
     let folder = Folder::new();
-    // A port that only root may listen at, and that nobody does.
+    // A port at which only root may listen, and no program does.
     let address = "127.0.0.1:1";
     for action in [&["list"][..], &["node", "list"], &["application", "list"]] {
         let ended = folder.weir(&[action, &["--cluster", address]].concat());

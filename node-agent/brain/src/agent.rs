@@ -211,7 +211,7 @@ impl NodeAgent {
         }
         self.kill_harder(now, out);
         self.drop_old_logs(now, out);
-        // What nobody uses is the first to make room on a disk that has none.
+        // On a full disk the files without users are removed first.
         let lacks_room = std::mem::take(&mut self.disk_was_full) || self.unhealthy.is_some();
         let target_bytes = if lacks_room { 0 } else { self.settings.cache_target_bytes };
         let dropped = self.cache.evict(target_bytes);

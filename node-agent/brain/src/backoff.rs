@@ -10,7 +10,7 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    /// The wait after so many earlier failures.
+    /// The wait after this number of earlier failures.
     pub fn wait(self, failures: u32) -> Duration {
         self.min.saturating_mul(1 << failures.min(20)).min(self.max)
     }

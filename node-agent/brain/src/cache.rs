@@ -28,7 +28,7 @@ pub(crate) enum Acquired {
     Fetching,
     /// It has to be fetched now.
     Absent,
-    /// A file that nobody uses has to be deleted, since its size is another, and this one fetched now.
+    /// An unused file of another size has to be deleted, and this one fetched now.
     Replaced,
     /// The same content is in use with another size.
     OtherSize(u64),
@@ -173,7 +173,7 @@ impl Cache {
         }
     }
 
-    /// A file has been fetched. An answer that nobody waits for any more changes nothing.
+    /// A file has been fetched. An answer without a waiting container changes nothing.
     pub fn fetched(&mut self, hash: ArtifactHash) -> Fetched {
         self.uses += 1;
         match self.entries.get_mut(&hash) {
@@ -190,7 +190,7 @@ impl Cache {
     }
 
     /// A fetch has failed; it is tried again where that can help, unless it has failed too often or
-    /// nobody wants the file any more.
+    /// no container waits for the file.
     pub fn failed(&mut self, hash: ArtifactHash, retry: Option<Retry>) -> AfterFailure {
         let nobody = AfterFailure::GivenUp { users: BTreeSet::new(), next: None };
         let Some(entry) = self.entries.get_mut(&hash) else { return nobody };

@@ -43,7 +43,7 @@ const EDGES: &[(LifeCycle, LifeCycle)] = &[
     (New, Scheduled),
     // Found by a restarted agent.
     (New, Running),
-    // Killed before anybody started it, found ended, or a file that cannot be had.
+    // Killed before its start, found ended, or one of its files cannot be fetched.
     (New, Exited),
     (Localizing, Scheduled),
     // A file could not be had, or it was killed.
@@ -167,7 +167,10 @@ impl Container {
         let id = self.id;
         invariant!(self.state != New, "{id} was named and not begun");
         invariant!(self.exit.is_some() != self.state.is_live(), "{id}: exit and life disagree");
-        invariant!((self.state == Killing) <= self.kill.is_some(), "{id} is killed by nobody");
+        invariant!(
+            (self.state == Killing) <= self.kill.is_some(),
+            "{id} is being killed without an order"
+        );
         let process = match self.state {
             Scheduled => self.process == Process::Starting,
             Running => self.process == Process::Up,

@@ -7,7 +7,7 @@
 //!  shell ──Exited, Measured───▶ └───────────┘ ──Launch, Signal─▶ shell (crate node-agent)
 //! ```
 //!
-//! What always holds: a container is launched at most once, whoever asks how often; it is reported
+//! What always holds: a container is launched at most once, however often its start is requested; it is reported
 //! until the resource manager says to forget it; nothing of it is deleted while it runs; a cached
 //! file that a container uses stays.
 

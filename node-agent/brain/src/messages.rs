@@ -36,7 +36,7 @@ pub struct RecoveredContainer {
 pub enum RecoveredState {
     /// It runs, under its shim.
     Running,
-    /// It has ended meanwhile, or was ended because nobody watched over it.
+    /// It has ended meanwhile, or was ended because no shim watched it.
     Exited(Exit),
 }
 

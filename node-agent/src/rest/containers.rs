@@ -52,7 +52,7 @@ fn describe(api: &Api, view: &ContainerView) -> NodeContainer {
     }
 }
 
-/// As whom containers run: as whoever runs the agent.
+/// The operating system user of containers: that of the agent.
 pub(super) fn user() -> String {
     std::env::var("USER").unwrap_or_default()
 }

@@ -124,7 +124,7 @@ async fn register(
     Msgpack(NodeRegistered { heartbeat_interval_ms: 200, expiry_ms: 10_000 })
 }
 
-/// As the real one: whoever still asks is told to register again.
+/// Like the real one: a later request is answered with the order to register again.
 async fn leave(shared: Data<Shared>, Msgpack(request): Msgpack<LeaveNode>) -> Msgpack<NodeLeft> {
     let mut state = shared.state.lock().expect("no panic");
     state.left.push(request);

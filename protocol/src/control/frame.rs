@@ -67,7 +67,7 @@ pub struct FrameReader {
 }
 
 impl FrameReader {
-    /// Expects a preamble, then bodies of at most so many bytes.
+    /// Expects a preamble, then bodies of at most this number of bytes.
     pub fn new(limit_bytes: usize) -> Self {
         Self { bytes: Vec::new(), taken: 0, preamble_is_through: false, limit_bytes }
     }

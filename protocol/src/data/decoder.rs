@@ -75,7 +75,7 @@ impl FrameDecoder {
         &mut self.buffer[self.end..]
     }
 
-    /// So many bytes have been read into [`FrameDecoder::spare`].
+    /// The number of bytes that were read into [`FrameDecoder::spare`].
     pub fn filled(&mut self, read_bytes: usize) {
         assert!(read_bytes <= self.buffer.len() - self.end, "no more is read than there is room");
         self.end += read_bytes;

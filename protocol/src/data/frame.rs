@@ -171,7 +171,7 @@ impl Header {
         bytes[1..5].copy_from_slice(&self.channel.to_le_bytes());
         bytes[5] = self.flags;
         bytes[6..10].copy_from_slice(&self.count.to_le_bytes());
-        // Bodies are bounded far below 4 GiB by whoever made them.
+        // Senders limit bodies to far below 4 GiB.
         bytes[10..14].copy_from_slice(&(self.length as u32).to_le_bytes());
         out.extend_from_slice(&bytes);
     }

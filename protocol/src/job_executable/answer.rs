@@ -24,6 +24,6 @@ pub enum JobAnswer {
     },
     /// It was cancelled.
     Canceled,
-    /// Nobody waits for its end; `main` goes on without a result.
+    /// The client does not wait for the end of the job; `main` continues without a result.
     Detached,
 }

@@ -165,7 +165,7 @@ pub(super) fn parsed<T: FromStr>(get: Get<'_>, name: &'static str) -> Result<Opt
     text.parse().map(Some).map_err(|_| bad_variable(name, &text))
 }
 
-/// The standard streams are nobody's pipe.
+/// The standard streams are never such a pipe.
 fn descriptor(get: Get<'_>, name: &'static str) -> Result<Option<i32>, Error> {
     match parsed::<i32>(get, name)? {
         Some(fd) if fd <= 2 => Err(bad_variable(name, &fd.to_string())),

@@ -138,7 +138,7 @@ impl Usage {
         }
     }
 
-    /// Adds resources held for so long.
+    /// Adds resources that were held for a time.
     pub(crate) fn add(&mut self, resources: Resources, millis: u64) {
         let memory = resources.memory_mib.saturating_mul(millis);
         let vcores = u64::from(resources.vcores).saturating_mul(millis);
@@ -225,7 +225,7 @@ impl Application {
         self.attempts.last_mut().filter(|attempt| !attempt.state.is_terminal())
     }
 
-    /// When it ended, as far as anybody is told.
+    /// When it ended, as it is reported.
     pub(crate) fn ended_wall_ms(&self) -> Option<u64> {
         let end = self.end.as_ref().map(|end| end.wall_ms);
         let is_shown = self.shown == ApplicationState::Finished;

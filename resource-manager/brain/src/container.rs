@@ -19,7 +19,7 @@ use weir_protocol::cluster::ContainerState as Reported;
 pub enum ContainerLife {
     /// Nothing yet.
     New,
-    /// Leased; nobody knows of it.
+    /// Leased; its app master has not been told yet.
     Allocated,
     /// Its app master was told of it, or its node was told to launch it.
     Acquired,
@@ -29,7 +29,7 @@ pub enum ContainerLife {
     Stopping,
     /// Ended by itself, or with its node.
     Completed,
-    /// Taken back because nobody started it.
+    /// Taken back because it was not started in time.
     Expired,
     /// Given back.
     Released,

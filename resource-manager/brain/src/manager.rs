@@ -59,7 +59,7 @@ use weir_base::{
 };
 use weir_protocol::cluster::Lease;
 
-/// So late to a deadline of its own is only who was stopped.
+/// A timer fires this late only if the process was suspended.
 const PAUSE_MS: u64 = 1000;
 
 /// What the cluster does next. See the module for what always holds.
@@ -189,7 +189,7 @@ impl ResourceManager {
     }
 
     /// A process that was stopped for a while, or whose machine was, comes back late to its own
-    /// deadlines. Nobody else was silent meanwhile, only unheard: so they get that time back.
+    /// deadlines. The other processes were not silent in this time; they were not heard. So their deadlines move.
     fn notice_pause(&mut self, now: Now) {
         let last_step = std::mem::replace(&mut self.last_step, now.monotonic);
         let due = self.timers.next().unwrap_or(now.monotonic).max(last_step);

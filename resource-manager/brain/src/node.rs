@@ -39,7 +39,7 @@ fn may_become(from: NodeState, to: NodeState) -> bool {
 
 /// Incarnations remembered, so that none comes back.
 const PAST_INCARNATIONS: usize = 32;
-/// In so many answers a node is told that an application has ended: any of them may be lost.
+/// The number of answers in which a node is told that an application has ended: any of them may be lost.
 const TIMES_TOLD: u8 = 10;
 
 /// A container that a node has without a lease.

@@ -34,7 +34,7 @@ pub(crate) enum Purpose {
 }
 
 impl Purpose {
-    /// Whether somebody else is late by then, who may have spoken while nobody listened.
+    /// Whether the deadline is about another process, whose messages may not have been read in time.
     fn is_liveness(&self) -> bool {
         matches!(
             self,
@@ -82,7 +82,7 @@ impl Timers {
         Some(purpose)
     }
 
-    /// Moves every deadline by which somebody else is late.
+    /// Moves every deadline that is about another process.
     pub(crate) fn extend_liveness(&mut self, by: Duration) {
         let all = self.by_purpose.iter().filter(|(purpose, _)| purpose.is_liveness());
         let moved: Vec<_> = all.map(|(purpose, at)| (purpose.clone(), at.after(by))).collect();

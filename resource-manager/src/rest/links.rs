@@ -8,7 +8,7 @@ use weir_base::{ApplicationId, ContainerId, NodeId};
 pub struct Links(String);
 
 impl Links {
-    /// For whoever sent the request. Its `Host` was looked at before.
+    /// For the sender of the request. Its `Host` was checked before.
     pub fn of(request: &HttpRequest) -> Self {
         let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
         Self(format!("http://{}", host.unwrap_or("localhost")))

@@ -8,7 +8,7 @@ use actix_web::{
 use std::borrow::Cow;
 use weir_service::ApiError;
 
-/// To be configured last: it takes every `GET` that nobody else wants.
+/// To be configured last: it takes every `GET` that no other handler takes.
 pub fn configure(config: &mut ServiceConfig) {
     config
         .route("/", web::get().to(index))

@@ -25,7 +25,7 @@ const DEFAULT_USER: &str = "weir";
 const DEFAULT_QUEUE: &str = "default";
 const DEFAULT_TYPE: &str = "YARN";
 
-/// Who asks: with tokens alone nobody proves it, so it is for display.
+/// The user of the request. Tokens do not prove it, so it is only for display.
 #[derive(Deserialize)]
 pub struct Caller {
     #[serde(rename = "user.name")]

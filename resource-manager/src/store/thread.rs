@@ -70,7 +70,7 @@ impl StoreThread {
     }
 }
 
-/// Works until nobody can ask for more.
+/// Works until all senders are gone.
 fn work(store: &mut impl Store, inbox: &Receiver<Command>) {
     for command in inbox {
         match command {

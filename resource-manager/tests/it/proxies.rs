@@ -57,7 +57,7 @@ async fn own() -> HttpResponse {
         .body("own")
 }
 
-/// Its body comes in two pieces, the second when somebody has had time for the first.
+/// Its body comes in two pieces, the second when the first has been read.
 async fn slow() -> HttpResponse {
     let pieces = futures::stream::unfold(0, |piece| async move {
         tokio::task::yield_now().await;
@@ -141,7 +141,7 @@ fn app_master_that_is_not_there_is_said_to_be_so() {
     });
     let daemon = Daemon::start();
     test(async {
-        // A port that only root may listen at, and that nobody does.
+        // A port at which only root may listen, and no program does.
         let (_agent, id, _) = running(&daemon, 1).await;
         let response = daemon.client().send(Method::GET, &format!("/proxy/{id}/jobs")).await;
         let (status, body) = read(response).await;

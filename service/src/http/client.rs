@@ -37,7 +37,7 @@ const PIECE_BYTES: usize = 256 * 1024;
 /// Why a call did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
-    /// Nobody answers.
+    /// No server answers.
     #[error("nothing answers at {address}: {problem}")]
     Unreachable {
         /// Where.
@@ -111,7 +111,7 @@ impl CallError {
         }
     }
 
-    /// Whether the same call may succeed later: nobody answered, or not now.
+    /// Whether the same call may succeed later: no server answered, or it was not ready.
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::TimedOut { .. } | Self::Damaged { .. } => true,
@@ -272,7 +272,7 @@ impl Client {
     /// The status of a `HEAD`.
     ///
     /// # Errors
-    /// Nobody answers.
+    /// No server answers.
     pub async fn head(&self, address: &str, path: &str) -> Result<u16> {
         let request = self.inner.head(format!("http://{address}{path}")).timeout(ANSWER_TIMEOUT);
         let response = request.send().await;
@@ -449,7 +449,7 @@ async fn bounded_body(address: &str, response: Response) -> Result<Vec<u8>> {
     Ok(body)
 }
 
-/// Ends when a count has stood still for so long.
+/// Ends when a count has not changed for this time.
 async fn stalled(moves: &AtomicU64, patience: Duration) {
     let mut before = None;
     loop {
@@ -498,7 +498,7 @@ mod tests {
         let address = listener.local_addr().expect("bound").to_string();
         let client = Client { progress_timeout: Duration::from_millis(50), ..Client::new() };
         actix::System::new().block_on(async {
-            // The connection is made by the system, and nobody reads from it.
+            // The kernel accepts the connection, and no program reads from it.
             let sent = client.put_file(&address, "/file", &file, |_| {}).await;
             assert_eq!(sent, Err(CallError::TimedOut { address, timeout_ms: 50 }));
         });

@@ -83,7 +83,7 @@ pub fn bind(
     listen(&config)?.serve(config, configure)
 }
 
-/// A port that is ours, where nobody answers yet: for what has to name it before it answers.
+/// A bound port that is not served yet: for what must name the port before it is served.
 pub struct Listener {
     listener: TcpListener,
     address: SocketAddr,

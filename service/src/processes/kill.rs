@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn processes_that_do_not_go_are_given_up_and_named() {
-        // Nobody has this number and this start time, so nobody gets the signal.
+        // No process has this id and this start time, so no process gets the signal.
         let own = std::process::id();
         let stuck = ProcessId { pid: own, start_time: 0 };
         let killed = kill_until_gone(MARK, |_| vec![stuck], Duration::ZERO);

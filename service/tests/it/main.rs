@@ -291,7 +291,7 @@ fn strangers_are_told_from_daemons() {
         assert_eq!(call(stranger(newer)).await, "WEIR-HTTP-0016");
         let short = b"HTTP/1.1 200 OK\r\nX-Weir-Protocol: 1\r\nContent-Length: 99\r\n\r\nhi";
         assert_eq!(call(stranger(short)).await, "WEIR-HTTP-0021");
-        // A port that only root may listen at, and that nobody does.
+        // A port at which only root may listen, and no program does.
         assert_eq!(call("127.0.0.1:1".to_owned()).await, "WEIR-HTTP-0021");
     });
 }

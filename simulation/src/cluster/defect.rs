@@ -24,7 +24,7 @@ pub enum Defect {
     CompletedDropped,
     /// App masters are not told of the leases for their second ask.
     LeasesDropped,
-    /// A container is launched whenever somebody asks.
+    /// A container is launched at each request, also at a repeated one.
     LaunchedAgain,
     /// App masters take all that is free, and no application gives way.
     EagerAppMasters,
@@ -49,7 +49,7 @@ impl Defect {
     ];
 }
 
-/// A scheduler that gives whatever is free to whoever asks: applications in order, nothing kept.
+/// A scheduler that gives all free resources to the first request: applications in order, nothing reserved.
 #[derive(Debug)]
 pub(crate) struct EagerScheduler;
 

@@ -19,7 +19,7 @@ const LOOK_MS: u64 = 100;
 const ANSWER_MS: u64 = 1500;
 /// From start to start of a container that its agent has not confirmed.
 const START_AGAIN_MS: u64 = 700;
-/// So long after faults have ceased everybody is back.
+/// All processes run again this time after the last fault.
 const SETTLED_MS: u64 = 40_000;
 
 impl World {

@@ -2,7 +2,7 @@
 //!
 //! A call names its caller and a number. The answer goes back to that caller, if it still lives; it
 //! ignores numbers that it does not wait for any more. Either way a message may be lost, repeated or
-//! late. A host that is cut off reaches nobody, and nobody reaches it. A request to the resource
+//! late. A host that is cut off reaches no other host, and no host reaches it. A request to the resource
 //! manager reaches the process it was sent to or none, as on a connection.
 
 use super::world::{Event, World};

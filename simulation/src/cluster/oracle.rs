@@ -126,7 +126,7 @@ impl Oracle {
         let uses = |(_, files): &(_, &BTreeSet<_>)| hashes.iter().any(|hash| files.contains(hash));
         let user = self.files.iter().find(uses).map(|(application, _)| *application);
         if let Some(application) = user {
-            self.broken(format!("a file of {application} is said to be used by nobody"));
+            self.broken(format!("a file of {application} is said to be unused"));
         }
     }
 
@@ -272,7 +272,7 @@ impl World {
             return Some(format!("{up} of {} nodes are up", self.hosts.len()));
         }
         if let Some(hash) = manager.used_artifacts().next() {
-            return Some(format!("the file {hash}, which nobody uses"));
+            return Some(format!("the unused file {hash}"));
         }
         (!self.manager.is_settled()).then(|| "a write is under way".to_owned())
     }
@@ -296,7 +296,7 @@ impl World {
                     rules.push(format!("{id} finished as {said:?}, not as {status:?}"));
                 }
                 _ if was_killed && !self.oracle.asked_to_kill.contains(&id) => {
-                    rules.push(format!("{id} was killed by nobody"));
+                    rules.push(format!("{id} was killed without an order"));
                 }
                 _ if self.oracle.kills.get(&id) == Some(&true) && !was_killed => {
                     rules.push(format!("{id} was killed, and ended as {outcome:?}"));

@@ -36,7 +36,7 @@ pub(crate) struct ApplicationPlan {
     pub(crate) is_gang: bool,
     /// How long a gang, or each container, works.
     pub(crate) work_ms: u64,
-    /// Without progress for so long it finishes as failed.
+    /// An application without progress for this time ends as failed.
     pub(crate) patience_ms: u64,
     /// Its containers run on without their app master until they are killed.
     pub(crate) leaves_orphans: bool,

@@ -124,7 +124,7 @@ impl Error {
         matches!(self, Self::Storage { ambiguous: true, .. })
     }
 
-    /// Whether trying again can help without anybody stepping in.
+    /// Whether trying again can help without an operator.
     pub fn can_retry(&self) -> bool {
         match self {
             Self::NoSpace { .. } | Self::Storage { .. } | Self::NoFolder { .. } => true,

@@ -1,7 +1,7 @@
 //! The store underneath: whole objects, written once, read, listed and deleted.
 //!
 //! A store that is no local folder gives each put its own atomicity. In a local folder a write
-//! goes through a name nobody reads, so that what has its final name is always whole and synced:
+//! goes through a temporary name, so that a file with its final name is always complete and synced:
 //!
 //! ```text
 //! write staging/x ─▶ fsync ─▶ link (create-if-absent) or rename (replace) ─▶ fsync folders
@@ -51,7 +51,7 @@ fn block_on<T>(call: impl Future<Output = T>) -> T {
 const STAGING: &str = "staging";
 /// Object of the scratch file that is written when a folder is opened.
 const PROBE: &str = "probe";
-/// Unfinished writes are swept at this age, whoever they belong to. A write that takes longer
+/// Unfinished writes of any process are removed at this age. A write that takes longer
 /// fails and is repeated by its caller.
 const STAGING_AGE_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 

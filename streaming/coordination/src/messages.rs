@@ -76,7 +76,7 @@ impl CheckpointRetention {
 pub enum RestartStrategy {
     /// Fail the job.
     None,
-    /// Restart so many times over the life of this master, each after the same delay.
+    /// Restart a number of times over the life of this master, each time after the same delay.
     FixedDelay {
         /// Restarts before the job fails.
         attempts: u32,
@@ -150,7 +150,7 @@ pub enum Input {
     },
     /// A task reports.
     Task(TaskReport),
-    /// Somebody wants the job to end.
+    /// A client asks for the end of the job.
     CancelRequested,
     /// The task host of these tasks is gone: nothing more will be heard of them.
     TasksLost {

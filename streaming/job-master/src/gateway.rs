@@ -47,7 +47,7 @@ impl ReportSender {
     }
 
     fn send(&self, input: Input) {
-        // The job has ended when nobody receives: there is nobody left to tell.
+        // Without a receiver the job has ended, and the report is of no use.
         let _ = self.mailbox.send(Mail::Input(input));
     }
 }

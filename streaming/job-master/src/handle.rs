@@ -36,7 +36,7 @@ impl Handle {
 
     /// Asks the job to end. Returns at once; [`Handle::wait`] tells when it has.
     pub fn cancel(&self) {
-        // The job has ended when nobody receives.
+        // Without a receiver the job has ended.
         let _ = self.mailbox.send(Mail::Input(Input::CancelRequested));
     }
 
@@ -129,7 +129,7 @@ impl Shared {
 
     pub(crate) fn status_changed(&self, change: StatusChange) {
         let mut statuses = lock(&self.statuses);
-        // Whoever has dropped the receiving end is forgotten.
+        // A subscriber that has dropped its receiver is removed.
         statuses.subscribers.retain(|subscriber| subscriber.send(change.clone()).is_ok());
         if change.status.is_terminal() {
             statuses.subscribers.clear();

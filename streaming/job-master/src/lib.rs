@@ -9,7 +9,7 @@
 //! ```
 //!
 //! It decides nothing: what happens next is the business of `weir-coordination`. It knows no task
-//! thread, no socket and no async runtime; whoever runs tasks implements [`TaskGateway`].
+//! thread, no socket and no async runtime; the part that runs tasks implements [`TaskGateway`].
 //!
 //! What always holds:
 //! - The brain is stepped by one thread, which never waits for storage, tasks or callers.

@@ -113,7 +113,7 @@ impl StorageThread {
     }
 
     fn answer(&self, input: Input) {
-        // The job has ended when nobody receives.
+        // Without a receiver the job has ended.
         let _ = self.mailbox.send(Mail::Input(input));
     }
 }

@@ -18,7 +18,7 @@ pub const GRACE: Duration = Duration::from_secs(2);
 pub(super) enum Cause {
     /// What the end of its connection tells.
     Vague(Failure),
-    /// What somebody knows who saw it end.
+    /// The reason from a process that saw it end.
     Known(Failure),
 }
 
@@ -53,7 +53,7 @@ impl Loss {
         self.deadline <= now || (is_known && !self.is_connected)
     }
 
-    /// Somebody knows more; the first who does is believed.
+    /// A better reason has come. The first one is kept.
     pub(super) fn explain(&mut self, why: &Failure) {
         if matches!(self.cause, Cause::Vague(_)) {
             self.cause = Cause::Known(why.clone());

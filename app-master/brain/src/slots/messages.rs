@@ -94,7 +94,7 @@ pub enum SlotInput {
 /// What the shell has to do, in order.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum SlotEffect {
-    /// Ask for so many containers, counted from the registration on.
+    /// Ask for containers: the total number since the registration.
     Ask {
         /// All that were ever asked for.
         total: u64,

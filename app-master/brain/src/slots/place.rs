@@ -21,7 +21,7 @@ pub(super) struct Place {
 /// Who serves a place.
 #[derive(Clone, Debug)]
 pub(super) enum Holder {
-    /// Nobody; a container is asked for, after a pause if there is one.
+    /// No host. A container is requested, after the pause if one is set.
     Vacant { until: Option<Monotonic> },
     /// A leased container whose task manager has not introduced itself.
     Starting(ContainerId),

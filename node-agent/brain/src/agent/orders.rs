@@ -8,7 +8,7 @@ use std::time::Duration;
 use weir_base::{ApplicationId, ContainerId, Monotonic, Resources};
 use weir_protocol::cluster::{KillContainer, LaunchContainer, NodeAction, NodeOrders, exit_status};
 
-/// Logs whose retention is over wait so long for a container that still runs.
+/// How long the deletion of expired logs waits for a container that still runs.
 const LOGS_STILL_USED: Duration = Duration::from_secs(10);
 
 impl NodeAgent {

@@ -41,7 +41,7 @@ pub struct Submission {
     /// Whether the app master runs outside of the cluster, which Weir refuses.
     #[serde(default, rename = "unmanaged-AM")]
     pub unmanaged_am: bool,
-    /// At most so many attempts; 0 for as many as the cluster allows.
+    /// The highest number of attempts; 0 for as many as the cluster allows.
     #[serde(default)]
     pub max_app_attempts: u32,
     /// Of the app master's container.

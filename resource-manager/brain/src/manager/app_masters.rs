@@ -17,9 +17,9 @@ use weir_protocol::cluster::{
     FinishAppMaster, Lease, PendingAsk, RegisterAppMaster,
 };
 
-/// An app master has at most so many kinds of containers.
+/// The highest number of asks of an app master.
 const MAX_ASKS: usize = 1000;
-/// An app master names at most so many containers.
+/// The highest number of containers that one allocate names.
 const MAX_NAMED: usize = 100_000;
 
 impl ResourceManager {

@@ -26,7 +26,7 @@ impl ResourceManager {
         node.complete.retain(|container| unknown.contains(container));
         for report in reports.iter().filter(|report| !is_unknown(report)) {
             let container = report.container;
-            // Nobody was told to start it, so nothing of it can be there.
+            // No node was told to start it, so it cannot run.
             if self.is_being_saved(container) {
                 continue;
             }

@@ -1,4 +1,4 @@
-//! An immutable snapshot of the cluster for whoever shows it. Wall times are milliseconds since 1970.
+//! An immutable snapshot of the cluster for REST and the page. Wall times are milliseconds since 1970.
 
 use super::{ResourceManager, nodes::host_of, placing::add};
 use crate::{

@@ -81,7 +81,7 @@ fn calls_work_inside_an_async_runtime_too() {
     });
 }
 
-/// A task of tokio may look at only so many finished calls before it has to yield: an app master that
+/// A task of tokio may poll a limited number of finished calls before it has to yield: an app master that
 /// read a long log at its start waited for ever.
 #[test]
 fn long_log_is_read_inside_an_async_runtime() {

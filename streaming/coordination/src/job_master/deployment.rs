@@ -12,7 +12,7 @@ use weir_graph::{
     TaskDeployment, TaskId, deployment::RestoreFrom,
 };
 
-/// All deployments, consumers before producers, so that whoever sends finds its receiver.
+/// All deployments, consumers before producers, so that a producer finds its consumers.
 pub(super) fn deployments(
     graph: &JobGraph,
     attempt: ExecutionAttempt,

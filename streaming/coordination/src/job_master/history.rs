@@ -81,7 +81,7 @@ pub(super) struct CheckpointHistory {
 }
 
 impl CheckpointHistory {
-    /// An earlier master has completed so many; more is not known of them.
+    /// The number of checkpoints that earlier masters have completed; nothing else is known of them.
     pub(super) fn recall(&mut self, completed: u64) {
         self.counts.total = completed;
         self.counts.completed = completed;

@@ -233,7 +233,7 @@ impl LogWriter {
         self.queue.is_empty()
     }
 
-    /// Whether there are so many records that a snapshot record is to take their place.
+    /// Whether there are enough records to replace them by a snapshot record.
     pub(super) fn is_long(&self) -> bool {
         self.next_index.0 - self.first_index.0 >= RECORDS_PER_LOG_SNAPSHOT
     }

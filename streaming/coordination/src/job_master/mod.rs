@@ -27,7 +27,7 @@
 //!   that it restarts or fails because of the cause and not of its consequences.
 //! - The job ends once: the last effect is [`Effect::Terminated`], and it is silent after it.
 //!
-//! **Two new masters.** Both may read the same log and write the same first record. Whoever meets
+//! **Two new masters.** Both may read the same log and write the same first record. A master that meets
 //! an equal epoch that it did not certainly write itself never takes it for its own: on the first
 //! try it stops, and on a later one, where the record may be its own or the other's, it takes the
 //! next epoch at the next index. So an epoch has one master.
@@ -130,7 +130,7 @@ enum Phase {
 /// What becomes of a job whose log says that it has ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum WhenEnded {
-    /// Somebody has started it anew, which fails.
+    /// It was started again, which fails.
     Refuse,
     /// It ends again as it has ended.
     Repeat,

@@ -270,7 +270,7 @@ impl JobMaster {
         }
     }
 
-    /// Tasks are being stopped: the checkpoint in flight cannot complete, and nobody need hear.
+    /// Tasks are being stopped: the checkpoint in flight cannot complete, and no task is told of it.
     pub(super) fn drop_checkpoint_in_flight(&mut self, now: Now, out: &mut Vec<Effect>) {
         let why = match &self.phase {
             Phase::Stopping { goal: Goal::Fail(failure), .. }

@@ -3,7 +3,7 @@
 //! ```text
 //! none                the first failure fails the job
 //! fixed delay         a number of restarts, each after the same delay
-//! failure rate        any number of restarts, but only so many within an interval
+//! failure rate        any number of restarts, but a limited number within an interval
 //! exponential delay   each delay is longer than the one before, up to a maximum; a job that has run
 //!                     without a failure for long enough begins with the first delay again
 //! ```

@@ -1,4 +1,4 @@
-//! An immutable snapshot of a job for whoever shows it.
+//! An immutable snapshot of a job for REST, the page and the progress lines.
 
 use super::{CheckpointRecord, FailureEpisode, JobMaster, Spread, execution::Task};
 use weir_base::{CheckpointId, ExecutionAttempt, JobId, LeaderEpoch, VertexId};

@@ -1,4 +1,4 @@
-//! Endings that nobody wished for: storage that fails, records nobody understands, panics.
+//! Ends by failures: storage that fails, records that cannot be read, panics.
 
 use super::fake::{Job, Order, bounded, endless, log_of, settings};
 use std::fs;

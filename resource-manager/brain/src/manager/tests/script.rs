@@ -330,7 +330,7 @@ impl Script {
                     }
                 }
                 Effect::Reply { ticket, reply } => {
-                    let caller = self.callers.remove(&ticket).expect("nobody waits");
+                    let caller = self.callers.remove(&ticket).expect("a caller waits");
                     let text = match &reply {
                         Ok(reply) => render_reply(reply),
                         Err(error) => format!("{} {error}", error.code()),
