@@ -99,7 +99,7 @@ test("a failed application shows its diagnostics, and no button to kill it", asy
   const noRecord = { expects: /404.*\/jobs\/overview/ };
   await visit(`#/applications/${FAILED}`, async ({ page }) => {
     await shows(page, "cannot open file:///data/clicks");
-    await shows(page, "No jobs on record");
+    await shows(page, "No details of its jobs");
     assert.doesNotMatch(await text(page, "main"), /Kill application/);
   }, noRecord);
 });
@@ -233,7 +233,7 @@ test("checkpoints, exceptions, task managers and configuration have their tabs",
     await shows(page, "Checkpoints");
     for (const [tab, expected] of [
       ["Checkpoints", ["73", "chk-74", "the task host of Count by word (2/2) was lost", "IN_PROGRESS", "3/8", "315 KiB"]],
-      ["Exceptions", ["WEIR-TASK-0001", "index out of bounds", "1 (2 of 2)", "127.0.0.1:35002", CONTAINER, "RUST_BACKTRACE"]],
+      ["Exceptions", ["WEIR-TASK-0001", "index out of bounds", "2 of 2", "127.0.0.1:35002", CONTAINER, "RUST_BACKTRACE"]],
       ["Task managers", ["127.0.0.1:40961/4712", "212 MiB"]],
       ["Configuration", ["fixed-delay, 3 attempts", "execution.checkpointing.interval", "the program", "flag -p", "the default"]],
     ] as const) {
@@ -262,7 +262,7 @@ test("an ended job is shown from its archive, asked once, and cannot be cancelle
     assert.doesNotMatch(await text(page, "main"), /Cancel job/);
     const count = () => server.asked.filter((one) => one.url.includes(ENDED_JOB)).length;
     await click(page, "Checkpoints");
-    await shows(page, "chk-74");
+    for (const expected of ["chk-74", "Tolerable failures"]) await shows(page, expected);
     const before = count();
     // A page of a running job goes on asking meanwhile; this one must not.
     const witness = await open(browser(), `${server.address}/${JOB_HASH}`);

@@ -189,8 +189,8 @@ test("containers name their application", () => {
 
 test("failures are taken apart", () => {
   table(taskOf, [
-    ["Map -> Filter (2/4)", { task: "Map -> Filter", subtask: "1 (2 of 4)" }],
-    ["Map (at 3) (1/1)", { task: "Map (at 3)", subtask: "0 (1 of 1)" }],
+    ["Map -> Filter (2/4)", { task: "Map -> Filter", subtask: "2 of 4" }],
+    ["Map (at 3) (1/1)", { task: "Map (at 3)", subtask: "1 of 1" }],
     ["Master", { task: "Master", subtask: "" }],
     [null, { task: "", subtask: "" }],
   ]);

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Page } from "puppeteer-core";
 import { shows } from "./browser.mjs";
-import { APPLICATION, FAILED, JOB, masterAnswers, NODE, VERTICES } from "./fixture/cluster";
+import { APPLICATION, FAILED, JOB, masterAnswers, NODE, VERTICES, WAITING } from "./fixture/cluster";
 import type { FixtureServer } from "./fixture/server";
 import { useBrowser, visit } from "./visit";
 
@@ -190,4 +190,88 @@ test("what is said below a state stays in its column, and a lost node has no mem
     assert.deepEqual(outside, []);
     assert.doesNotMatch(await main(page), /0 B/);
   }, { look: { width: 420, height: 800 }, prepare: (server) => change(server, APPLICATION, { pendingContainers: 2, pendingReason: "no node has 2,048 MiB free" }) });
+});
+
+test("finished and cancelled vertices show no load", async () => {
+  for (const state of ["FINISHED", "CANCELED"]) {
+    await visit(JOB_HASH, async ({ page }) => {
+      await page.waitForSelector(".graph-vertex");
+      await shows(page, state);
+      assert.equal((await page.$$(".graph-level, tbody .level")).length, 0, state);
+      const colours = await page.$$eval(".graph-head", (heads) => heads.map((head) => head.getAttribute("fill")));
+      assert.deepEqual(new Set(colours), new Set(["#a9b4c2"]), state);
+    }, { prepare: (server) => jobIs(server, state, {}) });
+  }
+});
+
+test("the question before a cancel says that tasks have a time limit to end", async () => {
+  await visit(JOB_HASH, async ({ page }) => {
+    await (await page.waitForSelector("::-p-text(Cancel job)"))?.click();
+    await shows(page, "task.cancellation.timeout");
+    assert.doesNotMatch(await page.$eval("dialog", (dialog) => dialog.innerText), /at once/);
+  });
+});
+
+test("the checkpoints of a job come with their settings", async () => {
+  await visit(`${JOB_HASH}/checkpoints`, async ({ page }) => {
+    await page.waitForSelector("section[aria-label=Settings]");
+    const facts = await page.$$eval("section[aria-label=Settings] .facts > div", (found) => found.map((one) => one.textContent ?? ""));
+    for (const fact of ["Interval10s", "Keptafter a failure of the job", "Modeexactly once"]) {
+      assert.ok(facts.some((one) => one.startsWith(fact)), `${fact}: ${facts.join()}`);
+    }
+  });
+});
+
+test("the configuration has each key with its source, also the defaults", async () => {
+  await visit(`${JOB_HASH}/configuration`, async ({ page }) => {
+    await page.waitForSelector("section[aria-label='Configuration of this job'] tbody");
+    const rows = await page.$$eval("tbody tr", (found) => found.map((row) => [...row.children].map((cell) => cell.textContent)));
+    assert.deepEqual(rows, [
+      ["execution.checkpointing.interval", "10 s", "the program"],
+      ["parallelism.default", "2", "flag -p"],
+      ["state.backend.type", "hashmap", "the default"],
+    ]);
+  });
+});
+
+test("an application that ended before its app master started says that there was none", async () => {
+  await visit(`#/applications/${WAITING}`, async ({ page }) => {
+    await shows(page, "The application ended before its app master started.");
+    assert.doesNotMatch(await main(page), /jobs on record|100%/i);
+  }, {
+    prepare: (server) => change(server, WAITING, { state: "KILLED", finalStatus: "KILLED", progress: 100, launchTime: 0, finishedTime: Date.now() }),
+    expects: /404.*\/jobs\/overview/,
+  });
+});
+
+test("a job whose app master failed leads to its application, which says where its end is", async () => {
+  const hash = `#/applications/${FAILED}`;
+  await visit(`${hash}/jobs/${JOB}`, async ({ page }) => {
+    await shows(page, "No details of this job");
+    await page.waitForSelector(`.empty a[href="${hash}"]`);
+    assert.doesNotMatch(await main(page), /Could not find|removed/);
+  }, { expects: /404/ });
+  await visit(hash, async ({ page }) => {
+    await shows(page, "weir list -a");
+    assert.doesNotMatch(await main(page), /jobs on record/i);
+  }, { prepare: (server) => change(server, FAILED, { launchTime: 1 }), expects: /404.*\/jobs\/overview/ });
+});
+
+test("the diagnostics of an attempt are shown whole", async () => {
+  const diagnostics = "the app master's container was ended by signal 9: killed because it used more memory than the 256 MiB of its container";
+  await visit(`#/applications/${FAILED}`, async ({ page }) => {
+    await shows(page, diagnostics);
+    const isCut = await page.$$eval("section[aria-label=Attempts] td *", (found) => found.some((one) => one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).overflow === "hidden"));
+    assert.equal(isCut, false);
+    const mark = await page.$eval("section[aria-label=Attempts] .sort-mark", (element) => element.getBoundingClientRect().left);
+    const frame = await page.$eval("section[aria-label=Attempts] .scroll-box", (element) => element.getBoundingClientRect().left);
+    assert.ok(mark >= frame + 4, `${mark} is at the edge ${frame}`);
+  }, {
+    prepare: (server) => {
+      const attempts = [1, 2].map((id) => ({ id, startTime: 1, state: "FAILED", diagnostics }));
+      server.answers[`${APPS}/${FAILED}/appattempts`] = { appAttempts: { appAttempt: attempts } };
+      for (const { id } of attempts) server.answers[`${APPS}/${FAILED}/appattempts/${id}/containers`] = { containers: {} };
+    },
+    expects: /404.*\/jobs\/overview/,
+  });
 });

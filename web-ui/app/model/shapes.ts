@@ -350,6 +350,18 @@ export interface Checkpoint {
   failure_message?: string;
 }
 
+export interface CheckpointConfig {
+  mode: string;
+  interval: number;
+  timeout: number;
+  min_pause: number;
+  max_concurrent: number;
+  externalization: { enabled: boolean; delete_on_cancellation: boolean };
+  state_backend: string;
+  checkpoint_storage: string;
+  tolerable_failed_checkpoints: number;
+}
+
 export interface Checkpoints {
   counts: { restored: number; total: number; in_progress: number; completed: number; failed: number };
   summary: { checkpointed_size: Stats; state_size: Stats; end_to_end_duration: Stats };

@@ -39,7 +39,7 @@ export function ApplicationPage({ id }: { id: string }) {
             {isEnded ? null : <Pending path={path} />}
             <Section title="Jobs">
               {data.app.state === "RUNNING" || isEnded ? (
-                <MasterJobs application={id} isEnded={isEnded} />
+                <MasterJobs application={id} isEnded={isEnded} missing={<NoJobs application={data.app} />} />
               ) : (
                 <Empty title="No job yet">The app master has not started.</Empty>
               )}
@@ -49,6 +49,17 @@ export function ApplicationPage({ id }: { id: string }) {
         )}
       </Loaded>
     </>
+  );
+}
+
+/** The resource manager has no answer about the jobs of an application. */
+function NoJobs({ application }: { application: Application }) {
+  if (!isApplicationEnded(application.state)) return <Empty title="No job yet">The app master does not answer yet.</Empty>;
+  if (application.launchTime === 0) return <Empty title="No job">The application ended before its app master started.</Empty>;
+  return (
+    <Empty title="No details of its jobs">
+      The app master ended before it stored the details of its jobs. <code>weir list -a</code> shows the final state of each job.
+    </Empty>
   );
 }
 
@@ -168,9 +179,7 @@ const ATTEMPT_COLUMNS: readonly Column<Attempt>[] = [
   {
     title: "Diagnostics",
     show: (attempt) => (
-      <span class="clip" title={attempt.diagnostics}>
-        {attempt.diagnostics ?? ""}
-      </span>
+      <span class="sentence">{attempt.diagnostics ?? ""}</span>
     ),
   },
 ];

@@ -1,10 +1,10 @@
 /** Checkpoints of a job: how many, how long and how large, the latest, and the history. */
 
-import { Badge, Meter, Section, Tile, Tiles, Time } from "../parts/basics";
+import { Badge, Facts, Meter, Section, Tile, Tiles, Time } from "../parts/basics";
 import { Empty, Loaded } from "../parts/notices";
 import { type Column, Table } from "../parts/table";
-import { bytes, exact, known, NOTHING, precise } from "../model/format";
-import type { Checkpoint, Checkpoints, Loose, Stats } from "../model/shapes";
+import { bytes, duration, exact, known, NOTHING, precise } from "../model/format";
+import type { Checkpoint, CheckpointConfig, Checkpoints, Loose, Stats } from "../model/shapes";
 import { usePoll } from "../net/poll";
 import type { JobSource } from "./job";
 
@@ -18,6 +18,7 @@ export function CheckpointsTab({ source }: { source: JobSource }) {
           <Section title="Latest">
             <Latest latest={data.latest} />
           </Section>
+          <Settings source={source} />
           <Section title="Summary">
             <Table caption="Summary" columns={SUMMARY_COLUMNS} rows={summaryRows(data)} keyOf={(row) => row.name} empty="Nothing yet" />
           </Section>
@@ -42,6 +43,33 @@ function NotEnabled() {
       Set <code>execution.checkpointing.interval</code> to have the job save its state, so that it goes on from there after a failure.
     </Empty>
   );
+}
+
+/** Missing where only the end of the data takes a checkpoint. */
+function Settings({ source }: { source: JobSource }) {
+  const config = usePoll<CheckpointConfig>(`${source.base}/checkpoints/config`, 0).data;
+  if (config === undefined) return null;
+  return (
+    <Section title="Settings">
+      <Facts
+        facts={[
+          ["Mode", config.mode.replaceAll("_", " ")],
+          ["Interval", duration(config.interval)],
+          ["Timeout", duration(config.timeout)],
+          ["Minimum pause", duration(config.min_pause)],
+          ["Tolerable failures", exact(config.tolerable_failed_checkpoints)],
+          ["Kept", retention(config)],
+          ["State backend", config.state_backend],
+          ["Storage", <span class="id">{config.checkpoint_storage}</span>],
+        ]}
+      />
+    </Section>
+  );
+}
+
+function retention({ externalization: { enabled, delete_on_cancellation } }: CheckpointConfig): string {
+  if (!enabled) return "not after the end of the job";
+  return delete_on_cancellation ? "after a failure of the job" : "after a failure or a cancellation of the job";
 }
 
 function Counts({ checkpoints }: { checkpoints: Checkpoints }) {

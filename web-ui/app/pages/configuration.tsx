@@ -30,14 +30,16 @@ export function ConfigurationTab({ source }: { source: JobSource }) {
               ]}
             />
             <Section title="Configuration of this job">
-              <Table
-                caption="Keys, values and where each value was set"
-                columns={COLUMNS}
-                rows={data["weir-configuration"] ?? []}
-                keyOf={({ key }) => key}
-                empty="No configuration is known"
-                sorted="Key"
-              />
+              <div class="breaks-ids">
+                <Table
+                  caption="Keys, values and where each value was set"
+                  columns={COLUMNS}
+                  rows={data["weir-configuration"] ?? []}
+                  keyOf={({ key }) => key}
+                  empty="No configuration is known"
+                  sorted="Key"
+                />
+              </div>
             </Section>
           </>
         );

@@ -40,11 +40,11 @@ export function useNodesOfContainers(source: JobSource): Map<string, string> {
   return new Map(containers.map((container) => [container.containerId, container.assignedNodeId ?? container.nodeId ?? ""]));
 }
 
-/** `Map -> Filter (2/4)`: the name of a task and the number of its subtask, from 0. */
+/** `Map -> Filter (2/4)`: the name of a task and the number of its subtask, from 1. */
 export function taskOf(name: string | null | undefined): { task: string; subtask: string } {
   const found = /^(.*) \((\d+)\/(\d+)\)(?: ?#\d+)?$/.exec(name ?? "");
   if (found === null) return { task: name ?? "", subtask: "" };
-  return { task: found[1] ?? "", subtask: `${Number(found[2]) - 1} (${found[2]} of ${found[3]})` };
+  return { task: found[1] ?? "", subtask: `${found[2]} of ${found[3]}` };
 }
 
 /** What an entry's text tells: `CODE: message`, `  in operator …`, then more of the message and the log. */

@@ -64,7 +64,7 @@ export function JobPage({ route }: { route: JobRoute }) {
         badge={job === undefined ? null : <Badge state={job.state} />}
         actions={job === undefined ? null : <Cancel job={job} base={base} />}
       />
-      <Loaded from={answer} what="the job" rows={6}>
+      <Loaded from={answer} what="the job" rows={6} missing={<NoDetails application={route.application} />}>
         {(data) => (
           <>
             <JobHead job={data} progress={progress.data} />
@@ -75,6 +75,17 @@ export function JobPage({ route }: { route: JobRoute }) {
         )}
       </Loaded>
     </>
+  );
+}
+
+/** The app master stores the details of a job when the job ends; one that failed before has stored none. */
+function NoDetails({ application }: { application: string | null }) {
+  if (application === null) return <Empty title="No such job">This app master has no job with this id.</Empty>;
+  return (
+    <Empty title="No details of this job">
+      The address is wrong, or the app master failed before it could store the details of the job.{" "}
+      <a href={href({ page: "application", application })}>Its application</a> shows how it ended.
+    </Empty>
   );
 }
 

@@ -1,5 +1,6 @@
 /** Jobs: of one app master, and of all applications of the cluster. */
 
+import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
 import { Badge, Id, Time } from "../parts/basics";
 import { Heading } from "../parts/heading";
@@ -45,7 +46,7 @@ function ClusterJobs() {
   );
 }
 
-/** One that waits has no app master to ask yet; one that failed or was killed left no record of its jobs. */
+/** One that waits has no app master to ask yet; one that failed or was killed has stored no details of its jobs. */
 function hasJobs(application: Application): boolean {
   const isOurs = (application.applicationType ?? "WEIR") === "WEIR";
   return isOurs && (application.state === "RUNNING" || application.state === "FINISHED");
@@ -68,12 +69,19 @@ function rowsOf(applications: Application[], answers: { data: JobsAnswer | undef
   );
 }
 
+interface MasterJobsProps {
+  application: string | null;
+  isEnded?: boolean;
+  /** What to show when there is no answer about its jobs. */
+  missing?: ComponentChildren;
+}
+
 /** The jobs of one app master; an application of null is the one that serves the page. */
-export function MasterJobs({ application, isEnded = false }: { application: string | null; isEnded?: boolean }) {
+export function MasterJobs({ application, isEnded = false, missing }: MasterJobsProps) {
   const answer = usePoll<JobsAnswer>(`${masterBase(application)}jobs/overview`, isEnded ? 0 : DEFAULT_INTERVAL_MS);
   const rows = useMemo(() => (answer.data?.jobs ?? []).map((job) => ({ application, job })), [answer.data, application]);
   return (
-    <Loaded from={answer} what="the jobs" missing={<Empty title="No jobs on record">The app master left no record of its jobs.</Empty>}>
+    <Loaded from={answer} what="the jobs" missing={missing ?? <Empty title="No job yet" />}>
       {() => <JobsTable rows={rows} columns={COLUMNS} />}
     </Loaded>
   );

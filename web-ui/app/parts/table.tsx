@@ -141,22 +141,33 @@ function moveBetweenRows(event: TargetedKeyboardEvent<HTMLTableElement>): void {
   link.focus();
 }
 
-/** A box that scrolls sideways, and that the keyboard reaches when there is something to scroll. */
+/** A box that scrolls sideways. It marks the sides on which there is more, and then the keyboard reaches it. */
 export function ScrollBox({ label, children }: { label: string; children: ComponentChildren }) {
   const box = useRef<HTMLDivElement>(null);
-  const [isWide, setWide] = useState(false);
+  const [sides, setSides] = useState("");
   useEffect(() => {
     const element = box.current;
     if (element === null) return;
-    const look = () => setWide(element.scrollWidth > element.clientWidth + 1);
+    const look = () => setSides(hiddenSides(element));
     const observer = new ResizeObserver(look);
     observer.observe(element);
     for (const child of element.children) observer.observe(child);
-    return () => observer.disconnect();
+    element.addEventListener("scroll", look, { passive: true });
+    return () => {
+      observer.disconnect();
+      element.removeEventListener("scroll", look);
+    };
   }, []);
   return (
-    <div class="scroll-box" ref={box} role="region" aria-label={label} tabIndex={isWide ? 0 : undefined}>
+    <div class={`scroll-box${sides}`} ref={box} role="region" aria-label={label} tabIndex={sides === "" ? undefined : 0}>
       {children}
     </div>
   );
+}
+
+/** The classes of the sides on which a box has hidden content. */
+function hiddenSides({ scrollLeft, scrollWidth, clientWidth }: HTMLElement): string {
+  const left = scrollLeft > 1 ? " goes-on-left" : "";
+  const right = scrollLeft + clientWidth < scrollWidth - 1 ? " goes-on-right" : "";
+  return left + right;
 }
