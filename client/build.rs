@@ -11,7 +11,7 @@ fn main() {
 }
 
 fn commit() -> Option<String> {
-    // A release unpacked inside somebody else's checkout must not take on its commit.
+    // A release unpacked inside the checkout of another project must not show that project's commit.
     let top = git(&["rev-parse", "--show-toplevel"])?;
     let crate_folder = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR")?);
     let ours = crate_folder.parent()?;

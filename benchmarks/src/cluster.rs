@@ -26,7 +26,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How often it is looked for; nothing is measured by it.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
-/// Idle means that nothing was asked for so long.
+/// Idle means that no request came for this time.
 const IDLE: Duration = Duration::from_secs(3);
 
 /// From the start of `weir run -d` to the first task that runs, on a cluster that has run the job

@@ -19,7 +19,7 @@ use weir_protocol::rest::yarn::{App, ApplicationState, Apps, OneApp, PendingAnsw
 const KILLED_WITHIN: Duration = Duration::from_secs(60);
 /// Between two looks.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
-/// What is listed when nobody says.
+/// The states that are listed by default.
 const DEFAULT_STATES: [&str; 3] = ["SUBMITTED", "ACCEPTED", "RUNNING"];
 
 /// Does it.

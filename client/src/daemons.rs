@@ -119,8 +119,8 @@ fn resolved(address: &str) -> Result<SocketAddr, Problem> {
     })?;
     if !bind.ip().is_loopback() {
         output::note(&format!(
-            "warning: {bind} can be reached from other machines; whoever reaches it may read what \
-             the cluster shows, and whoever has its token may run anything as this user"
+            "warning: {bind} can be reached from other machines; a client that reaches it may read what \
+             the cluster shows, and a client with its token may run any program as this user"
         ));
     }
     Ok(bind)

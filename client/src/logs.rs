@@ -4,8 +4,8 @@
 //! Each file is read from where the last reading ended. A file that was rotated meanwhile has another
 //! `ETag`; what is missing of it then stands at the end of `stdout.1`.
 //!
-//! Following goes on, as `weir run` does, when somebody does not answer who may answer again, and ends
-//! when the application has ended or nobody reads any more.
+//! Following continues, as `weir run` does, when a daemon does not answer that may answer again. It ends
+//! when the application has ended or standard output is closed.
 
 use crate::flags::{LogsFlags, Output};
 use crate::ids;

@@ -27,7 +27,7 @@ pub fn print_bytes(bytes: &[u8]) -> Result<(), Problem> {
     }
 }
 
-/// Whether somebody may still read standard output. Whoever goes on printing without an end asks now and
+/// Whether standard output is still open. A caller that prints without an end asks now and
 /// then: a write to a reader that has gone away is no error here.
 pub fn has_reader() -> bool {
     let mut out = libc::pollfd { fd: io::stdout().as_raw_fd(), events: 0, revents: 0 };
@@ -42,7 +42,7 @@ pub fn print_json(value: &impl Serialize) -> Result<(), Problem> {
     print(&format!("{json}\n"))
 }
 
-/// Writes a remark to standard error. Where that fails there is nobody left to tell.
+/// Writes a remark to standard error. A failure to write is ignored.
 pub fn note(text: &str) {
     let _ = write(&mut io::stderr().lock(), &format!("{text}\n"));
 }

@@ -35,7 +35,7 @@ pub struct Reporter {
 }
 
 impl Reporter {
-    /// Starts to show progress, if anybody is to see it.
+    /// Starts to show progress, unless it is turned off.
     pub fn start(remote: &Remote, application: ApplicationId, job: JobId, config: &Config) -> Self {
         let nobody = Self { thread: None };
         let style = match config.get(&keys::PROGRESS) {
@@ -91,7 +91,7 @@ impl Watch {
                 Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            // Without an app master there are no numbers; whoever waits for the job tells why.
+            // Without an app master there are no numbers. The caller that waits for the job reports why.
             if let Ok(progress) = self.remote.get_held::<JobProgress>(&self.path, LATE_AFTER) {
                 self.show(&progress.operators);
                 self.last = progress.operators;
@@ -125,7 +125,7 @@ impl Watch {
     fn show(&self, rows: &[OperatorRow]) {
         match self.style {
             Style::Terminal => screen::redraw(&table(rows)),
-            // Whoever closed standard error does not want to see this.
+            // Standard error may be closed; then the line is dropped.
             Style::Lines => drop(io::stderr().write_all(lines(rows).as_bytes())),
         }
     }

@@ -21,7 +21,7 @@ pub fn redraw(drawing: &str) {
     let mut lines = drawn_lines();
     let text = erasure(*lines) + drawing;
     *lines = drawing.lines().count();
-    // Whoever closed standard error does not want to see this.
+    // Standard error may be closed; then the line is dropped.
     let _ = io::stderr().write_all(text.as_bytes());
 }
 

@@ -54,7 +54,7 @@ impl Signal {
         self.0
     }
 
-    /// Whether somebody means us; the end of a child only wakes us up.
+    /// Whether the signal asks this process to end; the end of a child only wakes it up.
     pub fn is_for_us(self) -> bool {
         self.0 != SIGCHLD
     }

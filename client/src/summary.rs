@@ -13,7 +13,7 @@ pub struct Summary {
     job_id: Option<String>,
     name: Option<String>,
     /// Flink's name of the state in which the job ended; `UNKNOWN` if the program did not say,
-    /// `SUBMITTED` if nobody waited.
+    /// `SUBMITTED` if the command did not wait.
     status: String,
     runtime_ms: Option<u64>,
     /// Of a job on a cluster.

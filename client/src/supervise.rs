@@ -3,7 +3,7 @@
 //! ```text
 //! reader thread ──messages──┐
 //! signal thread ──signals───┼──▶ events ──▶ this thread: next() ──▶ Step
-//! anybody else  ──news──────┘
+//! other senders ──news──────┘
 //! ```
 //!
 //! Only this thread touches the process, so its number cannot be another's when a signal is sent.
@@ -31,7 +31,7 @@ const ENDS_WITHIN: Duration = Duration::from_secs(10);
 /// How long the rest of the messages may take after the program has ended. A child of the program
 /// that kept the pipe must not keep us.
 const REST: Duration = Duration::from_secs(1);
-/// How long whoever goes on sending after that is listened to.
+/// How long further messages of other senders are read after that.
 const FLOOD: Duration = Duration::from_secs(10);
 
 /// What a program told, and how it ended.
@@ -79,7 +79,7 @@ pub enum Step<N> {
     Message(JobMessage),
     /// We got this signal.
     Signal(Signal),
-    /// Somebody else sent this.
+    /// A message of another sender.
     News(N),
     /// The program has ended, and all it said was given. Comes once; signals and news go on.
     Ended(End),
@@ -94,7 +94,7 @@ pub enum Event<N> {
     EndOfMessages(Option<protocol::Error>),
     /// We got this signal.
     Signal(Signal),
-    /// From somebody else.
+    /// From another sender.
     News(N),
 }
 
@@ -334,7 +334,7 @@ impl<N: Send + 'static> Supervised<N> {
                 None
             }
             JobMessage::Progress { .. } => None,
-            // What somebody says who speaks another protocol means nothing.
+            // A message of another protocol is ignored.
             _ if self.refusal.is_some() => None,
             message => Some(message),
         }

@@ -39,7 +39,7 @@ const NOT_FOR_DAEMONS: [&str; 1] = ["WEIR_TOKEN"];
 pub enum Event {
     /// A daemon said this, or closed its pipe without a word.
     Said(String, String),
-    /// Somebody asks us to end.
+    /// A signal asks this process to end.
     Interrupted(i32),
 }
 
@@ -142,7 +142,7 @@ pub fn wait_until_ready(
     Ok(addresses.into_iter().flatten().collect())
 }
 
-/// Somebody asked us to end while we started something.
+/// A signal asked this process to end while it started another one.
 pub fn interrupted(signal: i32) -> Problem {
     let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
     let what = format!("{name} while the cluster was starting: what had been started was stopped");

@@ -7,7 +7,7 @@
 //!                        └─▶ stop ──▶ applications, daemons, containers
 //! ```
 //!
-//! What always holds: a process that was started stands in the record before anybody waits for it, and
+//! What always holds: a process that was started is in the record before it is waited for, and
 //! is known by its number and its start time, so that nothing is left behind unseen and nothing foreign
 //! is ever signalled.
 

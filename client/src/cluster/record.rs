@@ -80,7 +80,7 @@ impl Record {
     }
 
     /// As it stands after this start of the machine. Numbers and start times begin anew with each, so a
-    /// process of an earlier one has ended, whoever has its number now.
+    /// process of an earlier one has ended, even if another process has its number now.
     fn on_boot(mut self, boot: String) -> Self {
         if !self.boot.is_empty() && self.boot != boot {
             self.resource_manager = None;
@@ -134,7 +134,7 @@ impl Record {
         manager.into_iter().chain(agents).filter(|(_, process)| process.is_alive()).collect()
     }
 
-    /// Processes that live and of which nobody came to know where they listen: whoever started them died
+    /// Processes that live and whose address is not known: the process that started them died
     /// before they said so.
     pub fn strays(&self) -> Vec<(&str, ProcessId)> {
         let is_known = |name: &str| match name {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use weir_base::units;
 use weir_config::{Config, ConfigBuilder, Origin, Warning, keys};
 
-/// Node agents when nobody says how many.
+/// The default number of node agents.
 const DEFAULT_NODE_AGENTS: u32 = 1;
 const MIB: u64 = 1 << 20;
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! lock ─▶ record? ── all live ────────────────▶ refused
-//!           │  └──── some died ─▶ those again, as recorded; first ends what lives nobody knows where
+//!           │  └──── some died ─▶ those again, as recorded; first ends processes whose address is unknown
 //!           └ none ─▶ new record
 //!         ─▶ token ─▶ resource manager ready ─▶ node agents ready ─▶ all registered ─▶ told
 //! ```

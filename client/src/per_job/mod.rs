@@ -304,10 +304,10 @@ impl<'a> Run<'a> {
         let (remote, events) = (self.remote.again()?, self.supervised.sender());
         thread::spawn(move || {
             let cancelled = jobs::cancel_or_kill(&remote, application, job, jobs::PATIENCE);
-            // How it ended that had ended already is told by whoever waits for it.
+            // The caller that waits for the job reports how it had ended.
             let failed = cancelled.err().filter(|one| one.code.as_deref() != Some(jobs::HAS_ENDED));
             if let Some(problem) = failed {
-                // Without a main thread there is nobody left to tell.
+                // Without a main thread no receiver is left.
                 let _ = events.send(Event::News(News::NotCancelled(problem)));
             }
         });

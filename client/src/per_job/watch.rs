@@ -27,9 +27,9 @@ use weir_service::CallError;
 const HOLD: Duration = Duration::from_secs(3);
 /// How often an application is asked about that waits for its app master.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
-/// How often somebody is tried who does not answer.
+/// How often a daemon that does not answer is asked again.
 const TRY_AGAIN: Duration = Duration::from_millis(250);
-/// After so long it is told for what the application waits.
+/// After this time a line says what the application waits for.
 const WAITS_LONG: Duration = Duration::from_secs(3);
 
 /// A job that is waited for.
@@ -40,7 +40,7 @@ pub struct Watch<'a> {
     waiting_since: Option<Instant>,
     /// For what the application waits, as last told.
     told_reason: String,
-    /// Whether it was told that somebody does not answer.
+    /// Whether a line has said that a daemon does not answer.
     told_silence: bool,
 }
 
@@ -64,7 +64,7 @@ impl<'a> Watch<'a> {
                 Ok(None) => {
                     self.hears_again();
                     self.tell_reason("");
-                    // Whoever does not hold the answer back is not asked without pause.
+                    // A server that does not hold its answers back is asked with pauses.
                     thread::sleep(LOOK_AGAIN);
                 }
                 Err(_) => {
@@ -129,7 +129,7 @@ impl<'a> Watch<'a> {
     /// Says what the application waits for, once for each reason: for room, or else what the resource
     /// manager says of it.
     fn tell_reason(&mut self, diagnostics: &str) {
-        // What nobody answers is told when it is asked next.
+        // A question without an answer is reported when it is asked again.
         let reasons = pending_reasons(self.remote, self.submitted.application).unwrap_or_default();
         let reason = match reasons.into_iter().next() {
             Some(reason) => format!("waits for {reason}"),

@@ -34,7 +34,7 @@ use crate::supervise::Event;
 pub enum News {
     /// A job is on the cluster.
     Submitted(Submitted, String),
-    /// It has ended, or nobody waits for it; the program has its answer.
+    /// The job has ended, or the program does not wait for it; the program has its answer.
     Ended(Box<Ended>),
     /// It could not be submitted, or not be followed.
     Failed(Problem),
@@ -49,7 +49,7 @@ pub struct Ended {
     pub submitted: Submitted,
     /// Its name.
     pub name: String,
-    /// How; `None` when nobody waits.
+    /// How it ended; `None` if the program does not wait.
     pub result: Option<WeirResult>,
 }
 
@@ -183,7 +183,7 @@ impl Worker {
     }
 
     fn tell(&self, news: News) {
-        // Without a main thread there is nobody left to tell.
+        // Without a main thread no receiver is left.
         let _ = self.news.send(Event::News(news));
     }
 

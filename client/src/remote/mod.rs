@@ -76,7 +76,7 @@ impl Remote {
         self.ask(Method::GET, path, None::<&()>, ANSWER_TIMEOUT).map_err(|e| self.problem(e))
     }
 
-    /// A question whose answer may be held back for so long.
+    /// A question whose answer the server may hold back for this time.
     pub fn get_held<T: DeserializeOwned>(
         &self,
         path: &str,

@@ -105,7 +105,7 @@ pub fn runtime_problem(error: &dyn Error) -> Problem {
     Problem { exit: crate::problem::Exit::Failure, code: None, what, help: None }
 }
 
-/// What a refusal says, whoever's shape it has.
+/// The text of a refusal, in whichever shape it came.
 pub fn refusal(address: &str, status: u16, body: &str) -> CallError {
     let json: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();

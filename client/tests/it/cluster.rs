@@ -168,7 +168,7 @@ fn start_that_was_killed_half_way_is_finished_by_the_next() {
     cluster.weir(&["list"]).fails(1, &["no cluster is running", "WEIR-CLI-0201"]);
 
     cluster.weir(&["cluster", "start"]).succeeds();
-    assert!(!before[0].is_alive(), "nobody knows where it listens");
+    assert!(!before[0].is_alive(), "its address is not known");
     let status = cluster.weir(&["cluster", "status", "--output", "json"]);
     status.succeeds();
     assert_eq!(status.json()["nodes"], 1);

@@ -94,7 +94,7 @@ fn serve(mut stream: TcpStream, answers: &Answers, asked: &Mutex<Vec<Asked>>) {
     while let Some(request) = read(&mut reader) {
         let answer = answers(&request).or_else(|| info(&request));
         let (status, body) = answer.unwrap_or_else(|| refusal(404, "WEIR-RM-0030", "no"));
-        // Kept before it is answered, so that whoever has the answer sees it.
+        // Kept before it is answered, so that a test that has the answer sees it.
         asked.lock().expect("not poisoned").push(request.clone());
         if status == LOST {
             return;

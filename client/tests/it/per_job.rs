@@ -56,7 +56,7 @@ fn job_with(folder: &Folder, configuration: &Config, lines: &str) {
     folder.job("job", &[hello(), graph(configuration)], &lines);
 }
 
-/// Waits until so many bytes of answers have come: two answers are more than that.
+/// Waits until this number of bytes of answers has come: two answers are more than that.
 const UNTIL_ANSWERED: &str =
     "while [ $(wc -c < answers 2>/dev/null || echo 0) -lt 60 ]; do :; done; kill $reader";
 

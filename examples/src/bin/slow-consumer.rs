@@ -57,7 +57,7 @@ fn main() -> weir::Result<()> {
     Ok(())
 }
 
-/// Lets so many records through in a second.
+/// Passes on this number of records in a second.
 #[derive(Clone)]
 struct Pace {
     per_second: u64,

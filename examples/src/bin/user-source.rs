@@ -96,7 +96,7 @@ impl SourceReader for ThermometerReader {
         Ok(())
     }
 
-    /// Emits at most so many records and returns, so that barriers and cancelling get their turn.
+    /// Emits at most this number of records and returns, so that barriers and a cancel are handled in between.
     fn poll_batch(
         &mut self,
         budget_records: usize,

@@ -11,7 +11,7 @@ use std::{
 const WORD_COUNT: &str = env!("CARGO_BIN_EXE_word-count");
 const FIRST_JOB: &str = env!("CARGO_BIN_EXE_first-job");
 
-/// So many lines of this repository's own documents and sources.
+/// This number of lines from the documents and sources of this repository.
 fn documents(lines: usize) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
     let documents = ["README.md", "CONTRIBUTING.md", "docs/configuration.md", "LICENSE"];
@@ -197,7 +197,7 @@ fn the_first_job_prints_every_update() {
     assert_eq!(updates, expected.collect::<Vec<_>>());
 }
 
-/// `first-job | head -0`: lines that nobody reads are no failure of the job.
+/// `first-job | head -0`: a closed standard output does not fail the job.
 #[test]
 fn a_job_whose_output_nobody_reads_ends_well() {
     for is_stderr_read in [true, false] {

@@ -124,7 +124,7 @@ impl Place {
         }
     }
 
-    /// Waits; nobody else hears of an error of a job in this process.
+    /// Waits for the job. An error of a job in this process is reported only here.
     fn wait_unobserved(self) {
         let shows_errors = matches!(&self, Self::Local(running) if running.launched.prints_lines());
         if let Err(error) = self.wait()

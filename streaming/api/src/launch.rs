@@ -52,7 +52,7 @@ pub(crate) struct Launched {
 }
 
 impl Launched {
-    /// A start that shows nothing and listens to nobody.
+    /// A start without progress and without a parent.
     pub fn embedded() -> Self {
         Self {
             launch: Arc::default(),
@@ -180,7 +180,7 @@ impl Launched {
         self.executions.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Sends a message to whoever started this program. A parent that is gone is not an error
+    /// Sends a message to the parent of this program. A parent that is gone is not an error
     /// here: the lifeline handles that.
     pub fn tell(&self, message: &JobMessage) {
         let _ = self.try_tell(message);
@@ -237,13 +237,13 @@ fn inherited(fd: i32) -> File {
     }
 }
 
-/// Writes a line to standard error, if anybody is left to read it: `eprintln!` panics otherwise, and the
+/// Writes a line to standard error, if it is open: `eprintln!` panics otherwise, and the
 /// thread would not get to what it has to do next.
 pub(crate) fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// Prints a line to standard output, if anybody is left to read it (`job | head -1`): `println!` panics
+/// Prints a line to standard output, if it is open (`job | head -1` closes it): `println!` panics
 /// otherwise.
 pub(crate) fn print_line(line: &str) {
     screen::above(|| {

@@ -24,11 +24,11 @@ pub enum Shape {
     Unit,
     /// `bool`.
     Bool,
-    /// A signed integer of so many bits.
+    /// A signed integer with this number of bits.
     Int(u8),
-    /// An unsigned integer of so many bits.
+    /// An unsigned integer with this number of bits.
     Uint(u8),
-    /// A float of so many bits.
+    /// A float with this number of bits.
     Float(u8),
     /// `char`.
     Char,

@@ -171,12 +171,12 @@ impl TaskControl {
         (watermark != Timestamp::MIN).then_some(watermark)
     }
 
-    /// The task has taken a batch of so many bytes off the wire.
+    /// The task has taken a batch of this size off the wire.
     pub(crate) fn received(&self, bytes: usize) {
         add(&self.traffic.bytes_in, bytes as u64);
     }
 
-    /// The task has put a batch of so many bytes on the wire.
+    /// The task has put a batch of this size on the wire.
     pub(crate) fn sent(&self, bytes: usize) {
         add(&self.traffic.bytes_out, bytes as u64);
     }
@@ -198,7 +198,7 @@ impl TaskControl {
         u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// Runs a wait and counts its time. Whoever this task has sent something is kicked before.
+    /// Runs a wait and counts its time. Receivers of what this task has sent are woken before.
     pub fn waiting<R>(&self, wait: Wait, body: impl FnOnce() -> R) -> R {
         self.kick();
         let start = self.elapsed_ns();

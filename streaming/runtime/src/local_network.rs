@@ -17,7 +17,7 @@ pub struct LocalNetwork {
 }
 
 impl LocalNetwork {
-    /// Opens a data port on loopback for each of `count` hosts, which share a key that nobody else has.
+    /// Opens a data port on loopback for each of `count` hosts, which share a key that no other process has.
     pub fn start(job: JobId, count: usize, segment_bytes: usize) -> Result<Self> {
         let mut key = [0; CHALLENGE_BYTES];
         getrandom::fill(&mut key)

@@ -1,7 +1,7 @@
 //! Turns a panic of user code into an error: its message and where it happened.
 //!
 //! Whatever can run an author's code is run by [`catch`]: functions, but also destructors and the
-//! text of an error. So a panic always ends in an error that somebody reports.
+//! text of an error. So a panic always ends in an error that is reported.
 //!
 //! The process-wide panic hook is wrapped once. On a task thread it writes the place down instead
 //! of printing, since the panic is caught and reported; on every other thread it does what it did.
@@ -104,7 +104,7 @@ pub fn catch_drop<T>(value: T) -> Result<()> {
     })
 }
 
-/// Writes a line to standard error; that nobody reads it is no reason to panic.
+/// Writes a line to standard error; it is dropped if standard error is closed.
 pub(crate) fn say(line: &str) {
     let thread = thread::current();
     let name = thread.name().unwrap_or("unnamed");

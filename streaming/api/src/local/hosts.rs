@@ -17,7 +17,7 @@ use weir_runtime::{
     task::writer::BufferTimeout,
 };
 
-/// Receives the reports of all hosts once somebody listens.
+/// Receives the reports of all hosts once it is set.
 type Listener = Arc<OnceLock<Box<dyn Fn(TaskReport) + Send + Sync>>>;
 
 /// The hosts.

@@ -59,7 +59,7 @@ impl Style {
 }
 
 impl Reporter {
-    /// Starts to show progress, if anybody is to see it.
+    /// Starts to show progress, unless it is turned off.
     pub fn start(
         graph: &JobGraph,
         hosts: &Arc<Hosts>,
@@ -198,7 +198,7 @@ impl Watch {
                         row.backpressure_ratio
                     );
                 }
-                // Whoever closed standard error does not want to see this.
+                // Standard error may be closed; then the line is dropped.
                 let _ = std::io::stderr().write_all(text.as_bytes());
             }
         }

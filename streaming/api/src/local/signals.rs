@@ -34,7 +34,7 @@ pub(crate) fn listen_for(handle: &Handle, resumable: bool) {
         let listen = move || {
             let mut asked: Option<Instant> = None;
             for signal in signals.forever() {
-                // Whoever signals a process group may forward the same signal once more.
+                // A parent that signals the process group may forward the same signal once more.
                 if asked.is_some_and(|at| at.elapsed() < ECHO) {
                     continue;
                 }
@@ -61,7 +61,7 @@ pub(crate) fn cancel_running() -> bool {
     running.as_ref().map(|running| running.handle.cancel()).is_some()
 }
 
-/// Whoever started this program is gone. A job that can be resumed just ends with the process, as
+/// The parent of this program is gone. A job that can be resumed just ends with the process, as
 /// by `kill -9`: to cancel it would end it for good. Any other is cancelled, which cleans up.
 pub(crate) fn parent_is_gone() {
     let resumable = {

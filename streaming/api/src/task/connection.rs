@@ -85,7 +85,7 @@ impl Connection {
         self.stream.write_all(bytes).map_err(|error| lost(&error))
     }
 
-    /// The writing end. A write that finds no room for so long fails.
+    /// The writing end. A write that finds no room for this time fails.
     pub fn writer(&self, silence: Duration) -> Result<TcpStream> {
         let writer = self.stream.try_clone().and_then(|stream| {
             stream.set_write_timeout(Some(silence))?;
@@ -94,7 +94,7 @@ impl Connection {
         writer.map_err(|error| lost(&error))
     }
 
-    /// From now on a job master that is silent for so long is gone.
+    /// From now on a job master that is silent for this time counts as gone.
     pub fn wait_at_most(&mut self, silence: Duration) -> Result<()> {
         self.stream.set_read_timeout(Some(silence)).map_err(|error| lost(&error))
     }

@@ -37,7 +37,7 @@ pub(super) enum Error {
         ordered: LeaderEpoch,
     },
     /// It takes no reports.
-    #[error("the job master has taken no report for so long that {waiting} of them wait")]
+    #[error("the job master does not read reports: {waiting} of them wait")]
     NoReportsTaken {
         /// How many.
         waiting: usize,

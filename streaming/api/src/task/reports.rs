@@ -35,7 +35,7 @@ use weir_runtime::{ReportSink, TaskHost, host::DeployedMetrics};
 
 /// Reports that may wait to be written.
 const MAX_WAITING: usize = 16 * 1024;
-/// Reports are written together up to about so many bytes.
+/// Reports are written together up to about this number of bytes.
 const GROUP_BYTES: usize = 64 * 1024;
 /// Between two reports of counters.
 const COUNTERS_EVERY: Duration = Duration::from_secs(1);
@@ -96,7 +96,7 @@ impl Reports {
 
     fn on_report(&self, report: TaskReport) {
         if let ReportKind::Failed(failure) | ReportKind::LostPeer { failure, .. } = &report.kind {
-            // For whoever reads the log of the container; panics on task threads print nothing.
+            // For readers of the container's log; panics on task threads print nothing.
             let Failure { code, message, task, .. } = failure;
             let task = task.as_deref().unwrap_or_default();
             say(&format!("task {task} failed: {message} [{code}]"));

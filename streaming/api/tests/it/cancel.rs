@@ -28,7 +28,7 @@ impl Trap {
 
     fn enter(&self, record: u64) -> u64 {
         let _ = self.entered.send(record);
-        let _ = self.release.lock().expect("nobody panics with it").recv();
+        let _ = self.release.lock().expect("not poisoned").recv();
         record
     }
 }
@@ -129,7 +129,7 @@ fn a_failure_is_returned_while_another_task_hangs() {
         numbers
             .try_map(move |_| {
                 // Not before the other one hangs.
-                let _ = entries.lock().expect("nobody panics with it").recv();
+                let _ = entries.lock().expect("not poisoned").recv();
                 UserResult::<u64>::Err("enough".into())
             })
             .start_new_chain()

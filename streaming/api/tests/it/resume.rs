@@ -102,7 +102,7 @@ fn completed_checkpoints(folder: &Folder) -> usize {
     records.filter(|record| is_completion(record.path())).count()
 }
 
-/// Runs the job until it has completed so many more checkpoints, and kills it.
+/// Runs the job until it has completed this number of further checkpoints, and kills it.
 fn run_and_kill(folder: &Folder, parallelism: u32, more: usize) {
     let before = completed_checkpoints(folder);
     let mut process = Process::start(folder, parallelism);

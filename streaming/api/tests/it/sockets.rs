@@ -92,13 +92,13 @@ fn a_record_is_not_held_back_for_a_full_batch() {
 #[test]
 fn nobody_listening_is_an_error_that_names_the_address() {
     within_patience(|| {
-        // An address of its own: nobody else takes the port that is given back.
+        // An address of its own: no other program takes the port that is given back.
         let listener = TcpListener::bind(("127.0.0.5", 0)).expect("a free port");
         let port = listener.local_addr().expect("bound").port();
         drop(listener);
         let env = env([("parallelism.default", 1)]);
         env.socket_text_stream("127.0.0.5", port).discard();
-        let error = env.execute("alone").expect_err("nobody listens");
+        let error = env.execute("alone").expect_err("no program listens");
         assert_eq!(error.code(), "WEIR-SRC-0010", "{error}");
         assert!(error.to_string().contains(&port.to_string()), "{error}");
     });

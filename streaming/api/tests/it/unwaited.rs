@@ -1,4 +1,4 @@
-//! Jobs that nobody waits for.
+//! Jobs without a waiting client.
 
 use crate::support::{Folder, env, sorted_output, within_patience};
 

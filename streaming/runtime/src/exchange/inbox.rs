@@ -21,7 +21,7 @@ use std::{
 };
 use weir_dataflow::{Batch, Element, Error, Result, vec_pool};
 
-/// One part of so many of a channel's bounds is worth waking the consumer for.
+/// The consumer is woken when this part of a channel's bounds is filled: one divided by the number.
 const WAKE_SHARE: usize = 2;
 
 /// Bounds of one channel's queue.
@@ -78,7 +78,7 @@ impl QueuedElement {
 pub enum Received {
     /// An element and the channel it came on.
     Element(usize, QueuedElement),
-    /// Somebody called [`Inbox::wake`].
+    /// [`Inbox::wake`] was called.
     Woken,
     /// Nothing.
     Nothing,
@@ -122,7 +122,7 @@ pub struct Inbox {
 }
 
 impl Inbox {
-    /// An inbox with so many channels.
+    /// An inbox with this number of channels.
     pub fn new(channels: usize, limits: InboxLimits) -> Arc<Self> {
         let channel = || Channel {
             queue: VecDeque::new(),
@@ -184,7 +184,7 @@ impl Inbox {
         Ok(())
     }
 
-    /// Whether a channel with one more batch of so many bytes is worth waking the consumer for.
+    /// Whether the consumer should be woken for a channel that gets one more batch of this size.
     fn is_urgent(&self, channel: &Channel, bytes: usize) -> bool {
         (channel.batches + 1) * WAKE_SHARE >= self.limits.batches
             || (channel.bytes + bytes) * WAKE_SHARE >= self.limits.bytes
@@ -198,7 +198,7 @@ impl Inbox {
     }
 
     /// Puts an element into a channel, room or not: for producers whose credit is counted
-    /// elsewhere. Whoever pushes batches kicks the inbox when there is nothing more to push.
+    /// elsewhere. A producer wakes the inbox when it has nothing more to push.
     pub fn push(&self, channel: usize, element: QueuedElement) {
         let cost = element.cost();
         let state = self.lock();

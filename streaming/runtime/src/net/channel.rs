@@ -33,7 +33,7 @@ pub enum Admission {
     Granted,
     /// Not yet.
     Wait,
-    /// Nobody takes it any more; it may be dropped.
+    /// No consumer takes it any more; it may be dropped.
     Pointless,
 }
 
@@ -49,7 +49,7 @@ impl OutChannel {
         self.admit(|_| true)
     }
 
-    /// Asks for leave to send a batch of so many bytes, and books it if granted.
+    /// Asks for credit to send a batch of this size, and books it if it is granted.
     pub fn admit_batch(&self, batch_bytes: usize) -> Result<Admission> {
         self.admit(|account| account.book(batch_bytes))
     }

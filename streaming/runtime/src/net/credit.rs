@@ -47,7 +47,7 @@ impl Account {
         !is_full
     }
 
-    /// The consumer has taken so many batches.
+    /// The number of batches that the consumer has taken.
     pub fn give_back(&mut self, batches: u32) -> Result<()> {
         for _ in 0..batches {
             let Some(bytes) = self.under_way.pop_front() else {
@@ -59,7 +59,7 @@ impl Account {
     }
 }
 
-/// Whether so many bytes are less than a quarter of the window: what both ends may leave uncounted.
+/// Whether this number of bytes is less than a quarter of the window, which both ends may leave uncounted.
 fn is_little(bytes: u64, window: Window) -> bool {
     bytes == 0 || bytes < window.bytes / 4
 }
@@ -92,7 +92,7 @@ impl Returns {
         Err(Error::malformed("buffer", "its batch was sent without credit"))
     }
 
-    /// The task has taken a batch of so many bytes. Credit goes back when a quarter of the window
+    /// The task has taken a batch of this size. Credit goes back when a quarter of the window
     /// has gathered, in batches or in bytes: with less outstanding no producer waits.
     ///
     /// Called by one thread at a time (the inbox calls it under its lock).

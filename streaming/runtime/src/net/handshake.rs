@@ -92,7 +92,7 @@ pub async fn accept(
             _ => Err(Error::malformed("connection", "it does not begin with a hello")),
         }),
     );
-    // A port that somebody only looked at is not worth a word.
+    // A connection that ends without a byte, as of a port scan, is not logged.
     let Some(hello) = hello.await? else { return Ok(None) };
     if hello.job != config.job {
         return Err(Error::refused(format!(

@@ -88,7 +88,7 @@ impl NetConfig {
             open_timeout: Duration::from_secs(30),
             max_connections: 1024,
             max_pending: PendingLimits { total: 512, per_address: 256 },
-            // A line that nobody takes is no reason to panic.
+            // A line that cannot be written is dropped.
             log: Arc::new(|line| drop(writeln!(io::stderr(), "{line}"))),
         }
     }
@@ -106,7 +106,7 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Hands a line to whoever watches the host.
+    /// Hands a line to the observer of the host.
     pub fn log(&self, line: &str) {
         (self.config.log)(line);
     }

@@ -38,7 +38,7 @@ use weir_protocol::data::{
     Frame, FrameDecoder, Result, Window,
 };
 
-/// What is queued here is encoded, and bounded by its bytes: so many times more batches than in a
+/// What is queued here is encoded, and bounded by its bytes: this factor more batches than in a
 /// queue of decoded ones.
 pub const SMALL_BATCHES: usize = 4;
 /// Channels that one connection may have open.

@@ -2,7 +2,7 @@
 //!
 //! Any thread appends; the connection's writer takes whole groups and writes each with as few
 //! system calls as it can. The writer is woken only when it may be asleep, and for buffers only when
-//! some have gathered: whoever appends fewer kicks the outbox before it waits for anything.
+//! some have gathered: a task that appends fewer wakes the outbox before it waits for anything.
 
 use super::pool::Segment;
 use crate::control::Kick;
@@ -42,7 +42,7 @@ impl Outgoing {
 struct State {
     queue: VecDeque<Outgoing>,
     closed: bool,
-    /// The writer has found the queue empty, and nobody has woken it since.
+    /// The writer has found the queue empty and was not woken since.
     writer_waits: bool,
 }
 

@@ -30,7 +30,7 @@ pub struct Segment {
 }
 
 impl SegmentPool {
-    /// A pool of at most so many buffers; they are allocated when first needed.
+    /// A pool of at most this number of buffers; they are allocated when first needed.
     pub fn new(buffers: usize, segment_bytes: usize) -> Arc<Self> {
         assert!(buffers > 0 && segment_bytes > 0, "a pool has room");
         let state = State { free: Vec::new(), unborn: buffers, parked: VecDeque::new() };

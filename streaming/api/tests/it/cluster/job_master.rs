@@ -115,9 +115,9 @@ impl Cluster {
         Process::start(&self.folder, self.plot, launch, Pipes::Lifeline)
     }
 
-    /// Accepts whoever connects, up to its introduction, with the key that the acceptor has.
+    /// Accepts a connection, up to its introduction, with the key of the acceptor.
     pub fn accept(&self, key: &JobKey) -> Option<Link> {
-        let (stream, _) = self.listener.accept().expect("somebody connects");
+        let (stream, _) = self.listener.accept().expect("a host connects");
         stream.set_read_timeout(Some(MAX_WAIT)).expect("a socket");
         let mut link = Link {
             stream,
@@ -295,7 +295,7 @@ impl Fleet {
 struct Gateway(Arc<Mutex<Fleet>>);
 
 fn lock(fleet: &Mutex<Fleet>) -> MutexGuard<'_, Fleet> {
-    fleet.lock().expect("nobody panics with it")
+    fleet.lock().expect("not poisoned")
 }
 
 impl TaskGateway for Gateway {

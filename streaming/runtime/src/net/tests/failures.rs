@@ -189,7 +189,7 @@ fn when_the_producers_host_dies_its_receivers_are_told_unless_they_had_it_all() 
     assert!(error.to_string().contains("left ("), "{error}");
     assert_eq!(send_until_error(&mut *sender).code(), "WEIR-NET-0006");
     drop(right);
-    // The hook goes with the host, so this ends when nobody can call it any more.
+    // The hook is dropped with the host, so this ends when it can no longer be called.
     assert_eq!(done_losses.recv_timeout(LIMIT).unwrap_err(), RecvTimeoutError::Disconnected);
 }
 
