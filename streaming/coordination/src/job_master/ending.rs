@@ -176,7 +176,7 @@ impl JobMaster {
             Goal::Restart(at) => self.restart(now, at, out),
             Goal::Fail(failure) => {
                 // The cause may have been heard of only after this failure.
-                let root = self.failover.episodes.root().cloned().unwrap_or(failure);
+                let root = self.failover.final_cause().cloned().unwrap_or(failure);
                 self.end(JobStatus::Failed, Some(root), out);
             }
             Goal::Cancel => self.end(JobStatus::Canceled, None, out),

@@ -134,6 +134,13 @@ impl Episodes {
         Some(&newest.shown.root.failure)
     }
 
+    /// Appends to the message of the cause of the open episode.
+    pub(super) fn add_to_root(&mut self, text: &str) {
+        if let Some(newest) = self.episodes.front_mut().filter(|_| self.is_open) {
+            newest.shown.root.failure.message.push_str(text);
+        }
+    }
+
     /// Newest first.
     pub(super) fn shown(&self) -> impl Iterator<Item = &FailureEpisode> {
         self.episodes.iter().map(|episode| &episode.shown)

@@ -14,6 +14,8 @@ pub(super) struct Failover {
     restarts: Restarts,
     /// The wait before the latest restart.
     delay: Duration,
+    /// The limit of the restart strategy, if the job fails because of it and its failure does not say so yet.
+    used_up: Option<String>,
     pub(super) episodes: Episodes,
 }
 
@@ -21,7 +23,7 @@ impl Failover {
     /// The generator decides the jitter of delays.
     pub(super) fn new(strategy: RestartStrategy, rng: SeededRng) -> Self {
         let restarts = Restarts::new(strategy, rng);
-        Self { restarts, delay: Duration::ZERO, episodes: Episodes::default() }
+        Self { restarts, delay: Duration::ZERO, used_up: None, episodes: Episodes::default() }
     }
 
     /// Restarts so far.
@@ -50,10 +52,26 @@ impl Failover {
             FailureOrigin::Permanent => Verdict::GiveUp,
             _ => self.restarts.next(now),
         };
+        if verdict == Verdict::GiveUp && failure.origin != FailureOrigin::Permanent {
+            self.used_up = self.restarts.used_up();
+        }
         if let Verdict::RestartAt(at) = verdict {
             self.delay = Duration::from_millis(at.millis_since(now));
         }
         verdict
+    }
+
+    /// The cause of the end of the job. It says that the restart strategy allows no further restart, if this
+    /// is why none follows.
+    pub(super) fn final_cause(&mut self) -> Option<&Failure> {
+        let may_be_retried = |root: &Failure| root.origin != FailureOrigin::Permanent;
+        if self.episodes.root().is_some_and(may_be_retried)
+            && let Some(limit) = self.used_up.take()
+        {
+            let note = format!("; the restart strategy allows no further restart: {limit}");
+            self.episodes.add_to_root(&note);
+        }
+        self.episodes.root()
     }
 }
 

@@ -83,6 +83,26 @@ impl Restarts {
         }
     }
 
+    /// The limit of the strategy after [`Verdict::GiveUp`]. `None` if the job has no restart strategy.
+    pub fn used_up(&self) -> Option<String> {
+        match &self.strategy {
+            RestartStrategy::None => None,
+            RestartStrategy::FixedDelay { attempts, .. } => {
+                Some(format!("{} of {attempts} restarts were used", self.count))
+            }
+            RestartStrategy::FailureRate { max_failures, interval, .. } => Some(format!(
+                "{} failures within {} ms, {max_failures} are allowed",
+                self.recent.len(),
+                interval.as_millis()
+            )),
+            RestartStrategy::ExponentialDelay(settings) => {
+                let used = self.backoff.map_or(0, |backoff| backoff.attempts);
+                let allowed = settings.attempts_before_reset;
+                Some(format!("{used} of {allowed} restarts were used since the last reset"))
+            }
+        }
+    }
+
     /// Whether the failures of the last interval, this one included, are not too many.
     fn within_rate(&mut self, now: Monotonic, max_failures: u32, interval: Duration) -> bool {
         while self.recent.front().is_some_and(|failed_at| now >= failed_at.after(interval)) {
@@ -207,6 +227,38 @@ mod tests {
             (&inverted, &[0, 0], &[Some(2_000), Some(2_000)]),
         ] {
             assert_eq!(delays(strategy, failures_after_ms), expect, "{strategy:?}");
+        }
+    }
+
+    #[test]
+    fn a_strategy_that_gives_up_says_its_limit() {
+        let interval = 10 * SECOND;
+        for (strategy, expected) in [
+            (RestartStrategy::None, None),
+            (
+                RestartStrategy::FixedDelay { attempts: 0, delay: SECOND },
+                Some("0 of 0 restarts were used"),
+            ),
+            (
+                RestartStrategy::FixedDelay { attempts: 2, delay: SECOND },
+                Some("2 of 2 restarts were used"),
+            ),
+            (
+                RestartStrategy::FailureRate { max_failures: 1, interval, delay: SECOND },
+                Some("2 failures within 10000 ms, 1 are allowed"),
+            ),
+            (
+                RestartStrategy::ExponentialDelay(ExponentialDelay {
+                    attempts_before_reset: 3,
+                    ..exponential()
+                }),
+                Some("3 of 3 restarts were used since the last reset"),
+            ),
+        ] {
+            let mut restarts = Restarts::new(strategy.clone(), SeededRng::new(1));
+            let mut decide = || restarts.next(Monotonic(0));
+            assert!((0..10).any(|_| decide() == Verdict::GiveUp), "{strategy:?}");
+            assert_eq!(restarts.used_up().as_deref(), expected, "{strategy:?}");
         }
     }
 

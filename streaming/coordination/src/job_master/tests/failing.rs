@@ -161,6 +161,39 @@ fn a_checkpoint_that_cannot_be_restored_ends_the_job_off_the_record() {
     ));
 }
 
+/// A reader of the last failure learns why no restart followed it.
+#[test]
+fn the_failure_that_no_restart_follows_says_that_the_strategy_allows_no_more() {
+    let brain = Script::new().check(&format!(
+        "{RUNNING}
+         > fails 0/0
+         status Restarting (boom in source (1/1))
+         cancel 1/0#1.1
+         append 1: reserved below c65
+         > appended
+         > canceled 1/0
+         > at 50
+         status Created
+         deploy 1/0#1.2
+         deploy 0/0#1.2
+         > running all
+         status Running
+         > fails 1/0
+         status Failing (boom in sink (1/1))
+         cancel 0/0#1.2
+         > canceled 0/0
+         append 2: ended Failed restarts 1 completed 0 last none (boom in sink (1/1))
+         > appended
+         status Failed (boom in sink (1/1))
+         terminated Failed restarts 1 completed 0 last none (boom in sink (1/1))"
+    ));
+    let messages: Vec<String> =
+        brain.view().failures.iter().map(|episode| episode.root.failure.message.clone()).collect();
+    let limit = "the restart strategy allows no further restart: 1 of 1 restarts were used";
+    assert!(messages[0].ends_with(limit), "{messages:?}");
+    assert!(!messages[1].contains("restart strategy"), "{messages:?}");
+}
+
 #[test]
 fn without_a_restart_strategy_the_first_failure_ends_the_job() {
     let mut settings = settings();
