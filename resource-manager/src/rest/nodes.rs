@@ -51,7 +51,6 @@ fn describe(view: &NodeView) -> Node {
         resource_utilization: Utilization {
             node_physical_memory_mb: view.used_memory_mib,
             aggregated_containers_physical_memory_mb: view.containers_used_memory_mib,
-            ..Utilization::default()
         },
         used_resource: view.used.into(),
         available_resource: view.available.into(),

@@ -58,6 +58,8 @@ fn application_lives_from_submission_to_archive() {
         let used = &nodes["nodes"]["node"][0]["resourceUtilization"];
         assert_eq!(used["aggregatedContainersPhysicalMemoryMB"], 20);
         assert_eq!(used["nodePhysicalMemoryMB"], 512);
+        // Zeros would look like measurements.
+        assert_eq!(used.as_object().map(|fields| fields.len()), Some(2), "{used}");
 
         // It leases, and the agent believes the lease.
         let asked = allocate(&master, 1, vec![ask(2, 512)], &[]);

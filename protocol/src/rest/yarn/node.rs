@@ -158,26 +158,15 @@ pub struct Node {
     pub available_resource: Resource,
 }
 
-/// What is really used on a node.
+/// What is really used on a node. YARN also has virtual memory and the use of the processor. Nothing here
+/// measures them, so these fields are missing.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Utilization {
     /// Memory of the node in MiB.
     #[serde(rename = "nodePhysicalMemoryMB")]
     pub node_physical_memory_mb: u64,
-    /// Virtual memory of the node in MiB; not looked at.
-    #[serde(rename = "nodeVirtualMemoryMB")]
-    pub node_virtual_memory_mb: u64,
-    /// Cores of the node that are busy; not looked at.
-    #[serde(rename = "nodeCPUUsage")]
-    pub node_cpu_usage: f32,
     /// Memory of its containers in MiB.
     #[serde(rename = "aggregatedContainersPhysicalMemoryMB")]
     pub aggregated_containers_physical_memory_mb: u64,
-    /// Virtual memory of its containers in MiB; not looked at.
-    #[serde(rename = "aggregatedContainersVirtualMemoryMB")]
-    pub aggregated_containers_virtual_memory_mb: u64,
-    /// Cores that its containers keep busy; not looked at.
-    #[serde(rename = "containersCPUUsage")]
-    pub containers_cpu_usage: f32,
 }
