@@ -18,17 +18,20 @@ pub struct Options {
     pub folder: PathBuf,
     /// Variables of its container.
     pub environment: BTreeMap<String, String>,
+    /// The commit from which the executable was built.
+    pub commit: &'static str,
 }
 
 impl Options {
-    /// As the process was started.
-    pub fn from_process() -> Self {
+    /// As the process was started. The executable knows the commit from which it was built.
+    pub fn from_process(commit: &'static str) -> Self {
         let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         };
         Self {
             folder: PathBuf::from("."),
             environment: std::env::vars_os().filter_map(text).collect(),
+            commit,
         }
     }
 
@@ -44,9 +47,17 @@ impl Options {
     }
 
     fn parsed<T: FromStr<Err: ToString>>(&self, name: &'static str) -> Result<T> {
-        let wrong = |error: T::Err| Error::Environment { name, problem: error.to_string() };
-        self.text(name)?.parse().map_err(wrong)
+        parse(name, self.text(name)?)
     }
+
+    fn optional<T: FromStr<Err: ToString>>(&self, name: &'static str) -> Result<Option<T>> {
+        self.environment.get(name).map(|text| parse(name, text)).transpose()
+    }
+}
+
+fn parse<T: FromStr<Err: ToString>>(name: &'static str, text: &str) -> Result<T> {
+    let wrong = |error: T::Err| Error::Environment { name, problem: error.to_string() };
+    text.parse().map_err(wrong)
 }
 
 /// The variables, read.
@@ -66,6 +77,11 @@ pub struct Assignment {
     pub storage: Option<Folder>,
     /// Folder of the container.
     pub folder: PathBuf,
+    /// When the application was submitted, in milliseconds since 1970. `None` if the resource manager is of a
+    /// release that does not say it.
+    pub submitted_ms: Option<u64>,
+    /// The commit from which the executable was built.
+    pub commit: &'static str,
 }
 
 impl Assignment {
@@ -83,6 +99,8 @@ impl Assignment {
             node_host: options.text(variables::NODE_HOST)?.to_owned(),
             storage: options.folder(variables::STORAGE_DIR)?,
             folder: options.folder.clone(),
+            submitted_ms: options.optional(variables::APPLICATION_SUBMIT_TIME)?,
+            commit: options.commit,
         })
     }
 
@@ -138,7 +156,8 @@ mod tests {
             (variables::NODE_HOST, "127.0.0.1"),
         ];
         let environment = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Options { folder: PathBuf::from("/nowhere"), environment: environment.into() }
+        let folder = PathBuf::from("/nowhere");
+        Options { folder, environment: environment.into(), commit: "abc1234" }
     }
 
     #[test]
@@ -158,6 +177,14 @@ mod tests {
         other_storage.environment.insert(variables::STORAGE_DIR.to_owned(), "s3://b".to_owned());
         let error = Assignment::of(&other_storage).expect_err("not a folder").to_string();
         assert!(error.contains(variables::STORAGE_DIR) && error.contains("s3"), "{error}");
+        let mut timed = options();
+        let name = variables::APPLICATION_SUBMIT_TIME.to_owned();
+        timed.environment.insert(name.clone(), "1763640000000".to_owned());
+        let submitted_ms = Assignment::of(&timed).expect("complete").submitted_ms;
+        assert_eq!((assignment.submitted_ms, submitted_ms), (None, Some(1_763_640_000_000)));
+        timed.environment.insert(name.clone(), "yesterday".to_owned());
+        let error = Assignment::of(&timed).expect_err("no time").to_string();
+        assert!(error.contains(&name), "{error}");
         let mut options = options();
         options.environment.insert(variables::CONTAINER_ID.to_owned(), "../x".to_owned());
         let error = Assignment::of(&options).expect_err("no container").to_string();

@@ -10,7 +10,7 @@ use crate::{
     gateway::TcpGateway,
     job::Job,
     leases::{LeaseEvent, Leases},
-    observed::{Observed, OwnAddress},
+    observed::{Facts, Observed, OwnAddress, wall_ms},
     reports::Reports,
     resource_manager::{ResourceManager, Terms},
     switchboard::Switchboard,
@@ -206,8 +206,18 @@ fn observe(assignment: &Assignment, job: &Job, handle: &Handle, rest_port: u16) 
         container: assignment.container,
         application: assignment.attempt.application,
     };
-    let submission = Arc::clone(&job.submission);
-    Observed::new(submission, job.graph.clone(), handle.clone(), job.config.clone(), own)
+    let started_ms = wall_ms();
+    let facts = Facts {
+        submission: Arc::clone(&job.submission),
+        graph: job.graph.clone(),
+        config: job.config.clone(),
+        own,
+        commit: assignment.commit,
+        // The clock of the resource manager may be ahead of the clock of this node.
+        submitted_ms: assignment.submitted_ms.map_or(started_ms, |ms| ms.min(started_ms)),
+        started_ms,
+    };
+    Observed::new(facts, handle.clone())
 }
 
 /// Comes when the job has begun under this attempt, waited for on a thread of its own. It never comes

@@ -67,6 +67,10 @@ pub struct Facts {
     pub config: Config,
     /// Where the app master runs.
     pub own: OwnAddress,
+    /// The commit from which the app master was built.
+    pub commit: &'static str,
+    /// When the job was submitted, in milliseconds since 1970.
+    pub submitted_ms: u64,
     /// When this app master took the job, in milliseconds since 1970.
     pub started_ms: u64,
 }
@@ -94,15 +98,8 @@ struct Tables {
 
 impl Observed {
     /// Begins to observe a job. Starts a thread that ends with the job.
-    pub fn new(
-        submission: Arc<JobSubmission>,
-        graph: JobGraph,
-        handle: Handle,
-        config: Config,
-        own: OwnAddress,
-    ) -> Self {
-        let started_ms = wall_ms();
-        let facts = Arc::new(Facts { submission, graph, config, own, started_ms });
+    pub fn new(facts: Facts, handle: Handle) -> Self {
+        let facts = Arc::new(facts);
         let tables = Tables {
             tasks: Tasks::new(&facts.graph),
             managers: Managers::default(),

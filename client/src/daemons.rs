@@ -27,7 +27,8 @@ pub fn run_in_container() -> Option<ExitCode> {
             Some(ExitCode::from(u8::try_from(code).unwrap_or(1)))
         }
         ("app-master", []) => {
-            let ended = weir_app_master::run(&weir_app_master::Options::from_process());
+            let options = weir_app_master::Options::from_process(env!("WEIR_COMMIT"));
+            let ended = weir_app_master::run(&options);
             Some(ended_as(ended.map_err(|error| (error.code().to_owned(), with_causes(&error)))))
         }
         ("task-manager", []) => {

@@ -86,6 +86,8 @@ pub mod variables {
     pub const APPLICATION_TOKEN: &str = "WEIR_APPLICATION_TOKEN";
     /// Folder or URI that all nodes reach, for checkpoints; for app masters, where configured.
     pub const STORAGE_DIR: &str = "WEIR_STORAGE_DIR";
+    /// When the application was submitted, in milliseconds since 1970, as in YARN; for app masters.
+    pub const APPLICATION_SUBMIT_TIME: &str = "APP_SUBMIT_TIME_ENV";
     /// `host:port` where the job master listens; for task managers.
     pub const JOB_MASTER: &str = "WEIR_JOB_MASTER";
     /// The job; for task managers.

@@ -104,9 +104,9 @@ impl Reading {
         }
     }
 
-    /// When the job began, in milliseconds since 1970.
+    /// When the job was submitted, in milliseconds since 1970.
     pub fn start_ms(&self) -> u64 {
-        self.facts.started_ms
+        self.facts.submitted_ms
     }
 
     /// When it ended; `None` while it runs.
@@ -115,7 +115,7 @@ impl Reading {
         self.state.is_terminal().then_some(last)
     }
 
-    /// From its beginning to its end, or to now.
+    /// From its submission to its end, or to now.
     pub fn duration_ms(&self) -> u64 {
         self.end_ms().unwrap_or(self.now_ms).saturating_sub(self.start_ms())
     }

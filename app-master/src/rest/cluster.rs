@@ -14,8 +14,6 @@ use weir_protocol::{
 };
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// A release does not know the commit it was built from.
-const COMMIT: &str = "unknown";
 /// Keys whose values are not shown have one of these in their names, as in Flink.
 const SECRETS: &[&str] =
     &["password", "secret", "token", "apikey", "api-key", "service-key", "auth", "account.key"];
@@ -55,7 +53,7 @@ pub(super) fn overview_of(reading: &Reading) -> Overview {
         jobs_cancelled: ended_as(JobStatus::Canceled),
         jobs_failed: ended_as(JobStatus::Failed),
         flink_version: VERSION.to_owned(),
-        flink_commit: COMMIT.to_owned(),
+        flink_commit: reading.facts.commit.to_owned(),
     }
 }
 
@@ -88,7 +86,7 @@ pub(super) fn config_of(reading: &Reading) -> DashboardConfig {
         timezone_name: "UTC".to_owned(),
         timezone_offset: 0,
         flink_version: VERSION.to_owned(),
-        flink_revision: COMMIT.to_owned(),
+        flink_revision: reading.facts.commit.to_owned(),
         features: Features { web_cancel: true, ..Features::default() },
     }
 }
@@ -131,6 +129,8 @@ mod tests {
         assert_eq!(Slots::of(&reading), Slots { managers: 1, total: 2, free: 0 });
         let overview = overview_of(&reading);
         assert_eq!((overview.jobs_running, overview.jobs_finished), (1, 0));
+        assert_eq!(overview.flink_commit, "abc1234");
+        assert_eq!(config_of(&reading).flink_revision, "abc1234");
         reading.state = JobStatus::Finished;
         let overview = overview_of(&reading);
         assert_eq!((overview.jobs_running, overview.jobs_finished), (0, 1));

@@ -61,6 +61,8 @@ pub fn facts() -> Facts {
         graph: graph(),
         config,
         own: own(),
+        commit: "abc1234",
+        submitted_ms: 400,
         started_ms: 1_000,
     }
 }

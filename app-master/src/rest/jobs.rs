@@ -266,14 +266,15 @@ mod tests {
     fn times_of_a_job_are_known_or_minus_one() {
         let mut reading = fixture::reading();
         let running = details_of(&reading);
-        assert_eq!((running.start_time, running.end_time, running.duration), (1_000, -1, 9_000));
+        assert_eq!((running.start_time, running.end_time, running.duration), (400, -1, 9_600));
         assert_eq!(running.timestamps.len(), 11);
+        assert_eq!(running.timestamps[&JobStatus::Initializing], 1_000, "in this app master");
         assert_eq!(running.timestamps[&JobStatus::Running], 1_500);
         assert_eq!(running.timestamps[&JobStatus::Failed], 0);
         reading.state = JobStatus::Finished;
         reading.state_times.push((JobStatus::Finished, 8_000));
         let ended = details_of(&reading);
-        assert_eq!((ended.end_time, ended.duration), (8_000, 7_000));
+        assert_eq!((ended.end_time, ended.duration), (8_000, 7_600));
         assert_eq!(overview_of(&reading).jobs[0].last_modification, 8_000);
     }
 

@@ -102,6 +102,7 @@ pub(super) fn progress_of(reading: &Reading) -> JobProgress {
     JobProgress {
         version: reading.version,
         state: reading.state,
+        app_master_attempt: reading.facts.own.attempt.number,
         restarts: reading.restarts,
         restart_delay_ms: reading.restart_delay_ms,
         failure: failure.map(exceptions::report),
@@ -200,6 +201,15 @@ mod tests {
         let waiting = Some("for 2 of 3 containers: no node has 2 GiB free".to_owned());
         reading.waits_for.clone_from(&waiting);
         assert_eq!(progress_of(&reading).waiting, waiting);
+    }
+
+    /// Restarts are counted by each app master, so a reader needs to know which one counts.
+    #[test]
+    fn progress_names_the_attempt_that_counts_restarts() {
+        let mut reading = fixture::reading();
+        reading.restarts = 3;
+        let progress = progress_of(&reading);
+        assert_eq!((progress.restarts, progress.app_master_attempt), (3, 1));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The interface over HTTP, against a job master whose tasks only pretend to run.
 
 use super::{JobControl, archive, configure, fixture};
-use crate::observed::{ManagerInfo, Observed};
+use crate::observed::{Facts, ManagerInfo, Observed};
 use actix_web::{HttpRequest, http::header::AUTHORIZATION};
 use serde_json::{Value, json};
 use std::{
@@ -95,13 +95,7 @@ impl Fixture {
         };
         let mut config = Config::new();
         config.set_named("slot.request.timeout", "1 min").expect("a valid value");
-        let observed = Observed::new(
-            Arc::new(fixture::submission()),
-            fixture::graph(),
-            handle.clone(),
-            config,
-            fixture::own(),
-        );
+        let observed = Observed::new(Facts { config, ..fixture::facts() }, handle.clone());
         let running = handle.subscribe_status();
         while running.recv_timeout(LONG).unwrap().status != JobStatus::Running {}
         let control = Arc::new(Control(handle.clone()));

@@ -113,7 +113,8 @@ impl Cluster {
         if let Some(storage) = storage {
             set(variables::STORAGE_DIR, format!("file://{}", storage.display()));
         }
-        let options = Options { folder: self.folder.path().to_owned(), environment };
+        let folder = self.folder.path().to_owned();
+        let options = Options { folder, environment, commit: "abc1234" };
         self.app_master = Some(std::thread::spawn(move || weir_app_master::run(&options)));
     }
 

@@ -16,6 +16,7 @@ pub struct Overview {
     pub jobs_failed: u64,
     /// The release of Weir.
     pub flink_version: String,
+    /// The commit from which it was built; `unknown` if it was built outside a checkout.
     pub flink_commit: String,
 }
 
@@ -31,7 +32,7 @@ pub struct DashboardConfig {
     pub timezone_offset: i64,
     /// The release of Weir.
     pub flink_version: String,
-    /// Commit and date.
+    /// The commit.
     pub flink_revision: String,
     /// What a page may offer.
     pub features: Features,

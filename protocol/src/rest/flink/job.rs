@@ -49,7 +49,7 @@ pub struct JobSummary {
     pub jid: JobId,
     /// Its name.
     pub name: String,
-    /// When its master started.
+    /// When it was submitted.
     pub start_time: i64,
     /// When it ended; -1 while it runs.
     pub end_time: i64,
@@ -119,7 +119,7 @@ pub struct JobDetails {
     /// `STREAMING` or `BATCH`.
     #[serde(rename = "job-type")]
     pub job_type: String,
-    /// When its master started.
+    /// When it was submitted.
     #[serde(rename = "start-time")]
     pub start_time: i64,
     /// When it ended; -1 while it runs.

@@ -138,6 +138,10 @@ pub struct JobProgress {
     pub version: u64,
     /// The job's state.
     pub state: JobStatus,
+    /// The attempt of the app master, from 1. It counts restarts. 0 if the app master is of a release that does
+    /// not say it.
+    #[serde(default)]
+    pub app_master_attempt: u32,
     /// Restarts under this app master.
     pub restarts: u32,
     /// The wait before the latest restart in milliseconds; 0 before the first.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use weir_base::{NodeId, Now, Resources};
 use weir_protocol::cluster::{
     LaunchContainer, LeaveNode, NodeAction, NodeHeartbeat, NodeOrders, NodeRegistered,
-    RegisterNode, exit_status,
+    RegisterNode, exit_status, variables,
 };
 use weir_protocol::rest::yarn::NodeState;
 
@@ -276,11 +276,11 @@ impl ResourceManager {
             return None;
         }
         let application = self.applications.get(&container.id.attempt.application)?;
-        Some(LaunchContainer {
-            container: container.id,
-            resources: container.resources,
-            launch: application.submission.launch.clone(),
-        })
+        let mut launch = application.submission.launch.clone();
+        let name = variables::APPLICATION_SUBMIT_TIME;
+        launch.environment.retain(|(other, _)| other != name);
+        launch.environment.push((name.to_owned(), application.submitted_wall_ms.to_string()));
+        Some(LaunchContainer { container: container.id, resources: container.resources, launch })
     }
 }
 

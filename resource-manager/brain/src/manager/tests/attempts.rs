@@ -1,7 +1,7 @@
 //! Attempts: launch, finish, failure, retry.
 
 use super::script::{Script, check_running, settings};
-use weir_protocol::cluster::FinalStatus;
+use weir_protocol::cluster::{FinalStatus, variables};
 
 #[test]
 fn the_app_master_is_launched_when_its_container_is_on_record() {
@@ -125,6 +125,24 @@ fn an_app_master_that_does_not_exit_is_killed() {
          a#6: Normal
          store ended 1 Finished Failed",
     );
+}
+
+/// Each app master measures the time of its job from the submission, also the app master of a later attempt.
+#[test]
+fn each_attempt_is_launched_with_the_time_of_the_submission() {
+    let script = check_running(
+        "> at 700
+         > beat a 1.1.1=complete:1
+         a#4: Normal
+         store attempt-ended 1.1 1 counts, attempt 1.2.1 on a
+         > beat a
+         a#5: Normal launch 1.2.1",
+    );
+    let submission = [(variables::APPLICATION_SUBMIT_TIME.to_owned(), "1000000".to_owned())];
+    assert_eq!(script.launched.len(), 2);
+    for order in &script.launched {
+        assert_eq!(order.launch.environment, submission, "{}", order.container);
+    }
 }
 
 #[test]

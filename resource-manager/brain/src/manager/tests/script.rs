@@ -17,8 +17,8 @@ use weir_base::{
 };
 use weir_protocol::cluster::{
     Allocate, Allocated, ArchivedAnswer, Ask, ContainerReport, ContainerState, FinalStatus,
-    FinishAppMaster, LaunchContext, Lease, LeaveNode, NodeHeartbeat, NodeOrders, RegisterAppMaster,
-    RegisterNode,
+    FinishAppMaster, LaunchContainer, LaunchContext, Lease, LeaveNode, NodeHeartbeat, NodeOrders,
+    RegisterAppMaster, RegisterNode,
 };
 
 /// Runs a script with nodes `a` and `b` of 1000 MiB and 4 cores, and compares the whole of it.
@@ -31,6 +31,8 @@ pub(super) struct Script {
     pub(super) settings: Settings,
     pub(super) brain: ResourceManager,
     pub(super) facts: Vec<Fact>,
+    /// Every order to launch an app master, in order.
+    pub(super) launched: Vec<LaunchContainer>,
     epoch: u32,
     now_ms: u64,
     slow_store: bool,
@@ -53,6 +55,7 @@ impl Script {
             brain: ResourceManager::new(settings.clone()),
             settings,
             facts: Vec::new(),
+            launched: Vec::new(),
             epoch: 0,
             now_ms: 0,
             slow_store: false,
@@ -331,6 +334,9 @@ impl Script {
                 }
                 Effect::Reply { ticket, reply } => {
                     let caller = self.callers.remove(&ticket).expect("a caller waits");
+                    if let Ok(Reply::NodeOrders(orders)) = &reply {
+                        self.launched.extend(orders.launch.iter().cloned());
+                    }
                     let text = match &reply {
                         Ok(reply) => render_reply(reply),
                         Err(error) => format!("{} {error}", error.code()),
