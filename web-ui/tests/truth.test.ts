@@ -275,3 +275,39 @@ test("the diagnostics of an attempt are shown whole", async () => {
     expects: /404.*\/jobs\/overview/,
   });
 });
+
+test("a job that waits for its restart says when it comes and after which delay", async () => {
+  await visit(JOB_HASH, async ({ page }) => {
+    await shows(page, "Restart 3 follows 1m 30s after the failure, at");
+    await page.waitForSelector(".notice time");
+  }, { prepare: (server) => jobIs(server, "RESTARTING", { restarts: 3, "restart-delay-ms": 90_000, failure: SIGKILL }) });
+});
+
+test("restarts name the app master that counts them, when it is not the first", async () => {
+  for (const [attempt, expected] of [[1, "Restarts2"], [2, "Restarts2 under app master 2"]] as const) {
+    await visit(JOB_HASH, async ({ page }) => {
+      await page.waitForFunction(() => document.querySelector(".facts-line")?.textContent?.includes("Restarts2"));
+      const facts = await page.$$eval(".facts-line > div", (found) => found.map((one) => one.textContent ?? ""));
+      assert.ok(facts.includes(expected), facts.join());
+    }, { prepare: (server) => jobIs(server, "RUNNING", { restarts: 2, "app-master-attempt": attempt }) });
+  }
+});
+
+test("a job has the time of its submission, and of its states the time at which each was entered last", async () => {
+  await visit(JOB_HASH, async ({ page }) => {
+    await shows(page, "Subtasks");
+    const titles = await page.$$eval(".facts-line dt", (found) => found.map((one) => one.textContent ?? ""));
+    assert.ok(titles.includes("Submitted") && titles.includes("States, last entered"), titles.join());
+    assert.ok(!titles.includes("Started"), titles.join());
+  });
+});
+
+test("a failure in a task that the graph does not show says so", async () => {
+  const hidden = "The graph does not show this task.";
+  for (const [task, isHidden] of [["Lines: enumerator (1/1)", true], [SIGKILL.task, false]] as const) {
+    await visit(JOB_HASH, async ({ page }) => {
+      await shows(page, "was ended by SIGKILL");
+      assert.equal((await main(page)).includes(hidden), isHidden, task);
+    }, { prepare: (server) => jobIs(server, "FAILED", { failure: { ...SIGKILL, task } }) });
+  }
+});

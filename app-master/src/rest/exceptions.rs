@@ -92,7 +92,9 @@ fn stack_trace(reading: &FailureReading) -> String {
         text.push_str(&format!("\n  lost the connection to {peer}"));
     }
     if let (Some(container), Some(excerpt)) = (reading.container, &reading.excerpt) {
-        text.push_str(&format!("\n\nlog excerpt of container {container}:\n{excerpt}"));
+        text.push_str(&format!(
+            "\n\nend of the log of container {container}, read after the failure:\n{excerpt}"
+        ));
     }
     text
 }
@@ -133,8 +135,8 @@ mod tests {
         assert_eq!(entry.endpoint.as_deref(), Some("node:4000"));
         assert_eq!(
             entry.stacktrace,
-            "WEIR-TASK-0001: second\n  in operator count\n\nlog excerpt of container \
-             container_1_0001_01_000002:\nthread panicked"
+            "WEIR-TASK-0001: second\n  in operator count\n\nend of the log of container \
+             container_1_0001_01_000002, read after the failure:\nthread panicked"
         );
     }
 

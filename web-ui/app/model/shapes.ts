@@ -253,7 +253,11 @@ export interface FailureReport {
 /** How a job gets on: Weir's own. */
 export interface JobProgress {
   state: string;
+  /** The attempt of the app master, which counts restarts; 0 or missing if it does not say it. */
+  "app-master-attempt"?: number;
   restarts: number;
+  /** The wait before the latest restart, in milliseconds. */
+  "restart-delay-ms"?: number;
   failure?: FailureReport;
   /** What it waits for before its tasks can be deployed. */
   waiting?: string;

@@ -132,6 +132,7 @@ export function subtaskCounts(vertices: readonly JobVertex[]): Record<string, nu
 
 function JobHead({ job, progress }: { job: Job; progress: JobProgress | undefined }) {
   const times = history(job.timestamps);
+  const counter = progress?.["app-master-attempt"] ?? 0;
   return (
     <dl class="facts facts-line">
       <div>
@@ -141,7 +142,7 @@ function JobHead({ job, progress }: { job: Job; progress: JobProgress | undefine
         </dd>
       </div>
       <div>
-        <dt>Started</dt>
+        <dt>Submitted</dt>
         <dd>
           <Time at={job["start-time"]} />
         </dd>
@@ -160,7 +161,10 @@ function JobHead({ job, progress }: { job: Job; progress: JobProgress | undefine
       </div>
       <div>
         <dt>Restarts</dt>
-        <dd class="steady">{exact(progress?.restarts)}</dd>
+        <dd>
+          <span class="steady">{exact(progress?.restarts)}</span>
+          {counter > 1 ? <span class="faint"> under app master {counter}</span> : null}
+        </dd>
       </div>
       <div>
         <dt>Subtasks</dt>
@@ -169,7 +173,7 @@ function JobHead({ job, progress }: { job: Job; progress: JobProgress | undefine
         </dd>
       </div>
       <div class="wide">
-        <dt>States</dt>
+        <dt>States, last entered</dt>
         <dd class="state-times">
           {times.map(([state, at]) => (
             <span key={state}>

@@ -1,7 +1,9 @@
 /** What stands above every tab of a job that does not simply run: what it waits for, and why it failed. */
 
-import { plural } from "../model/format";
+import { Time } from "../parts/basics";
+import { duration, plural } from "../model/format";
 import type { FailureReport, Job, JobProgress } from "../model/shapes";
+import { taskOf } from "./exceptions";
 
 interface NoticesProps {
   job: Job;
@@ -24,12 +26,19 @@ export function JobNotices({ job, progress, exceptions }: NoticesProps) {
           </p>
         </div>
       )}
-      {failure === undefined ? null : <Cause job={job} failure={failure} exceptions={exceptions} />}
+      {failure === undefined ? null : <Cause job={job} failure={failure} progress={progress} exceptions={exceptions} />}
     </>
   );
 }
 
-function Cause({ job, failure, exceptions }: { job: Job; failure: FailureReport; exceptions: string }) {
+interface CauseProps {
+  job: Job;
+  failure: FailureReport;
+  progress: JobProgress | undefined;
+  exceptions: string;
+}
+
+function Cause({ job, failure, progress, exceptions }: CauseProps) {
   const hasFailed = FAILED.includes(job.state);
   const consequences = failure["consequence-count"] ?? 0;
   const places = [failure.task, failure.operator === undefined ? "" : `operator ${failure.operator}`, failure.container].filter(Boolean);
@@ -38,6 +47,10 @@ function Cause({ job, failure, exceptions }: { job: Job; failure: FailureReport;
       <p>
         <strong>{titleOf(job.state)}</strong> {failure.message} <span class="id">{failure.code}</span>
       </p>
+      {job.state === "RESTARTING" ? <NextRestart job={job} progress={progress} /> : null}
+      {isHidden(job, failure) ? (
+        <p>The graph does not show this task. It coordinates a source or a sink, and its failure stopped the tasks that it shows.</p>
+      ) : null}
       <p class="faint">
         {places.length === 0 ? null : <>{places.join(", ")} · </>}
         {consequences === 0 ? null : <>{plural(consequences, "other failure")} followed from it · </>}
@@ -45,6 +58,24 @@ function Cause({ job, failure, exceptions }: { job: Job; failure: FailureReport;
       </p>
     </div>
   );
+}
+
+/** Which restart follows, after which delay and when. */
+function NextRestart({ job, progress }: { job: Job; progress: JobProgress | undefined }) {
+  const failedAt = job.timestamps["RESTARTING"] ?? 0;
+  const delay = progress?.["restart-delay-ms"];
+  if (progress === undefined || delay === undefined || failedAt <= 0) return null;
+  return (
+    <p>
+      Restart {progress.restarts} follows {duration(delay)} after the failure, at <Time at={failedAt + delay} />.
+    </p>
+  );
+}
+
+/** Coordinators of sources and sinks are tasks, but no vertices of the graph that users see. */
+function isHidden(job: Job, failure: FailureReport): boolean {
+  const { task } = taskOf(failure.task);
+  return task !== "" && job.vertices.length > 0 && !job.vertices.some((vertex) => vertex.name === task);
 }
 
 function titleOf(state: string): string {
