@@ -278,7 +278,7 @@ test("the diagnostics of an attempt are shown whole", async () => {
 
 test("a job that waits for its restart says when it comes and after which delay", async () => {
   await visit(JOB_HASH, async ({ page }) => {
-    await shows(page, "Restart 3 follows 1m 30s after the failure, at");
+    await shows(page, "Restart 3 follows 1m 30s after the failure, when all tasks have stopped: not before");
     await page.waitForSelector(".notice time");
   }, { prepare: (server) => jobIs(server, "RESTARTING", { restarts: 3, "restart-delay-ms": 90_000, failure: SIGKILL }) });
 });

@@ -162,7 +162,7 @@ function JobHead({ job, progress }: { job: Job; progress: JobProgress | undefine
       <div>
         <dt>Restarts</dt>
         <dd>
-          <span class="steady">{exact(progress?.restarts)}</span>
+          {exact(progress?.restarts)}
           {counter > 1 ? <span class="faint"> under app master {counter}</span> : null}
         </dd>
       </div>

@@ -60,14 +60,15 @@ function Cause({ job, failure, progress, exceptions }: CauseProps) {
   );
 }
 
-/** Which restart follows, after which delay and when. */
+/** Which restart follows and after which delay. The restart also waits until all tasks have stopped. */
 function NextRestart({ job, progress }: { job: Job; progress: JobProgress | undefined }) {
   const failedAt = job.timestamps["RESTARTING"] ?? 0;
   const delay = progress?.["restart-delay-ms"];
   if (progress === undefined || delay === undefined || failedAt <= 0) return null;
   return (
     <p>
-      Restart {progress.restarts} follows {duration(delay)} after the failure, at <Time at={failedAt + delay} />.
+      Restart {progress.restarts} follows {duration(delay)} after the failure, when all tasks have stopped: not before{" "}
+      <Time at={failedAt + delay} />.
     </p>
   );
 }
