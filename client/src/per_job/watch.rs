@@ -19,7 +19,7 @@ use crate::screen;
 use std::thread;
 use std::time::{Duration, Instant};
 use weir_protocol::rest::flink::result::{ExecutionResult, WeirResult};
-use weir_protocol::rest::yarn::{App, ApplicationState, OneApp};
+use weir_protocol::rest::yarn::{App, AppAttempts, ApplicationState, OneApp};
 use weir_protocol::{cluster::FinalStatus, job::JobStatus};
 use weir_service::CallError;
 
@@ -42,6 +42,10 @@ pub struct Watch<'a> {
     told_reason: String,
     /// Whether a line has said that a daemon does not answer.
     told_silence: bool,
+    /// Whether the app master has failed to answer since `attempt` was last compared.
+    may_be_replaced: bool,
+    /// The latest attempt of the application that a line has named; at first the first one.
+    attempt: u32,
 }
 
 impl<'a> Watch<'a> {
@@ -53,6 +57,8 @@ impl<'a> Watch<'a> {
             waiting_since: None,
             told_reason: String::new(),
             told_silence: false,
+            may_be_replaced: false,
+            attempt: 1,
         }
     }
 
@@ -60,14 +66,19 @@ impl<'a> Watch<'a> {
     pub fn until_end(mut self) -> Result<WeirResult, Problem> {
         loop {
             match self.ask() {
-                Ok(Some(result)) => return Ok(result),
+                Ok(Some(result)) => {
+                    self.tell_replacement();
+                    return Ok(result);
+                }
                 Ok(None) => {
+                    self.tell_replacement();
                     self.hears_again();
                     self.tell_reason("");
                     // A server that does not hold its answers back is asked with pauses.
                     thread::sleep(LOOK_AGAIN);
                 }
                 Err(_) => {
+                    self.may_be_replaced = true;
                     if let Some(result) = self.without_answer()? {
                         return Ok(result);
                     }
@@ -139,6 +150,28 @@ impl<'a> Watch<'a> {
             let application = self.submitted.application;
             note(&format!("{application}: {reason}"));
             self.told_reason = reason;
+        }
+    }
+
+    /// Says that another attempt of the application has the job now. Its counters begin again.
+    fn tell_replacement(&mut self) {
+        if !std::mem::take(&mut self.may_be_replaced) {
+            return;
+        }
+        let Submitted { application, job } = self.submitted;
+        let path = format!("{}/appattempts", application_path(application));
+        let Ok(attempts) = self.remote.get_held::<AppAttempts>(&path, Duration::ZERO) else {
+            // Asked again after the next answer.
+            self.may_be_replaced = true;
+            return;
+        };
+        let latest = attempts.app_attempts.app_attempt.iter().map(|attempt| attempt.id).max();
+        if let Some(latest) = latest.filter(|latest| *latest > self.attempt) {
+            self.attempt = latest;
+            note(&format!(
+                "{application}: the app master has ended, and attempt {latest} has taken over job \
+                 {job}; run time, restarts and records are counted from the start of attempt {latest}"
+            ));
         }
     }
 

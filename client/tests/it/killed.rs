@@ -154,7 +154,9 @@ fn words_are_counted_once_whichever_daemon_is_killed() {
     let expected = write_input(&cluster, "input", 2);
     let job = Disturbed::start(&cluster, "2", "input", "without-app-master");
     job.kill_one("app-master");
-    job.ends_with(&expected);
+    let ended = job.ends_with(&expected);
+    let replaced = "the app master has ended, and attempt 2 has taken over job";
+    assert!(ended.stderr.contains(replaced), "{ended:#?}");
 
     for (place, name) in ["resource-manager", "node-agent-1", "node-agent-2"].iter().enumerate() {
         let job = Disturbed::start(&cluster, "2", "input", name);

@@ -11,6 +11,7 @@ use weir_config::{Config, keys};
 use weir_graph::{Fingerprint, StreamGraph};
 use weir_protocol::cluster::{self, JobSubmission};
 use weir_protocol::job_executable::{JobAnswer, JobMessage, read_answer};
+use weir_protocol::rest::yarn::AppAttempt;
 
 const APPLICATION: &str = "application_1763640000000_0001";
 
@@ -158,6 +159,48 @@ fn restarts_are_told_also_where_progress_is_not() {
                        (WEIR-TASK-0001)\n";
         assert!(ended.stderr.contains(warning), "{ended:#?}");
         assert!(!ended.stderr.contains("progress:"), "{ended:#?}");
+    }
+}
+
+/// The app master does not answer once; then the application has this number of attempts.
+fn cluster_that_lost_an_app_master(attempts: u32) -> FakeCluster {
+    let is_lost = AtomicBool::new(false);
+    FakeCluster::new(move |asked: &Asked| {
+        let path = asked.path.split('?').next().unwrap_or_default();
+        match path {
+            path if path.ends_with("/execution-result")
+                && !is_lost.swap(true, Ordering::Relaxed) =>
+            {
+                Some((LOST, String::new()))
+            }
+            path if path.ends_with(&format!("/apps/{APPLICATION}")) => {
+                ok(json!({"app": {"id": APPLICATION, "state": "RUNNING"}}))
+            }
+            path if path.ends_with("/appattempts") => {
+                let attempts: Vec<_> =
+                    (1..=attempts).map(|id| AppAttempt { id, ..AppAttempt::default() }).collect();
+                ok(json!({"appAttempts": {"appAttempt": attempts}}))
+            }
+            _ => answer(asked, || Some(result("FINISHED", Value::Null))),
+        }
+    })
+}
+
+#[test]
+fn replaced_app_master_is_told_with_what_begins_again() {
+    let folder = Folder::new();
+    job(&folder, UNTIL_ANSWERED);
+    let line = format!(
+        "{APPLICATION}: the app master has ended, and attempt 2 has taken over job {}; run time, \
+         restarts and records are counted from the start of attempt 2\n",
+        job_id()
+    );
+    for (attempts, is_told) in [(1, false), (2, true)] {
+        let fake = cluster_that_lost_an_app_master(attempts);
+        let ended = fake.weir(&folder, &["run", "-t", "per-job", "job"]);
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
+        fake.first(&format!("GET /ws/v1/cluster/apps/{APPLICATION}/appattempts"));
+        assert_eq!(ended.stderr.contains(&line), is_told, "{attempts} attempts: {ended:#?}");
     }
 }
 
