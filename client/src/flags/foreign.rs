@@ -12,7 +12,7 @@ const PAGE: &str = "docs/coming-from-flink.md";
 const CODE: &str = "WEIR-CLI-0010";
 
 /// Whether there will be such a thing.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Standing {
     /// It is planned.
     NotYet,
@@ -165,31 +165,34 @@ fn foreign_flag(action: &str, typed: &str) -> Option<Problem> {
 
 impl ForeignAction {
     fn problem(&self) -> Problem {
-        let what = match self.standing {
-            NotYet => format!("there is no `weir {}` yet: {}", self.name, self.why),
-            Never => format!("there is no `weir {}`: {}", self.name, self.why),
-        };
+        let what = spelling(self.standing, &format!("there is no `weir {}`", self.name), self.why);
         problem(what, self.instead, "actions")
     }
 }
 
 impl ForeignFlag {
     fn problem(&self, action: &str, name: &str) -> Problem {
-        let what = match self.standing {
-            NotYet => format!("`weir {action}` has no {name} yet: {}", self.why),
-            Never => format!("`weir {action}` has no {name}: {}", self.why),
-        };
+        let what = spelling(self.standing, &format!("`weir {action}` has no {name}"), self.why);
         problem(what, self.instead, &format!("flags-of-flink-{action}"))
     }
 }
 
-fn problem(what: String, instead: &str, anchor: &str) -> Problem {
+/// The first line of an error: what is missing, whether there will be such a thing, and why it is missing.
+pub(super) fn spelling(standing: Standing, missing: &str, why: &str) -> String {
+    match standing {
+        NotYet => format!("{missing} yet: {why}"),
+        Never => format!("{missing}: {why}"),
+    }
+}
+
+/// The error for a word that is not one of `weir`, with a link to a headline of the page.
+pub(super) fn problem(what: String, instead: &str, anchor: &str) -> Problem {
     let help = format!("{instead}; {PAGE}#{anchor} lists what Weir does not have");
     Problem::usage(what).code(CODE).help(help)
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::flags::Cli;
     use crate::flags::multi_letter::has_flag;
@@ -200,7 +203,7 @@ mod tests {
     const OURS: &[&str] = &["--cluster", "--token-file", "--data-dir", "--output", "--config"];
 
     /// Rows of the tables below a headline of the page, cell by cell.
-    fn rows(headline: &str) -> Vec<Vec<String>> {
+    pub fn rows(headline: &str) -> Vec<Vec<String>> {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/coming-from-flink.md");
         let page = std::fs::read_to_string(path).expect("the page");
         let section = page.split("\n## ").find(|section| section.starts_with(headline));
@@ -214,11 +217,11 @@ mod tests {
     }
 
     /// The texts between backticks.
-    fn quoted(cell: &str) -> Vec<String> {
+    pub fn quoted(cell: &str) -> Vec<String> {
         cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
     }
 
-    fn standing_of(cell: &str) -> Option<Standing> {
+    pub fn standing_of(cell: &str) -> Option<Standing> {
         match cell {
             "yes" => None,
             "not yet" => Some(NotYet),

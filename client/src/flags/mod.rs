@@ -8,6 +8,7 @@ mod foreign;
 mod jobs;
 mod multi_letter;
 mod storage;
+mod yarn;
 
 pub use cluster::{ClusterAction, DataDirFlag, StartFlags, StatusFlags, StopFlags};
 pub use daemons::{DaemonConfigFlags, NodeAgentFlags, ResourceManagerFlags};
@@ -208,7 +209,8 @@ pub struct ProgramWords {
 /// Parses the command line; help and errors are printed here, and the exit code is given back.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Exit> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    if let Some(problem) = foreign::refusal(&arguments) {
+    let refusal = yarn::refusal(&arguments).or_else(|| foreign::refusal(&arguments));
+    if let Some(problem) = refusal {
         output::note(&problem.to_string());
         return Err(problem.exit);
     }

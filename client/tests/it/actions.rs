@@ -60,6 +60,14 @@ fn what_flink_has_and_weir_has_not_says_so() {
         (&["run", "-n", "./x.py"], &["no -n yet"]),
         (&["run", "-py", "x.py"], &["no -py:", "Rust"]),
         (&["cancel", "-s", "5d7c"], &["`weir cancel` has no -s yet"]),
+        (&["application", "-list"], &["no -list:", "`weir application list`"]),
+        (
+            &["application", "-list", "-appStates", "ALL"],
+            &["`weir application list`; use `weir application list --states STATES`"],
+        ),
+        (&["yarn", "logs", "-applicationId", "a"], &["`weir logs APPLICATION`"]),
+        (&["node", "-list"], &["`weir node list`"]),
+        (&["container", "-list", "a"], &["no `weir container` yet"]),
     ] {
         let ended = folder.weir(line);
         ended.fails(2, &[parts, &["docs/coming-from-flink.md#", "WEIR-CLI-0010"]].concat());
