@@ -167,7 +167,14 @@ fn check_target(name: &str) -> Result<ExecutionTarget, Problem> {
         Some((_, reason)) => format!("target {name:?} does not work: {reason}"),
         None => format!("unknown target {name:?}"),
     };
-    Err(refused(&what, "the targets are local and per-job; -t may also be left out"))
+    let help = match reason {
+        Some(_) => "use -t per-job to run the job on a cluster",
+        None => {
+            "use -t local or -t per-job; without -t a job runs with the target in \
+             execution.target, which is local unless it is configured"
+        }
+    };
+    Err(refused(&what, help))
 }
 
 fn refused(what: &str, help: &str) -> Problem {
@@ -235,6 +242,11 @@ mod tests {
         }
         let problem = request("weir run -t moon job").expect_err("unknown");
         assert_eq!(problem.what, "unknown target \"moon\"");
+        let help = "use -t local or -t per-job; without -t a job runs with the target in \
+                    execution.target, which is local unless it is configured";
+        assert_eq!(problem.help.as_deref(), Some(help));
+        let problem = request("weir run -t yarn-per-job job").expect_err("another name");
+        assert_eq!(problem.help.as_deref(), Some("use -t per-job to run the job on a cluster"));
     }
 
     #[test]

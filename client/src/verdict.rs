@@ -115,11 +115,11 @@ fn no_weir_job(executable: &Path, status: ExitStatus) -> Problem {
         ),
         code => (
             format!(
-                "{name} ended with exit code {} without creating a StreamExecutionEnvironment",
+                "{name} ended with exit code {} before it created a StreamExecutionEnvironment",
                 code.unwrap_or_default()
             ),
-            "see what it printed above, such as a wrong argument; if it printed nothing, check \
-             that it is a Weir job",
+            "the cause is what the program itself printed above, such as a wrong argument; if it \
+             printed nothing, check that it is a Weir job",
         ),
     };
     Problem::failure("WEIR-CLI-0003", what).help(help)

@@ -181,7 +181,9 @@ impl Layers {
                     let (key, origin) = (spec.name(), origin.clone());
                     self.warnings.push(Warning::Deprecated { old, key, origin });
                 }
-                self.config.set_text(spec, text, origin)
+                self.config
+                    .set_text(spec, text, origin)
+                    .map_err(|error| error.with_former_spelling(deprecated))
             }
         }
     }

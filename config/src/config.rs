@@ -91,7 +91,9 @@ impl Config {
     pub fn set_named(&mut self, name: &str, value: &str) -> Result<(), Error> {
         let origin = Origin::Program;
         match keys::find_known(name, &origin)? {
-            Found::Known { spec, .. } => self.set_in_code(spec, value),
+            Found::Known { spec, deprecated } => self
+                .set_in_code(spec, value)
+                .map_err(|error| error.with_former_spelling(deprecated)),
             Found::Foreign(key) => {
                 Err(Error::Unsupported { name: name.to_owned(), note: key.note, origin })
             }
@@ -191,6 +193,7 @@ pub(crate) fn bad_value(
 ) -> Error {
     Error::BadValue(Box::new(BadValue {
         key: spec.name(),
+        former_spelling: None,
         value: text.to_owned(),
         origin: origin.clone(),
         problem,

@@ -15,6 +15,8 @@ use crate::origin::Origin;
 pub struct BadValue {
     /// The key, in its present spelling.
     pub key: &'static str,
+    /// The former spelling of the key, if it was written so.
+    pub former_spelling: Option<&'static str>,
     /// The value as it was written.
     pub value: String,
     /// Where it was written.
@@ -29,8 +31,13 @@ pub struct BadValue {
 
 impl fmt::Display for BadValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key, value, origin, problem, expected, example } = self;
-        write!(f, "bad value {value:?} for {key} in {origin}: {problem}; ")?;
+        let Self { key, former_spelling, value, origin, problem, expected, example } = self;
+        write!(f, "bad value {value:?} for ")?;
+        match former_spelling {
+            Some(old) => write!(f, "{old} (now called {key})")?,
+            None => write!(f, "{key}")?,
+        }
+        write!(f, " in {origin}: {problem}; ")?;
         write!(f, "expected is {expected}, for example `{key}: {example}`")
     }
 }
@@ -122,10 +129,21 @@ pub enum Error {
 }
 
 fn hint(nearest: Option<&str>) -> String {
-    nearest.map(|nearest| format!("; did you mean {nearest}?")).unwrap_or_default()
+    nearest.map_or_else(
+        || "; docs/configuration.md lists all keys".to_owned(),
+        |nearest| format!("; did you mean {nearest}?"),
+    )
 }
 
 impl Error {
+    /// Adds the spelling in which the key was written, if it is a former one.
+    pub(crate) fn with_former_spelling(mut self, old: Option<&'static str>) -> Self {
+        if let Self::BadValue(bad) = &mut self {
+            bad.former_spelling = old;
+        }
+        self
+    }
+
     /// Every code that [`Error::code`] may give, in order.
     pub const CODES: &'static [&'static str] = &[
         "WEIR-CFG-0001",
@@ -206,7 +224,9 @@ mod tests {
         };
         assert_eq!(unknown.to_string(), "unknown key \"a.b\" in a -D argument; did you mean a.c?");
         let variable = Error::UnknownVariable { name: "WEIR_CONF_X".to_owned(), nearest: None };
-        assert_eq!(variable.to_string(), "environment variable WEIR_CONF_X names no key");
+        let text =
+            "environment variable WEIR_CONF_X names no key; docs/configuration.md lists all keys";
+        assert_eq!(variable.to_string(), text);
         assert_eq!(variable.code(), "WEIR-CFG-0006");
     }
 }

@@ -156,6 +156,14 @@ impl Status {
     }
 }
 
+/// The state of a node in the resource manager, beside that of its agent's process.
+fn node_text(state: &str, is_alive: bool) -> String {
+    match (state, is_alive) {
+        ("RUNNING", false) => "node RUNNING, until its heartbeats time out".to_owned(),
+        _ => format!("node {state}"),
+    }
+}
+
 fn text(status: &Status) -> String {
     let Some(address) = &status.address else {
         return format!(
@@ -178,9 +186,10 @@ fn text(status: &Status) -> String {
     let _ = writeln!(text, "Web: {web}\n");
     for Daemon { name, pid, alive, address, node_state } in &status.daemons {
         let pid = pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string());
-        let alive = if *alive { "alive" } else { "dead" };
-        let node_state = node_state.as_deref().unwrap_or_default();
-        let line = format!("{name:<18} {pid:>8}  {alive:<5}  {address:<22} {node_state}");
+        let alive_text = if *alive { "alive" } else { "dead" };
+        let node_state = node_state.as_deref().map(|state| node_text(state, *alive));
+        let node_state = node_state.unwrap_or_default();
+        let line = format!("{name:<18} {pid:>8}  {alive_text:<5}  {address:<22} {node_state}");
         let _ = writeln!(text, "{}", line.trim_end());
     }
     if let (Some(nodes), Some(running), Some(pending), Some(memory), Some(vcores)) = (
@@ -205,4 +214,31 @@ fn text(status: &Status) -> String {
         );
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line_of(alive: bool, node_state: &str) -> String {
+        let agent = Daemon {
+            name: "node-agent-1".to_owned(),
+            pid: Some(3546),
+            alive,
+            address: "127.0.0.1:8042".to_owned(),
+            node_state: Some(node_state.to_owned()),
+        };
+        let status =
+            Status { address: Some(String::new()), daemons: vec![agent], ..Status::default() };
+        let text = text(&status);
+        text.lines().find(|line| line.contains("3546")).expect("a line").to_owned()
+    }
+
+    #[test]
+    fn state_of_a_node_is_told_apart_from_that_of_its_agent() {
+        assert!(line_of(true, "RUNNING").ends_with("alive  127.0.0.1:8042         node RUNNING"));
+        assert!(line_of(false, "LOST").ends_with("dead   127.0.0.1:8042         node LOST"));
+        let dead = line_of(false, "RUNNING");
+        assert!(dead.ends_with("node RUNNING, until its heartbeats time out"), "{dead}");
+    }
 }

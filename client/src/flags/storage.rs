@@ -40,8 +40,11 @@ pub struct StorageListFlags {
 
 /// Delete the logs and checkpoints of jobs.
 ///
-/// A deleted job cannot be restored. If one of the given jobs must not be deleted, none is.
+/// A deleted job cannot be restored. If one of the given jobs may still be in use, none is deleted.
 #[derive(Args, Debug)]
+#[command(override_usage = "\
+weir storage delete [FLAGS] JOB...
+       weir storage delete [FLAGS] --ended [--older-than DURATION]")]
 #[command(after_help = "\
 Examples:
   weir storage delete 5d7c
@@ -51,7 +54,8 @@ pub struct StorageDeleteFlags {
     /// The jobs: ids as `weir storage list` shows them, the beginning of an id, or names of folders.
     #[arg(value_name = "JOB", required_unless_present = "ended", conflicts_with = "ended")]
     pub jobs: Vec<String>,
-    /// Delete every job whose log says that it has ended, and that was not changed in the last minute.
+    /// Delete every job whose log says that it has ended. A job that was changed in the last minute is
+    /// not deleted; a line on standard error names it.
     #[arg(long)]
     pub ended: bool,
     /// With --ended: only jobs that were last changed at least this long ago, such as 7d or 12h.

@@ -8,6 +8,7 @@
 //! the folder are not touched.
 
 use serde::Serialize;
+use std::fmt;
 use std::fs::{self, DirEntry};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -59,6 +60,25 @@ impl State {
             Some(JobStatus::Canceled) => Self::Canceled,
             _ => Self::NotEnded,
         }
+    }
+}
+
+/// Why a job may still be in use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum InUse {
+    Unreadable,
+    NotEnded,
+    /// Its app master may still be deleting checkpoints.
+    Recent,
+}
+
+impl fmt::Display for InUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unreadable => "its log cannot be read",
+            Self::NotEnded => "its log does not say that it has ended",
+            Self::Recent => "it was changed in the last minute",
+        })
     }
 }
 
@@ -156,11 +176,11 @@ impl JobFolder {
     }
 
     /// Why it may still be in use.
-    pub fn may_be_in_use(&self, now: SystemTime) -> Option<&'static str> {
+    pub fn may_be_in_use(&self, now: SystemTime) -> Option<InUse> {
         match self.state {
-            State::Unreadable => Some("its log cannot be read"),
-            State::NotEnded => Some("its log does not say that it has ended"),
-            _ if !self.is_older_than(RECENT, now) => Some("it was changed in the last minute"),
+            State::Unreadable => Some(InUse::Unreadable),
+            State::NotEnded => Some(InUse::NotEnded),
+            _ if !self.is_older_than(RECENT, now) => Some(InUse::Recent),
             _ => None,
         }
     }

@@ -8,7 +8,7 @@ use crate::cluster::{folder_of, record::Record};
 use crate::flags::{Output, StorageAction, StorageDeleteFlags, StorageFlags, StorageListFlags};
 use crate::problem::Problem;
 use crate::{local_time, output};
-use job_folder::JobFolder;
+use job_folder::{InUse, JobFolder};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -45,11 +45,8 @@ fn delete(flags: &StorageDeleteFlags) -> Result<(), Problem> {
         false => named(&jobs, &flags.jobs)?,
     };
     if let Some((job, why)) = refused(&chosen, flags, now) {
-        let what = format!("{} is not deleted: {why}", label(job));
-        return Err(Problem::failure("WEIR-CLI-0216", what).help(
-            "when no process of the job runs any more, repeat the command with --force; none of the \
-             given jobs was deleted",
-        ));
+        let what = not_deleted(job, why);
+        return Err(Problem::failure("WEIR-CLI-0216", what).help(what_to_do(why)));
     }
     for job in &chosen {
         job.delete().map_err(|error| {
@@ -67,7 +64,13 @@ fn jobs_in(flags: &StorageFlags) -> Result<Vec<JobFolder>, Problem> {
     let folder = storage_folder(flags)?;
     JobFolder::all(&folder).map_err(|error| {
         Problem::system(&format!("cannot read the storage folder {}", folder.display()), &error)
-            .help("name the storage folder with --dir")
+            .help(match flags.dir {
+                Some(_) => {
+                    "check the folder after --dir; `weir storage list` without it shows the \
+                            storage of the cluster"
+                }
+                None => "name the storage folder with --dir",
+            })
     })
 }
 
@@ -87,15 +90,42 @@ fn folder_at(text: &str) -> Result<PathBuf, Problem> {
     Folder::parse(text).map(|folder| folder.path()).map_err(refused)
 }
 
-/// The jobs that have ended and are in use no more.
+/// The jobs that have ended and are in use no more. A line names each one that would be deleted later.
 fn ended(
     mut jobs: Vec<JobFolder>,
     older_than: Option<Duration>,
     now: SystemTime,
 ) -> Vec<JobFolder> {
     let is_old = |job: &JobFolder| older_than.is_none_or(|age| job.is_older_than(age, now));
-    jobs.retain(|job| job.state.is_end() && job.may_be_in_use(now).is_none() && is_old(job));
+    jobs.retain(|job| job.state.is_end() && is_old(job));
+    jobs.retain(|job| match job.may_be_in_use(now) {
+        Some(why) => {
+            output::note(&not_deleted(job, why));
+            false
+        }
+        None => true,
+    });
     jobs
+}
+
+fn not_deleted(job: &JobFolder, why: InUse) -> String {
+    format!("{} is not deleted: {why}", label(job))
+}
+
+fn what_to_do(why: InUse) -> &'static str {
+    match why {
+        InUse::Recent => {
+            "wait one minute and repeat the command; none of the given jobs was deleted"
+        }
+        InUse::NotEnded => {
+            "cancel a running job with `weir cancel JOB`; if no process of the job runs, repeat the \
+             command with --force; none of the given jobs was deleted"
+        }
+        InUse::Unreadable => {
+            "if no process of the job runs, repeat the command with --force; none of the given jobs \
+             was deleted"
+        }
+    }
 }
 
 /// The jobs with these ids, each once.
@@ -138,7 +168,7 @@ fn refused<'a>(
     chosen: &'a [JobFolder],
     flags: &StorageDeleteFlags,
     now: SystemTime,
-) -> Option<(&'a JobFolder, &'static str)> {
+) -> Option<(&'a JobFolder, InUse)> {
     let reason = |job: &'a JobFolder| job.may_be_in_use(now).map(|why| (job, why));
     chosen.iter().filter(|_| !flags.force).find_map(reason)
 }

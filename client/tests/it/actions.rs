@@ -116,7 +116,7 @@ fn bad_values_are_refused_before_anything_starts() {
         (
             &["run", "-t", "yarn-per-job", "./job"],
             2,
-            &["it is called per-job", "targets are local and per-job", "WEIR-CLI-0007"],
+            &["it is called per-job", "use -t per-job to run the job", "WEIR-CLI-0007"],
         ),
         (&["run", "-t", "moon", "./job"], 2, &["unknown target \"moon\"", "WEIR-CLI-0007"]),
         (&["run", "-d", "./job"], 2, &["cannot be detached", "WEIR-CLI-0007"]),

@@ -35,8 +35,11 @@ fn program_without_environment_is_no_weir_job() {
     ended.fails(1, &[what, "WEIR-CLI-0003"]);
     assert_eq!(ended.stdout, "hello\n");
     folder.script("job", "exit 7");
-    folder.weir(&["run", "job"]).fails(1, &["job ended with exit code 7", "WEIR-CLI-0003"]);
-    folder.weir(&["info", "job"]).fails(1, &["job ended with exit code 7", "WEIR-CLI-0003"]);
+    let what = "job ended with exit code 7 before it created a StreamExecutionEnvironment";
+    for action in ["run", "info"] {
+        let help = "help: the cause is what the program itself printed above";
+        folder.weir(&[action, "job"]).fails(1, &[what, help, "WEIR-CLI-0003"]);
+    }
 }
 
 #[test]

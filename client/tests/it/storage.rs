@@ -71,8 +71,13 @@ fn jobs_of_a_storage_folder_are_listed_and_those_that_ended_deleted() {
     assert!(text.starts_with("Total Jobs:3\n") && text.contains("NOT_ENDED"), "{text}");
 
     // One that may be in use protects the others of the same command.
-    delete(&folder, &["ended", "killed"]).fails(1, &["does not say that it has ended", "0216"]);
-    delete(&folder, &["recent"]).fails(1, &["was changed in the last minute", "--force"]);
+    let not_ended = delete(&folder, &["ended", "killed"]);
+    not_ended.fails(1, &["does not say that it has ended", "`weir cancel", "--force", "0216"]);
+    let recent = delete(&folder, &["recent"]);
+    recent.fails(1, &["was changed in the last minute", "wait one minute", "0216"]);
+    assert!(!recent.stderr.contains("--force"), "waiting is enough: {recent:#?}");
+    let none = delete(&folder, &[]);
+    none.fails(2, &["Usage: weir storage delete [FLAGS] JOB...", "delete [FLAGS] --ended"]);
     let id = jobs[0]["job"].as_str().unwrap_or_default();
     delete(&folder, &[&id[..6]]).fails(2, &["several jobs match", "0215"]);
     delete(&folder, &["gone"]).fails(2, &["has no job \"gone\""]);
@@ -86,6 +91,12 @@ fn jobs_of_a_storage_folder_are_listed_and_those_that_ended_deleted() {
     );
     assert_eq!(folder.read("storage/ended/notes"), "not of the job");
     assert!(!storage.join("ended").join("log").exists());
+
+    let skipped = delete(&folder, &["--ended"]);
+    assert_eq!(skipped.code, Some(0), "{skipped:#?}");
+    assert!(skipped.stdout.ends_with("Deleted jobs: 0, bytes: 0\n"), "{skipped:#?}");
+    let line = "storage/recent is not deleted: it was changed in the last minute";
+    assert!(skipped.stderr.contains(line), "{skipped:#?}");
 
     delete(&folder, &["--force", "killed", "recent"]).succeeds();
     assert_eq!(list(&folder), Vec::<Value>::new());
@@ -103,5 +114,5 @@ fn folder_of_one_job_and_storage_of_a_cluster_are_found() {
     let of_cluster = folder.weir(&["storage", "list", "--data-dir", &data_dir]);
     assert_eq!(of_cluster.stdout, one.stdout);
     let missing = folder.weir(&["storage", "list", "--dir", "missing"]);
-    missing.fails(1, &["cannot read the storage folder missing", "--dir"]);
+    missing.fails(1, &["cannot read the storage folder missing", "check the folder after --dir"]);
 }

@@ -182,8 +182,11 @@ fn storage_that_is_not_a_folder_is_refused_in_every_layer() {
             }
         }
     }
-    let error = Config::new().set_named("execution.checkpointing.dir", "hdfs://nn/ck");
-    assert_eq!(error.expect_err("in code").code(), "WEIR-CFG-0002");
+    let error = Config::new().set_named("state.checkpoints.dir", "hdfs://nn/ck");
+    let error = error.expect_err("in code");
+    assert_eq!(error.code(), "WEIR-CFG-0002");
+    let spelling = "for state.checkpoints.dir (now called execution.checkpointing.dir) in";
+    assert!(error.to_string().contains(spelling), "{error}");
 }
 
 #[test]
@@ -197,13 +200,20 @@ fn mistakes_in_a_file_name_the_line_and_the_remedy() {
         (
             "spark.executor.cores: 4\n",
             "WEIR-CFG-0001",
-            "unknown key \"spark.executor.cores\" in weir.yaml:1",
+            "unknown key \"spark.executor.cores\" in weir.yaml:1; docs/configuration.md lists all keys",
         ),
         (
             "parallelism:\n  default: four\n",
             "WEIR-CFG-0002",
             "bad value \"four\" for parallelism.default in weir.yaml:2: it is not a whole number; \
              expected is an integer from 1 to 32768, for example `parallelism.default: 1`",
+        ),
+        (
+            "state.backend: rocksdb\n",
+            "WEIR-CFG-0002",
+            "bad value \"rocksdb\" for state.backend (now called state.backend.type) in \
+             weir.yaml:1: the RocksDB state backend is not supported yet; expected is the name hashmap, for example \
+             `state.backend.type: hashmap`",
         ),
         (
             "execution.checkpointing.mode: at_least_once\n",
