@@ -9,6 +9,7 @@ use crate::{
     excerpts::Excerpts,
     gateway::TcpGateway,
     job::Job,
+    job_events,
     leases::{LeaseEvent, Leases},
     observed::{Facts, Observed, OwnAddress, wall_ms},
     reports::Reports,
@@ -98,6 +99,7 @@ async fn start<'a>(assignment: &'a Assignment, job: &Job) -> Result<Started<'a>>
     let (server, observed) = web::serve(host, &assignment.node_host, &rest_control, |port| {
         observe(assignment, job, &handle, port)
     })?;
+    job_events::log(&handle);
     tracing::info!("REST at {}, control at {control_address}", server.address());
 
     let (manager, events) = ResourceManager::new(Terms {

@@ -66,7 +66,7 @@ impl Conclusion<'_> {
             Ok(outcome) => outcome,
             Err(error) => return self.leave(error).await,
         };
-        tracing::info!("the job has ended: {:?}", outcome.status);
+        tracing::info!("the job has ended: {}", outcome.status.name());
         // Of a job that an earlier attempt has ended, that attempt has cleared the output away.
         let is_repeated = !outcome.off_record && !self.observed.job_has_begun();
         let is_first = self.assignment.attempt.number == 1;

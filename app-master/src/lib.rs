@@ -30,6 +30,7 @@ mod excerpts;
 mod failures;
 mod gateway;
 mod job;
+mod job_events;
 mod leases;
 pub mod observed;
 mod reports;

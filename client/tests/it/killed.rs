@@ -195,5 +195,16 @@ fn words_are_counted_once_whoever_is_killed() {
             ["WEIR-TM-0002", "WEIR-AM-0010", "WEIR-AM-0011"].contains(&code.as_str())
         };
         assert!(causes.len() >= 2 && causes.iter().all(is_loss), "{causes:?}");
+        let application = ended.stderr.split("Submitted application ").nth(1).expect("printed");
+        let application = application.split(',').next().expect("an id");
+        let log = cluster.weir(&["logs", application]);
+        for line in [
+            "switched from CREATED to RUNNING",
+            "switched from RUNNING to RESTARTING; restart 1 follows after ",
+            " completed in ",
+            "the job has ended: FINISHED",
+        ] {
+            assert!(log.stdout.contains(line), "{line}: {}", log.stdout);
+        }
     }
 }
