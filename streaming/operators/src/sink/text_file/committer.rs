@@ -6,7 +6,7 @@
 //! there     must not exist   (makes the file)      rename, sync folders
 //! there     any              (replaces the file)   rename, sync folders
 //! there     has >= offset    (appends)             write at offset, sync, remove, sync
-//! gone      has >= offset+n  committed before: nothing
+//! gone      has its bytes    committed before: nothing
 //! ```
 //!
 //! | crash after | found on restore | repeated commit |
@@ -28,10 +28,13 @@ use super::{
 };
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, ErrorKind, Seek, SeekFrom},
+    io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom},
     path::Path,
 };
 use weir_dataflow::{Committer, Error, Result, error::file_error};
+
+/// Bytes read at once for a checksum.
+const READ_BYTES: usize = 256 << 10;
 
 /// Commits the segments of one subtask. See the module's documentation.
 pub(super) struct TextFileCommitter {
@@ -136,12 +139,38 @@ fn copy_to(committable: &TextFileCommittable) -> io::Result<u64> {
 
 fn check_committed(committable: &TextFileCommittable) -> Result<()> {
     match length_of(&committable.file)? {
-        Some(length) if length >= committable.offset + committable.length => Ok(()),
-        Some(length) => {
+        Some(length) if length < committable.offset + committable.length => {
             Err(changed(committable, &format!("the file has {length} bytes and no segment")))
         }
+        Some(_) if committed_checksum(committable)? != committable.checksum => {
+            let found = "there is no segment, and the file has other content there; another job or \
+                         program wrote it";
+            Err(changed(committable, found))
+        }
+        Some(_) => Ok(()),
         None => Err(changed(committable, "file and segment are gone")),
     }
+}
+
+/// Checksum of the bytes of the file that the segment became.
+fn committed_checksum(committable: &TextFileCommittable) -> Result<u32> {
+    let path = &committable.file;
+    let sum = || {
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::Start(committable.offset))?;
+        let mut bytes = BufReader::with_capacity(READ_BYTES, file.take(committable.length));
+        let mut checksum = crc32fast::Hasher::new();
+        loop {
+            let piece = bytes.fill_buf()?;
+            if piece.is_empty() {
+                return Ok(checksum.finalize());
+            }
+            checksum.update(piece);
+            let length = piece.len();
+            bytes.consume(length);
+        }
+    };
+    sum().map_err(|error| file_error(CANNOT_WRITE, "read", path, &error))
 }
 
 fn length_of(path: &Path) -> Result<Option<u64>> {

@@ -40,7 +40,9 @@
 //!
 //! **Other jobs.** A job never touches segments of another one: their names contain the job's id. A job
 //! that starts while another one writes to its path is refused (see `claim`). If the other job is between
-//! two attempts at that moment, both run, and the second to commit fails (`WEIR-SINK-0004`).
+//! two attempts at that moment, both run, and the second to commit fails (`WEIR-SINK-0004`). A segment
+//! that is gone counts as committed only if the file contains its bytes, so a job never continues in a
+//! file that another one has made.
 
 mod claim;
 mod committer;
@@ -90,6 +92,8 @@ pub struct TextFileCommittable {
     pub offset: u64,
     /// Length of the segment in bytes.
     pub length: u64,
+    /// CRC-32 of the segment. It proves after the commit that the bytes of the file are these.
+    pub checksum: u32,
 }
 
 /// How a segment becomes part of its file.

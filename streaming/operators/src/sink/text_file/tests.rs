@@ -2,7 +2,11 @@
 
 use super::super::{SinkOperator, test_subtask::info};
 use super::*;
-use std::{fs, path::Path};
+use std::{
+    fs::{self, File},
+    path::Path,
+    time::{Duration, SystemTime},
+};
 use tempfile::TempDir;
 use weir_base::{CheckpointId, FailureOrigin, JobId};
 use weir_dataflow::{
@@ -378,6 +382,31 @@ fn two_jobs_with_one_output_do_not_touch_what_the_other_has_written() {
     assert_eq!(fs::read_to_string(&path).unwrap(), committed);
 }
 
+/// Regression: a segment that was gone and a file that was long enough counted as committed, no matter
+/// who had written the file. The job continued in the file of another one, without its own first lines.
+#[test]
+fn the_file_of_another_job_is_not_taken_for_committed_output() {
+    let (folder, path) = temp();
+    let mut first = Rig::open(&path, (0, 1, 1), fresh());
+    let state = first.write(&["first"]).barrier(1);
+    drop(first);
+    let long_ago = SystemTime::now() - Duration::from_secs(48 * 3600);
+    for entry in fs::read_dir(folder.path().join(".out.inprogress")).unwrap() {
+        let file = File::options().write(true).open(entry.unwrap().path()).unwrap();
+        file.set_modified(long_ago).unwrap();
+    }
+    let mut second = Rig::try_open_of_job("second", &path).unwrap();
+    second.write(&["another", "job"]).checkpoint(1);
+    second.close();
+    assert_eq!(tree(folder.path()), ["out: another\njob\n"], "the old leftover was removed");
+
+    let error = Rig::try_open(&path, (0, 1, 2), state).err().expect("its output is gone");
+    let found = (error.code(), error.origin());
+    assert_eq!(found, ("WEIR-SINK-0004", FailureOrigin::Permanent), "{error}");
+    assert!(error.to_string().contains("other content"), "{error}");
+    assert_eq!(tree(folder.path()), ["out: another\njob\n"]);
+}
+
 /// A segment of the job of these tests.
 fn segment(folder: &Path, rest_of_name: &str) -> PathBuf {
     folder.join(format!(".out.inprogress/{}-{rest_of_name}", info(0, 1, 1).job))
@@ -704,6 +733,11 @@ fn output_that_was_changed_under_the_job_is_an_error() {
         ("file cut", |path, _| fs::write(path, "a").unwrap()),
         ("segment gone", |_, c| fs::remove_file(&c[1].segment).unwrap()),
         ("segment cut", |_, c| fs::write(&c[0].segment, "b").unwrap()),
+        ("file written anew", |path, c| {
+            fs::write(path, "a\nBBBB\n").unwrap();
+            fs::remove_file(&c[0].segment).unwrap();
+            fs::remove_file(&c[1].segment).unwrap();
+        }),
         ("both gone", |path, c| {
             fs::remove_file(path).unwrap();
             fs::remove_file(&c[0].segment).unwrap();

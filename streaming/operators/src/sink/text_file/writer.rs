@@ -44,6 +44,7 @@ struct Segment {
     path: PathBuf,
     file: File,
     length: u64,
+    checksum: crc32fast::Hasher,
 }
 
 impl<T, F> TextFileWriter<T, F> {
@@ -116,7 +117,7 @@ impl<T, F> TextFileWriter<T, F> {
                 Ok(file) => {
                     self.next_segment += 1;
                     self.place.made.add(&path);
-                    return Ok(Segment { path, file, length: 0 });
+                    return Ok(Segment::new(path, file));
                 }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => self.next_segment += 1,
                 // The folder was removed by hand.
@@ -233,6 +234,7 @@ impl<T, F: Fn(&T, &mut String) + Send + Sync> SinkWriter for TextFileWriter<T, F
             way,
             offset,
             length: segment.length,
+            checksum: segment.checksum.finalize(),
         };
         self.length = Some(offset + segment.length);
         Ok(vec![committable])
@@ -263,19 +265,19 @@ impl<T, F: Fn(&T, &mut String) + Send + Sync> SinkWriter for TextFileWriter<T, F
 }
 
 impl Segment {
+    fn new(path: PathBuf, file: File) -> Self {
+        Self { path, file, length: 0, checksum: crc32fast::Hasher::new() }
+    }
+
     fn append(&mut self, text: &[u8]) -> Result<()> {
-        self.file
-            .write_all(text)
-            .map_err(|error| file_error(CANNOT_WRITE, "write", &self.path, &error))?;
-        self.length += text.len() as u64;
-        Ok(())
+        self.write_all(text).map_err(|error| file_error(CANNOT_WRITE, "write", &self.path, &error))
     }
 
     /// Copies the first bytes of a file.
     fn copy_start(&mut self, path: &Path, length: u64) -> Result<()> {
         let failed = |error| file_error(CANNOT_WRITE, "copy", path, &error);
         let mut start = File::open(path).map_err(failed)?.take(length);
-        self.length = io::copy(&mut start, &mut self.file).map_err(failed)?;
+        io::copy(&mut start, self).map_err(failed)?;
         if self.length != length {
             return Err(failed(io::Error::new(
                 ErrorKind::UnexpectedEof,
@@ -290,6 +292,20 @@ impl Segment {
     }
 }
 
+/// Counts and sums what is written.
+impl Write for Segment {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.checksum.update(&bytes[..written]);
+        self.length += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -298,7 +314,7 @@ mod tests {
     fn a_full_disk_has_a_code_of_its_own() {
         let path = PathBuf::from("/dev/full");
         let file = OpenOptions::new().write(true).open(&path).unwrap();
-        let mut segment = Segment { path, file, length: 0 };
+        let mut segment = Segment::new(path, file);
         let error = segment.append(b"line\n").unwrap_err();
         assert_eq!(error.code(), "WEIR-SINK-0003");
         assert_eq!(segment.length, 0);
