@@ -13,10 +13,12 @@
 //!
 //! What always holds:
 //! - The brain is stepped by one thread, which never waits for storage, tasks or callers.
-//! - Effects are performed in the order the brain gave them.
+//! - Effects are performed in the order the brain gave them. Deployments of tasks that the brain has
+//!   cancelled meanwhile are left out.
 //! - Every caller of [`Handle::wait`] gets an outcome, also after a panic of the brain.
 
 mod clock;
+mod effect_queue;
 mod error;
 mod gateway;
 mod handle;

@@ -2,6 +2,7 @@
 
 use crate::{
     clock::Clock,
+    effect_queue::EffectQueue,
     error::{Error, Result},
     gateway::{ReportSender, TaskGateway},
     handle::{Handle, Shared, StatusChange},
@@ -24,7 +25,10 @@ use weir_coordination::{
     job_master::{FailureEpisode, FailureRecord, StatusTime},
 };
 use weir_graph::{JobGraph, TaskId};
-use weir_protocol::{job::JobStatus, task::TaskCommand};
+use weir_protocol::{
+    job::JobStatus,
+    task::{ReportKind, TaskCommand, TaskReport},
+};
 
 /// A view is not made more often than this, unless the status changes.
 const VIEW_INTERVAL: Duration = Duration::from_millis(100);
@@ -124,15 +128,17 @@ impl JobMasterShell {
 
     /// Steps the brain until the job has ended; `Err` when the shell cannot go on.
     fn work(&mut self) -> Result<JobOutcome> {
-        let mut effects = Vec::new();
+        let mut effects = EffectQueue::default();
         loop {
             let mail = self.next_mail();
-            let now = self.clock.now();
-            self.step(now, mail, &mut effects)?;
-            for effect in effects.drain(..) {
+            self.step(mail, &mut effects)?;
+            while let Some((now, effect)) = effects.pop() {
                 if let Some(outcome) = self.perform(now, effect) {
                     self.publish_view();
                     return Ok(outcome);
+                }
+                if effects.deploys_next() {
+                    self.take_waiting_mail(&mut effects)?;
                 }
             }
             if self.view_is_stale && self.published.elapsed() >= VIEW_INTERVAL {
@@ -141,20 +147,36 @@ impl JobMasterShell {
         }
     }
 
+    /// Steps the brain between two deployments, so that a cancel, a failure and a deadline need not wait
+    /// for the rest of them.
+    fn take_waiting_mail(&mut self, effects: &mut EffectQueue) -> Result<()> {
+        while let Ok(mail) = self.mailbox.try_recv() {
+            self.step(Some(mail), effects)?;
+        }
+        self.step(None, effects)
+    }
+
     /// Hands the brain its mail, and any deadline that has passed.
-    fn step(&mut self, now: Now, mail: Option<Mail>, effects: &mut Vec<Effect>) -> Result<()> {
+    fn step(&mut self, mail: Option<Mail>, effects: &mut EffectQueue) -> Result<()> {
+        let now = self.clock.now();
+        let mut given = Vec::new();
         match mail {
             Some(Mail::Input(input)) => {
                 self.note_ended_tasks(&input);
-                self.brain.step(now, input, effects);
+                self.brain.step(now, input, &mut given);
                 self.stepped();
             }
             Some(Mail::Fatal(error)) => return Err(error),
             None => {}
         }
         if self.brain.next_deadline().is_some_and(|deadline| deadline <= now.monotonic) {
-            self.brain.tick(now, effects);
+            self.brain.tick(now, &mut given);
             self.stepped();
+        }
+        for (task, attempt) in effects.extend(now, given.into_iter()) {
+            let report = TaskReport { task, attempt, kind: ReportKind::Canceled };
+            // The shell has the receiver itself.
+            let _ = self.own_mail.send(Mail::Input(Input::Task(report)));
         }
         Ok(())
     }

@@ -1,6 +1,8 @@
 //! A job that goes well: from its first record to its last, and what others see of it.
 
-use super::fake::{Job, LONG, Order, bounded, checkpoints_every, endless, log_of, settings};
+use super::fake::{
+    Job, LONG, Order, Script, bounded, checkpoints_every, endless, log_of, settings,
+};
 use std::{thread, time::Duration};
 use weir_base::{CheckpointId, ExecutionAttempt};
 use weir_checkpoint_storage::CheckpointStorage;
@@ -64,6 +66,32 @@ fn cancel_ends_every_task_and_is_recorded() {
     assert_eq!(log_of(&storage), ["epoch-begins", "finished"]);
     assert_eq!(job.orders_of(1).last(), Some(&Order::Command(TaskCommand::Cancel)));
     job.handle.cancel();
+}
+
+/// Regression: every task was deployed before a cancel was looked at, so the cancellation timeout began
+/// only when a long deployment was over.
+#[test]
+fn cancel_that_comes_while_tasks_are_deployed_leaves_out_the_rest() {
+    let storage = CheckpointStorage::in_memory();
+    let (begun, is_begun) = crossbeam_channel::bounded(1);
+    let (cancel, is_cancelled) = crossbeam_channel::bounded::<()>(1);
+    let mut endless = endless(&storage);
+    let script: Script = Box::new(move |task, attempt, order| {
+        if task.subtask == 0 && matches!(order, Order::Deploy(_)) {
+            begun.send(()).unwrap();
+            is_cancelled.recv_timeout(LONG).unwrap();
+        }
+        endless(task, attempt, order)
+    });
+    let job = Job::start(&storage, settings(), script);
+    is_begun.recv_timeout(LONG).expect("the first task is deployed");
+    job.handle.cancel();
+    cancel.send(()).unwrap();
+    assert_eq!(job.handle.wait().status, JobStatus::Canceled);
+    let orders: Vec<_> = job.orders.try_iter().collect();
+    assert_eq!(orders.iter().filter(|(task, _)| task.subtask == 1).count(), 0, "{orders:?}");
+    let cancels = orders.iter().filter(|(_, order)| *order == Order::Command(TaskCommand::Cancel));
+    assert_eq!(cancels.count(), 1, "{orders:?}");
 }
 
 #[test]
