@@ -310,6 +310,8 @@ impl TaskThread {
         consumer: Deployed,
         lost: &FirstLost,
     ) -> Result<Box<dyn ElementSender>> {
+        // A task with thousands of consumers takes long to get here for the last one.
+        self.control.check()?;
         if let Some(remote) = &self.remote {
             let host = (remote.host_of)(consumer.0);
             if host != remote.own {
