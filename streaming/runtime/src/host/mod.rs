@@ -68,6 +68,13 @@ struct Running {
     channels: BTreeMap<(u32, Deployed), usize>,
 }
 
+/// Where a producer's elements for a task of this host go.
+struct LocalInput {
+    inbox: Arc<Inbox>,
+    /// `None` if the task expects nothing from the producer.
+    channel: Option<usize>,
+}
+
 /// Metrics of a subtask with what it is.
 #[derive(Clone)]
 pub struct DeployedMetrics {
@@ -95,17 +102,21 @@ impl Shared {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The inbox of a task that is here, and its channel for a producer.
-    fn input_of(
+    /// For each consumer that is here: its inbox, and its channel for a producer. The tasks are locked once
+    /// and not per consumer: thousands of producers that start would keep a cancel from the lock.
+    fn inputs_of(
         &self,
-        consumer: Deployed,
+        consumers: &[Deployed],
         edge: u32,
         producer: Deployed,
-    ) -> Option<(Arc<Inbox>, Option<usize>)> {
+    ) -> Vec<Option<LocalInput>> {
         let running = self.running();
-        let consumer = running.get(&consumer)?;
-        let channel = consumer.channels.get(&(edge, producer)).copied();
-        Some((Arc::clone(&consumer.inbox), channel))
+        let input_of = |consumer| {
+            let consumer: &Running = running.get(consumer)?;
+            let channel = consumer.channels.get(&(edge, producer)).copied();
+            Some(LocalInput { inbox: Arc::clone(&consumer.inbox), channel })
+        };
+        consumers.iter().map(input_of).collect()
     }
 
     /// Reports the end of a task that runs here. One that was abandoned is not heard.

@@ -1,7 +1,7 @@
 //! From a deployment to a running task: builds chain, inbox and writers on the task's own thread,
 //! runs it, and turns every way out into a report.
 
-use super::{Deployed, Remote, Shared, uploader::Upload};
+use super::{Deployed, LocalInput, Remote, Shared, uploader::Upload};
 use crate::{
     control::TaskControl,
     exchange::{ChannelAddress, ElementSender, Inbox, LocalSender, RemoteInput},
@@ -289,10 +289,10 @@ impl TaskThread {
             Partitioning::Hash => Some(config.registry.key_hasher(output.stream_edge)?),
             _ => None,
         };
-        let senders = output
-            .consumers
-            .iter()
-            .map(|consumer| self.sender(output.edge, *consumer, lost))
+        let local = self.shared.inputs_of(&output.consumers, output.edge, self.deployed());
+        let consumers = output.consumers.iter().zip(local);
+        let senders = consumers
+            .map(|(consumer, local)| self.sender(output.edge, *consumer, local, lost))
             .collect::<Result<Vec<_>>>()?;
         Ok(OutputWriter::new(WriterParts {
             partitioning: output.partitioning,
@@ -308,6 +308,7 @@ impl TaskThread {
         &self,
         edge: u32,
         consumer: Deployed,
+        local: Option<LocalInput>,
         lost: &FirstLost,
     ) -> Result<Box<dyn ElementSender>> {
         // A task with thousands of consumers takes long to get here for the last one.
@@ -323,8 +324,7 @@ impl TaskThread {
             }
         }
         // A consumer that is gone has said why: the whole attempt is coming down.
-        let (inbox, channel) =
-            self.shared.input_of(consumer, edge, self.deployed()).ok_or(Error::Cancelled)?;
+        let LocalInput { inbox, channel } = local.ok_or(Error::Cancelled)?;
         let channel = channel.ok_or_else(|| {
             Error::internal(format!(
                 "task {} expects nothing from task {} over edge {edge}",
