@@ -12,6 +12,7 @@
 
 mod gate;
 mod hash_cache;
+mod patience;
 mod ship;
 mod submit;
 mod told;

@@ -1,6 +1,7 @@
 //! Brings files to the resource manager, by content: what it has already is not sent again.
 
 use super::hash_cache::hash_of;
+use super::patience::until_answered;
 use crate::output;
 use crate::problem::Problem;
 use crate::remote::{CLUSTER, Remote};
@@ -52,10 +53,14 @@ fn send(
     (hash, size_bytes): (ArtifactHash, u64),
 ) -> Result<ShippedFile, Problem> {
     let path = artifact_path(hash);
-    if !remote.has(&path)? {
+    let upload = || {
+        if remote.has(&path)? {
+            return Ok(());
+        }
         let told = Told::new(&name, size_bytes);
-        remote.put_file(&path, file, move |piece_bytes| told.sent(piece_bytes))?;
-    }
+        remote.put_file(&path, file, move |piece_bytes| told.sent(piece_bytes))
+    };
+    until_answered(remote, upload).map_err(|error| remote.problem(error))?;
     Ok(ShippedFile { name, hash, size_bytes })
 }
 

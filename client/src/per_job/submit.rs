@@ -1,5 +1,6 @@
 //! Makes an application of a job graph and submits it.
 
+use super::patience::until_answered;
 use super::ship::{Shipped, artifact_path};
 use crate::jobs;
 use crate::problem::Problem;
@@ -10,8 +11,6 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
-use std::thread;
-use std::time::{Duration, Instant};
 use weir_base::{ApplicationId, ArtifactHash, JobId};
 use weir_config::{Config, keys};
 use weir_graph::{Fingerprint, StreamGraph};
@@ -23,10 +22,6 @@ use weir_protocol::rest::yarn::{
 use weir_service::CallError;
 
 const MIB: u64 = 1 << 20;
-/// How long it is tried to submit when answers are lost.
-const SUBMITTED_WITHIN: Duration = Duration::from_secs(15);
-/// Between two tries.
-const TRY_AGAIN: Duration = Duration::from_millis(250);
 /// Variables that an app master takes over from the submitter.
 const PASSED_ON: [&str; 2] = ["WEIR_LOG", "RUST_BACKTRACE"];
 
@@ -94,7 +89,9 @@ fn are_close(one: &str, other: &str) -> bool {
 
 /// Asks for the id of an application to come, which takes the token.
 pub fn new_application(remote: &Remote) -> Result<NewApplication, Problem> {
-    remote.change(Method::POST, &format!("{CLUSTER}/apps/new-application"), &json!({}))
+    let path = format!("{CLUSTER}/apps/new-application");
+    let post = || remote.try_change(Method::POST, &path, &json!({}));
+    until_answered(remote, post).map_err(|error| remote.problem(error))
 }
 
 /// Brings a job to the cluster; gives what is to be submitted under this id.
@@ -110,7 +107,9 @@ pub fn prepare(
     let submission = job_submission(job, graph, origin, (shipped, earlier));
     let bytes = cluster::encode(&submission);
     let (hash, size) = (ArtifactHash(Sha256::digest(&bytes).into()), bytes.len() as u64);
-    remote.put_bytes(&artifact_path(hash), bytes)?;
+    let path = artifact_path(hash);
+    until_answered(remote, || remote.put_bytes(&path, bytes.clone()))
+        .map_err(|error| remote.problem(error))?;
     let submission = Submission {
         application_id: application,
         application_name: config.get_optional(&keys::APPLICATION_NAME).unwrap_or(name),
@@ -136,27 +135,10 @@ pub fn submit(remote: &Remote, job: JobId, submission: &Submission) -> Result<Su
     let application = submission.application_id;
     let path = format!("{CLUSTER}/apps?user.name={}", user::in_query(&user::name()));
     let post = || remote.try_change::<_, Value>(Method::POST, &path, submission).map(drop);
-    match until_answered(post, SUBMITTED_WITHIN) {
+    match until_answered(remote, post) {
         Ok(()) => Ok(Submitted { application, job }),
         Err(error) if error.is_passing() => Err(perhaps_submitted(application, &error)),
         Err(error) => Err(remote.problem(error)),
-    }
-}
-
-/// Submits again when an answer was lost, for at most this long: the resource manager takes the same
-/// submission twice for one.
-fn until_answered(
-    submit: impl Fn() -> Result<(), CallError>,
-    patience: Duration,
-) -> Result<(), CallError> {
-    let deadline = Instant::now() + patience;
-    loop {
-        match submit() {
-            Err(error) if error.is_passing() && Instant::now() < deadline => {
-                thread::sleep(TRY_AGAIN);
-            }
-            answered => return answered,
-        }
     }
 }
 
@@ -220,28 +202,9 @@ fn container(shipped: &Shipped, job: ArtifactHash, job_bytes: u64) -> ContainerS
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::cell::Cell;
 
     fn unreachable() -> CallError {
         CallError::Unreachable { address: "127.0.0.1:1".to_owned(), problem: "reset".to_owned() }
-    }
-
-    #[test]
-    fn lost_answer_is_asked_for_again_and_a_refusal_is_not() {
-        let patience = Duration::from_secs(60);
-        let tries = Cell::new(0);
-        let second_time = || {
-            tries.set(tries.get() + 1);
-            if tries.get() == 2 { Ok(()) } else { Err(unreachable()) }
-        };
-        assert_eq!((until_answered(second_time, patience), tries.get()), (Ok(()), 2));
-        let refusal = || CallError::Refused {
-            status: 400,
-            code: "WEIR-RM-0004".to_owned(),
-            message: "too large".to_owned(),
-        };
-        assert_eq!(until_answered(|| Err(refusal()), patience), Err(refusal()));
-        assert_eq!(until_answered(|| Err(unreachable()), Duration::ZERO), Err(unreachable()));
     }
 
     #[test]

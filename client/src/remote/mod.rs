@@ -106,9 +106,9 @@ impl Remote {
     }
 
     /// Whether there is something at a path.
-    pub fn has(&self, path: &str) -> Result<bool, Problem> {
+    pub fn has(&self, path: &str) -> Result<bool, CallError> {
         let head = self.client.head(self.address(), path);
-        match self.runtime.block_on(head).map_err(|error| self.problem(error))? {
+        match self.runtime.block_on(head)? {
             200..=299 => Ok(true),
             404 => Ok(false),
             // The upload that follows is refused with a reason.
@@ -122,15 +122,13 @@ impl Remote {
         path: &str,
         file: &Path,
         on_sent: impl Fn(u64) + Send + Sync + 'static,
-    ) -> Result<(), Problem> {
-        let put = self.client.put_file(self.address(), path, file, on_sent);
-        self.runtime.block_on(put).map_err(|error| self.problem(error))
+    ) -> Result<(), CallError> {
+        self.runtime.block_on(self.client.put_file(self.address(), path, file, on_sent))
     }
 
     /// Uploads bytes.
-    pub fn put_bytes(&self, path: &str, bytes: Vec<u8>) -> Result<(), Problem> {
-        let put = self.client.put_bytes(self.address(), path, bytes);
-        self.runtime.block_on(put).map_err(|error| self.problem(error))
+    pub fn put_bytes(&self, path: &str, bytes: Vec<u8>) -> Result<(), CallError> {
+        self.runtime.block_on(self.client.put_bytes(self.address(), path, bytes))
     }
 
     /// A text, piece by piece as it comes; for answers that are no JSON. With a tag, only of the file

@@ -4,7 +4,9 @@
 use crate::fake_cluster::{Answer, Asked, FakeCluster, LOST, ok, refusal};
 use crate::fixture::{Ended, Folder, hello, send};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::os::unix::process::CommandExt;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use weir_base::JobId;
 use weir_config::{Config, keys};
@@ -350,6 +352,34 @@ fn job_whose_submission_was_not_answered_is_submitted_again_as_the_same() {
     let submissions: Vec<_> = all.iter().filter(is_submission).map(Asked::json).collect();
     assert_eq!(submissions.len(), 2);
     assert_eq!(submissions[0], submissions[1]);
+}
+
+/// Regression: only the submission itself was repeated, so a restart of the resource manager failed each
+/// `weir run` that was at another step.
+#[test]
+fn each_step_of_a_submission_is_repeated_when_its_answer_is_lost() {
+    let folder = Folder::new();
+    job(&folder, UNTIL_ANSWERED);
+    let lost = Mutex::new(BTreeSet::new());
+    let fake = FakeCluster::new(move |asked| {
+        let path = asked.path.split('?').next().unwrap_or_default().to_owned();
+        if path.ends_with("/info") {
+            return answer(asked, || None);
+        }
+        let request = format!("{} {path}", asked.method);
+        if lost.lock().unwrap().insert(request) {
+            return Some((LOST, String::new()));
+        }
+        answer(asked, || None)
+    });
+    let ended = fake.weir(&folder, &["run", "-t", "per-job", "-d", "job"]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    let told = format!("the resource manager at {} does not answer", fake.address);
+    assert!(ended.stderr.contains(&told), "{ended:#?}");
+    let count = |part: &str| fake.lines().iter().filter(|line| line.contains(part)).count();
+    assert_eq!(count("POST /ws/v1/cluster/apps/new-application"), 2);
+    assert!(count("HEAD /ws/v1/cluster/artifacts/") >= 2, "{:?}", fake.lines());
+    assert!(count("PUT /ws/v1/cluster/artifacts/") >= 4, "{:?}", fake.lines());
 }
 
 #[test]
