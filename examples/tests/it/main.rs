@@ -1,6 +1,7 @@
 //! Runs the examples as users do: as programs of their own.
 
 mod counting;
+mod printed_commands;
 mod program;
 mod quiet_accounts;
 mod socket_windows;
