@@ -4,6 +4,7 @@
 use std::{
     io::{self, Write},
     sync::atomic::{AtomicBool, Ordering},
+    time::SystemTime,
 };
 use tracing_subscriber::{EnvFilter, fmt};
 
@@ -31,8 +32,9 @@ pub fn init_logging(daemon: &str) {
     tracing::info!("{daemon} of Weir {} begins", env!("CARGO_PKG_VERSION"));
 }
 
-/// Writes a line to standard error, for processes without a logger. An error is ignored: `eprintln!`
-/// would panic.
+/// Writes the time (UTC, in milliseconds) and a line to standard error, for processes without a logger.
+/// An error is ignored: `eprintln!` would panic.
 pub fn log_line(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+    let now = humantime::format_rfc3339_millis(SystemTime::now());
+    let _ = writeln!(io::stderr(), "{now} {line}");
 }

@@ -120,6 +120,12 @@ impl<'a> Disturbed<'a> {
     }
 }
 
+/// `2026-12-01T05:25:13.723Z `
+fn begins_with_a_time(line: &str) -> bool {
+    let shape = |letter: char| if letter.is_ascii_digit() { '0' } else { letter };
+    line.chars().take(25).map(shape).collect::<String>() == "0000-00-00T00:00:00.000Z "
+}
+
 /// The codes of what has interrupted a job that has ended, newest first.
 fn causes(ended: &Ended) -> Vec<String> {
     let page = ended.stderr.split("page http://").nth(1).expect("the page is printed");
@@ -205,6 +211,13 @@ fn words_are_counted_once_whoever_is_killed() {
             "the job has ended: FINISHED",
         ] {
             assert!(log.stdout.contains(line), "{line}: {}", log.stdout);
+        }
+        for part in
+            ["task manager: registered with", ": joined job ", "has asked this task host to end"]
+        {
+            let line = log.stdout.lines().find(|line| line.contains(part));
+            let line = line.unwrap_or_else(|| panic!("{part}: {}", log.stdout));
+            assert!(begins_with_a_time(line), "{line}");
         }
     }
 }

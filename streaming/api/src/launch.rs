@@ -18,6 +18,7 @@ use std::{
         atomic::{AtomicU32, Ordering},
     },
     thread,
+    time::SystemTime,
 };
 use weir_base::JobId;
 use weir_config::{
@@ -243,6 +244,11 @@ pub(crate) fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
+/// Writes the time (UTC, in milliseconds) and a line to standard error: the log of a task host.
+pub(crate) fn log_line(line: &str) {
+    say(&format!("{} {line}", humantime::format_rfc3339_millis(SystemTime::now())));
+}
+
 /// Prints a line to standard output, if it is open (`job | head -1` closes it): `println!` panics
 /// otherwise.
 pub(crate) fn print_line(line: &str) {
@@ -253,16 +259,16 @@ pub(crate) fn print_line(line: &str) {
 
 /// Ends with the parent.
 fn end_with_parent(mut lifeline: File, role: Role) {
-    let why = match role {
+    let tell = move || match role {
         Role::Local | Role::Client => {
-            "the program that started this job has exited, or has asked this job to end"
+            say("the program that started this job has exited, or has asked this job to end");
         }
-        Role::Task => "the task manager has asked this task host to end, or has exited",
+        Role::Task => log_line("the task manager has asked this task host to end, or has exited"),
     };
     let watch = move || {
         let mut byte = [0];
         while matches!(lifeline.read(&mut byte), Ok(1)) {}
-        say(why);
+        tell();
         crate::local::signals::parent_is_gone();
     };
     // Without the thread the job outlives its parent, which is better than not running at all.

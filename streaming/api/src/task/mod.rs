@@ -20,7 +20,7 @@ mod reports;
 use crate::{
     error::Result as BuildResult,
     job::{JobClient, JobExecutionResult},
-    launch::say,
+    launch::log_line,
     local::{self, HostSettings},
     plan::Built,
 };
@@ -65,7 +65,7 @@ pub(crate) fn become_host(built: BuildResult<Built>, launch: &TaskLaunch, config
 }
 
 fn end(error: &Error) -> ! {
-    say(&format!("{}: {error}", error.code()));
+    log_line(&format!("{}: {error}", error.code()));
     std::process::exit(1);
 }
 
@@ -86,7 +86,7 @@ fn serve(built: Built, launch: &TaskLaunch, config: &Config) -> Result<()> {
         return Err(Error::OldLeader { epoch, ordered: launch.epoch });
     }
     let (name, at) = (host_name(launch), net.local_addr());
-    say(&format!(
+    log_line(&format!(
         "task host {name}: joined job {} at {}, data port {at}",
         launch.job, launch.job_master
     ));

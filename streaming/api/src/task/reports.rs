@@ -12,7 +12,7 @@ use super::{
     end,
     error::{Error, Result, lost},
 };
-use crate::launch::say;
+use crate::launch::log_line;
 use std::{
     collections::BTreeMap,
     io::Write,
@@ -99,7 +99,7 @@ impl Reports {
             // For readers of the container's log; panics on task threads print nothing.
             let Failure { code, message, task, .. } = failure;
             let task = task.as_deref().unwrap_or_default();
-            say(&format!("task {task} failed: {message} [{code}]"));
+            log_line(&format!("task {task} failed: {message} [{code}]"));
         }
         if report.kind.is_end() {
             let mut counted = self.counted();
