@@ -170,7 +170,7 @@ impl<'a> Watch<'a> {
             self.attempt = latest;
             note(&format!(
                 "{application}: the app master has ended, and attempt {latest} has taken over job \
-                 {job}; run time, restarts and records are counted from the start of attempt {latest}"
+                 {job}; restarts and records are counted from the start of attempt {latest}"
             ));
         }
     }

@@ -193,8 +193,8 @@ fn replaced_app_master_is_told_with_what_begins_again() {
     let folder = Folder::new();
     job(&folder, UNTIL_ANSWERED);
     let line = format!(
-        "{APPLICATION}: the app master has ended, and attempt 2 has taken over job {}; run time, \
-         restarts and records are counted from the start of attempt 2\n",
+        "{APPLICATION}: the app master has ended, and attempt 2 has taken over job {}; restarts and \
+         records are counted from the start of attempt 2\n",
         job_id()
     );
     for (attempts, is_told) in [(1, false), (2, true)] {

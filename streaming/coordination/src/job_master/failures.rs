@@ -7,7 +7,7 @@ use weir_protocol::job::JobStatus;
 pub(super) fn foreign_log(job: JobId, owner: JobId, owner_name: &str) -> Failure {
     let message = format!(
         "the job log belongs to another job: it was written by job {owner} ({owner_name:?}), \
-         this is job {job}"
+         this is job {job}; set execution.checkpointing.dir to another folder for this job"
     );
     Failure::new("WEIR-JOB-0001", FailureOrigin::Permanent, message)
 }
@@ -19,8 +19,8 @@ pub(super) fn other_graph(mismatch: &FingerprintMismatch) -> Failure {
 
 pub(super) fn already_ended(status: JobStatus) -> Failure {
     let message = format!(
-        "the job has already ended: its log says {status:?}; start a new job with a \
-         new checkpoint folder"
+        "the job has already ended: its log records the state {status}; to run it again from the \
+         start, set execution.checkpointing.dir to a new folder"
     );
     Failure::new("WEIR-JOB-0003", FailureOrigin::Permanent, message)
 }
