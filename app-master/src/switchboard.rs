@@ -249,6 +249,9 @@ impl Switchboard {
             line.send(HostOrder::Command { task, attempt, command });
         }
         if command == TaskCommand::Abandon {
+            tracing::warn!(
+                "task {task} has not stopped within task.cancellation.timeout; its task host is killed"
+            );
             // Only the end of the process frees what user code holds there: its host is left too.
             state.deployed.remove(&deployed);
             state.hosts.remove(&key);

@@ -147,7 +147,9 @@ pub fn pending_reasons(remote: &Remote, id: ApplicationId) -> Result<Vec<String>
     let reasons = answer.pending.ask.into_iter().map(|ask| {
         let plural = if ask.missing == 1 { "" } else { "s" };
         let size = weir_base::Resources::from(ask.capability);
-        format!("{} container{plural} of {size}: {}", ask.missing, ask.reason)
+        // The reason begins with the size too.
+        let reason = ask.reason.strip_prefix(&format!("needs {size}: ")).unwrap_or(&ask.reason);
+        format!("{} container{plural} of {size}: {reason}", ask.missing)
     });
     Ok(reasons.collect())
 }

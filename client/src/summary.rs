@@ -64,11 +64,12 @@ impl Summary {
                     summary.status = status.clone();
                     summary.runtime_ms = Some(*runtime_ms);
                 }
-                JobMessage::Failed { job, code, message } => {
+                JobMessage::Failed { job, code, message, runtime_ms } => {
                     if job.map(|job| job.to_string()) != summary.job_id {
                         summary = unknown();
                         summary.job_id = job.map(|job| job.to_string());
                     }
+                    summary.runtime_ms = *runtime_ms;
                     summary.fail(Some(code.clone()), message);
                 }
                 JobMessage::Hello { .. }
@@ -144,7 +145,12 @@ mod tests {
     }
 
     fn failed(job: Option<JobId>) -> JobMessage {
-        JobMessage::Failed { job, code: "WEIR-RUN-0001".into(), message: "boom".into() }
+        JobMessage::Failed {
+            job,
+            code: "WEIR-RUN-0001".into(),
+            message: "boom".into(),
+            runtime_ms: job.map(|_| 9),
+        }
     }
 
     #[test]
@@ -164,7 +170,7 @@ mod tests {
         let a = JobId::of_text("a");
         let found = summary(vec![submitted("a"), failed(Some(a))]);
         assert_eq!(found.name.as_deref(), Some("a"));
-        assert_eq!(found.status, "FAILED");
+        assert_eq!((found.status.as_str(), found.runtime_ms), ("FAILED", Some(9)));
         let found = summary(vec![submitted("a"), finished("a"), failed(None)]);
         assert_eq!(
             found.to_line(),

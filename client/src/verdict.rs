@@ -193,7 +193,12 @@ mod tests {
     }
 
     fn failed() -> JobMessage {
-        JobMessage::Failed { job: None, code: "WEIR-RUN-0001".into(), message: "b".into() }
+        JobMessage::Failed {
+            job: None,
+            code: "WEIR-RUN-0001".into(),
+            message: "b".into(),
+            runtime_ms: None,
+        }
     }
 
     fn graph() -> JobMessage {

@@ -241,7 +241,12 @@ mod tests {
             JobMessage::Submitted { job, name: name() },
             JobMessage::Progress { job, operators: vec![operator] },
             JobMessage::Finished { job, name: name(), runtime_ms: 7, status: "FINISHED".into() },
-            JobMessage::Failed { job: None, code: "WEIR-X-1".into(), message: "a\nb".into() },
+            JobMessage::Failed {
+                job: None,
+                code: "WEIR-X-1".into(),
+                message: "a\nb".into(),
+                runtime_ms: None,
+            },
             JobMessage::Cancel { job },
         ];
         let stream: Vec<u8> = messages.iter().flat_map(bytes_of).collect();
@@ -330,7 +335,8 @@ mod tests {
     #[test]
     fn message_above_the_bound_is_not_written() {
         let message = "x".repeat(MAX_MESSAGE_BYTES);
-        let message = JobMessage::Failed { job: None, code: String::new(), message };
+        let message =
+            JobMessage::Failed { job: None, code: String::new(), message, runtime_ms: None };
         let mut bytes = Vec::new();
         let error = write_message(&mut bytes, &message).expect_err("too large");
         assert_eq!(error.code(), "WEIR-CLI-0102");

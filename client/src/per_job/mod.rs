@@ -360,7 +360,12 @@ fn message_of(ended: Ended) -> Option<JobMessage> {
         },
         _ => {
             let failure = worker::failure_of(&result);
-            JobMessage::Failed { job: Some(job), code: failure.code, message: failure.message }
+            JobMessage::Failed {
+                job: Some(job),
+                code: failure.code,
+                message: failure.message,
+                runtime_ms: Some(result.runtime_ms),
+            }
         }
     })
 }

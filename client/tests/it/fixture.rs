@@ -179,5 +179,6 @@ pub fn failed(name: &str) -> JobMessage {
         job: Some(JobId::of_text(name)),
         code: "WEIR-RUN-0001".to_owned(),
         message: "the map panicked".to_owned(),
+        runtime_ms: Some(42),
     }
 }

@@ -119,6 +119,7 @@ fn failure_of_either_run_is_told() {
         job: None,
         code: "WEIR-API-0001".to_owned(),
         message: "two operators have the uid \"a\"".to_owned(),
+        runtime_ms: None,
     };
     folder.job("bad", &[hello(), failure.clone()], "exit 1");
     folder.weir(&["info", "bad"]).fails(1, &["bad built no job: two operators", "WEIR-API-0001"]);

@@ -29,7 +29,7 @@ fn cluster(state: &'static str) -> FakeCluster {
             }
             ("GET", path) if path.ends_with("/pending") => ok(json!({"pending": {"ask": [{
                 "attempt": "appattempt_1763640000000_0001_000001", "missing": 2,
-                "capability": {"memory": 1024, "vCores": 1}, "reason": "no node has room",
+                "capability": {"memory": 1024, "vCores": 1}, "reason": "needs <memory:1024 MiB, vCores:1>: no node has room",
             }]}})),
             ("GET", path) if path.ends_with("/jobs/overview") && state == "RUNNING" => {
                 ok(json!({"jobs": [{

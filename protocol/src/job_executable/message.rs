@@ -62,6 +62,9 @@ pub enum JobMessage {
         code: String,
         /// The error with its causes.
         message: String,
+        /// From submission to end; none if the job did not begin.
+        #[serde(default)]
+        runtime_ms: Option<u64>,
     },
     /// Role client: a job that was handed over shall stop.
     Cancel {

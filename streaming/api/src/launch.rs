@@ -5,6 +5,7 @@
 
 use crate::{
     error::{Error, Result},
+    local::millis,
     remote::Answers,
 };
 use std::{
@@ -18,7 +19,7 @@ use std::{
         atomic::{AtomicU32, Ordering},
     },
     thread,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 use weir_base::JobId;
 use weir_config::{
@@ -194,11 +195,13 @@ impl Launched {
         write_message(&mut *pipe, message)
     }
 
-    pub fn report_failure(&self, job: Option<JobId>, error: &Error) {
+    /// Of a job that has begun, with its run time.
+    pub fn report_failure(&self, job: Option<(JobId, Duration)>, error: &Error) {
         self.tell(&JobMessage::Failed {
-            job,
+            job: job.map(|(job, _)| job),
             code: error.code().to_owned(),
             message: error.to_string(),
+            runtime_ms: job.map(|(_, runtime)| millis(runtime)),
         });
     }
 }

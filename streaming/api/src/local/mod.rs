@@ -108,7 +108,7 @@ fn job_id(graph: &StreamGraph, ordinal: u32, resumable: bool) -> JobId {
 }
 
 /// Whole milliseconds, as Flink prints run times.
-fn millis(duration: Duration) -> u64 {
+pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 

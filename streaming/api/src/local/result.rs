@@ -87,7 +87,7 @@ impl Running {
                 runtime_ms: millis(runtime),
                 status: "CANCELED".to_owned(),
             }),
-            Err(error) => launched.report_failure(Some(job), error),
+            Err(error) => launched.report_failure(Some((job, runtime)), error),
         }
         result
     }
