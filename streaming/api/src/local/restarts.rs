@@ -1,6 +1,7 @@
-//! Warnings on standard error when a local job restarts, whatever `weir.progress` says.
+//! Lines on standard error when a local job resumes from a checkpoint or restarts, for each value of
+//! `weir.progress`.
 //!
-//! They have a thread of their own, so that a warning comes at once and not with the next progress.
+//! A thread of its own writes them, so that a line comes at once and not with the next progress.
 
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
@@ -44,6 +45,7 @@ impl Warner {
 fn warn(handle: &Handle, stopped: &mpsc::Receiver<()>) {
     let mut warnings = RestartWarnings::default();
     let mut restarts = 0;
+    let mut is_first_run = true;
     let changes = handle.subscribe_status();
     // The channel closes behind the end of the job.
     while let Ok(first) = changes.recv() {
@@ -53,6 +55,9 @@ fn warn(handle: &Handle, stopped: &mpsc::Receiver<()>) {
                 restarts += 1;
                 cause = change.failure;
             }
+            if change.status == JobStatus::Running && std::mem::take(&mut is_first_run) {
+                note_resumed(handle);
+            }
         }
         let Some(cause) = cause else { continue };
         let delay_ms = handle.view().restart_delay_ms;
@@ -61,6 +66,14 @@ fn warn(handle: &Handle, stopped: &mpsc::Receiver<()>) {
             // Ends early when the job has ended.
             let _ = stopped.recv_timeout(warnings.pause());
         }
+    }
+}
+
+/// Says from which checkpoint of an earlier run the job continues.
+fn note_resumed(handle: &Handle) {
+    let view = handle.view();
+    if let Some(id) = view.checkpoints.last_restored {
+        screen::note(&format!("job {:?} continues from checkpoint {id}", view.name));
     }
 }
 

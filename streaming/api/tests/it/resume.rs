@@ -12,35 +12,48 @@ use crate::{
 use std::{
     collections::BTreeMap,
     fs,
+    io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStderr, Command, Stdio},
 };
 use weir::{JobExecutionResult, Result, StreamExecutionEnvironment};
 
 const FOLDER: &str = "WEIR_TEST_FOLDER";
-const PARALLELISM: &str = "WEIR_TEST_PARALLELISM";
 
 fn lines() -> Vec<String> {
     text(11, 2_400)
 }
 
-fn environment(folder: &Path, parallelism: u32) -> StreamExecutionEnvironment {
-    StreamExecutionEnvironment::with_config(config([
+fn settings(folder: &Path, parallelism: u32) -> [(&'static str, String); 6] {
+    [
         ("parallelism.default", parallelism.to_string()),
         ("execution.checkpointing.interval", "10 ms".to_owned()),
         ("execution.checkpointing.dir", folder.join("checkpoints").display().to_string()),
         ("execution.buffer-timeout.interval", "1 ms".to_owned()),
         ("pipeline.max-parallelism", "16".to_owned()),
-    ]))
+        ("weir.progress", "NEVER".to_owned()),
+    ]
+}
+
+fn environment(folder: &Path, parallelism: u32) -> StreamExecutionEnvironment {
+    StreamExecutionEnvironment::with_config(config(settings(folder, parallelism)))
+}
+
+/// The variable that sets a configuration key.
+fn variable(key: &str) -> String {
+    format!("WEIR_CONF_{}", key.to_uppercase().replace(['.', '-'], "_"))
 }
 
 /// The job that is killed and resumed.
 fn count_paced_lines(folder: &Path, parallelism: u32) -> Result<JobExecutionResult> {
-    count_from(PacedLines::new(lines()), folder, parallelism)
+    count_from(PacedLines::new(lines()), &environment(folder, parallelism), folder)
 }
 
-fn count_from(source: PacedLines, folder: &Path, parallelism: u32) -> Result<JobExecutionResult> {
-    let env = environment(folder, parallelism);
+fn count_from(
+    source: PacedLines,
+    env: &StreamExecutionEnvironment,
+    folder: &Path,
+) -> Result<JobExecutionResult> {
     let counts = folder.join("counts");
     // Of the first process only: later it would delete what is committed.
     env.on_submit(move || {
@@ -55,12 +68,12 @@ fn count_from(source: PacedLines, folder: &Path, parallelism: u32) -> Result<Job
 #[ignore = "the other tests start it in processes that they kill"]
 fn job_of_another_process() {
     let folder = PathBuf::from(std::env::var_os(FOLDER).expect("started by a test here"));
-    let parallelism = std::env::var(PARALLELISM).expect("started by a test here");
-    let parallelism = parallelism.parse().expect("a number");
-    // It is killed, however many checkpoints it has had by then, or ends after whoever would have done it.
+    // Set up by variables as a program is: only a program, not a library, prints.
+    let env = StreamExecutionEnvironment::new().expect("an environment");
+    // It is killed, at any number of checkpoints, or ends after the process that would have killed it.
     let parent = PathBuf::from(format!("/proc/{}", std::os::unix::process::parent_id()));
     let source = PacedLines::new(lines()).held_while(parent);
-    count_from(source, &folder, parallelism).expect("it is killed");
+    count_from(source, &env, &folder).expect("it is killed");
 }
 
 /// A process that runs the job; killed when dropped.
@@ -71,12 +84,25 @@ impl Process {
         let child = Command::new(std::env::current_exe().expect("a path"))
             .args(["--exact", "resume::job_of_another_process", "--ignored", "--nocapture"])
             .env(FOLDER, folder.path(""))
-            .env(PARALLELISM, parallelism.to_string())
+            .envs(
+                settings(&folder.path(""), parallelism).map(|(key, value)| (variable(key), value)),
+            )
             .stdin(Stdio::null())
             .stdout(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .expect("it starts");
         Self(child)
+    }
+
+    /// Waits for the line that names the restored checkpoint. The process cannot write to a pipe that is
+    /// closed, so the caller keeps it.
+    fn wait_until_resumed(&mut self) -> BufReader<ChildStderr> {
+        let mut stderr = BufReader::new(self.0.stderr.take().expect("it is a pipe"));
+        let mut lines = stderr.by_ref().lines().map_while(|line| line.ok());
+        let found = lines.find(|line| line.contains("continues from checkpoint "));
+        assert!(found.is_some(), "no line names the checkpoint");
+        stderr
     }
 
     fn has_ended(&mut self) -> bool {
@@ -106,6 +132,7 @@ fn completed_checkpoints(folder: &Folder) -> usize {
 fn run_and_kill(folder: &Folder, parallelism: u32, more: usize) {
     let before = completed_checkpoints(folder);
     let mut process = Process::start(folder, parallelism);
+    let _stderr = (before > 0).then(|| process.wait_until_resumed());
     wait_until("checkpoints complete", || {
         assert!(!process.has_ended(), "it is killed while it runs");
         completed_checkpoints(folder) >= before + more
