@@ -272,12 +272,8 @@ impl Attempt {
             || self.too_large.is_some()
     }
 
-    /// Takes what an app master asks for. Returns whether anything changed.
-    pub(crate) fn take_asks(
-        &mut self,
-        asks: &[Ask],
-        round: impl Fn(Resources) -> Resources,
-    ) -> bool {
+    /// Takes what an app master asks for, in sizes of leases. Returns whether anything changed.
+    pub(crate) fn take_asks(&mut self, asks: &[Ask]) -> bool {
         let before = self.wants();
         for ask in self.asks.values_mut() {
             ask.total = ask.leased;
@@ -285,13 +281,13 @@ impl Attempt {
         for ask in asks {
             let state = self.asks.entry(ask.id).or_insert_with(|| AskState {
                 priority: ask.priority,
-                resources: round(ask.resources),
+                resources: ask.resources,
                 total: 0,
                 leased: 0,
                 reason: None,
             });
             state.priority = ask.priority;
-            state.resources = round(ask.resources);
+            state.resources = ask.resources;
             state.total = ask.total;
         }
         // What was leased must be remembered; the rest is as if it had never been asked for.
@@ -362,16 +358,15 @@ mod tests {
     #[test]
     fn asks_are_totals_and_one_that_is_not_named_is_withdrawn() {
         let mut attempt = Attempt::new(AttemptId::default());
-        let same = |resources| resources;
-        assert!(attempt.take_asks(&[ask(1, 3), ask(2, 1)], same));
+        assert!(attempt.take_asks(&[ask(1, 3), ask(2, 1)]));
         attempt.asks.get_mut(&1).unwrap().leased = 2;
         assert_eq!(attempt.asks[&1].missing(), 1);
-        assert!(!attempt.take_asks(&[ask(1, 3), ask(2, 1)], same), "the same again");
+        assert!(!attempt.take_asks(&[ask(1, 3), ask(2, 1)]), "the same again");
         let larger = Ask { resources: Resources { memory_mib: 200, vcores: 1 }, ..ask(1, 3) };
-        assert!(attempt.take_asks(&[larger, ask(2, 1)], same), "of another size");
-        assert!(attempt.take_asks(&[ask(1, 3)], same));
+        assert!(attempt.take_asks(&[larger, ask(2, 1)]), "of another size");
+        assert!(attempt.take_asks(&[ask(1, 3)]));
         assert!(!attempt.asks.contains_key(&2), "nothing was leased for it");
-        attempt.take_asks(&[ask(1, 1)], same);
+        attempt.take_asks(&[ask(1, 1)]);
         assert_eq!(attempt.asks[&1].missing(), 0, "less than leased is nothing missing");
     }
 }

@@ -13,24 +13,28 @@
 
 mod application;
 mod attempt;
+mod callers;
+mod cluster;
 mod container;
 mod error;
+mod ids;
 mod journal;
 mod manager;
 mod messages;
 mod node;
+mod planner;
 pub mod scheduler;
 mod settings;
 mod timers;
 
 pub use application::ApplicationLife;
 pub use attempt::AttemptLife;
+pub use cluster::{
+    ApplicationView, AttemptView, ClusterMetrics, ClusterView, ContainerView, NodeView, PendingView,
+};
 pub use container::ContainerLife;
 pub use error::Error;
-pub use manager::{
-    ApplicationView, AttemptView, ClusterMetrics, ClusterView, ContainerView, NodeView,
-    PendingView, ResourceManager,
-};
+pub use manager::ResourceManager;
 pub use messages::{
     ApplicationOutcome, ApplicationSpec, Effect, Fact, GrantedLease, Input, Reply, Ticket, Token,
 };

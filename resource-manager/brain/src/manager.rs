@@ -1,4 +1,15 @@
-//! The brain itself: what it remembers, and which part takes which input.
+//! The brain itself: it takes each input, and each of its parts owns what it remembers.
+//!
+//! | part | owns |
+//! |---|---|
+//! | `Cluster` | applications, nodes and leases, and how they belong together |
+//! | `Planner` | the scheduler, and what the last plan found |
+//! | `Ids` | ids of applications that are set aside or handed out |
+//! | `Journal` | facts on their way to the store, and what waits for them |
+//! | `Timers` | deadlines |
+//! | `Callers` | calls without an answer, and the effects of the step under way |
+//!
+//! The modules below hold the changes that concern several parts.
 //!
 //! What always holds:
 //!
@@ -18,92 +29,49 @@
 mod app_masters;
 mod applications;
 mod attempts;
-mod containers;
-mod giving_way;
-mod held;
-mod ids;
-mod invariants;
+mod leases;
 mod node_reports;
 mod nodes;
 mod placing;
 mod recovering;
-mod sizes;
 #[cfg(test)]
 mod tests;
-mod view;
+mod waiting;
 mod words;
-
-pub use view::{
-    ApplicationView, AttemptView, ClusterMetrics, ClusterView, ContainerView, NodeView, PendingView,
-};
 
 use crate::{
     Error, Settings,
-    application::Application,
     attempt::Attempt,
-    container::Container,
+    callers::Callers,
+    cluster::{Cluster, ClusterView},
+    ids::Ids,
     journal::{After, Journal},
-    messages::{Effect, Input, Reply, Ticket, Token},
-    node::Node,
+    messages::{Effect, Input, Ticket, Token},
+    planner::Planner,
     scheduler::{Fifo, Scheduler},
     timers::{Purpose, Timers},
 };
-use ids::Ids;
-use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    time::Duration,
-};
-use weir_base::{
-    ApplicationId, ArtifactHash, AttemptId, ContainerId, Machine, Monotonic, NodeId, Now,
-    Resources, invariant,
-};
-use weir_protocol::cluster::Lease;
+use std::{collections::BTreeSet, time::Duration};
+use weir_base::{ArtifactHash, AttemptId, ContainerId, Machine, Monotonic, Now, invariant};
 
 /// A timer fires this late only if the process was suspended.
 const PAUSE_MS: u64 = 1000;
 
-/// What the cluster does next. See the module for what always holds.
+/// Decides what the cluster does next. See the module for what always holds.
 #[derive(Debug)]
 pub struct ResourceManager {
     settings: Settings,
-    scheduler: Box<dyn Scheduler>,
-    /// Starts before this one; `None` before the store was read.
+    /// Earlier starts of the resource manager; `None` until the stored facts were read.
     epoch: Option<u32>,
     started_wall_ms: u64,
+    /// When it was stepped last.
+    last_step: Monotonic,
+    cluster: Cluster,
+    planner: Planner,
+    ids: Ids,
     journal: Journal,
     timers: Timers,
-    /// When it was heard of or woken last.
-    last_step: Monotonic,
-    ids: Ids,
-    nodes: BTreeMap<NodeId, Node>,
-    applications: BTreeMap<ApplicationId, Application>,
-    /// Applications ever taken in by this process, with those found on record.
-    submitted_count: u64,
-    /// Those that have ended, in the order of their ends.
-    ended: VecDeque<ApplicationId>,
-    /// Leases that have not ended.
-    containers: BTreeMap<ContainerId, Container>,
-    /// Leases of earlier epochs whose node has not come back.
-    awaited: BTreeMap<ContainerId, Lease>,
-    /// What is not back by now may still come.
-    is_recovering: bool,
-    /// Nothing is leased yet, since nodes and app masters come back.
-    is_leasing_held: bool,
-    /// How many applications that have not ended use an artefact.
-    artifact_users: BTreeMap<ArtifactHash, u32>,
-    /// Something may be placed that could not be before.
-    must_plan: bool,
-    /// The oldest attempt that waits for containers, and how many, as of the last plan.
-    head: Option<(AttemptId, u64)>,
-    /// Attempts that need a larger node than any that is up, as of the last plan.
-    too_large: BTreeSet<AttemptId>,
-    /// Their held answer may have something to say now.
-    touched_nodes: BTreeSet<NodeId>,
-    touched_attempts: BTreeSet<AttemptId>,
-    /// Callers that have not been answered.
-    tickets: BTreeSet<Ticket>,
-    /// Effects of the step under way.
-    effects: Vec<Effect>,
+    callers: Callers,
 }
 
 impl ResourceManager {
@@ -116,54 +84,59 @@ impl ResourceManager {
     /// A resource manager with this scheduler.
     pub fn with_scheduler(settings: Settings, scheduler: Box<dyn Scheduler>) -> Self {
         Self {
-            settings,
-            scheduler,
             epoch: None,
             started_wall_ms: 0,
+            last_step: Monotonic::default(),
+            cluster: Cluster::new(settings.minimum_allocation_mib),
+            planner: Planner::new(scheduler),
+            ids: Ids::default(),
             journal: Journal::default(),
             timers: Timers::default(),
-            last_step: Monotonic::default(),
-            ids: Ids::default(),
-            nodes: BTreeMap::new(),
-            applications: BTreeMap::new(),
-            submitted_count: 0,
-            ended: VecDeque::new(),
-            containers: BTreeMap::new(),
-            awaited: BTreeMap::new(),
-            is_recovering: false,
-            is_leasing_held: false,
-            artifact_users: BTreeMap::new(),
-            must_plan: false,
-            head: None,
-            too_large: BTreeSet::new(),
-            touched_nodes: BTreeSet::new(),
-            touched_attempts: BTreeSet::new(),
-            tickets: BTreeSet::new(),
-            effects: Vec::new(),
+            callers: Callers::default(),
+            settings,
         }
     }
 
     /// Whether an application that has not ended uses an artefact.
     pub fn uses_artifact(&self, hash: ArtifactHash) -> bool {
-        self.artifact_users.contains_key(&hash)
+        self.cluster.applications.uses_artifact(hash)
     }
 
-    /// What applications use that have not ended.
+    /// Artefacts that applications use which have not ended.
     pub fn used_artifacts(&self) -> impl Iterator<Item = ArtifactHash> {
-        self.artifact_users.keys().copied()
+        self.cluster.applications.used_artifacts()
     }
 
-    /// Starts before this one; `None` before the store was read.
+    /// Earlier starts of the resource manager; `None` until the stored facts were read.
     pub fn epoch(&self) -> Option<u32> {
         self.epoch
+    }
+
+    /// The cluster at one moment.
+    pub fn view(&self, now: Now) -> ClusterView {
+        ClusterView {
+            epoch: self.current_epoch(),
+            cluster_timestamp: self.settings.cluster_timestamp,
+            started_wall_ms: self.started_wall_ms,
+            metrics: self.cluster.metrics(),
+            nodes: self.cluster.node_views(),
+            applications: self.cluster.application_views(now, &self.planner),
+        }
+    }
+
+    /// All containers that an app master learns of, now or later: its leases, those that are awaited, and ends
+    /// that it has not confirmed. `None` unless the attempt works, and its app master has said in this epoch
+    /// what it holds.
+    pub fn known_to(&self, id: AttemptId) -> Option<BTreeSet<ContainerId>> {
+        self.cluster.known_to(id)
     }
 
     fn take(&mut self, now: Now, mut input: Input) {
         words::shorten(&mut input);
         if let Some(ticket) = ticket_of(&input) {
-            invariant!(self.tickets.insert(ticket), "{ticket:?} waits already");
+            self.callers.add(ticket);
             if self.epoch.is_none() {
-                return self.answer(ticket, Err(Error::NotReady));
+                return self.callers.answer(ticket, Err(Error::NotReady));
             }
         }
         match input {
@@ -204,8 +177,7 @@ impl ResourceManager {
         match purpose {
             Purpose::Store => self.journal.retry(),
             Purpose::LeasingBegins => {
-                self.is_leasing_held = false;
-                self.must_plan = true;
+                self.planner.release();
             }
             Purpose::RecoveryEnds => self.recovery_ends(now),
             Purpose::GiveWay => self.younger_give_way(now),
@@ -231,13 +203,13 @@ impl ResourceManager {
             self.timers.set(Purpose::Store, at);
         }
         for ticket in failed.tickets.into_iter().chain(self.ids.take_waiting()) {
-            self.answer(ticket, Err(Error::StoreFailed { problem: problem.to_owned() }));
+            self.callers.answer(ticket, Err(Error::StoreFailed { problem: problem.to_owned() }));
         }
     }
 
     fn follow(&mut self, now: Now, after: After) {
         match after {
-            After::Reply(ticket, reply) => self.answer(ticket, Ok(reply)),
+            After::Reply(ticket, reply) => self.callers.answer(ticket, Ok(reply)),
             After::IdsReserved { below } => self.ids_reserved(below),
             After::ApplicationSaved(application) => self.application_saved(now, application),
             After::KillSaved(application) => self.carry_out_kill(now, application),
@@ -245,7 +217,7 @@ impl ResourceManager {
             After::FirstAskSaved(attempt) => self.first_ask_saved(now, attempt),
             After::FinishSaved(attempt) => self.finish_saved(now, attempt),
             After::AttemptEndSaved(attempt) => {
-                if let Some(attempt) = self.attempt_mut(attempt) {
+                if let Some(attempt) = self.cluster.applications.attempt_mut(attempt) {
                     attempt.end_saved = true;
                 }
             }
@@ -260,70 +232,29 @@ impl ResourceManager {
         }
         loop {
             self.plan_and_place(now);
-            let ready = self.journal.flush(&mut self.effects);
-            if ready.is_empty() && !self.must_plan {
+            let ready = self.journal.flush(self.callers.effects());
+            if ready.is_empty() && !self.planner.is_due() {
                 break;
             }
             for after in ready {
                 self.follow(now, after);
             }
         }
-        for node in std::mem::take(&mut self.touched_nodes) {
-            if self.node_has_news(&node) {
+        for node in self.cluster.nodes.take_touched() {
+            if self.cluster.node_has_news(&node) {
                 self.answer_heartbeat(&node);
             }
         }
-        for attempt in std::mem::take(&mut self.touched_attempts) {
-            if self.attempt_ref(attempt).is_some_and(Attempt::has_news) {
+        for attempt in self.cluster.applications.take_touched() {
+            if self.cluster.applications.attempt(attempt).is_some_and(Attempt::has_news) {
                 self.answer_allocate(now, attempt);
             }
         }
     }
 
-    fn answer(&mut self, ticket: Ticket, reply: Result<Reply, Error>) {
-        invariant!(self.tickets.remove(&ticket), "{ticket:?} is answered twice");
-        self.effects.push(Effect::Reply { ticket, reply });
-    }
-
-    /// An attempt, over or not.
-    fn attempt_ref(&self, id: AttemptId) -> Option<&Attempt> {
-        self.applications.get(&id.application)?.attempts.iter().rev().find(|one| one.id == id)
-    }
-
-    /// An attempt, over or not.
-    fn attempt_mut(&mut self, id: AttemptId) -> Option<&mut Attempt> {
-        let application = self.applications.get_mut(&id.application)?;
-        application.attempts.iter_mut().rev().find(|one| one.id == id)
-    }
-
-    /// The attempt, if it is current and its containers may go on.
-    fn working_attempt(&self, id: AttemptId) -> Option<&Attempt> {
-        let application = self.applications.get(&id.application)?;
-        application.current().filter(|one| one.id == id && application.is_working())
-    }
-
-    /// The attempt, if it is current and its containers may go on.
-    fn working_attempt_mut(&mut self, id: AttemptId) -> Option<&mut Attempt> {
-        let application = self.applications.get_mut(&id.application)?;
-        let is_working = application.is_working();
-        application.current_mut().filter(|one| one.id == id && is_working)
-    }
-
-    /// What a lease of so much really takes.
-    fn rounded(&self, asked: Resources) -> Resources {
-        rounded(asked, self.settings.minimum_allocation_mib)
-    }
-
     fn current_epoch(&self) -> u32 {
         self.epoch.unwrap_or(0)
     }
-}
-
-/// What a lease of so much really takes: memory in whole steps, at least one core.
-fn rounded(asked: Resources, minimum_allocation_mib: u64) -> Resources {
-    let step = minimum_allocation_mib.max(1);
-    let steps = asked.memory_mib.div_ceil(step).max(1);
-    Resources { memory_mib: steps.saturating_mul(step), vcores: asked.vcores.max(1) }
 }
 
 fn ticket_of(input: &Input) -> Option<Ticket> {
@@ -349,7 +280,7 @@ impl Machine for ResourceManager {
         self.notice_pause(now);
         self.take(now, input);
         self.settle(now);
-        out.append(&mut self.effects);
+        out.append(self.callers.effects());
     }
 
     fn tick(&mut self, now: Now, out: &mut Vec<Effect>) {
@@ -365,7 +296,7 @@ impl Machine for ResourceManager {
         self.plan_and_place(now);
         answers.into_iter().for_each(|purpose| self.deadline_passed(now, purpose));
         self.settle(now);
-        out.append(&mut self.effects);
+        out.append(self.callers.effects());
     }
 
     fn next_deadline(&self) -> Option<Monotonic> {
@@ -373,6 +304,12 @@ impl Machine for ResourceManager {
     }
 
     fn check_invariants(&self) {
-        self.check_all();
+        invariant!(self.callers.is_idle(), "effects are left over");
+        self.cluster.check_invariants();
+        let ids = self.ids.waiting().iter().copied();
+        let waiting: BTreeSet<_> =
+            self.cluster.held_tickets().chain(self.journal.tickets()).chain(ids).collect();
+        let callers = self.callers.waiting();
+        invariant!(waiting == *callers, "waiting {waiting:?}, not answered {callers:?}");
     }
 }

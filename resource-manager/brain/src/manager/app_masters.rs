@@ -31,8 +31,8 @@ impl ResourceManager {
         register: RegisterAppMaster,
     ) {
         let RegisterAppMaster { attempt: id, rest_port, held } = register;
-        let Some(application) = self.applications.get_mut(&id.application) else {
-            return self.answer(ticket, Err(Error::AttemptOver { attempt: id }));
+        let Some(application) = self.cluster.applications.get_mut(&id.application) else {
+            return self.callers.answer(ticket, Err(Error::AttemptOver { attempt: id }));
         };
         let is_working = application.is_working();
         let earlier = application.attempts.iter().filter(|one| one.id < id);
@@ -43,7 +43,7 @@ impl ResourceManager {
         let current = application.current_mut();
         let Some(attempt) = current.filter(|one| one.id == id && is_working && may(one.state))
         else {
-            return self.answer(ticket, Err(Error::AttemptOver { attempt: id }));
+            return self.callers.answer(ticket, Err(Error::AttemptOver { attempt: id }));
         };
         if attempt.state != AttemptLife::Running {
             attempt.enter(AttemptLife::Running);
@@ -65,7 +65,7 @@ impl ResourceManager {
             heartbeat_interval_ms: millis(self.settings.heartbeat_interval),
             earlier_attempt_asked,
         };
-        self.answer(ticket, Ok(Reply::AppMasterRegistered(reply)));
+        self.callers.answer(ticket, Ok(Reply::AppMasterRegistered(reply)));
     }
 
     fn hear_app_master(&mut self, now: Now, id: AttemptId) {
@@ -78,28 +78,29 @@ impl ResourceManager {
         match self.judge_allocate(&allocate) {
             Verdict::Stale(command) => {
                 let answer = bare(sequence, command);
-                return self.answer(ticket, Ok(Reply::Allocated(answer)));
+                return self.callers.answer(ticket, Ok(Reply::Allocated(answer)));
             }
-            Verdict::Refused(error) => return self.answer(ticket, Err(error)),
+            Verdict::Refused(error) => return self.callers.answer(ticket, Err(error)),
             Verdict::Repeated | Verdict::Fresh => {}
         }
         self.answer_allocate(now, id);
         self.hear_app_master(now, id);
         let hold_ms = allocate.hold_ms.min(millis(self.settings.app_master_expiry) / 3);
-        let Some(attempt) = self.working_attempt_mut(id) else { return };
+        let Some(attempt) = self.cluster.applications.working_attempt_mut(id) else { return };
         attempt.held = Some(Held { ticket, sequence });
         let is_fresh = sequence > attempt.sequence;
         attempt.sequence = sequence;
         let hold = now.monotonic.after(Duration::from_millis(hold_ms));
         self.timers.set(Purpose::AppMasterHold(id), hold);
         let refused = is_fresh.then(|| self.take_allocate(now, &allocate).err()).flatten();
-        self.touched_attempts.insert(id);
+        self.cluster.applications.touch(id);
         // What it did may have ended the attempt, and so answered it.
-        let is_held = self.attempt_ref(id).is_some_and(|attempt| attempt.held.is_some());
+        let is_held =
+            self.cluster.applications.attempt(id).is_some_and(|attempt| attempt.held.is_some());
         match refused {
             Some(error) if is_held => {
                 self.take_held_allocate(id);
-                self.answer(ticket, Err(error));
+                self.callers.answer(ticket, Err(error));
             }
             _ if hold_ms == 0 => self.touch_now(now, id),
             _ => {}
@@ -108,7 +109,7 @@ impl ResourceManager {
 
     fn judge_allocate(&self, allocate: &Allocate) -> Verdict {
         let id = allocate.attempt;
-        let application = self.applications.get(&id.application);
+        let application = self.cluster.applications.get(&id.application);
         let current = application.and_then(|one| one.current()).filter(|one| one.id == id);
         let (Some(application), Some(attempt)) = (application, current) else {
             return Verdict::Stale(AppMasterCommand::Shutdown);
@@ -135,7 +136,7 @@ impl ResourceManager {
 
     fn take_allocate(&mut self, now: Now, allocate: &Allocate) -> Result<(), Error> {
         let id = allocate.attempt;
-        if let Some(attempt) = self.working_attempt_mut(id) {
+        if let Some(attempt) = self.cluster.applications.working_attempt_mut(id) {
             attempt.progress = progress(allocate.progress);
             for container in &allocate.seen {
                 attempt.completed.remove(container);
@@ -155,27 +156,29 @@ impl ResourceManager {
         let mut refused = None;
         let mut good = Vec::new();
         for ask in asks {
-            let known = self.attempt_ref(id).and_then(|one| one.asks.get(&ask.id));
+            let known = self.cluster.applications.attempt(id).and_then(|one| one.asks.get(&ask.id));
             let leased = known.map_or(0, |known| known.leased);
             // One that waits already may wait for a larger node.
-            let waits = known.is_some_and(|known| {
-                known.missing() > 0 && known.resources == self.rounded(ask.resources)
-            });
-            match self.judge_size(&format!("a container of ask {}", ask.id), ask.resources) {
+            let resources = self.cluster.rounded(ask.resources);
+            let waits =
+                known.is_some_and(|known| known.missing() > 0 && known.resources == resources);
+            match self.cluster.judge_size(&format!("a container of ask {}", ask.id), ask.resources)
+            {
                 Err(error) if ask.total > leased && !waits => refused = Some(error),
-                _ => good.push(ask.clone()),
+                _ => good.push(Ask { resources, ..ask.clone() }),
             }
         }
-        let minimum = self.settings.minimum_allocation_mib;
-        let Some(attempt) = self.working_attempt_mut(id) else { return Ok(()) };
-        let has_changed = attempt.take_asks(&good, |asked| super::rounded(asked, minimum));
+        let Some(attempt) = self.cluster.applications.working_attempt_mut(id) else {
+            return Ok(());
+        };
+        let has_changed = attempt.take_asks(&good);
         let is_first = attempt.asked == ContainersAsked::No && !attempt.asks.is_empty();
         if is_first {
             attempt.asked = ContainersAsked::BeingSaved;
             self.journal.write(Fact::ContainersAsked { attempt: id });
             self.journal.then(After::FirstAskSaved(id));
         }
-        self.must_plan |= has_changed;
+        self.planner.request_if(has_changed);
         refused.map_or(Ok(()), Err)
     }
 
@@ -183,7 +186,7 @@ impl ResourceManager {
     /// first ask is answered when it is on record.
     fn touch_now(&mut self, now: Now, id: AttemptId) {
         self.plan_and_place(now);
-        let asked = self.attempt_ref(id).map(|attempt| attempt.asked);
+        let asked = self.cluster.applications.attempt(id).map(|attempt| attempt.asked);
         if asked != Some(ContainersAsked::BeingSaved) {
             self.answer_allocate(now, id);
         }
@@ -191,9 +194,9 @@ impl ResourceManager {
 
     /// The first ask of an attempt is on record: its app master may be told of leases.
     pub(super) fn first_ask_saved(&mut self, now: Now, id: AttemptId) {
-        let Some(attempt) = self.attempt_mut(id) else { return };
+        let Some(attempt) = self.cluster.applications.attempt_mut(id) else { return };
         attempt.asked = ContainersAsked::Saved;
-        self.touched_attempts.insert(id);
+        self.cluster.applications.touch(id);
         if self.timers.is_due(&Purpose::AppMasterHold(id), now.monotonic) {
             self.touch_now(now, id);
         }
@@ -201,20 +204,20 @@ impl ResourceManager {
 
     fn take_held_allocate(&mut self, id: AttemptId) -> Option<Held> {
         self.timers.clear(&Purpose::AppMasterHold(id));
-        self.attempt_mut(id)?.held.take()
+        self.cluster.applications.attempt_mut(id)?.held.take()
     }
 
     /// Answers the allocate that is held back, if there is one.
     pub(super) fn answer_allocate(&mut self, now: Now, id: AttemptId) {
         let Some(Held { ticket, sequence }) = self.take_held_allocate(id) else { return };
-        let answer = match self.working_attempt(id) {
+        let answer = match self.cluster.applications.working_attempt(id) {
             Some(attempt) if attempt.too_large.is_some() => {
                 let error = attempt.too_large.clone();
-                return error.into_iter().for_each(|error| self.answer(ticket, Err(error)));
+                return error.into_iter().for_each(|error| self.callers.answer(ticket, Err(error)));
             }
             Some(_) => self.allocated(now, id, sequence),
             None => {
-                let finishes = self.applications.get(&id.application).is_some_and(|one| {
+                let finishes = self.cluster.applications.get(&id.application).is_some_and(|one| {
                     let state = one.state;
                     let finishes =
                         matches!(state, ApplicationLife::FinishSaving | ApplicationLife::Finishing);
@@ -225,12 +228,12 @@ impl ResourceManager {
                 bare(sequence, command)
             }
         };
-        self.answer(ticket, Ok(Reply::Allocated(answer)));
+        self.callers.answer(ticket, Ok(Reply::Allocated(answer)));
     }
 
     fn allocated(&mut self, now: Now, id: AttemptId, sequence: u64) -> Allocated<GrantedLease> {
         let mut answer = bare(sequence, AppMasterCommand::Normal);
-        let Some(attempt) = self.attempt_ref(id) else { return answer };
+        let Some(attempt) = self.cluster.applications.attempt(id) else { return answer };
         answer.completed = attempt.completed.values().cloned().collect();
         answer.pending = self.pending_asks(attempt);
         for container in attempt.leases_to_tell().collect::<Vec<_>>() {
@@ -241,7 +244,7 @@ impl ResourceManager {
 
     /// An app master is told of a lease.
     fn tell_lease(&mut self, now: Now, id: ContainerId) -> Option<GrantedLease> {
-        let container = self.containers.get_mut(&id)?;
+        let container = self.cluster.leases.get_mut(&id)?;
         if container.life == ContainerLife::Allocated {
             container.enter(ContainerLife::Acquired);
             let expiry = now.monotonic.after(self.settings.container_allocation_expiry);
@@ -256,15 +259,15 @@ impl ResourceManager {
         let pending = waiting.map(|(&id, ask)| PendingAsk {
             ask: id,
             missing: ask.missing(),
-            reason: self.words_for(ask.reason.as_ref()),
+            reason: self.planner.describe(ask.reason.as_ref()),
         });
         pending.collect()
     }
 
     pub(super) fn finish_app_master(&mut self, now: Now, ticket: Ticket, finish: FinishAppMaster) {
         let FinishAppMaster { attempt: id, final_status, diagnostics, archive } = finish;
-        let Some(application) = self.applications.get_mut(&id.application) else {
-            return self.answer(ticket, Err(Error::AttemptOver { attempt: id }));
+        let Some(application) = self.cluster.applications.get_mut(&id.application) else {
+            return self.callers.answer(ticket, Err(Error::AttemptOver { attempt: id }));
         };
         let state = application.state;
         let is_killed = application.kill.is_some();
@@ -289,15 +292,15 @@ impl ResourceManager {
                 self.archive(id, archive);
                 self.journal.then(After::FinishSaved(id));
                 // It counts no more in the share of app masters.
-                self.must_plan = true;
+                self.planner.request();
                 self.timers.clear(&Purpose::AppMaster(id));
-                self.touched_attempts.insert(id);
+                self.cluster.applications.touch(id);
             }
             // Said before.
             _ if was_said => {}
             // It is killed anyway, but what it knows is kept.
             (_, Some(_)) if is_killed => self.archive(id, archive),
-            _ => return self.answer(ticket, Err(Error::AttemptOver { attempt: id })),
+            _ => return self.callers.answer(ticket, Err(Error::AttemptOver { attempt: id })),
         }
         self.journal.then(After::Reply(ticket, Reply::AppMasterFinished));
     }

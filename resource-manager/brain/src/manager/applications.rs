@@ -5,22 +5,46 @@ use crate::{
     Error,
     application::{Application, ApplicationLife, End},
     attempt::AttemptLife,
+    cluster::{APP_MASTER, Cluster},
     journal::After,
     messages::{ApplicationOutcome, ApplicationSpec, Effect, Fact, Reply, Ticket},
     timers::Purpose,
 };
-use std::collections::BTreeSet;
-use weir_base::{ApplicationId, ArtifactHash, Now};
+use weir_base::{ApplicationId, Now, Resources};
 use weir_protocol::cluster::FinalStatus;
 
 /// The queue of every application.
 const QUEUE: &str = "default";
 
 impl ResourceManager {
+    pub(super) fn new_application(&mut self, ticket: Ticket) {
+        self.ids.ask(ticket);
+        self.hand_out_ids();
+    }
+
+    pub(super) fn ids_reserved(&mut self, below: u32) {
+        self.ids.reserved(below);
+        self.hand_out_ids();
+    }
+
+    fn hand_out_ids(&mut self) {
+        let largest_node =
+            self.cluster.nodes.largest().map_or_else(Resources::default, |node| node.total);
+        let cluster_timestamp = self.settings.cluster_timestamp;
+        for (ticket, sequence) in self.ids.hand_out() {
+            let application = ApplicationId { cluster_timestamp, sequence };
+            self.callers.answer(ticket, Ok(Reply::NewApplication { application, largest_node }));
+        }
+        if let Some(below) = self.ids.reserve() {
+            self.journal.write(Fact::ApplicationIdsReserved { below });
+            self.journal.then(After::IdsReserved { below });
+        }
+    }
+
     pub(super) fn submit(&mut self, now: Now, ticket: Ticket, submission: ApplicationSpec) {
         let application = submission.application;
         match self.judge_submission(&submission) {
-            Err(error) => return self.answer(ticket, Err(error)),
+            Err(error) => return self.callers.answer(ticket, Err(error)),
             Ok(Repeated::Yes) => {}
             Ok(Repeated::No) => self.take_submission(now, submission),
         }
@@ -29,7 +53,7 @@ impl ResourceManager {
 
     fn judge_submission(&self, submission: &ApplicationSpec) -> Result<Repeated, Error> {
         let application = submission.application;
-        if let Some(known) = self.applications.get(&application) {
+        if let Some(known) = self.cluster.applications.get(&application) {
             return match known.submission == *submission {
                 true => Ok(Repeated::Yes),
                 false => Err(Error::AlreadySubmitted { application }),
@@ -49,7 +73,7 @@ impl ResourceManager {
         if let Some(problem) = problem {
             return Err(Error::InvalidSubmission { application, problem });
         }
-        self.judge_app_master_size(submission.resources)?;
+        self.cluster.judge_size(APP_MASTER, submission.resources)?;
         Ok(Repeated::No)
     }
 
@@ -61,20 +85,12 @@ impl ResourceManager {
             submitted_wall_ms,
         });
         self.journal.then(After::ApplicationSaved(application));
-        self.submitted_count += 1;
-        self.add_application(Application::new(submission, submitted_wall_ms));
-    }
-
-    /// Takes an application in that has not ended.
-    pub(super) fn add_application(&mut self, application: Application) {
-        for hash in artifacts(&application.submission) {
-            *self.artifact_users.entry(hash).or_default() += 1;
-        }
-        self.applications.insert(application.id(), application);
+        let application = Application::new(submission, submitted_wall_ms);
+        self.cluster.applications.add(application);
     }
 
     pub(super) fn application_saved(&mut self, now: Now, id: ApplicationId) {
-        let Some(application) = self.applications.get_mut(&id) else { return };
+        let Some(application) = self.cluster.applications.get_mut(&id) else { return };
         if application.state == ApplicationLife::NewSaving {
             application.enter(ApplicationLife::Submitted);
             application.enter(ApplicationLife::Accepted);
@@ -90,11 +106,11 @@ impl ResourceManager {
         id: ApplicationId,
         diagnostics: String,
     ) {
-        let Some(application) = self.applications.get_mut(&id) else {
-            return self.answer(ticket, Err(Error::UnknownApplication { application: id }));
+        let Some(application) = self.cluster.applications.get_mut(&id) else {
+            return self.callers.answer(ticket, Err(Error::UnknownApplication { application: id }));
         };
         if application.state.is_terminal() {
-            return self.answer(ticket, Ok(Reply::Kill { had_ended: true }));
+            return self.callers.answer(ticket, Ok(Reply::Kill { had_ended: true }));
         }
         if application.kill.is_none() {
             application.kill = Some(diagnostics.clone());
@@ -106,14 +122,14 @@ impl ResourceManager {
 
     /// Begins to end an application that is to be killed.
     pub(super) fn carry_out_kill(&mut self, now: Now, id: ApplicationId) {
-        let Some(application) = self.applications.get_mut(&id) else { return };
+        let Some(application) = self.cluster.applications.get_mut(&id) else { return };
         match application.state {
             ApplicationLife::NewSaving
             | ApplicationLife::Submitted
             | ApplicationLife::Accepted
             | ApplicationLife::Running => {
                 application.enter(ApplicationLife::Killing);
-                self.must_plan = true;
+                self.planner.request();
                 self.stop_attempt(now, id);
             }
             // It ends by its own words; only faster.
@@ -124,7 +140,7 @@ impl ResourceManager {
 
     /// Nothing of a killed application's app master runs any more.
     pub(super) fn killed(&mut self, now: Now, id: ApplicationId) {
-        let Some(application) = self.applications.get(&id) else { return };
+        let Some(application) = self.cluster.applications.get(&id) else { return };
         let diagnostics = application.kill.clone().unwrap_or_default();
         let (outcome, final_status) = (ApplicationOutcome::Killed, FinalStatus::Killed);
         self.end_application(now, id, (outcome, final_status, diagnostics));
@@ -137,8 +153,9 @@ impl ResourceManager {
         id: ApplicationId,
         (outcome, final_status, diagnostics): (ApplicationOutcome, FinalStatus, String),
     ) {
-        let usage = self.usage_of(now.monotonic, id);
-        let Some(application) = self.applications.get_mut(&id) else { return };
+        let Some(application) = self.cluster.applications.get(&id) else { return };
+        let usage = self.cluster.usage_of(now.monotonic, application);
+        let Some(application) = self.cluster.applications.get_mut(&id) else { return };
         // One that finished is over for everybody since then, whatever its app master took to exit.
         let finished = application.finish.as_ref().map(|finish| finish.wall_ms);
         let wall_ms = finished.filter(|at| *at > 0).unwrap_or(now.wall.0);
@@ -159,7 +176,7 @@ impl ResourceManager {
     }
 
     pub(super) fn end_saved(&mut self, id: ApplicationId) {
-        let Some(application) = self.applications.get_mut(&id) else { return };
+        let Some(application) = self.cluster.applications.get_mut(&id) else { return };
         let Some(end) = &application.end else { return };
         application.enter(match end.outcome {
             ApplicationOutcome::Finished => ApplicationLife::Finished,
@@ -169,56 +186,32 @@ impl ResourceManager {
         for attempt in &mut application.attempts {
             attempt.end_saved = true;
         }
-        let used = artifacts(&application.submission);
-        for node in self.nodes.values_mut() {
-            node.tell_ended(id);
-            if node.has_ended_news {
-                self.touched_nodes.insert(node.id.clone());
-            }
+        self.cluster.nodes.tell_ended(id);
+        let unused = self.cluster.applications.note_end(id);
+        if !unused.is_empty() {
+            self.callers.effects().push(Effect::ArtifactsUnused(unused));
         }
-        self.release_artifacts(used);
-        self.ended.push_back(id);
         self.forget_applications();
     }
 
-    fn release_artifacts(&mut self, used: BTreeSet<ArtifactHash>) {
-        let mut unused = Vec::new();
-        for hash in used {
-            if let Some(users) = self.artifact_users.get_mut(&hash) {
-                *users -= 1;
-                if *users == 0 {
-                    self.artifact_users.remove(&hash);
-                    unused.push(hash);
-                }
-            }
-        }
-        if !unused.is_empty() {
-            self.effects.push(Effect::ArtifactsUnused(unused));
-        }
-    }
-
-    /// Forgets the applications that ended first, when there are too many. One that still has
-    /// containers stays until they have ended.
+    /// Removes the applications that ended first, when there are too many. One that still has leases stays
+    /// until they have ended.
     pub(super) fn forget_applications(&mut self) {
-        let mut excess = self.ended.len().saturating_sub(self.settings.max_completed_applications);
-        let mut index = 0;
-        while excess > 0 && index < self.ended.len() {
-            let id = self.ended[index];
-            if self.containers_of(id).next().is_some() {
-                index += 1;
-                continue;
-            }
-            self.ended.remove(index);
-            self.applications.remove(&id);
-            let highest = self.ids.forget(id.sequence);
-            self.journal.write(Fact::ApplicationForgotten { application: id, highest });
-            excess -= 1;
+        let kept_count = self.settings.max_completed_applications;
+        let Cluster { applications, leases, .. } = &mut self.cluster;
+        let has_leases = |application: &Application| {
+            let mut ids = application.attempts.iter().flat_map(|attempt| &attempt.containers);
+            ids.any(|id| leases.contains_key(id))
+        };
+        for application in applications.remove_oldest_ended(kept_count, has_leases) {
+            let highest = self.ids.forget(application.sequence);
+            self.journal.write(Fact::ApplicationForgotten { application, highest });
         }
     }
 
     /// The state of an attempt that ends without having finished.
     pub(super) fn attempt_end_of(&self, id: ApplicationId) -> AttemptLife {
-        let is_killed = self.applications.get(&id).is_some_and(|one| one.kill.is_some());
+        let is_killed = self.cluster.applications.get(&id).is_some_and(|one| one.kill.is_some());
         if is_killed { AttemptLife::Killed } else { AttemptLife::Failed }
     }
 }
@@ -227,10 +220,4 @@ impl ResourceManager {
 enum Repeated {
     Yes,
     No,
-}
-
-/// Everything that an application uses.
-pub(super) fn artifacts(submission: &ApplicationSpec) -> BTreeSet<ArtifactHash> {
-    let launched = submission.launch.artifacts.iter().map(|artifact| artifact.hash);
-    launched.chain(submission.artifacts.iter().copied()).collect()
 }

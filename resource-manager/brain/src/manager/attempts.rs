@@ -43,7 +43,7 @@ impl AttemptFailure {
 impl ResourceManager {
     /// Adds an attempt, at once or after a wait when those before failed without fault.
     pub(super) fn begin_attempt(&mut self, now: Now, id: ApplicationId) {
-        let Some(application) = self.applications.get_mut(&id) else { return };
+        let Some(application) = self.cluster.applications.get_mut(&id) else { return };
         let number = application.attempts.last().map_or(1, |last| last.id.number + 1);
         application.attempts.push(Attempt::new(AttemptId { application: id, number }));
         let failures = application.uncounted_failures;
@@ -55,19 +55,19 @@ impl ResourceManager {
     }
 
     pub(super) fn schedule_attempt(&mut self, id: ApplicationId) {
-        let Some(application) = self.applications.get_mut(&id) else { return };
+        let Some(application) = self.cluster.applications.get_mut(&id) else { return };
         if let Some(attempt) = application.current_mut()
             && attempt.state == AttemptLife::New
         {
             attempt.enter(AttemptLife::Scheduled);
-            self.must_plan = true;
+            self.planner.request();
         }
     }
 
     /// The container of an app master is leased: it goes on record.
     pub(super) fn master_is_leased(&mut self, now: Now, master: Lease) {
         let id = master.container.attempt;
-        let Some(attempt) = self.attempt_mut(id) else { return };
+        let Some(attempt) = self.cluster.applications.attempt_mut(id) else { return };
         attempt.enter(AttemptLife::AllocatedSaving);
         attempt.started_wall_ms = now.wall.0;
         attempt.master = Some(master.clone());
@@ -85,26 +85,26 @@ impl ResourceManager {
     /// The container of an app master is on record: its node may launch it.
     pub(super) fn attempt_saved(&mut self, now: Now, id: AttemptId) {
         let expiry = now.monotonic.after(self.settings.container_allocation_expiry);
-        let Some(attempt) = self.working_attempt_mut(id) else { return };
+        let Some(attempt) = self.cluster.applications.working_attempt_mut(id) else { return };
         let Some(master) = attempt.master.clone() else { return };
         attempt.enter(AttemptLife::Allocated);
-        if let Some(container) = self.containers.get_mut(&master.container) {
+        if let Some(container) = self.cluster.leases.get_mut(&master.container) {
             container.enter(ContainerLife::Acquired);
             container.is_held = true;
             self.timers.set(Purpose::Container(master.container), expiry);
-            self.touched_nodes.insert(master.node);
+            self.cluster.nodes.touch(master.node);
         }
     }
 
     /// A node has reported the container of an app master, which runs or is about to.
     pub(super) fn master_is_reported(&mut self, now: Now, id: AttemptId) {
         let expiry = now.monotonic.after(self.settings.app_master_expiry);
-        let Some(attempt) = self.working_attempt_mut(id) else { return };
+        let Some(attempt) = self.cluster.applications.working_attempt_mut(id) else { return };
         if attempt.state == AttemptLife::Allocated {
             attempt.enter(AttemptLife::Launched);
         }
         let Some(master) = attempt.master.as_ref().map(|master| master.container) else { return };
-        let container = self.containers.get(&master);
+        let container = self.cluster.leases.get(&master);
         let runs = container.is_some_and(|one| one.started_wall_ms.is_some());
         let purpose = Purpose::AppMaster(id);
         // Its files may take long to fetch, and the node tells how that goes.
@@ -121,7 +121,7 @@ impl ResourceManager {
         exit_status: i32,
         diagnostics: String,
     ) {
-        let Some(application) = self.applications.get_mut(&id.application) else { return };
+        let Some(application) = self.cluster.applications.get_mut(&id.application) else { return };
         let state = application.state;
         let Some(attempt) = application.current_mut().filter(|one| one.id == id) else { return };
         match state {
@@ -146,7 +146,7 @@ impl ResourceManager {
     /// The current attempt ends without having finished: the next one begins, or the application
     /// ends.
     pub(super) fn attempt_failed(&mut self, now: Now, id: AttemptId, failure: AttemptFailure) {
-        let current = self.applications.get(&id.application).and_then(|one| one.current());
+        let current = self.cluster.applications.get(&id.application).and_then(|one| one.current());
         if current.is_none_or(|attempt| attempt.id != id) {
             return;
         }
@@ -178,13 +178,13 @@ impl ResourceManager {
         into: AttemptLife,
         failure: &AttemptFailure,
     ) {
-        let Some(attempt) = self.attempt_mut(id) else { return };
+        let Some(attempt) = self.cluster.applications.attempt_mut(id) else { return };
         attempt.enter(into);
         attempt.ended_wall_ms = Some(now.wall.0);
         attempt.exit_status = Some(failure.exit_status);
         attempt.diagnostics.clone_from(&failure.diagnostics);
         attempt.shrink();
-        self.must_plan = true;
+        self.planner.request();
         self.journal.write(Fact::AttemptEnded {
             attempt: id,
             exit_status: failure.exit_status,
@@ -198,7 +198,7 @@ impl ResourceManager {
 
     fn retry_or_fail(&mut self, now: Now, id: AttemptId, failure: &AttemptFailure) {
         let allowed = self.settings.max_app_attempts.max(1);
-        let Some(application) = self.applications.get_mut(&id.application) else { return };
+        let Some(application) = self.cluster.applications.get_mut(&id.application) else { return };
         let allowed = application.submission.max_attempts.unwrap_or(allowed).clamp(1, allowed);
         let gave_way = failure.exit_status == exit_status::PREEMPTED;
         application.count_failure(failure.exit_status, failure.counted);
@@ -221,12 +221,12 @@ impl ResourceManager {
     pub(super) fn close_attempt(&mut self, now: Now, id: AttemptId) {
         self.timers.clear(&Purpose::AppMaster(id));
         self.answer_allocate(now, id);
-        self.awaited.retain(|container, _| container.attempt != id);
+        self.cluster.leases.await_none_of(id);
         self.stop_containers(now, id, Keep::None);
     }
 
     fn stop_containers(&mut self, now: Now, id: AttemptId, keep: Keep) {
-        let Some(attempt) = self.attempt_ref(id) else { return };
+        let Some(attempt) = self.cluster.applications.attempt(id) else { return };
         let master = attempt.master.as_ref().map(|master| master.container);
         for container in attempt.containers.clone() {
             if keep == Keep::Master && Some(container) == master {
@@ -246,7 +246,7 @@ impl ResourceManager {
     /// Ends the current attempt of an application that is killed, or that takes too long to exit. It
     /// is over when the container of its app master has ended.
     pub(super) fn stop_attempt(&mut self, now: Now, id: ApplicationId) {
-        let current = self.applications.get(&id).and_then(|one| one.current());
+        let current = self.cluster.applications.get(&id).and_then(|one| one.current());
         let Some(attempt) = current.map(|attempt| attempt.id) else {
             return self.killed(now, id);
         };
@@ -256,7 +256,8 @@ impl ResourceManager {
 
     /// Nothing is left to wait for: the app master has no container, or none that still runs.
     fn end_attempt_without_master(&mut self, now: Now, id: AttemptId) {
-        let Some(attempt) = self.applications.get(&id.application).and_then(|one| one.current())
+        let Some(attempt) =
+            self.cluster.applications.get(&id.application).and_then(|one| one.current())
         else {
             return;
         };
@@ -268,7 +269,7 @@ impl ResourceManager {
     }
 
     pub(super) fn app_master_is_late(&mut self, now: Now, id: AttemptId) {
-        let Some(application) = self.applications.get(&id.application) else { return };
+        let Some(application) = self.cluster.applications.get(&id.application) else { return };
         match application.state {
             ApplicationLife::Finishing => self.stop_attempt(now, id.application),
             ApplicationLife::Accepted | ApplicationLife::Running => {
@@ -285,7 +286,7 @@ impl ResourceManager {
     /// What an app master said at its end is on record.
     pub(super) fn finish_saved(&mut self, now: Now, id: AttemptId) {
         let expiry = now.monotonic.after(self.settings.app_master_expiry);
-        let Some(application) = self.applications.get_mut(&id.application) else { return };
+        let Some(application) = self.cluster.applications.get_mut(&id.application) else { return };
         if application.state != ApplicationLife::FinishSaving {
             return;
         }
@@ -303,7 +304,7 @@ impl ResourceManager {
 
     /// An app master that said that it ends has ended.
     fn finished(&mut self, now: Now, id: AttemptId) {
-        let Some(application) = self.applications.get_mut(&id.application) else { return };
+        let Some(application) = self.cluster.applications.get_mut(&id.application) else { return };
         let Some(attempt) = application.current_mut() else { return };
         attempt.enter(AttemptLife::Finished);
         attempt.ended_wall_ms = Some(now.wall.0);

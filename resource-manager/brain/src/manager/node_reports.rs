@@ -1,22 +1,20 @@
 //! What a node says it has, compared with what it should have.
 
-use super::{ResourceManager, containers::completed, nodes::NOTHING};
+use super::{ResourceManager, leases::completed};
 use crate::{
-    application::ApplicationLife,
-    attempt::AttemptLife,
     container::{Container, ContainerLife, Stop},
     node::Stray,
     timers::Purpose,
 };
 use std::collections::BTreeSet;
-use weir_base::{ApplicationId, ContainerId, NodeId, Now};
+use weir_base::{ContainerId, NodeId, Now, Resources};
 use weir_protocol::cluster::{ContainerReport, ContainerState, Lease, exit_status};
 
 impl ResourceManager {
     /// Takes the whole list of a node: starts, ends, containers that nobody leased, and those that
     /// have vanished.
     pub(super) fn take_reports(&mut self, now: Now, id: &NodeId, reports: &[ContainerReport]) {
-        let Some(node) = self.nodes.get_mut(id) else { return };
+        let Some(node) = self.cluster.nodes.get_mut(id) else { return };
         let had_strays = !node.strays.is_empty();
         // A state of a later release leaves what is known of the container as it is.
         let is_unknown = |report: &&ContainerReport| report.state == ContainerState::Unknown;
@@ -27,16 +25,16 @@ impl ResourceManager {
         for report in reports.iter().filter(|report| !is_unknown(report)) {
             let container = report.container;
             // No node was told to start it, so it cannot run.
-            if self.is_being_saved(container) {
+            if self.cluster.is_being_saved(container) {
                 continue;
             }
             if report.state == ContainerState::Complete
-                && let Some(node) = self.nodes.get_mut(id)
+                && let Some(node) = self.cluster.nodes.get_mut(id)
             {
                 node.complete.insert(container);
                 node.barred.remove(&container);
             }
-            let lease = self.containers.get(&container);
+            let lease = self.cluster.leases.get(&container);
             match lease.filter(|lease| lease.node == *id) {
                 Some(_) => self.leased_is_reported(now, report),
                 None => self.unleased_is_reported(now, id, report),
@@ -44,27 +42,18 @@ impl ResourceManager {
         }
         self.notice_vanished(now, id, reports);
         self.tell_of_ended(id, reports);
-        let has_strays = self.nodes.get(id).is_some_and(|node| !node.strays.is_empty());
-        self.must_plan |= had_strays || has_strays;
-    }
-
-    /// Whether a container is an app master's that is not on record yet.
-    fn is_being_saved(&self, id: ContainerId) -> bool {
-        let attempt = self.attempt_ref(id.attempt).filter(|attempt| attempt.is_master(id));
-        attempt.is_some_and(|attempt| attempt.state == AttemptLife::AllocatedSaving)
+        let has_strays = self.cluster.nodes.get(id).is_some_and(|node| !node.strays.is_empty());
+        self.planner.request_if(had_strays || has_strays);
     }
 
     /// A node that has something of an application which has ended, or which nobody knows any more,
     /// is told so: else its folders and logs would stay there for ever.
     fn tell_of_ended(&mut self, id: &NodeId, reports: &[ContainerReport]) {
         let over = reports.iter().map(|report| report.container.attempt.application);
-        let over: BTreeSet<_> = over.filter(|application| self.is_over(*application)).collect();
-        let Some(node) = self.nodes.get_mut(id) else { return };
+        let over: BTreeSet<_> =
+            over.filter(|application| self.cluster.applications.is_over(*application)).collect();
+        let Some(node) = self.cluster.nodes.get_mut(id) else { return };
         over.into_iter().for_each(|application| node.tell_again(application));
-    }
-
-    fn is_over(&self, id: ApplicationId) -> bool {
-        self.applications.get(&id).is_none_or(|application| application.state.is_terminal())
     }
 
     fn leased_is_reported(&mut self, now: Now, report: &ContainerReport) {
@@ -73,7 +62,7 @@ impl ResourceManager {
             let exit_status = report.exit_status.unwrap_or(exit_status::INVALID);
             return self.end_container(now, id, exit_status, report.diagnostics.clone());
         }
-        let Some(container) = self.containers.get_mut(&id) else { return };
+        let Some(container) = self.cluster.leases.get_mut(&id) else { return };
         container.reported = Some(report.state);
         container.used_memory_mib = report.used_memory_mib;
         if report.state == ContainerState::Running && container.started_wall_ms.is_none() {
@@ -86,14 +75,19 @@ impl ResourceManager {
             container.enter(ContainerLife::Running);
             self.timers.clear(&Purpose::Container(id));
         }
-        if self.attempt_ref(id.attempt).is_some_and(|attempt| attempt.is_master(id)) {
+        if self
+            .cluster
+            .applications
+            .attempt(id.attempt)
+            .is_some_and(|attempt| attempt.is_master(id))
+        {
             self.master_is_reported(now, id.attempt);
         }
     }
 
     fn unleased_is_reported(&mut self, now: Now, node: &NodeId, report: &ContainerReport) {
         let id = report.container;
-        let is_awaited = self.awaited.contains_key(&id);
+        let is_awaited = self.cluster.leases.is_awaited(id);
         if report.state == ContainerState::Complete {
             if self.may_be_taken_over(id) {
                 self.ended_meanwhile(now, report);
@@ -101,7 +95,8 @@ impl ResourceManager {
             return;
         }
         if self.may_be_taken_over(id) && (is_awaited || self.is_unsynchronised(id)) {
-            let free = self.nodes.get(node).map_or(NOTHING, |node| node.free());
+            let free =
+                self.cluster.nodes.get(node).map_or(Resources::default(), |node| node.free());
             if report.resources.fits_in(free) {
                 return self.take_over(now, node, report);
             }
@@ -109,34 +104,25 @@ impl ResourceManager {
             let lease = Lease { container: id, node: node.clone(), resources };
             self.lease_is_lost(now, &lease, "its node has no room for it any more");
         }
-        let exit_status = match self.working_attempt(id.attempt) {
+        let exit_status = match self.cluster.applications.working_attempt(id.attempt) {
             Some(_) => exit_status::KILLED_BY_RESOURCE_MANAGER,
             None => exit_status::KILLED_AFTER_APPLICATION,
         };
         let is_killing = report.state == ContainerState::Killing;
-        if let Some(node) = self.nodes.get_mut(node) {
+        if let Some(node) = self.cluster.nodes.get_mut(node) {
             let stray = Stray { resources: report.resources, exit_status, is_killing };
             node.strays.insert(id, stray);
         }
     }
 
-    /// Whether a container without a lease is one of an earlier epoch that may go on.
+    /// Whether a container without a lease is one of an earlier epoch that may still run.
     fn may_be_taken_over(&self, id: ContainerId) -> bool {
-        let Some(application) = self.applications.get(&id.attempt.application) else {
-            return false;
-        };
-        let Some(attempt) = application.current().filter(|one| one.id == id.attempt) else {
-            return false;
-        };
-        // Of one that finishes only the app master itself goes on.
-        let may_go_on = application.is_working() || attempt.is_master(id);
-        let is_live = self.containers.contains_key(&id);
-        id.epoch < self.current_epoch() && !attempt.gone.contains(&id) && may_go_on && !is_live
+        id.epoch < self.current_epoch() && self.cluster.may_be_taken_over(id)
     }
 
     /// Whether the app master has not said yet whether it holds a container.
     fn is_unsynchronised(&self, id: ContainerId) -> bool {
-        self.attempt_ref(id.attempt).is_some_and(|attempt| !attempt.synchronised)
+        self.cluster.applications.attempt(id.attempt).is_some_and(|attempt| !attempt.synchronised)
     }
 
     fn take_over(&mut self, now: Now, node: &NodeId, report: &ContainerReport) {
@@ -145,16 +131,15 @@ impl ResourceManager {
         container.enter(ContainerLife::Running);
         container.since = now.monotonic;
         container.allocated_wall_ms = now.wall.0;
-        container.is_held = self.awaited.contains_key(&id);
-        self.add_container(container);
+        container.is_held = self.cluster.leases.is_awaited(id);
+        self.cluster.add_lease(container);
         self.leased_is_reported(now, report);
         self.stop_if_killed(now, id);
     }
 
     /// Takes a container back that came back to an application which is being killed.
     pub(super) fn stop_if_killed(&mut self, now: Now, id: ContainerId) {
-        let application = self.applications.get(&id.attempt.application);
-        if application.is_some_and(|one| one.state == ApplicationLife::Killing) {
+        if self.cluster.is_being_killed(id.attempt.application) {
             let stop = Stop {
                 into: ContainerLife::Killed,
                 exit_status: exit_status::KILLED_BY_RESOURCE_MANAGER,
@@ -167,41 +152,30 @@ impl ResourceManager {
     /// A container of an earlier epoch has ended while the resource manager was away.
     fn ended_meanwhile(&mut self, now: Now, report: &ContainerReport) {
         let id = report.container;
-        self.awaited.remove(&id);
+        self.cluster.leases.await_no_longer(id);
         let exit_status = report.exit_status.unwrap_or(exit_status::INVALID);
         let diagnostics = report.diagnostics.clone();
-        let Some(attempt) = self.attempt_mut(id.attempt) else { return };
+        let Some(attempt) = self.cluster.applications.attempt_mut(id.attempt) else { return };
         attempt.gone.insert(id);
         if attempt.is_master(id) {
             return self.master_has_ended(now, id.attempt, exit_status, diagnostics);
         }
         let ended = completed(id, report.resources, exit_status, diagnostics);
         attempt.completed.insert(id, ended);
-        self.touched_attempts.insert(id.attempt);
+        self.cluster.applications.touch(id.attempt);
     }
 
     /// A container that its node knew and does not list any more has ended, however.
     fn notice_vanished(&mut self, now: Now, id: &NodeId, reports: &[ContainerReport]) {
         let listed: BTreeSet<ContainerId> = reports.iter().map(|one| one.container).collect();
-        let Some(node) = self.nodes.get(id) else { return };
+        let Some(node) = self.cluster.nodes.get(id) else { return };
         let was_reported = |one: &&ContainerId| {
-            self.containers.get(one).is_some_and(|lease| lease.reported.is_some())
+            self.cluster.leases.get(one).is_some_and(|lease| lease.reported.is_some())
         };
         let missing = node.containers.difference(&listed).filter(was_reported);
         for container in missing.copied().collect::<Vec<_>>() {
             let diagnostics = "its node does not know it any more".to_owned();
             self.end_container(now, container, exit_status::ABORTED, diagnostics);
         }
-    }
-
-    /// Whether a node need not report an ended container any more: who must know of it does.
-    pub(super) fn may_be_forgotten(&self, id: ContainerId) -> bool {
-        let Some(attempt) = self.attempt_ref(id.attempt) else { return true };
-        if attempt.is_master(id) {
-            return attempt.end_saved;
-        }
-        // Its app master may yet turn out to have it.
-        let is_settled = !attempt.withdrawn.contains_key(&id) || attempt.state.is_terminal();
-        is_settled && !attempt.completed.contains_key(&id) && !self.containers.contains_key(&id)
     }
 }

@@ -25,16 +25,14 @@ impl ResourceManager {
             recovered.fold(fact);
         }
         self.ids.recover(recovered.ids_below, recovered.highest_forgotten);
-        self.ended = recovered.ended.into();
-        self.submitted_count = recovered.applications.len() as u64;
-        let mut live = Vec::new();
-        for (id, application) in recovered.applications {
-            if application.state.is_terminal() {
-                self.applications.insert(id, application);
-            } else {
-                self.add_application(application);
-                live.push(id);
+        for id in recovered.ended {
+            if let Some(application) = recovered.applications.remove(&id) {
+                self.cluster.applications.add_ended(application);
             }
+        }
+        let live: Vec<_> = recovered.applications.keys().copied().collect();
+        for application in recovered.applications.into_values() {
+            self.cluster.applications.add(application);
         }
         if !live.is_empty() && epoch > 0 {
             self.wait_for_return(now);
@@ -46,8 +44,8 @@ impl ResourceManager {
     }
 
     fn wait_for_return(&mut self, now: Now) {
-        self.is_recovering = true;
-        self.is_leasing_held = true;
+        self.cluster.is_recovering = true;
+        self.planner.hold();
         let wait = self.settings.recovery_wait;
         self.timers.set(Purpose::LeasingBegins, now.monotonic.after(wait));
         let expiry = self.settings.node_expiry.max(wait);
@@ -56,10 +54,10 @@ impl ResourceManager {
 
     /// Goes on with an application where its facts end.
     fn resume(&mut self, now: Now, id: ApplicationId) {
-        let Some(application) = self.applications.get_mut(&id) else { return };
+        let Some(application) = self.cluster.applications.get_mut(&id) else { return };
         let current = application.current().and_then(|attempt| attempt.master.clone());
         if let Some(lease) = current {
-            self.awaited.insert(lease.container, lease);
+            self.cluster.leases.await_lease(lease);
         } else if application.kill.is_none() {
             return self.resume_without_attempt(now, id);
         }
@@ -80,7 +78,7 @@ impl ResourceManager {
 
     fn resume_without_attempt(&mut self, now: Now, id: ApplicationId) {
         let allowed = self.settings.max_app_attempts.max(1);
-        let Some(application) = self.applications.get_mut(&id) else { return };
+        let Some(application) = self.cluster.applications.get_mut(&id) else { return };
         let allowed = application.submission.max_attempts.unwrap_or(allowed).clamp(1, allowed);
         let failures = application.counted_failures;
         let gave_way = |last: &&Attempt| last.exit_status == Some(exit_status::PREEMPTED);
@@ -99,11 +97,11 @@ impl ResourceManager {
 
     /// What has not come back by now is lost.
     pub(super) fn recovery_ends(&mut self, now: Now) {
-        self.is_recovering = false;
-        for lease in self.awaited.values().cloned().collect::<Vec<_>>() {
+        self.cluster.is_recovering = false;
+        for lease in self.cluster.leases.awaited().cloned().collect::<Vec<_>>() {
             self.lease_is_lost(now, &lease, "its node did not come back");
         }
-        self.must_plan = true;
+        self.planner.request();
     }
 }
 

@@ -383,6 +383,6 @@ fn the_oldest_ended_application_is_forgotten_and_its_id_is_dead() {
          client: WEIR-RM-0003 application id application_1_0001 was not handed out by this \
          cluster, or too long ago; ask for one with POST /ws/v1/cluster/apps/new-application",
     );
-    assert!(!script.brain.applications.contains_key(&application("1")));
+    assert!(script.brain.cluster.applications.get(&application("1")).is_none());
     assert_eq!(script.brain.view(script.now()).metrics.apps_submitted, 1, "found on record");
 }

@@ -206,7 +206,7 @@ impl Script {
         let report = |(id, state): (&str, &str)| {
             let (state, exit) = state.split_once(':').unwrap_or((state, ""));
             let container = container(id);
-            let lease = self.brain.containers.get(&container);
+            let lease = self.brain.cluster.leases.get(&container);
             ContainerReport {
                 container,
                 resources: lease.map_or(Resources { memory_mib: 200, vcores: 1 }, |l| l.resources),

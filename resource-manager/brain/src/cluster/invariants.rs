@@ -1,14 +1,12 @@
 //! What must hold between any two steps.
 
-use super::ResourceManager;
-use crate::{container::ContainerLife, node::Node};
-use std::collections::BTreeSet;
+use super::Cluster;
+use crate::{container::ContainerLife, messages::Ticket, node::Node};
 use weir_base::{Resources, invariant};
 
-impl ResourceManager {
-    pub(super) fn check_all(&self) {
-        invariant!(self.effects.is_empty(), "effects are left over");
-        self.check_tickets();
+impl Cluster {
+    /// Panics when the tables do not agree, or a table has what it must not have.
+    pub(crate) fn check_invariants(&self) {
         for node in self.nodes.values() {
             self.check_node(node);
         }
@@ -16,25 +14,22 @@ impl ResourceManager {
         self.check_applications();
     }
 
-    fn check_tickets(&self) {
+    /// Callers whose answer is held back by a node or an attempt.
+    pub(crate) fn held_tickets(&self) -> impl Iterator<Item = Ticket> {
         let nodes = self.nodes.values().filter_map(|node| node.held);
         let attempts = self.applications.values().flat_map(|one| &one.attempts);
-        let attempts = attempts.filter_map(|attempt| attempt.held);
-        let held = nodes.chain(attempts).map(|held| held.ticket);
-        let waiting: BTreeSet<_> =
-            held.chain(self.journal.tickets()).chain(self.ids.waiting().iter().copied()).collect();
-        invariant!(waiting == self.tickets, "waiting {waiting:?}, not answered {:?}", self.tickets);
+        nodes.chain(attempts.filter_map(|attempt| attempt.held)).map(|held| held.ticket)
     }
 
     fn check_node(&self, node: &Node) {
         let id = &node.id;
         let mut sum = Resources::default();
         for container in &node.containers {
-            let lease = self.containers.get(container);
+            let lease = self.leases.get(container);
             let Some(lease) = lease.filter(|lease| lease.node == *id) else {
                 panic!("invariant broken: {container} on {id} has no lease there");
             };
-            sum = super::placing::add(sum, lease.resources);
+            sum = sum.saturating_add(lease.resources);
         }
         invariant!(sum == node.leased, "{id}: leases of {sum}, counted {}", node.leased);
         let fits = node.leased.fits_in(node.total) || node.has_shrunk;
@@ -50,23 +45,23 @@ impl ResourceManager {
     }
 
     fn check_containers(&self) {
-        for (id, container) in &self.containers {
+        for (id, container) in self.leases.iter() {
             invariant!(*id == container.id, "{id} is filed under another id");
             invariant!(!container.life.is_terminal(), "{id} has ended and is kept");
             let node = self.nodes.get(&container.node);
             let is_there = node.is_some_and(|node| node.containers.contains(id));
             invariant!(is_there, "{id} is on no live node");
-            let attempt = self.attempt_ref(id.attempt);
+            let attempt = self.applications.attempt(id.attempt);
             let is_listed = attempt.is_some_and(|attempt| attempt.containers.contains(id));
             invariant!(is_listed, "{id} is not in its attempt");
             let is_stopping = container.life == ContainerLife::Stopping;
             invariant!(is_stopping <= container.stop.is_some(), "{id} stops without a reason");
-            invariant!(!self.awaited.contains_key(id), "{id} is here and awaited");
+            invariant!(!self.leases.is_awaited(*id), "{id} is here and awaited");
         }
     }
 
     fn check_applications(&self) {
-        for (id, application) in &self.applications {
+        for (id, application) in self.applications.iter() {
             invariant!(*id == application.id(), "{id} is filed under another id");
             let is_over = application.state.is_terminal();
             let current = application.current();
@@ -80,11 +75,11 @@ impl ResourceManager {
                 let is_last = index + 1 == application.attempts.len();
                 invariant!(is_last || attempt.state.is_terminal(), "{} goes on", attempt.id);
                 for container in &attempt.containers {
-                    let is_known = self.containers.contains_key(container);
+                    let is_known = self.leases.contains_key(container);
                     invariant!(is_known, "{container} of {} has no lease", attempt.id);
                 }
                 for container in &attempt.unheld {
-                    let lease = self.containers.get(container);
+                    let lease = self.leases.get(container);
                     let waits = lease.is_some_and(|lease| !lease.is_held && lease.ask.is_some());
                     invariant!(waits, "{container} is told of without need");
                 }

@@ -1,12 +1,13 @@
 //! An immutable snapshot of the cluster for REST and the page. Wall times are milliseconds since 1970.
 
-use super::{ResourceManager, nodes::host_of, placing::add};
+use super::{Cluster, host_of};
 use crate::{
     application::{Application, ApplicationLife},
     attempt::{Attempt, AttemptLife},
     container::{Container, ContainerLife},
     messages::ApplicationSpec,
     node::Node,
+    planner::Planner,
 };
 use std::collections::BTreeSet;
 use weir_base::{ApplicationId, AttemptId, ContainerId, NodeId, Now, Resources};
@@ -207,40 +208,33 @@ pub struct ContainerView {
     pub used_memory_mib: u64,
 }
 
-impl ResourceManager {
-    /// What there is to show.
-    pub fn view(&self, now: Now) -> ClusterView {
-        ClusterView {
-            epoch: self.current_epoch(),
-            cluster_timestamp: self.settings.cluster_timestamp,
-            started_wall_ms: self.started_wall_ms,
-            metrics: self.metrics(),
-            nodes: self.nodes.values().map(|node| self.view_of_node(node)).collect(),
-            applications: self
-                .applications
-                .values()
-                .map(|application| self.application_view(now, application))
-                .collect(),
-        }
+impl Cluster {
+    pub(crate) fn node_views(&self) -> Vec<NodeView> {
+        self.nodes.values().map(|node| self.node_view(node)).collect()
     }
 
-    /// What an app master hears of, now or later: its leases, those that are awaited, and ends that it
-    /// has not taken note of. Whatever it holds is among them. `None` unless it works and has said in
-    /// this epoch what it holds.
-    pub fn known_to(&self, id: AttemptId) -> Option<BTreeSet<ContainerId>> {
-        let attempt = self.working_attempt(id).filter(|attempt| attempt.synchronised)?;
-        let awaited = self.awaited.keys().filter(|container| container.attempt == id);
-        let leases = attempt.containers.iter().chain(awaited);
+    pub(crate) fn application_views(&self, now: Now, planner: &Planner) -> Vec<ApplicationView> {
+        let view = |application| self.application_view(now, application, planner);
+        self.applications.values().map(view).collect()
+    }
+
+    /// All containers that an app master learns of, now or later: its leases, those that are awaited, and ends
+    /// that it has not confirmed. `None` unless the attempt works, and its app master has said in this epoch
+    /// what it holds.
+    pub(crate) fn known_to(&self, id: AttemptId) -> Option<BTreeSet<ContainerId>> {
+        let attempt =
+            self.applications.working_attempt(id).filter(|attempt| attempt.synchronised)?;
+        let leases = attempt.containers.iter().chain(self.leases.awaited_of(id));
         let ended = attempt.completed.keys().chain(attempt.withdrawn.keys());
         Some(leases.chain(ended).copied().collect())
     }
 
-    fn metrics(&self) -> ClusterMetrics {
+    pub(crate) fn metrics(&self) -> ClusterMetrics {
         let mut metrics = ClusterMetrics {
-            apps_submitted: self.submitted_count,
-            containers_allocated: self.containers.len() as u64,
-            total_nodes: self.nodes.len() as u64,
-            available: self.headroom(),
+            apps_submitted: self.applications.submitted_count(),
+            containers_allocated: self.leases.count() as u64,
+            total_nodes: self.nodes.values().count() as u64,
+            available: self.nodes.headroom(),
             ..ClusterMetrics::default()
         };
         for application in self.applications.values() {
@@ -267,18 +261,23 @@ impl ResourceManager {
                 | NodeState::Decommissioned
                 | NodeState::Rebooted => continue,
             } += 1;
-            metrics.allocated = add(metrics.allocated, node.leased);
+            metrics.allocated = metrics.allocated.saturating_add(node.leased);
             if node.state.is_active() {
-                metrics.total = add(metrics.total, node.total);
+                metrics.total = metrics.total.saturating_add(node.total);
             }
         }
         metrics
     }
 
-    fn application_view(&self, now: Now, application: &Application) -> ApplicationView {
+    fn application_view(
+        &self,
+        now: Now,
+        application: &Application,
+        planner: &Planner,
+    ) -> ApplicationView {
         let id = application.id();
-        let usage = self.usage_of(now.monotonic, id);
-        let leases = || self.containers_of(id);
+        let usage = self.usage_of(now.monotonic, application);
+        let leases = || self.leases_of(application);
         let attempts = &application.attempts;
         let launched = attempts.last().map(|last| last.started_wall_ms).filter(|at| *at > 0);
         let final_status = match (&application.end, &application.finish) {
@@ -292,7 +291,7 @@ impl ResourceManager {
             state: application.state,
             yarn_state: application.shown,
             final_status,
-            diagnostics: self.diagnostics(application),
+            diagnostics: Self::diagnostics(application, planner),
             progress: match application.end {
                 Some(_) => 1.0,
                 None => application.current().map_or(0.0, |attempt| attempt.progress),
@@ -300,11 +299,12 @@ impl ResourceManager {
             submitted_wall_ms: application.submitted_wall_ms,
             launched_wall_ms: launched,
             ended_wall_ms: application.ended_wall_ms(),
-            allocated: leases().fold(Resources::default(), |sum, one| add(sum, one.resources)),
+            allocated: leases()
+                .fold(Resources::default(), |sum, one| sum.saturating_add(one.resources)),
             running_containers: leases().count() as u64,
             memory_mib_seconds: usage.memory_mib_seconds(),
             vcore_seconds: usage.vcore_seconds(),
-            pending: self.pending(application),
+            pending: self.pending(application, planner),
             attempts: attempts
                 .iter()
                 .map(|attempt| self.attempt_view(attempt, attempt_verdict(attempt, application)))
@@ -313,7 +313,7 @@ impl ResourceManager {
     }
 
     /// Why an application ended, or why its app master is not there.
-    fn diagnostics(&self, application: &Application) -> String {
+    fn diagnostics(application: &Application, planner: &Planner) -> String {
         if let Some(end) = &application.end {
             return end.diagnostics.clone();
         }
@@ -324,7 +324,7 @@ impl ResourceManager {
         let waits = match attempt.state {
             AttemptLife::New => "waits before its next attempt".to_owned(),
             AttemptLife::Scheduled => {
-                format!("its app master {}", self.words_for(attempt.master_reason.as_ref()))
+                format!("its app master {}", planner.describe(attempt.master_reason.as_ref()))
             }
             AttemptLife::AllocatedSaving | AttemptLife::Allocated => {
                 "its app master is being launched".to_owned()
@@ -339,12 +339,12 @@ impl ResourceManager {
         }
     }
 
-    fn view_of_node(&self, node: &Node) -> NodeView {
-        let live = node.containers.iter().filter_map(|id| self.containers.get(id));
+    fn node_view(&self, node: &Node) -> NodeView {
+        let live = self.leases_on(node);
         node_view(node, live.map(|container| container.used_memory_mib).sum())
     }
 
-    fn pending(&self, application: &Application) -> Vec<PendingView> {
+    fn pending(&self, application: &Application, planner: &Planner) -> Vec<PendingView> {
         let Some(attempt) = application.current() else { return Vec::new() };
         let view = |demand: crate::scheduler::Demand| {
             let (ask, reason) = match demand.key {
@@ -358,7 +358,7 @@ impl ResourceManager {
                 priority: demand.priority,
                 resources: demand.resources,
                 missing: demand.missing,
-                reason: self.words_for(reason),
+                reason: planner.describe(reason),
             }
         };
         self.demands(application).into_iter().map(view).collect()
@@ -375,7 +375,7 @@ impl ResourceManager {
             diagnostics: ended.diagnostics.clone(),
             ..container_view(&ended.container)
         });
-        let live = attempt.containers.iter().filter_map(|id| self.containers.get(id));
+        let live = attempt.containers.iter().filter_map(|id| self.leases.get(id));
         AttemptView {
             attempt: attempt.id,
             state: attempt.state,
