@@ -39,7 +39,6 @@ mod remote;
 mod request;
 mod restarts;
 mod run;
-mod screen;
 mod signals;
 mod storage;
 mod summary;

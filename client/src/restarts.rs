@@ -5,7 +5,6 @@
 
 use crate::output;
 use crate::remote::{Remote, proxy_path};
-use crate::screen;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -50,7 +49,7 @@ fn warn(remote: &Remote, path: &str, stopped: &mpsc::Receiver<()>) {
         if let Ok(progress) = remote.get_held::<JobProgress>(path, HOLD) {
             let JobProgress { restarts, restart_delay_ms, failure, .. } = progress;
             if let Some(line) = warnings.next(restarts, restart_delay_ms, failure.as_ref()) {
-                screen::above(|| output::note(&line));
+                weir_terminal::note(&line);
             }
         }
         if waited != Err(RecvTimeoutError::Timeout) {

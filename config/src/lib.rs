@@ -50,6 +50,7 @@ mod key;
 pub mod keys;
 mod nearest;
 mod origin;
+mod progress;
 mod value;
 
 pub use builder::{CONF_DIR_VARIABLE, ConfigBuilder, FILE_NAME, VARIABLE_PREFIX};
@@ -59,4 +60,5 @@ pub use folder::Folder;
 pub use key::{ConfigKey, Key, KeySpec, OptionalKey, Reader};
 pub use nearest::nearest;
 pub use origin::Origin;
+pub use progress::ProgressStyle;
 pub use value::{ConfigValue, MemorySize};

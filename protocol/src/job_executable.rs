@@ -31,7 +31,7 @@ pub use launch::{
     ANSWER_FD_VARIABLE, CONFIGURATION_VARIABLE, EXPECTED_VARIABLE, LIFELINE_FD_VARIABLE, Launch,
     OUTPUT_VARIABLE, PARENT_FD_VARIABLE, QUIET, ROLE_VARIABLE, Role, VARIABLES,
 };
-pub use message::{BackpressureLevel, JobMessage, OperatorProgress};
+pub use message::JobMessage;
 pub use task_launch::{
     CONTAINER_VARIABLE, EARLIER_VARIABLE, EPOCH_VARIABLE, HOST_VARIABLE,
     JOB_CONFIGURATION_VARIABLE, JOB_KEY_VARIABLE, JOB_MASTER_VARIABLE, JOB_VARIABLE,
@@ -199,6 +199,7 @@ fn damaged(problem: impl Into<String>) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::progress::{BackpressureLevel, OperatorProgress};
     use weir_base::JobId;
     use weir_graph::{Fingerprint, StreamGraph};
 

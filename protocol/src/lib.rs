@@ -11,7 +11,7 @@
 //! rest             everybody else                                  HTTP, JSON as YARN and Flink have it
 //! ```
 //!
-//! `restart_warnings` is the one text that a local program and `weir` both print of what they are told.
+//! `progress` and `restart_warnings` are what a local program and `weir` both print about a job.
 
 #![allow(missing_docs, reason = "a field whose name says it all needs no comment")]
 
@@ -23,6 +23,7 @@ pub mod job;
 pub mod job_executable;
 mod msgpack;
 mod pending_peers;
+pub mod progress;
 pub mod rest;
 pub mod restart_warnings;
 pub mod task;

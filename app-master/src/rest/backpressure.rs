@@ -7,7 +7,7 @@ use super::{
 };
 use crate::observed::{Reading, SubtaskReading, VertexReading};
 use weir_protocol::{
-    job_executable::BackpressureLevel,
+    progress::BackpressureLevel,
     rest::flink::vertex::{BackPressure, BackPressureStatus, SubtaskBackPressure},
 };
 

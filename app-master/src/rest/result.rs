@@ -12,10 +12,10 @@ use serde::Deserialize;
 use std::time::Duration;
 use weir_protocol::{
     job::JobStatus,
-    job_executable::BackpressureLevel,
+    progress::{BackpressureLevel, OperatorProgress},
     rest::flink::result::{
-        ApplicationStatus, ExecutionResult, JobExecutionResult, JobProgress, OperatorRow,
-        OperatorTotals, QueueStatus, QueueStatusId, WeirResult,
+        ApplicationStatus, ExecutionResult, JobExecutionResult, JobProgress, OperatorTotals,
+        QueueStatus, QueueStatusId, WeirResult,
     },
 };
 
@@ -128,10 +128,10 @@ impl Operator<'_> {
         }
     }
 
-    fn row(&self) -> OperatorRow {
+    fn row(&self) -> OperatorProgress {
         let ratio = backpressure::worst_ratio(self.vertex);
         let flow = &self.flow;
-        OperatorRow {
+        OperatorProgress {
             name: self.name.to_owned(),
             parallelism: self.vertex.parallelism,
             records_in: flow.records_in,

@@ -28,7 +28,6 @@ use crate::problem::{Exit, Problem};
 use crate::program::{Answers, Streams};
 use crate::remote::{Remote, Target, no_token};
 use crate::request::{OnInterrupt, PerJob, Request, Words};
-use crate::screen;
 use crate::signals::Signal;
 use crate::summary::Summary;
 use crate::supervise::{End, Event, Step, Supervised, Transcript, cannot_wait};
@@ -54,7 +53,7 @@ pub fn run(request: &Request, per_job: &PerJob) -> (Exit, Summary) {
     let exit = match outcome {
         Ok(exit) => exit,
         Err(problem) => {
-            screen::above(|| output::note(&problem.to_string()));
+            weir_terminal::note(&problem.to_string());
             summary.fail_with(&problem);
             problem.exit
         }
@@ -250,7 +249,7 @@ impl<'a> Run<'a> {
                 Flow::Exit(Exit::Signal(signal))
             }
             (Some(running), _) if !self.is_cancelling => {
-                screen::above(|| output::note(&is_left(running)));
+                weir_terminal::note(&is_left(running));
                 self.in_flight = 0;
                 Flow::On
             }
@@ -282,7 +281,7 @@ impl<'a> Run<'a> {
     fn withhold(&self) -> bool {
         let is_withheld = self.in_flight > 0 && self.gate.close();
         if is_withheld {
-            screen::above(|| output::note("The job was not submitted: nothing of it runs."));
+            weir_terminal::note("The job was not submitted: nothing of it runs.");
         }
         is_withheld
     }
@@ -290,12 +289,12 @@ impl<'a> Run<'a> {
     /// Leaves a job that runs: as it is, or cancelled where that was asked for.
     fn leave(&mut self, running: Submitted, signal: i32) -> Result<Flow, Problem> {
         if self.per_job.on_interrupt == OnInterrupt::CancelsJob {
-            screen::above(|| output::note(&format!("Cancelling job {}.", running.job)));
+            weir_terminal::note(&format!("Cancelling job {}.", running.job));
             self.is_cancelling = true;
             self.cancel(running)?;
             return Ok(Flow::On);
         }
-        screen::above(|| output::note(&is_left(running)));
+        weir_terminal::note(&is_left(running));
         Ok(Flow::Exit(Exit::Signal(signal)))
     }
 

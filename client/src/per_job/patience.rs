@@ -7,7 +7,6 @@
 
 use crate::output;
 use crate::remote::Remote;
-use crate::screen;
 use std::thread;
 use std::time::{Duration, Instant};
 use weir_service::CallError;
@@ -24,7 +23,7 @@ pub fn until_answered<T>(
 ) -> Result<T, CallError> {
     repeat(call, PATIENCE, |error| {
         let (address, seconds) = (remote.address(), PATIENCE.as_secs());
-        screen::above(|| {
+        weir_terminal::above(|| {
             output::note(&format!(
                 "the resource manager at {address} does not answer; trying again for {seconds} s: {error}"
             ));

@@ -6,7 +6,6 @@ use super::worker::Lines;
 use crate::output;
 use crate::problem::Problem;
 use crate::remote::Remote;
-use crate::screen;
 use weir_base::JobId;
 use weir_protocol::rest::flink::result::{FailureReport, WeirResult};
 
@@ -31,7 +30,7 @@ pub fn finished(job: JobId, result: &WeirResult, lines: Lines) -> Result<(), Pro
     if lines == Lines::LeftOut {
         return Ok(());
     }
-    screen::above(|| {
+    weir_terminal::above(|| {
         output::print(&format!(
             "Program execution finished\nJob with JobID {job} has finished.\nJob Runtime: {} ms\n",
             result.runtime_ms
@@ -41,12 +40,12 @@ pub fn finished(job: JobId, result: &WeirResult, lines: Lines) -> Result<(), Pro
 
 /// It was cancelled.
 pub fn cancelled(job: JobId) {
-    screen::above(|| output::note(&format!("Job with JobID {job} was cancelled.")));
+    weir_terminal::note(&format!("Job with JobID {job} was cancelled."));
 }
 
 /// It has failed.
 pub fn failed(submitted: Submitted, failure: &FailureReport) {
-    screen::above(|| output::note(&failure_text(submitted, failure)));
+    weir_terminal::note(&failure_text(submitted, failure));
 }
 
 fn failure_text(submitted: Submitted, failure: &FailureReport) -> String {

@@ -15,7 +15,6 @@ use crate::applications::pending_reasons;
 use crate::output;
 use crate::problem::Problem;
 use crate::remote::{Remote, application_path, proxy_path};
-use crate::screen;
 use std::thread;
 use std::time::{Duration, Instant};
 use weir_protocol::rest::flink::result::{ExecutionResult, WeirResult};
@@ -195,7 +194,7 @@ impl<'a> Watch<'a> {
 }
 
 fn note(text: &str) {
-    screen::above(|| output::note(text));
+    weir_terminal::note(text);
 }
 
 /// The result of a job of which only is known that its app master brought it to an end, and to which.

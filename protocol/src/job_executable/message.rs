@@ -1,7 +1,7 @@
 //! What a job executable tells its parent: plain data, with field names on the wire.
 
+use crate::progress::OperatorProgress;
 use serde::{Deserialize, Serialize};
-use std::fmt;
 use weir_base::JobId;
 use weir_graph::{Fingerprint, StreamGraph};
 
@@ -71,71 +71,4 @@ pub enum JobMessage {
         /// Which, as the parent has named it.
         job: JobId,
     },
-}
-
-/// One operator of a running job, summed over its subtasks.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct OperatorProgress {
-    /// Display name.
-    pub name: String,
-    /// Number of subtasks.
-    pub parallelism: u32,
-    /// Records received since the job was submitted.
-    pub records_in: u64,
-    /// Records emitted since then.
-    pub records_out: u64,
-    /// Records per second since the message before: received, or emitted by a source.
-    pub rate_per_s: f64,
-    /// Part of the time spent waiting for room downstream, 0 to 1; that of the worst subtask.
-    pub backpressure_ratio: f64,
-    /// The same in a word.
-    pub backpressure_level: BackpressureLevel,
-}
-
-/// Flink's three levels of backpressure.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum BackpressureLevel {
-    /// At most a tenth of the time.
-    #[default]
-    Ok,
-    /// At most half of the time.
-    Low,
-    /// More than half of the time.
-    High,
-}
-
-impl BackpressureLevel {
-    /// The level of a ratio, by Flink's thresholds of 0.10 and 0.50.
-    pub fn of_ratio(ratio: f64) -> Self {
-        match ratio {
-            ratio if ratio > 0.5 => Self::High,
-            ratio if ratio > 0.1 => Self::Low,
-            _ => Self::Ok,
-        }
-    }
-}
-
-impl fmt::Display for BackpressureLevel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Ok => "ok",
-            Self::Low => "low",
-            Self::High => "high",
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn levels_have_flinks_thresholds() {
-        for (ratio, level) in
-            [(0.0, "ok"), (0.1, "ok"), (0.11, "low"), (0.5, "low"), (0.51, "high")]
-        {
-            assert_eq!(BackpressureLevel::of_ratio(ratio).to_string(), level);
-        }
-    }
 }

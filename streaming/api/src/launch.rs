@@ -26,7 +26,6 @@ use weir_config::{
     Config, ConfigBuilder, Warning,
     keys::{self, ExecutionTarget},
 };
-use weir_operators::sink::screen;
 use weir_protocol::{
     cluster::RecordedResult,
     job_executable::{
@@ -255,7 +254,7 @@ pub(crate) fn log_line(line: &str) {
 /// Prints a line to standard output, if it is open (`job | head -1` closes it): `println!` panics
 /// otherwise.
 pub(crate) fn print_line(line: &str) {
-    screen::above(|| {
+    weir_terminal::above(|| {
         let _ = writeln!(io::stdout(), "{line}");
     });
 }

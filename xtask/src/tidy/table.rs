@@ -110,6 +110,7 @@ const fn brain(package: &'static str, path: &'static str, uses: &'static [&'stat
 pub const ROWS: &[Row] = &[
     Row { bans: &[TOKIO, ACTIX], ..row("weir-base", "base", &[]) },
     Row { bans: &[TOKIO, ACTIX], ..row("weir-config", "config", &["weir-base"]) },
+    Row { bans: &[TOKIO, ACTIX], ..row("weir-terminal", "terminal", &[]) },
     row("weir-graph", "streaming/graph", &["weir-base"]),
     Row {
         bans: &[ACTIX, TOKIO, REQWEST],
@@ -127,7 +128,7 @@ pub const ROWS: &[Row] = &[
         ..row(
             "weir-operators",
             "streaming/operators",
-            &["weir-dataflow", "weir-graph", "weir-base"],
+            &["weir-dataflow", "weir-graph", "weir-base", "weir-terminal"],
         )
     },
     Row {
@@ -231,6 +232,7 @@ pub const ROWS: &[Row] = &[
                 "weir-job-master",
                 "weir-connectors",
                 "weir-sql",
+                "weir-terminal",
             ],
         )
     },
@@ -306,6 +308,7 @@ pub const ROWS: &[Row] = &[
                 "weir-service",
                 "weir-protocol",
                 "weir-config",
+                "weir-terminal",
                 "weir-base",
                 // Inspecting savepoints.
                 "weir-checkpoint-storage",

@@ -1,7 +1,7 @@
 //! How a job ended and how it stands: `/jobs/:id/execution-result`, and `/jobs/:id/progress`, which
 //! is ours.
 
-use crate::{job::JobStatus, job_executable::OperatorProgress};
+use crate::{job::JobStatus, progress::OperatorProgress};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use weir_base::JobId;
@@ -154,39 +154,5 @@ pub struct JobProgress {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<String>,
     /// Its operators in graph order.
-    pub operators: Vec<OperatorRow>,
-}
-
-/// How an operator stands, over its subtasks.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct OperatorRow {
-    /// Its name.
-    pub name: String,
-    /// Number of subtasks.
-    pub parallelism: u32,
-    /// Records taken in.
-    pub records_in: u64,
-    /// Records emitted.
-    pub records_out: u64,
-    /// Records taken in per second.
-    pub rate_per_s: f64,
-    /// Part of the time spent waiting for room downstream, 0 to 1; that of the worst subtask.
-    pub backpressure_ratio: f64,
-    /// The same in a word.
-    pub backpressure_level: crate::job_executable::BackpressureLevel,
-}
-
-impl From<OperatorRow> for OperatorProgress {
-    fn from(row: OperatorRow) -> Self {
-        Self {
-            name: row.name,
-            parallelism: row.parallelism,
-            records_in: row.records_in,
-            records_out: row.records_out,
-            rate_per_s: row.rate_per_s,
-            backpressure_ratio: row.backpressure_ratio,
-            backpressure_level: row.backpressure_level,
-        }
-    }
+    pub operators: Vec<OperatorProgress>,
 }

@@ -4,7 +4,7 @@ use super::{
     job::{IoMetrics, UserAccumulator},
     state::StateCounts,
 };
-use crate::{job::ExecutionState, job_executable::BackpressureLevel};
+use crate::{job::ExecutionState, progress::BackpressureLevel};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use weir_base::VertexId;

@@ -2,8 +2,9 @@
 //! cluster. A new key makes the tests fail until it has a row here.
 
 use super::*;
-use crate::local::{HostSettings, ProgressStyle, checkpoint_folder, local_hosts};
+use crate::local::{HostSettings, checkpoint_folder, local_hosts};
 use weir_base::JobId;
+use weir_config::ProgressStyle;
 use weir_config::{ConfigBuilder, Origin};
 use weir_graph::Fingerprint;
 use weir_job_master::job_settings;

@@ -14,9 +14,9 @@ mod result;
 pub(crate) mod signals;
 
 pub(crate) use hosts::HostSettings;
-pub(crate) use result::Running;
 #[cfg(test)]
-pub(crate) use {hosts::local_hosts, progress::Style as ProgressStyle};
+pub(crate) use hosts::local_hosts;
+pub(crate) use result::Running;
 
 use crate::{
     error::Result,

@@ -1,13 +1,12 @@
 //! Live progress of a local job: a table that is redrawn on a terminal, plain lines elsewhere.
 //!
-//! It goes to standard error, so that what the job prints stays clean. Restarts are no progress: see
+//! It goes to standard error, apart from what the job prints. Restarts are not part of it: see
 //! `restarts.rs`.
 
 use super::{hosts::Hosts, result::operators, shown};
 use crate::launch::Launched;
 use std::{
     collections::BTreeMap,
-    fmt::Write as _,
     io::{IsTerminal, Write as _},
     sync::{
         Arc,
@@ -17,45 +16,18 @@ use std::{
     time::{Duration, Instant},
 };
 use weir_base::JobId;
-use weir_config::{Config, keys};
+use weir_config::{Config, ProgressStyle};
 use weir_graph::{JobGraph, TaskId};
 use weir_job_master::Handle;
-use weir_operators::sink::screen;
-use weir_protocol::job_executable::{BackpressureLevel, JobMessage, OperatorProgress};
+use weir_protocol::{
+    job_executable::JobMessage,
+    progress::{BackpressureLevel, OperatorProgress, lines, table},
+};
 use weir_runtime::{control::TimeSpent, metrics::backpressure_ratio};
-
-/// How often a terminal is redrawn.
-const REDRAW: Duration = Duration::from_millis(250);
 
 /// The thread that shows progress.
 pub(crate) struct Reporter {
     thread: Option<(mpsc::Sender<()>, JoinHandle<()>)>,
-}
-
-/// How progress is shown.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Style {
-    Terminal,
-    Lines,
-}
-
-impl Style {
-    /// `None` when nothing is shown.
-    pub fn of(config: &Config, is_terminal: bool) -> Option<Self> {
-        match config.get(&keys::PROGRESS) {
-            keys::Progress::Never => None,
-            keys::Progress::Auto if is_terminal => Some(Self::Terminal),
-            keys::Progress::Always | keys::Progress::Auto => Some(Self::Lines),
-        }
-    }
-
-    /// Time between two tables or lines.
-    pub fn interval(self, config: &Config) -> Duration {
-        match self {
-            Self::Terminal => REDRAW,
-            Self::Lines => config.get(&keys::PROGRESS_INTERVAL),
-        }
-    }
 }
 
 impl Reporter {
@@ -67,7 +39,7 @@ impl Reporter {
         config: &Config,
         launched: &Launched,
     ) -> Self {
-        let style = Style::of(config, std::io::stderr().is_terminal());
+        let style = ProgressStyle::of(config, std::io::stderr().is_terminal());
         let style = style.filter(|_| launched.is_interactive());
         let Some(style) = style else { return Self { thread: None } };
         let interval = style.interval(config);
@@ -102,7 +74,7 @@ struct Watch {
     graph: JobGraph,
     hosts: Arc<Hosts>,
     launched: Launched,
-    style: Style,
+    style: ProgressStyle,
     last: BTreeMap<TaskId, TimeSpent>,
     last_counts: BTreeMap<usize, u64>,
     last_at: Instant,
@@ -161,85 +133,10 @@ impl Watch {
     }
 
     fn show(&self, rows: &[OperatorProgress]) {
-        let mut text = String::new();
         match self.style {
-            Style::Terminal => {
-                let _ = writeln!(
-                    text,
-                    "{:<44} {:>4} {:>14} {:>14} {:>12}  BACKPRESSURE",
-                    "OPERATOR", "P", "RECORDS IN", "RECORDS OUT", "RATE/S"
-                );
-                for row in rows {
-                    let _ = writeln!(
-                        text,
-                        "{:<44} {:>4} {:>14} {:>14} {:>12}  {:<4} {:.2}",
-                        shortened(&row.name, 44),
-                        row.parallelism,
-                        grouped(row.records_in),
-                        grouped(row.records_out),
-                        grouped(row.rate_per_s as u64),
-                        level_name(row.backpressure_level),
-                        row.backpressure_ratio
-                    );
-                }
-                screen::redraw(&text);
-            }
-            Style::Lines => {
-                for row in rows {
-                    let _ = writeln!(
-                        text,
-                        "progress: {} ({}): in {}, out {}, {}/s, backpressure {} ({:.2})",
-                        row.name,
-                        row.parallelism,
-                        row.records_in,
-                        row.records_out,
-                        row.rate_per_s as u64,
-                        level_name(row.backpressure_level),
-                        row.backpressure_ratio
-                    );
-                }
-                // Standard error may be closed; then the line is dropped.
-                let _ = std::io::stderr().write_all(text.as_bytes());
-            }
+            ProgressStyle::Terminal => weir_terminal::redraw(&table(rows)),
+            // Standard error may be closed; then the lines are dropped.
+            ProgressStyle::Lines => drop(std::io::stderr().write_all(lines(rows).as_bytes())),
         }
-    }
-}
-
-fn level_name(level: BackpressureLevel) -> String {
-    level.to_string().to_uppercase()
-}
-
-/// A name cut to a width, with an ellipsis.
-fn shortened(name: &str, width: usize) -> String {
-    if name.chars().count() <= width {
-        return name.to_owned();
-    }
-    name.chars().take(width - 1).chain(['…']).collect()
-}
-
-/// 1234567 as `1,234,567`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_grouped_and_names_cut() {
-        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(grouped(number), text);
-        }
-        assert_eq!(shortened("abcdef", 4), "abc…");
-        assert_eq!(shortened("abcd", 4), "abcd");
     }
 }

@@ -7,7 +7,6 @@ use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 use weir_base::Failure;
 use weir_job_master::Handle;
-use weir_operators::sink::screen;
 use weir_protocol::{
     job::JobStatus, rest::flink::result::FailureReport, restart_warnings::RestartWarnings,
 };
@@ -62,7 +61,7 @@ fn warn(handle: &Handle, stopped: &mpsc::Receiver<()>) {
         let Some(cause) = cause else { continue };
         let delay_ms = handle.view().restart_delay_ms;
         if let Some(line) = warnings.next(restarts, delay_ms, Some(&report(cause))) {
-            screen::note(&line);
+            weir_terminal::note(&line);
             // Ends early when the job has ended.
             let _ = stopped.recv_timeout(warnings.pause());
         }
@@ -73,7 +72,7 @@ fn warn(handle: &Handle, stopped: &mpsc::Receiver<()>) {
 fn note_resumed(handle: &Handle) {
     let view = handle.view();
     if let Some(id) = view.checkpoints.last_restored {
-        screen::note(&format!("job {:?} continues from checkpoint {id}", view.name));
+        weir_terminal::note(&format!("job {:?} continues from checkpoint {id}", view.name));
     }
 }
 

@@ -10,7 +10,6 @@ mod discard;
 mod nothing_to_commit;
 mod operator;
 mod print;
-pub mod screen;
 mod text_file;
 
 pub use discard::DiscardSink;

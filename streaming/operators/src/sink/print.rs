@@ -8,7 +8,7 @@
 //! No state, nothing at a barrier or at the end: what is printed after a checkpoint is printed
 //! again when the job restarts from it. Cost: formatting, and a system call per batch.
 
-use super::{NothingToCommit, screen};
+use super::NothingToCommit;
 use std::{
     io::{self, ErrorKind, Write},
     marker::PhantomData,
@@ -137,7 +137,7 @@ impl Output {
             output.flush()
         };
         match self {
-            Self::Stdout => screen::above(|| write(&mut io::stdout().lock())),
+            Self::Stdout => weir_terminal::above(|| write(&mut io::stdout().lock())),
             Self::Shared(output) => {
                 write(&mut *output.lock().unwrap_or_else(PoisonError::into_inner))
             }
