@@ -3,7 +3,6 @@
 //! They have a thread and a connection of their own, so that a slow answer never delays the news of the
 //! job's end.
 
-use crate::output;
 use crate::remote::{Remote, proxy_path};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};

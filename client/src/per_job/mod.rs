@@ -23,7 +23,6 @@ pub use told::web_address;
 
 use crate::executable;
 use crate::jobs;
-use crate::output;
 use crate::problem::{Exit, Problem};
 use crate::program::{Answers, Streams};
 use crate::remote::{Remote, Target, no_token};

@@ -5,7 +5,6 @@
 //! calls may reach the resource manager twice: an upload is named by its hash, an id that is not used costs
 //! nothing, and a submission that arrives twice is one submission.
 
-use crate::output;
 use crate::remote::Remote;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -23,11 +22,9 @@ pub fn until_answered<T>(
 ) -> Result<T, CallError> {
     repeat(call, PATIENCE, |error| {
         let (address, seconds) = (remote.address(), PATIENCE.as_secs());
-        weir_terminal::above(|| {
-            output::note(&format!(
-                "the resource manager at {address} does not answer; trying again for {seconds} s: {error}"
-            ));
-        });
+        weir_terminal::note(&format!(
+            "the resource manager at {address} does not answer; trying again for {seconds} s: {error}"
+        ));
     })
 }
 

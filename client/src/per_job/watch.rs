@@ -12,7 +12,6 @@
 
 use super::submit::Submitted;
 use crate::applications::pending_reasons;
-use crate::output;
 use crate::problem::Problem;
 use crate::remote::{Remote, application_path, proxy_path};
 use std::thread;
