@@ -11,6 +11,7 @@ use std::fmt;
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize,
 )]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum JobStatus {
     /// Its job master reads the job log.
@@ -84,6 +85,7 @@ impl fmt::Display for JobStatus {
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize,
 )]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum ExecutionState {
     #[default]
@@ -130,6 +132,7 @@ impl ExecutionState {
 
 /// The state of a checkpoint.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum CheckpointStatus {
     /// Its parts are being written, or its record is.
@@ -141,6 +144,7 @@ pub enum CheckpointStatus {
 
 /// The number of checkpoints of a job.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct CheckpointCounts {
     /// Deployments of the job that restored one.
     pub restored: u64,

@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 
 /// One operator of a running job, summed over its subtasks.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub struct OperatorProgress {
     /// Display name.
@@ -25,6 +26,7 @@ pub struct OperatorProgress {
 
 /// Flink's three levels of backpressure.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum BackpressureLevel {
     /// At most a tenth of the time.

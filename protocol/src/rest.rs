@@ -2,4 +2,6 @@
 //! master. Field names and meanings are theirs, so that their clients work.
 
 pub mod flink;
+#[cfg(test)]
+mod typescript;
 pub mod yarn;

@@ -4,10 +4,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { contrast, hex, mix, type Rgb, textOn, vertexColour } from "../app/model/colour";
 import * as format from "../app/model/format";
-import { CARD, curve, layoutPlan, neighbour, plainText, wrap } from "../app/model/layout";
-import { levelOf, loadOf, serverLevel, SUBTASK_METRICS, UNKNOWN_LOAD } from "../app/model/pressure";
+import { CARD, curve, layoutPlan, neighbour, plainText, wrap, type PlannedVertex } from "../app/model/layout";
+import { levelOf, loadOf, serverLevel, UNKNOWN_LOAD } from "../app/model/pressure";
 import { href, JOB_TABS, PANES, parseRoute, type Route, takeToken, tokenInText } from "../app/model/route";
-import type { PlanNode } from "../app/model/shapes";
 import { isApplicationEnded, isJobEnded, toneOf } from "../app/model/states";
 import { messageOf } from "../app/net/client";
 import { proxied } from "../app/net/place";
@@ -70,20 +69,13 @@ test("levels are Flink's, and both bounds belong to the lower one", () => {
 test("a vertex is as loaded as its worst subtask, and its rates are sums", () => {
   const load = loadOf([
     { id: "backPressuredTimeMsPerSecond", min: 0, max: 930, avg: 465, sum: 930 },
-    { id: "busyTimeMsPerSecond", max: "NaN" },
+    { id: "busyTimeMsPerSecond", max: null },
     { id: "idleTimeMsPerSecond", max: 1200 },
     { id: "numRecordsInPerSecond", max: 5, sum: 9 },
   ]);
   assert.deepEqual(load, { backpressured: 0.93, busy: null, idle: 1, inPerSecond: 9, outPerSecond: null });
   assert.deepEqual(loadOf([]), UNKNOWN_LOAD);
   assert.deepEqual(loadOf(undefined), UNKNOWN_LOAD);
-});
-
-test("the list of metrics is the one that archives keep", () => {
-  assert.equal(
-    SUBTASK_METRICS,
-    "backPressuredTimeMsPerSecond,busyTimeMsPerSecond,idleTimeMsPerSecond,numRecordsInPerSecond,numRecordsOutPerSecond",
-  );
 });
 
 test("colours go from blue over red to dark grey", () => {
@@ -194,7 +186,7 @@ test("failures are taken apart", () => {
     ["Master", { task: "Master", subtask: "" }],
     [null, { task: "", subtask: "" }],
   ]);
-  const entry = { exceptionName: "WEIR-TASK-0001", timestamp: 1 };
+  const entry = { exceptionName: "WEIR-TASK-0001" };
   table((stacktrace: string) => partsOf({ ...entry, stacktrace }), [
     ["WEIR-TASK-0001: it broke\n  in operator Count\n\nthe log\n  indented", { title: "it broke", operator: "Count", detail: "the log\n  indented" }],
     ["it broke: badly\nmore\n  in operator Count", { title: "it broke: badly", operator: "Count", detail: "more" }],
@@ -229,11 +221,11 @@ test("sparks fill their box and need two values", () => {
   assert.equal(sparkPoints([5, 5]), "0.0,16.0 160.0,16.0");
 });
 
-const PLAN: PlanNode[] = [
-  { id: "a", parallelism: 1 },
-  { id: "b", parallelism: 1, inputs: [{ num: 0, id: "a", ship_strategy: "HASH" }] },
-  { id: "c", parallelism: 1, inputs: [{ num: 0, id: "a", ship_strategy: "FORWARD" }] },
-  { id: "d", parallelism: 1, inputs: [{ num: 0, id: "b" }, { num: 1, id: "c" }, { num: 2, id: "not there" }] },
+const PLAN: PlannedVertex[] = [
+  { id: "a" },
+  { id: "b", inputs: [{ num: 0, id: "a", ship_strategy: "HASH" }] },
+  { id: "c", inputs: [{ num: 0, id: "a", ship_strategy: "FORWARD" }] },
+  { id: "d", inputs: [{ num: 0, id: "b" }, { num: 1, id: "c" }, { num: 2, id: "not there" }] },
 ];
 
 test("vertices do not overlap and edges run forward", () => {
@@ -256,7 +248,7 @@ test("vertices do not overlap and edges run forward", () => {
 });
 
 test("a self-join keeps both of its edges", () => {
-  const nodes: PlanNode[] = [{ id: "a", parallelism: 1 }, { id: "b", parallelism: 1, inputs: [{ num: 0, id: "a" }, { num: 1, id: "a" }] }];
+  const nodes: PlannedVertex[] = [{ id: "a" }, { id: "b", inputs: [{ num: 0, id: "a" }, { num: 1, id: "a" }] }];
   assert.equal(new Set(layoutPlan(nodes, "LR").edges.map((edge) => edge.key)).size, 2);
 });
 

@@ -7,6 +7,7 @@ import { shows } from "./browser.mjs";
 import { APPLICATION, FAILED, JOB, masterAnswers, NODE, VERTICES, WAITING } from "./fixture/cluster";
 import type { FixtureServer } from "./fixture/server";
 import { useBrowser, visit } from "./visit";
+import type { Job } from "../app/model/shapes";
 
 useBrowser();
 
@@ -33,7 +34,7 @@ function change(server: FixtureServer, id: string, to: Record<string, unknown>):
 }
 
 /** The job is in a state, and its progress says more. */
-function jobIs(server: FixtureServer, state: string, progress: Record<string, unknown>): void {
+function jobIs(server: FixtureServer, state: Job["state"], progress: Record<string, unknown>): void {
   Object.assign(server.answers, masterAnswers(PROXY, state));
   server.answers[PROGRESS] = { version: 1, state, restarts: 0, operators: [], ...progress };
 }
@@ -87,7 +88,7 @@ test("a job that waits for containers says for what, and its vertices are schedu
 });
 
 test("failed and restarting vertices show no load", async () => {
-  for (const state of ["FAILED", "RESTARTING"]) {
+  for (const state of ["FAILED", "RESTARTING"] as const) {
     await visit(JOB_HASH, async ({ page }) => {
       await page.waitForSelector(".graph-vertex");
       await shows(page, "FAILED");
@@ -193,7 +194,7 @@ test("what is said below a state stays in its column, and a lost node has no mem
 });
 
 test("finished and cancelled vertices show no load", async () => {
-  for (const state of ["FINISHED", "CANCELED"]) {
+  for (const state of ["FINISHED", "CANCELED"] as const) {
     await visit(JOB_HASH, async ({ page }) => {
       await page.waitForSelector(".graph-vertex");
       await shows(page, state);

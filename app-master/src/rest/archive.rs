@@ -13,15 +13,17 @@ use super::{
 };
 use crate::observed::{Observed, Reading, VertexReading};
 use serde::Serialize;
-use weir_protocol::{cluster::ArchivedAnswer, rest::flink::job::JobAccumulators};
+use weir_protocol::{
+    cluster::ArchivedAnswer,
+    rest::flink::{job::JobAccumulators, metrics::PAGE_SUBTASK_METRICS},
+};
 
 /// Nothing is kept beyond this, in bytes.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
-/// What pages ask of the subtasks of a vertex.
+/// What the pages of Flink and of Weir ask of the subtasks of a vertex.
 const SUBTASK_QUERIES: &[&str] = &[
     "backPressuredTimeMsPerSecond,busyTimeMsPerSecond,numRecordsInPerSecond",
-    "backPressuredTimeMsPerSecond,busyTimeMsPerSecond,idleTimeMsPerSecond,numRecordsInPerSecond,\
-     numRecordsOutPerSecond",
+    PAGE_SUBTASK_METRICS,
     "numRecordsIn",
 ];
 

@@ -132,6 +132,7 @@ impl<L> Allocated<L> {
 
 /// How an application ended, as in YARN.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum FinalStatus {
     Succeeded,

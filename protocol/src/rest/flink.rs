@@ -28,6 +28,7 @@ pub const UNASSIGNED: &str = "(unassigned)";
 
 /// Every error: an object with this one field. Flink's client knows an error by that.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Errors {
     /// What is wrong.
     pub errors: Vec<String>,
@@ -35,4 +36,5 @@ pub struct Errors {
 
 /// `{}`
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Empty {}

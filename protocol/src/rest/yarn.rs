@@ -46,6 +46,7 @@ use weir_base::Resources;
 
 /// Memory and cores, as YARN writes them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct Resource {
     /// Memory in MiB.
@@ -69,6 +70,7 @@ impl From<Resource> for Resources {
 
 /// A pair in a list of pairs.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Entry {
     /// Its name.
     pub key: String,
@@ -86,6 +88,7 @@ impl Entry {
 
 /// The body of every answer that is a refusal.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct RemoteExceptionAnswer {
     /// Why.
@@ -95,6 +98,7 @@ pub struct RemoteExceptionAnswer {
 
 /// Why a request was refused.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, rename_all = "camelCase")]
 pub struct RemoteException {
     /// The short name of the class that YARN would throw.

@@ -4,7 +4,7 @@
  */
 
 import { Graph, layout } from "@dagrejs/dagre";
-import type { PlanNode } from "./shapes";
+import type { PlanInput, PlanNode } from "./shapes";
 
 /** The size of a vertex's card, the same for all. */
 export const CARD = { width: 272, height: 172 } as const;
@@ -42,8 +42,11 @@ export interface Picture {
 
 const MARGIN = 16;
 
+/** What the picture needs of a vertex. */
+export type PlannedVertex = Pick<PlanNode, "id"> & { inputs?: (Pick<PlanInput, "num" | "id"> & Partial<PlanInput>)[] };
+
 /** Lays out a plan. Inputs that name no vertex of the plan are left out. */
-export function layoutPlan(nodes: readonly PlanNode[], direction: Direction): Picture {
+export function layoutPlan(nodes: readonly PlannedVertex[], direction: Direction): Picture {
   if (nodes.length === 0) return { width: 0, height: 0, vertices: [], edges: [] };
   const graph = graphOf(nodes, direction);
   layout(graph);
@@ -63,7 +66,7 @@ interface PlanEdge {
   label: string;
 }
 
-function edgesOf(nodes: readonly PlanNode[]): PlanEdge[] {
+function edgesOf(nodes: readonly PlannedVertex[]): PlanEdge[] {
   const ids = new Set(nodes.map((node) => node.id));
   return nodes.flatMap((node) =>
     (node.inputs ?? [])
@@ -77,7 +80,7 @@ function edgesOf(nodes: readonly PlanNode[]): PlanEdge[] {
   );
 }
 
-function graphOf(nodes: readonly PlanNode[], direction: Direction): Graph {
+function graphOf(nodes: readonly PlannedVertex[], direction: Direction): Graph {
   const graph = new Graph({ multigraph: true });
   graph.setGraph({ rankdir: direction, nodesep: 36, ranksep: direction === "LR" ? 84 : 56, marginx: MARGIN, marginy: MARGIN });
   for (const node of nodes) graph.setNode(node.id, { width: CARD.width, height: CARD.height });

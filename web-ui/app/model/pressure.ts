@@ -7,13 +7,6 @@ import { known } from "./format";
 import { isVertexRunning } from "./states";
 import type { AggregatedMetric, Backpressure, SubtaskPressure } from "./shapes";
 
-/**
- * What is asked of `subtasks/metrics`. The archive of an ended job keeps the answer to exactly this
- * list, so the page asks for nothing else.
- */
-export const SUBTASK_METRICS =
-  "backPressuredTimeMsPerSecond,busyTimeMsPerSecond,idleTimeMsPerSecond,numRecordsInPerSecond,numRecordsOutPerSecond";
-
 export type Level = "OK" | "LOW" | "HIGH";
 
 /** Ratios are 0 to 1; null is not known. */
@@ -56,7 +49,7 @@ function ratioOf(msPerSecond: number | null): number | null {
 }
 
 /** The level as the server says it, or by its ratio where it does not. */
-export function serverLevel(of: Backpressure | SubtaskPressure): Level | null {
+export function serverLevel(of: Partial<Backpressure> | Partial<SubtaskPressure>): Level | null {
   const said = (of["backpressure-level"] ?? of.backpressureLevel ?? "").toUpperCase();
   if (said === "OK" || said === "LOW" || said === "HIGH") return said;
   const ratio = "ratio" in of ? known(of.ratio) : null;

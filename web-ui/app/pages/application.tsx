@@ -123,9 +123,9 @@ function Pending({ path }: { path: string }) {
     <Section title="Waiting for containers">
       <ul class="pending">
         {asks.map((ask) => (
-          <li key={`${ask.attempt ?? ""}-${ask.askId}`} class="notice notice-warn">
+          <li key={`${ask.attempt}-${ask.askId ?? "am"}`} class="notice notice-warn">
             <strong>
-              {ask.askId === 0 ? "The app master" : plural(ask.missing, "container")}
+              {ask.askId === null ? "The app master" : plural(ask.missing, "container")}
               {ask.capability === undefined ? "" : ` of ${mebibytes(ask.capability.memory)} and ${plural(ask.capability.vCores, "core")}`}
             </strong>
             <span>{ask.reason}</span>

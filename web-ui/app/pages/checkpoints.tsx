@@ -199,7 +199,7 @@ function historyColumns(history: readonly Checkpoint[]): readonly Column<Checkpo
     {
       title: "Why it failed",
       show: (checkpoint) => (
-        <span class="clip" title={checkpoint.failure_message}>
+        <span class="clip" title={checkpoint.failure_message ?? ""}>
           {checkpoint.failure_message ?? ""}
         </span>
       ),

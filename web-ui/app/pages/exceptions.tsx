@@ -48,7 +48,7 @@ export function taskOf(name: string | null | undefined): { task: string; subtask
 }
 
 /** What an entry's text tells: `CODE: message`, `  in operator …`, then more of the message and the log. */
-export function partsOf(entry: ExceptionEntry): { title: string; operator: string; detail: string } {
+export function partsOf(entry: Pick<ExceptionEntry, "exceptionName" | "stacktrace">): { title: string; operator: string; detail: string } {
   const [first = "", ...lines] = entry.stacktrace.trim().split("\n");
   const code = `${entry.exceptionName}: `;
   const title = (first.startsWith(code) ? first.slice(code.length) : first).trim();

@@ -8,9 +8,10 @@ import { Heading } from "../parts/heading";
 import { Empty, Loaded } from "../parts/notices";
 import { type Column, Table } from "../parts/table";
 import { Tabs } from "../parts/tabs";
+import { PAGE_SUBTASK_METRICS } from "../model/answers";
 import { bytes, compact, duration, exact, rate } from "../model/format";
 import { plainText } from "../model/layout";
-import { currentLoad, type Load, loadOf, levelOf, SUBTASK_METRICS, UNKNOWN_LOAD } from "../model/pressure";
+import { currentLoad, type Load, loadOf, levelOf, UNKNOWN_LOAD } from "../model/pressure";
 import { href, type JobRoute, type JobTab } from "../model/route";
 import type { AggregatedMetric, DashboardConfig, Job, JobProgress, JobVertex } from "../model/shapes";
 import { isJobEnded } from "../model/states";
@@ -263,7 +264,7 @@ function useEscape(action: (() => void) | null): void {
 
 /** The load of each vertex. */
 function useLoads(job: Job, source: JobSource): Map<string, Load> {
-  const paths = job.vertices.map((vertex) => `${source.base}/vertices/${vertex.id}/subtasks/metrics?get=${SUBTASK_METRICS}`);
+  const paths = job.vertices.map((vertex) => `${source.base}/vertices/${vertex.id}/subtasks/metrics?get=${PAGE_SUBTASK_METRICS}`);
   const answers = usePolls<AggregatedMetric[]>(paths, source.interval);
   return new Map(job.vertices.map((vertex, index) => [vertex.id, currentLoad(vertex.status, loadOf(answers[index]?.data))]));
 }

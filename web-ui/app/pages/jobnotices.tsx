@@ -26,7 +26,7 @@ export function JobNotices({ job, progress, exceptions }: NoticesProps) {
           </p>
         </div>
       )}
-      {failure === undefined ? null : <Cause job={job} failure={failure} progress={progress} exceptions={exceptions} />}
+      {failure === undefined || failure === null ? null : <Cause job={job} failure={failure} progress={progress} exceptions={exceptions} />}
     </>
   );
 }
@@ -41,7 +41,7 @@ interface CauseProps {
 function Cause({ job, failure, progress, exceptions }: CauseProps) {
   const hasFailed = FAILED.includes(job.state);
   const consequences = failure["consequence-count"] ?? 0;
-  const places = [failure.task, failure.operator === undefined ? "" : `operator ${failure.operator}`, failure.container].filter(Boolean);
+  const places = [failure.task, failure.operator ? `operator ${failure.operator}` : "", failure.container].filter(Boolean);
   return (
     <div class={`notice ${hasFailed ? "notice-bad" : "notice-warn"}`} role={hasFailed ? "alert" : "status"}>
       <p>

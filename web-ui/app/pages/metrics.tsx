@@ -93,8 +93,8 @@ function Watched({ path, interval, picked, remove }: { path: string; interval: n
   );
 }
 
-function valueText(value: string | undefined): string {
-  return value === undefined ? "–" : known(value) === null ? value : exact(value);
+function valueText(value: string | null | undefined): string {
+  return value === undefined || value === null ? "–" : known(value) === null ? value : exact(value);
 }
 
 /** The values seen of each metric, oldest first. */

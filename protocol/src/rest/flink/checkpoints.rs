@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 /// `/jobs/:id/checkpoints`
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Checkpoints {
     /// How many there were.
     pub counts: CheckpointCounts,
@@ -19,6 +20,7 @@ pub struct Checkpoints {
 
 /// How completed checkpoints are spread.
 #[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct CheckpointSummary {
     /// Bytes written.
     pub checkpointed_size: Stats,
@@ -36,6 +38,7 @@ pub struct CheckpointSummary {
 
 /// How values are spread; zeros without any.
 #[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[allow(missing_docs)] // Flink's names say it
 pub struct Stats {
     pub min: i64,
@@ -50,6 +53,7 @@ pub struct Stats {
 
 /// The latest checkpoint of each kind.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct LatestCheckpoints {
     /// That completed.
     pub completed: Option<Checkpoint>,
@@ -63,6 +67,7 @@ pub struct LatestCheckpoints {
 
 /// A checkpoint that was restored.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RestoredCheckpoint {
     /// Its number.
     pub id: u64,
@@ -77,6 +82,7 @@ pub struct RestoredCheckpoint {
 
 /// A checkpoint; also `/jobs/:id/checkpoints/details/:cid`.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Checkpoint {
     /// `completed`, `failed` or `in_progress`.
     #[serde(rename = "className")]
@@ -130,6 +136,7 @@ pub struct Checkpoint {
 
 /// `/jobs/:id/checkpoints/config`
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct CheckpointConfig {
     /// `exactly_once`
     pub mode: String,
@@ -165,6 +172,7 @@ pub struct CheckpointConfig {
 
 /// What stays of checkpoints after the job.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Externalization {
     /// Whether anything does.
     pub enabled: bool,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// `/overview`
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)] // Flink's names say it
 pub struct Overview {
@@ -22,6 +23,7 @@ pub struct Overview {
 
 /// `/config`
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub struct DashboardConfig {
     /// How often a page asks for news, in milliseconds.
@@ -40,6 +42,7 @@ pub struct DashboardConfig {
 
 /// What a page may offer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub struct Features {
     /// Uploading and submitting jobs.
@@ -54,6 +57,7 @@ pub struct Features {
 
 /// An entry of `/jobmanager/config`, and of the configuration of a job.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ConfigEntry {
     /// Name of the key.
     pub key: String,
@@ -66,6 +70,7 @@ pub struct ConfigEntry {
 
 /// `/jobmanager/environment`
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Environment {
     /// The executable; Flink's is a Java machine.
     pub jvm: Machine,
@@ -75,6 +80,7 @@ pub struct Environment {
 
 /// What runs the job manager.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Machine {
     /// `weir 0.1.0`
     pub version: String,

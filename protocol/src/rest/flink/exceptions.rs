@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 /// `/jobs/:id/exceptions`
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct JobExceptions {
     /// The cause of the latest interruption, as Flink up to 1.20 has it.
     #[serde(rename = "root-exception")]
@@ -24,6 +25,7 @@ pub struct JobExceptions {
 
 /// Failures, newest first.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ExceptionHistory {
     /// Failures.
     pub entries: Vec<ExceptionEntry>,
@@ -33,6 +35,7 @@ pub struct ExceptionHistory {
 
 /// A failure.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct ExceptionEntry {
     /// Its code, such as `WEIR-TASK-0001`.
@@ -68,6 +71,7 @@ fn is_zero(count: &u32) -> bool {
 
 /// A failure, as Flink up to 1.20 has it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct LegacyException {
     /// As [`ExceptionEntry::stacktrace`].

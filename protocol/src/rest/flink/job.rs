@@ -13,6 +13,7 @@ use weir_base::{JobId, VertexId};
 
 /// `/jobs`
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct JobIds {
     /// Jobs.
     pub jobs: Vec<JobIdAndStatus>,
@@ -20,8 +21,10 @@ pub struct JobIds {
 
 /// A job and its state.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct JobIdAndStatus {
     /// The job.
+    #[cfg_attr(test, ts(type = "string"))]
     pub id: JobId,
     /// Its state.
     pub status: JobStatus,
@@ -29,6 +32,7 @@ pub struct JobIdAndStatus {
 
 /// `/jobs/:id/status`
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct JobStatusAnswer {
     /// Its state.
     pub status: JobStatus,
@@ -36,6 +40,7 @@ pub struct JobStatusAnswer {
 
 /// `/jobs/overview`
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct JobsOverview {
     /// Jobs.
     pub jobs: Vec<JobSummary>,
@@ -43,9 +48,11 @@ pub struct JobsOverview {
 
 /// A job in a list.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub struct JobSummary {
     /// The job.
+    #[cfg_attr(test, ts(type = "string"))]
     pub jid: JobId,
     /// Its name.
     pub name: String,
@@ -70,6 +77,7 @@ pub struct JobSummary {
 
 /// Subtasks by state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[allow(missing_docs)] // the states
 pub struct TaskCounts {
     pub total: u64,
@@ -106,8 +114,10 @@ impl From<&StateCounts> for TaskCounts {
 
 /// `/jobs/:id`
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct JobDetails {
     /// The job.
+    #[cfg_attr(test, ts(type = "string"))]
     pub jid: JobId,
     /// Its name.
     pub name: String,
@@ -151,11 +161,14 @@ pub struct JobDetails {
 
 /// A vertex of a job.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct VertexSummary {
     /// The vertex.
+    #[cfg_attr(test, ts(type = "string"))]
     pub id: VertexId,
     /// The group of vertices that share slots: one for the whole job.
     #[serde(rename = "slotSharingGroupId")]
+    #[cfg_attr(test, ts(type = "string"))]
     pub slot_sharing_group_id: JobId,
     /// Its name.
     pub name: String,
@@ -182,6 +195,7 @@ pub struct VertexSummary {
 
 /// What tasks have read, written and waited for.
 #[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub struct IoMetrics {
     /// Bytes received from other task hosts.
@@ -210,8 +224,10 @@ pub struct IoMetrics {
 
 /// `/jobs/:id/config`
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct JobConfig {
     /// The job.
+    #[cfg_attr(test, ts(type = "string"))]
     pub jid: JobId,
     /// Its name.
     pub name: String,
@@ -225,6 +241,7 @@ pub struct JobConfig {
 
 /// How a job is run.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub struct ExecutionConfig {
     /// `PIPELINED` or `BATCH`; only Flink 1.20 has it.
@@ -241,6 +258,7 @@ pub struct ExecutionConfig {
 
 /// `/jobs/:id/accumulators`; there are none.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)] // always empty
 pub struct JobAccumulators {
@@ -251,6 +269,7 @@ pub struct JobAccumulators {
 
 /// A counter of user code; there is none yet.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[allow(missing_docs)] // Flink's names say it
 pub struct UserAccumulator {
     pub name: String,

@@ -2,8 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The metrics of subtasks that the page asks for, as one query. The archive of an ended job has the answer to
+/// exactly this query.
+pub const PAGE_SUBTASK_METRICS: &str = "backPressuredTimeMsPerSecond,busyTimeMsPerSecond,\
+                                        idleTimeMsPerSecond,numRecordsInPerSecond,\
+                                        numRecordsOutPerSecond";
+
 /// A metric: its name alone where none was asked for, else with its value.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Metric {
     /// Its name within its scope.
     pub id: String,
@@ -14,6 +21,7 @@ pub struct Metric {
 
 /// A metric over several subtasks; only the aggregates that were asked for are there.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct AggregatedMetric {
     /// Its name within its scope.
     pub id: String,

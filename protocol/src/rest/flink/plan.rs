@@ -6,6 +6,7 @@ use weir_base::{JobId, VertexId};
 
 /// `/jobs/:id/plan`
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PlanAnswer {
     /// The plan.
     pub plan: Plan,
@@ -13,8 +14,10 @@ pub struct PlanAnswer {
 
 /// The vertices of a job and how they are joined.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Plan {
     /// The job.
+    #[cfg_attr(test, ts(type = "string"))]
     pub jid: JobId,
     /// Its name.
     pub name: String,
@@ -27,8 +30,10 @@ pub struct Plan {
 
 /// A vertex.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PlanNode {
     /// The same as in the list of vertices.
+    #[cfg_attr(test, ts(type = "string"))]
     pub id: VertexId,
     /// Number of subtasks.
     pub parallelism: u32,
@@ -47,10 +52,12 @@ pub struct PlanNode {
 
 /// A stream between two vertices.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PlanInput {
     /// Its place among the inputs, from 0.
     pub num: u32,
     /// The producing vertex.
+    #[cfg_attr(test, ts(type = "string"))]
     pub id: VertexId,
     /// `FORWARD`, `HASH`, `REBALANCE`, `BROADCAST` or `GLOBAL`.
     pub ship_strategy: String,
@@ -60,6 +67,7 @@ pub struct PlanInput {
 
 /// The job as it was written, one node per operator.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct StreamGraphAnswer {
     /// Operators.
     pub nodes: Vec<StreamGraphNode>,
@@ -67,6 +75,7 @@ pub struct StreamGraphAnswer {
 
 /// An operator.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct StreamGraphNode {
     /// Its number, from 1.
     pub id: String,
@@ -78,6 +87,7 @@ pub struct StreamGraphNode {
     pub description: String,
     /// The vertex it is chained into.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(type = "string | null"))]
     pub job_vertex_id: Option<VertexId>,
     /// What it reads.
     pub inputs: Vec<StreamGraphInput>,
@@ -85,6 +95,7 @@ pub struct StreamGraphNode {
 
 /// A stream between two operators.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct StreamGraphInput {
     /// Its place among the inputs, from 0.
     pub num: u32,

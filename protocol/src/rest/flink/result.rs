@@ -8,6 +8,7 @@ use weir_base::JobId;
 
 /// Whether there is a result.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum QueueStatusId {
     /// Not yet.
@@ -18,6 +19,7 @@ pub enum QueueStatusId {
 
 /// Whether there is a result, as an object.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct QueueStatus {
     /// Whether.
     pub id: QueueStatusId,
@@ -26,6 +28,7 @@ pub struct QueueStatus {
 /// `/jobs/:id/execution-result`. Flink's parser refuses unknown fields inside
 /// `job-execution-result`, so what we add stands beside it.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub struct ExecutionResult {
     /// Whether there is a result.
@@ -40,6 +43,7 @@ pub struct ExecutionResult {
 
 /// How a job ended, to its application.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum ApplicationStatus {
     /// It finished.
@@ -54,9 +58,11 @@ pub enum ApplicationStatus {
 
 /// The result as Flink has it, without `failure-cause`, which would have to be a Java object.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub struct JobExecutionResult {
     /// The job.
+    #[cfg_attr(test, ts(type = "string"))]
     pub id: JobId,
     /// Its name.
     pub name: String,
@@ -70,6 +76,7 @@ pub struct JobExecutionResult {
 
 /// How a job ended.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub struct WeirResult {
     /// Its last state.
@@ -89,6 +96,7 @@ pub struct WeirResult {
 
 /// A failure and where it was.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub struct FailureReport {
     /// Stable code.
@@ -117,6 +125,7 @@ pub struct FailureReport {
 
 /// What an operator did in the last deployment of the job, over its subtasks.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub struct OperatorTotals {
     /// Its name.
@@ -131,6 +140,7 @@ pub struct OperatorTotals {
 
 /// `/jobs/:id/progress`: what a command line shows while a job runs.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub struct JobProgress {
     /// Grows with every change of state; the `since` of the next question. Grows across app masters

@@ -6,6 +6,7 @@ use weir_base::JobId;
 
 /// `/taskmanagers`
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct TaskManagers {
     /// Task managers.
     pub taskmanagers: Vec<TaskManager>,
@@ -13,6 +14,7 @@ pub struct TaskManagers {
 
 /// A task manager.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct TaskManager {
     /// Its container.
@@ -43,6 +45,7 @@ pub struct TaskManager {
 
 /// What a task manager or slot has. Memory in MiB.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct ResourceProfile {
     /// Cores; 0 where not known.
@@ -61,6 +64,7 @@ pub struct ResourceProfile {
 
 /// The machine, as far as the container may use it. Memory in bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct Hardware {
     /// Slots, since cores are not known here.
@@ -75,6 +79,7 @@ pub struct Hardware {
 
 /// How memory is divided, in bytes: it is not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)] // Flink's names; all but the last three are 0
 pub struct MemoryConfiguration {
@@ -95,6 +100,7 @@ pub struct MemoryConfiguration {
 
 /// `/taskmanagers/:id`
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct TaskManagerDetails {
     /// As in the list.
@@ -108,9 +114,11 @@ pub struct TaskManagerDetails {
 
 /// A slot in use.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct AllocatedSlot {
     /// By which job.
+    #[cfg_attr(test, ts(type = "string"))]
     pub job_id: JobId,
     /// Its share of the task manager.
     pub resource: ResourceProfile,
@@ -121,6 +129,7 @@ pub struct AllocatedSlot {
 /// What a task manager has measured. Of Flink's numbers the three of the heap have a meaning: memory
 /// of the process tree in bytes.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)] // Flink's names; all but the first three are 0
 pub struct TaskManagerMetrics {
@@ -149,6 +158,7 @@ pub struct TaskManagerMetrics {
 
 /// There is none.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[allow(missing_docs)] // Flink's names say it
 pub struct GarbageCollector {
     pub name: String,

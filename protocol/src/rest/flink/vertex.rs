@@ -11,9 +11,11 @@ use weir_base::VertexId;
 
 /// `/jobs/:id/vertices/:vid`
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct VertexDetails {
     /// The vertex.
+    #[cfg_attr(test, ts(type = "string"))]
     pub id: VertexId,
     /// Its name.
     pub name: String,
@@ -31,6 +33,7 @@ pub struct VertexDetails {
 
 /// A subtask in its present deployment; also `/jobs/:id/vertices/:vid/subtasks/:i`.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub struct Subtask {
     /// Its index, from 0.
@@ -64,6 +67,7 @@ pub struct Subtask {
 
 /// Statistics over subtasks.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub struct Aggregated {
     /// By the name of a field of [`IoMetrics`].
@@ -74,6 +78,7 @@ pub struct Aggregated {
 
 /// How values are spread.
 #[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[allow(missing_docs)] // Flink's names say it
 pub struct Statistics {
     pub min: i64,
@@ -88,8 +93,10 @@ pub struct Statistics {
 
 /// `/jobs/:id/vertices/:vid/subtasktimes`
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SubtaskTimes {
     /// The vertex.
+    #[cfg_attr(test, ts(type = "string"))]
     pub id: VertexId,
     /// Its name.
     pub name: String,
@@ -101,6 +108,7 @@ pub struct SubtaskTimes {
 
 /// When a subtask entered which state.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SubtaskTime {
     /// Its index, from 0.
     pub subtask: u32,
@@ -116,8 +124,10 @@ pub struct SubtaskTime {
 
 /// `/jobs/:id/vertices/:vid/taskmanagers`
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct VertexTaskManagers {
     /// The vertex.
+    #[cfg_attr(test, ts(type = "string"))]
     pub id: VertexId,
     /// Its name.
     pub name: String,
@@ -129,6 +139,7 @@ pub struct VertexTaskManagers {
 
 /// The subtasks of a vertex in one task manager.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub struct VertexTaskManager {
     /// `host:port` of its task host.
@@ -153,6 +164,7 @@ pub struct VertexTaskManager {
 
 /// Whether metrics are there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum BackPressureStatus {
     /// They are.
@@ -163,6 +175,7 @@ pub enum BackPressureStatus {
 
 /// `/jobs/:id/vertices/:vid/backpressure`
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct BackPressure {
     /// Whether metrics are there.
     pub status: BackPressureStatus,
@@ -181,6 +194,7 @@ pub struct BackPressure {
 
 /// How a subtask spends its time.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SubtaskBackPressure {
     /// Its index, from 0.
     pub subtask: u32,
@@ -205,9 +219,11 @@ pub struct SubtaskBackPressure {
 
 /// `/jobs/:id/vertices/:vid/accumulators`; there are none.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub struct VertexAccumulators {
     /// The vertex.
+    #[cfg_attr(test, ts(type = "string"))]
     pub id: VertexId,
     /// Always empty.
     pub user_accumulators: Vec<UserAccumulator>,
@@ -215,8 +231,10 @@ pub struct VertexAccumulators {
 
 /// `/jobs/:id/vertices/:vid/subtasks/accumulators`; there are none.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SubtasksAccumulators {
     /// The vertex.
+    #[cfg_attr(test, ts(type = "string"))]
     pub id: VertexId,
     /// Number of subtasks.
     pub parallelism: u32,
@@ -226,6 +244,7 @@ pub struct SubtasksAccumulators {
 
 /// The accumulators of a subtask.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub struct SubtaskAccumulators {
     /// Its index, from 0.

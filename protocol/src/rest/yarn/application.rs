@@ -10,6 +10,7 @@ use weir_base::{ApplicationId, AttemptId};
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize,
 )]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ApplicationState {
     /// Its id was given out.
@@ -85,6 +86,7 @@ impl FromStr for ApplicationState {
 
 /// Answer to `GET /apps`.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct Apps {
     /// Those asked for.
@@ -93,6 +95,7 @@ pub struct Apps {
 
 /// Applications, the newest first; without the field when there is none.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct AppList {
     /// Each.
@@ -102,6 +105,7 @@ pub struct AppList {
 
 /// Answer to `GET /apps/{id}`.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct OneApp {
     /// That one.
     pub app: App,
@@ -109,9 +113,11 @@ pub struct OneApp {
 
 /// An application.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, rename_all = "camelCase")]
 pub struct App {
     /// Which.
+    #[cfg_attr(test, ts(type = "string"))]
     pub id: ApplicationId,
     /// Who submitted it.
     pub user: String,
@@ -225,6 +231,7 @@ pub struct App {
 
 /// Pairs in YARN's envelope.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct EntryList {
     /// Each.
@@ -233,6 +240,7 @@ pub struct EntryList {
 
 /// An ask that waits.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ResourceRequestInfo {
     /// Lower numbers first.
@@ -253,6 +261,7 @@ pub struct ResourceRequestInfo {
 
 /// What an application has, by partition of the cluster. There is one, without a name.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, rename_all = "camelCase")]
 pub struct UsageInfo {
     /// Each.
@@ -261,6 +270,7 @@ pub struct UsageInfo {
 
 /// What an application has in a partition.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, rename_all = "camelCase")]
 pub struct PartitionUsage {
     /// Which.
@@ -277,6 +287,7 @@ pub struct PartitionUsage {
 
 /// How long an application may live.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct AppTimeouts {
     /// By kind.
@@ -285,6 +296,7 @@ pub struct AppTimeouts {
 
 /// A limit of a life.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct AppTimeout {
     /// `LIFETIME`.
@@ -308,6 +320,7 @@ impl Default for AppTimeout {
 
 /// Body of `GET` and `PUT /apps/{id}/state`.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct AppState {
     /// A state's name; `KILLED` is the only one that can be put.
     pub state: String,
@@ -318,6 +331,7 @@ pub struct AppState {
 
 /// Answer to Weir's own `GET /apps/{id}/pending`: why an application waits.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct PendingAnswer {
     /// Asks that are not placed.
@@ -326,6 +340,7 @@ pub struct PendingAnswer {
 
 /// Asks that are not placed; without the field when there is none.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct PendingAsks {
     /// Each.
@@ -335,9 +350,11 @@ pub struct PendingAsks {
 
 /// An ask that is not placed.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, rename_all = "camelCase")]
 pub struct PendingAskInfo {
     /// Of which attempt.
+    #[cfg_attr(test, ts(type = "string"))]
     pub attempt: AttemptId,
     /// The app master's own number for it; missing where the app master itself waits.
     #[serde(skip_serializing_if = "Option::is_none")]

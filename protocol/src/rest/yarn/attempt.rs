@@ -7,6 +7,7 @@ use weir_base::{AttemptId, ContainerId};
 
 /// Answer to `GET /apps/{id}/appattempts`.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, rename_all = "camelCase")]
 pub struct AppAttempts {
     /// All of the application.
@@ -15,6 +16,7 @@ pub struct AppAttempts {
 
 /// Attempts, the oldest first; without the field when there is none.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, rename_all = "camelCase")]
 pub struct AppAttemptList {
     /// Each.
@@ -24,6 +26,7 @@ pub struct AppAttemptList {
 
 /// Answer to `GET /apps/{id}/appattempts/{attempt}`.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct OneAppAttempt {
     /// That one.
@@ -32,11 +35,13 @@ pub struct OneAppAttempt {
 
 /// An attempt: one app master.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, rename_all = "camelCase")]
 pub struct AppAttempt {
     /// Its number.
     pub id: u32,
     /// Which.
+    #[cfg_attr(test, ts(type = "string"))]
     pub app_attempt_id: AttemptId,
     /// When it began.
     pub start_time: u64,
@@ -65,6 +70,7 @@ pub struct AppAttempt {
 
 /// Answer to `GET /apps/{id}/appattempts/{attempt}/containers`.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct Containers {
     /// Those that are known.
@@ -73,6 +79,7 @@ pub struct Containers {
 
 /// Containers by id; without the field when there is none.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct ContainerList {
     /// Each.
@@ -82,6 +89,7 @@ pub struct ContainerList {
 
 /// Answer to `GET /apps/{id}/appattempts/{attempt}/containers/{container}`.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct OneContainer {
     /// That one.
     pub container: Container,
@@ -89,9 +97,11 @@ pub struct OneContainer {
 
 /// A container as the resource manager sees it.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Container {
     /// Which.
+    #[cfg_attr(test, ts(type = "string"))]
     pub container_id: ContainerId,
     /// Its memory in MiB.
     #[serde(rename = "allocatedMB")]

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Answer to `GET /ws/v1/cluster` and `/info`.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterInfoAnswer {
     /// The resource manager.
@@ -13,6 +14,7 @@ pub struct ClusterInfoAnswer {
 
 /// The resource manager.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ClusterInfo {
     /// When the cluster was first started: tells clusters apart.
@@ -49,6 +51,7 @@ pub struct ClusterInfo {
 
 /// Answer to `GET /metrics`.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterMetricsAnswer {
     /// The figures.
@@ -57,6 +60,7 @@ pub struct ClusterMetricsAnswer {
 
 /// Figures of the cluster.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ClusterMetrics {
     /// Applications ever submitted.
@@ -121,6 +125,7 @@ pub struct ClusterMetrics {
 
 /// Answer to `GET /scheduler`.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SchedulerAnswer {
     /// The scheduler.
     pub scheduler: Scheduler,
@@ -128,6 +133,7 @@ pub struct SchedulerAnswer {
 
 /// The envelope of the scheduler.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct Scheduler {
     /// It.
@@ -136,6 +142,7 @@ pub struct Scheduler {
 
 /// The FIFO scheduler: one queue.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct FifoScheduler {
     /// `fifoScheduler`.
@@ -165,6 +172,7 @@ pub struct FifoScheduler {
 
 /// A number, or the text `NaN`, which JSON has no number for.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(untagged)]
 pub enum Ratio {
     /// A number.
@@ -185,6 +193,7 @@ impl Ratio {
 
 /// Answer to `GET /appstatistics`.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct StatisticsAnswer {
     /// The counts.
@@ -193,6 +202,7 @@ pub struct StatisticsAnswer {
 
 /// Applications counted by state and kind.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Statistics {
     /// Each count.
@@ -201,6 +211,7 @@ pub struct Statistics {
 
 /// How many applications of a kind are in a state.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct StatItem {
     /// The state.

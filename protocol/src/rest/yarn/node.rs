@@ -9,6 +9,7 @@ use weir_base::NodeId;
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize,
 )]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum NodeState {
     /// It is joining.
@@ -84,6 +85,7 @@ impl FromStr for NodeState {
 
 /// Answer to `GET /nodes`.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct Nodes {
     /// Those asked for.
@@ -92,6 +94,7 @@ pub struct Nodes {
 
 /// Nodes by id; without the field when there is none.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct NodeList {
     /// Each.
@@ -101,6 +104,7 @@ pub struct NodeList {
 
 /// Answer to `GET /nodes/{id}`.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct OneNode {
     /// That one.
     pub node: Node,
@@ -108,6 +112,7 @@ pub struct OneNode {
 
 /// A node.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Node {
     /// Its rack.
@@ -115,6 +120,7 @@ pub struct Node {
     /// How it stands.
     pub state: NodeState,
     /// Which: also the address of its agent.
+    #[cfg_attr(test, ts(type = "string"))]
     pub id: NodeId,
     /// Its host.
     pub node_host_name: String,
@@ -161,6 +167,7 @@ pub struct Node {
 /// What is really used on a node. YARN also has virtual memory and the use of the processor. Nothing here
 /// measures them, so these fields are missing.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Utilization {
     /// Memory of the node in MiB.

@@ -5,6 +5,7 @@ use weir_base::{ApplicationId, ContainerId, NodeId};
 
 /// Answer to `GET /ws/v1/node` and `/info`.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct NodeInfoAnswer {
     /// The agent.
@@ -13,9 +14,11 @@ pub struct NodeInfoAnswer {
 
 /// A node agent.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, rename_all = "camelCase")]
 pub struct NodeInfo {
     /// Which node.
+    #[cfg_attr(test, ts(type = "string"))]
     pub id: NodeId,
     /// Its host.
     pub node_host_name: String,
@@ -61,6 +64,7 @@ pub struct NodeInfo {
 
 /// Answer to `GET /apps`.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct NodeApps {
     /// Those asked for.
@@ -69,6 +73,7 @@ pub struct NodeApps {
 
 /// Applications with containers on the node; without the field when there is none.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct NodeAppList {
     /// Each.
@@ -78,6 +83,7 @@ pub struct NodeAppList {
 
 /// Answer to `GET /apps/{id}`.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct OneNodeApp {
     /// That one.
     pub app: NodeApp,
@@ -85,20 +91,24 @@ pub struct OneNodeApp {
 
 /// An application on a node.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct NodeApp {
     /// Which.
+    #[cfg_attr(test, ts(type = "string"))]
     pub id: ApplicationId,
     /// `RUNNING`, `FINISHING_CONTAINERS_WAIT`, `FINISHED`.
     pub state: String,
     /// Who submitted it, where the agent knows.
     pub user: String,
     /// Its containers on the node.
+    #[cfg_attr(test, ts(type = "Array<string>"))]
     pub containerids: Vec<ContainerId>,
 }
 
 /// Answer to `GET /containers`.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct NodeContainers {
     /// All on the node.
@@ -107,6 +117,7 @@ pub struct NodeContainers {
 
 /// Containers by id; without the field when there is none.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct NodeContainerList {
     /// Each.
@@ -116,6 +127,7 @@ pub struct NodeContainerList {
 
 /// Answer to `GET /containers/{id}`.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct OneNodeContainer {
     /// That one.
     pub container: NodeContainer,
@@ -123,9 +135,11 @@ pub struct OneNodeContainer {
 
 /// A container on its node.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, rename_all = "camelCase")]
 pub struct NodeContainer {
     /// Which.
+    #[cfg_attr(test, ts(type = "string"))]
     pub id: ContainerId,
     /// `LOCALIZING`, `RUNNING`, `KILLING`, `COMPLETE`.
     pub state: String,
@@ -146,6 +160,7 @@ pub struct NodeContainer {
     /// Where its logs are.
     pub container_logs_link: String,
     /// On which node.
+    #[cfg_attr(test, ts(type = "string"))]
     pub node_id: NodeId,
     /// Names of its logs.
     pub container_log_files: Vec<String>,
@@ -156,6 +171,7 @@ pub struct NodeContainer {
 
 /// Answer to `GET /containers/{id}/logs`.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ContainerLogsAnswer {
     /// The logs.
@@ -164,6 +180,7 @@ pub struct ContainerLogsAnswer {
 
 /// The logs of a container.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ContainerLogs {
     /// Each file.
@@ -171,13 +188,16 @@ pub struct ContainerLogs {
     /// `LOCAL`.
     pub log_aggregation_type: String,
     /// Of which container.
+    #[cfg_attr(test, ts(type = "string"))]
     pub container_id: ContainerId,
     /// On which node.
+    #[cfg_attr(test, ts(type = "string"))]
     pub node_id: NodeId,
 }
 
 /// A log file.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, rename_all = "camelCase")]
 pub struct LogFile {
     /// `stdout`, `stderr`, or a rotated one as `stdout.1`.

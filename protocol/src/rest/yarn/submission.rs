@@ -9,9 +9,11 @@ pub const ARTIFACT_SCHEME: &str = "artifact:";
 
 /// Answer to `POST /apps/new-application`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub struct NewApplication {
     /// To be named in the submission.
+    #[cfg_attr(test, ts(type = "string"))]
     pub application_id: ApplicationId,
     /// The largest container that a node could hold now; 0 while there is no node.
     #[serde(default)]
@@ -23,9 +25,11 @@ pub struct NewApplication {
 /// Weir adds `executable` in a local resource and `weir-artifacts`. What it does not know is ignored,
 /// as YARN does.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub struct Submission {
     /// As given out by `new-application`.
+    #[cfg_attr(test, ts(type = "string"))]
     pub application_id: ApplicationId,
     /// Its name, for people.
     #[serde(default)]
@@ -58,11 +62,13 @@ pub struct Submission {
     pub application_tags: Tags,
     /// Artefacts that its containers will use, and that so are kept until it has ended.
     #[serde(default)]
+    #[cfg_attr(test, ts(type = "Array<string>"))]
     pub weir_artifacts: Vec<ArtifactHash>,
 }
 
 /// What runs in a container.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, rename_all = "kebab-case")]
 pub struct ContainerSpec {
     /// Files put into its folder first.
@@ -75,6 +81,7 @@ pub struct ContainerSpec {
 
 /// The files of a container.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct LocalResources {
     /// By name.
@@ -84,6 +91,7 @@ pub struct LocalResources {
 
 /// A file with its name.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct LocalResourceEntry {
     /// Its name in the folder: one path component.
     pub key: String,
@@ -93,6 +101,7 @@ pub struct LocalResourceEntry {
 
 /// A file to be put into a container's folder.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct LocalResource {
     /// [`ARTIFACT_SCHEME`] and the hash of a file that was uploaded.
     pub resource: String,
@@ -115,6 +124,7 @@ pub struct LocalResource {
 
 /// The variables of a container.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct Environment {
     /// By name.
@@ -124,6 +134,7 @@ pub struct Environment {
 
 /// The command of a container.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct Commands {
     /// Its words, split at white space: there is no shell.
@@ -132,6 +143,7 @@ pub struct Commands {
 
 /// The words by which an application is found.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct Tags {
     /// Each.
