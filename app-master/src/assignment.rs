@@ -65,7 +65,6 @@ fn parse<T: FromStr<Err: ToString>>(name: &'static str, text: &str) -> Result<T>
 pub struct Assignment {
     /// `host:port` of the resource manager.
     pub resource_manager: String,
-    /// The attempt.
     pub attempt: AttemptId,
     /// Its bearer token.
     pub token: String,

@@ -48,7 +48,6 @@ const NOT_EXPECTED: &str = "WEIR-AM-0014";
 
 /// What the control server must know.
 pub struct Control {
-    /// The job.
     pub job: JobId,
     /// Its secret.
     pub key: JobKey,

@@ -48,11 +48,8 @@ pub struct OwnAddress {
     pub host: String,
     /// Port of its REST interface.
     pub rest_port: u16,
-    /// Its attempt.
     pub attempt: AttemptId,
-    /// Its container.
     pub container: ContainerId,
-    /// Its application.
     pub application: ApplicationId,
 }
 
@@ -61,7 +58,6 @@ pub struct OwnAddress {
 pub struct Facts {
     /// The job as it was submitted.
     pub submission: Arc<JobSubmission>,
-    /// Its graph.
     pub graph: JobGraph,
     /// Its effective configuration.
     pub config: Config,

@@ -40,7 +40,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 pub struct Terms {
     /// `host:port` of the resource manager.
     pub address: String,
-    /// The attempt.
     pub attempt: AttemptId,
     /// Its bearer token.
     pub token: String,

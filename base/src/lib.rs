@@ -4,6 +4,8 @@
 //! It knows nothing of jobs, clusters, clocks, sockets or files. Everything here is plain data
 //! or pure arithmetic, so that every other crate may use it.
 
+#![warn(missing_docs)]
+
 pub mod cluster_id;
 pub mod failure;
 pub mod id;

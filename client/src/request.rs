@@ -47,7 +47,6 @@ pub enum Place {
 /// How jobs run on a cluster.
 #[derive(Debug)]
 pub struct PerJob {
-    /// Which.
     pub cluster: ClusterFlags,
     /// Whether submitting is all.
     pub is_detached: bool,

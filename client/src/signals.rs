@@ -49,7 +49,6 @@ pub fn report<E: From<Signal> + Send + 'static>(events: Sender<E>) -> io::Result
 pub struct Signal(i32);
 
 impl Signal {
-    /// Its number.
     pub fn number(self) -> i32 {
         self.0
     }

@@ -34,7 +34,6 @@ pub enum Verdict {
 pub struct Plan<'a> {
     /// The graph with the values of `env.once`.
     pub stream_graph: &'a StreamGraph,
-    /// Its fingerprint.
     pub fingerprint: &'a Fingerprint,
     /// The plan as JSON.
     pub json: &'a str,

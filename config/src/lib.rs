@@ -36,6 +36,8 @@
 //! This crate reads files and nothing else: no sockets, no threads, no process-wide state. The
 //! environment is handed in by the caller.
 
+#![warn(missing_docs)]
+
 mod builder;
 mod config;
 pub mod docs;

@@ -82,7 +82,6 @@ impl DataDir {
     }
 }
 
-/// The folder of a container.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct ContainerFolder {
     root: PathBuf,

@@ -69,11 +69,8 @@ pub enum Peer {
 /// First frame of the connector.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Hello {
-    /// The job.
     pub job: JobId,
-    /// Its container.
     pub container: ContainerId,
-    /// What it is.
     pub peer: Peer,
     /// Its random number.
     pub nonce: Nonce,
@@ -92,7 +89,6 @@ pub struct Challenge {
 /// [`HostIntroduction`].
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Admission {
-    /// It is in.
     Welcome {
         /// The leader.
         epoch: LeaderEpoch,
@@ -150,14 +146,10 @@ pub enum Error {
     },
     /// The proof is wrong.
     #[error("the peer does not hold the key of job {job}")]
-    WrongKey {
-        /// The job.
-        job: JobId,
-    },
+    WrongKey { job: JobId },
     /// The acceptor refuses.
     #[error("the job master refuses the connection: {message}")]
     Refused {
-        /// Its code.
         code: String,
         /// Its reason.
         message: String,

@@ -77,12 +77,7 @@ pub enum Error {
     #[error(
         "environment variable {name} has the value {value:?}, which weir does not set: remove it"
     )]
-    Variable {
-        /// Its name.
-        name: &'static str,
-        /// Its value.
-        value: String,
-    },
+    Variable { name: &'static str, value: String },
 }
 
 impl Error {

@@ -13,8 +13,6 @@
 //!
 //! `progress` and `restart_warnings` are what a local program and `weir` both print about a job.
 
-#![allow(missing_docs, reason = "a field whose name says it all needs no comment")]
-
 pub mod challenge;
 pub mod cluster;
 pub mod control;

@@ -107,7 +107,6 @@ pub enum Error {
     /// A folder cannot be made, read or swept.
     #[error("the folder {path} cannot be used; check that this user may write there")]
     Folder {
-        /// Which.
         path: PathBuf,
         /// Why.
         source: io::Error,

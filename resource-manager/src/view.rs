@@ -27,7 +27,6 @@ impl View {
         }
     }
 
-    /// An application.
     pub fn application(&self, id: ApplicationId) -> Option<&ApplicationView> {
         let all = &self.cluster.applications;
         let place = all.binary_search_by_key(&id, |application| application.application);
@@ -40,7 +39,6 @@ impl View {
         attempt.is_some_and(|last| last.attempt == id && !last.state.is_terminal())
     }
 
-    /// A node.
     pub fn node(&self, id: &NodeId) -> Option<&NodeView> {
         self.cluster.nodes.iter().find(|node| node.node == *id)
     }

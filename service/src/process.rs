@@ -7,7 +7,6 @@ use std::{fs, io};
 /// A process, now and after it has ended.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct ProcessId {
-    /// Its number.
     pub pid: u32,
     /// When it began, in clock ticks since the system did.
     pub start_time: u64,
@@ -20,11 +19,9 @@ pub struct ProcessStat {
     pub name: String,
     /// `R`, `S`, `D`, `Z` (ended, not waited for), ...
     pub state: char,
-    /// Its parent.
     pub parent: u32,
     /// Its process group.
     pub group: u32,
-    /// Its session.
     pub session: u32,
     /// Its threads that have not ended; the first counts until it is waited for.
     pub threads: u64,

@@ -40,7 +40,6 @@ pub struct UsedMemory {
 /// The largest of some processes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LargestProcess {
-    /// Its number.
     pub pid: u32,
     /// Its name, at most 15 bytes.
     pub name: String,

@@ -64,7 +64,6 @@ pub struct Counts {
     pub checkpoints: u64,
     /// Snapshot records in the log.
     pub log_snapshots: u64,
-    /// Appends that failed.
     pub failed_appends: u64,
     /// Tasks that failed or were lost.
     pub lost_tasks: u64,

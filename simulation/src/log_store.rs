@@ -8,7 +8,6 @@ use std::{collections::BTreeMap, ops::RangeInclusive};
 use weir_base::{CheckpointId, LeaderEpoch, LogIndex};
 use weir_coordination::JobLogRecord;
 
-/// The log, as it is.
 #[derive(Debug, Default)]
 pub(crate) struct LogStore {
     /// Every record that was ever part of the log.

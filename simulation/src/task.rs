@@ -44,7 +44,6 @@ pub(crate) enum Action {
     Report(ReportKind),
     /// Makes a snapshot durable.
     Write(CheckpointId, Snapshot),
-    /// Commits.
     Commit(Vec<Transaction>),
     /// Has found that a rule is broken.
     Broken(String),

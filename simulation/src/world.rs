@@ -23,7 +23,6 @@ const PATIENCE_MS: u64 = 300_000;
 pub(crate) enum Event {
     /// To a master, or to the log.
     Master(MasterEvent),
-    /// To a task.
     Task(TaskEvent),
     /// Faults cease.
     Quiet,

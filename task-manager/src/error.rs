@@ -15,7 +15,6 @@ pub enum Error {
          container"
     )]
     Variable {
-        /// Which.
         name: &'static str,
         /// What is wrong with it.
         problem: String,
@@ -42,7 +41,6 @@ pub enum Error {
     Lost {
         /// Where.
         address: String,
-        /// How.
         problem: String,
     },
     /// The system gives no threads or handlers.

@@ -15,15 +15,11 @@ pub struct Settings {
     pub folder: PathBuf,
     /// `host:port` of the job master.
     pub job_master: String,
-    /// The job.
     pub job: JobId,
-    /// Its key.
     pub key: JobKey,
-    /// The container.
     pub container: ContainerId,
     /// Address of the node.
     pub node_host: String,
-    /// Number of slots.
     pub slots: u32,
     /// Memory of the container in MiB.
     pub memory_mib: u64,

@@ -4,8 +4,6 @@
 //! It knows the cluster and no job: what the job does next is decided by `weir-coordination`, which knows no
 //! cluster. The crate `app-master` carries out the effects of both.
 
-#![allow(missing_docs, reason = "a field whose name says it all needs no comment")]
-
 mod slots;
 
 pub use slots::{FAILURES_IN_A_ROW, GRACE, SlotEffect, SlotInput, SlotPool, SlotSettings};

@@ -10,15 +10,12 @@ const MAX_LEFT: usize = 100;
 /// A task manager as it introduced itself.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ManagerInfo {
-    /// Its container.
     pub container: ContainerId,
     /// Name or address of its node.
     pub host: String,
-    /// Its node.
     pub node: NodeId,
     /// Its process.
     pub pid: u32,
-    /// Number of slots.
     pub slots: u32,
     /// Memory of its container in MiB.
     pub memory_mib: u64,
@@ -76,7 +73,6 @@ impl ManagerReading {
 #[derive(Debug, Default)]
 pub(super) struct Managers {
     managers: BTreeMap<ContainerId, ManagerReading>,
-    /// By slot.
     slots: BTreeMap<u32, ContainerId>,
 }
 

@@ -30,7 +30,6 @@ pub struct Reading {
     pub vertices: Vec<VertexReading>,
     /// Tasks that users are not shown.
     pub hidden_tasks: usize,
-    /// Its checkpoints.
     pub checkpoints: CheckpointsView,
     /// Restarts under this master.
     pub restarts: u32,
@@ -53,9 +52,7 @@ pub struct Reading {
 pub struct VertexReading {
     /// Its place in the job graph.
     pub index: u32,
-    /// Its id.
     pub id: VertexId,
-    /// Its name.
     pub name: String,
     /// Number of subtasks.
     pub parallelism: u32,

@@ -94,7 +94,6 @@ pub struct SubtaskReading {
     pub subtask: u32,
     /// Its deployment under this master, from 0.
     pub attempt_number: u32,
-    /// Its state.
     pub state: ExecutionState,
     /// When it entered each state it has been in.
     pub times: BTreeMap<ExecutionState, u64>,
@@ -115,7 +114,6 @@ impl SubtaskReading {
         self.place.as_ref().map_or_else(|| UNASSIGNED.to_owned(), |place| place.host.clone())
     }
 
-    /// The container.
     pub fn container(&self) -> String {
         let container = |place: &Place| place.container.to_string();
         self.place.as_ref().map_or_else(|| UNASSIGNED.to_owned(), container)

@@ -24,7 +24,6 @@ use weir_protocol::{
     job::{CheckpointCounts, CheckpointStatus, ExecutionState, JobStatus},
 };
 
-/// The job.
 pub fn job() -> JobId {
     JobId::of_text("word count")
 }

@@ -98,7 +98,6 @@ pub(super) fn part(name: &str) -> String {
     name.replace([' ', ',', '.', ':'], "_")
 }
 
-/// Of the job as a whole.
 pub(super) fn of_job(reading: &Reading) -> Vec<Sample> {
     let counts = reading.checkpoints.counts;
     let completed = reading
@@ -178,7 +177,6 @@ pub(super) fn of_job_manager(reading: &Reading) -> Vec<Sample> {
     ]
 }
 
-/// Of a task manager.
 pub(super) fn of_task_manager(manager: &ManagerReading) -> Vec<Sample> {
     let hosts_bytes = manager.hosts.iter().map(|host| host.memory_bytes).sum();
     let limit_bytes = manager.info.memory_mib << 20;

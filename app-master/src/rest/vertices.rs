@@ -75,7 +75,6 @@ async fn subtask(request: HttpRequest, vertex: Vertex) -> Result<Answer<Subtask>
     Ok(Answer(subtask_of(vertex.get(), subtask, vertex.reading.now_ms)))
 }
 
-/// The subtask of the path.
 pub(super) fn subtask_of_path<'a>(
     request: &HttpRequest,
     vertex: &'a VertexReading,

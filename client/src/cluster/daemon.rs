@@ -46,7 +46,6 @@ pub enum Event {
 /// A daemon that was started and is not waited for yet.
 #[derive(Debug)]
 pub struct Starting {
-    /// Its process.
     pub process: ProcessId,
     child: Child,
 }

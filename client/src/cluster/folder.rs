@@ -29,7 +29,6 @@ impl Folder {
         std::path::absolute(path).map(Self).map_err(|error| unusable(path, &error))
     }
 
-    /// Its path.
     pub fn path(&self) -> &Path {
         &self.0
     }

@@ -27,7 +27,6 @@ pub struct Record {
     pub settings: Settings,
     /// Its process.
     pub resource_manager: Option<ProcessId>,
-    /// The node agents.
     pub node_agents: Vec<NodeAgentRecord>,
 }
 
@@ -38,7 +37,6 @@ pub struct NodeAgentRecord {
     pub name: String,
     /// Where it listens, which names its node; empty before it does for the first time.
     pub address: String,
-    /// Its process.
     #[serde(flatten)]
     pub process: Option<ProcessId>,
 }

@@ -15,7 +15,6 @@ const MIB: u64 = 1 << 20;
 /// How a cluster is started.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Settings {
-    /// How many node agents.
     pub node_agents: u32,
     /// Memory that each offers, in MiB.
     pub node_memory_mib: u64,

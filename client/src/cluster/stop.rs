@@ -46,7 +46,6 @@ struct Stopped {
     containers: usize,
 }
 
-/// Stops it.
 pub fn stop(flags: &StopFlags) -> Result<(), Problem> {
     let folder = folder_of(&flags.data_dir)?;
     let data_dir = folder.path().display().to_string();

@@ -31,7 +31,6 @@ struct Cancelled {
     status: &'static str,
 }
 
-/// Cancels it.
 pub fn cancel(flags: &CancelFlags) -> Result<(), Problem> {
     let Some(typed) = &flags.job else {
         return Err(Problem::usage("Missing JobID. Specify a JobID to cancel a job.")

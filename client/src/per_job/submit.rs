@@ -30,11 +30,8 @@ const PASSED_ON: [&str; 2] = ["WEIR_LOG", "RUST_BACKTRACE"];
 pub struct Graph {
     /// Which `execute()`, from 0.
     pub ordinal: u32,
-    /// The graph.
     pub stream_graph: Box<StreamGraph>,
-    /// Its fingerprint.
     pub fingerprint: Fingerprint,
-    /// Its plan.
     pub plan_json: String,
     /// Its configuration, with what the code of the program has set.
     pub config: Config,
@@ -54,9 +51,7 @@ pub struct Origin {
 /// A job that was submitted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Submitted {
-    /// Its application.
     pub application: ApplicationId,
-    /// It.
     pub job: JobId,
 }
 

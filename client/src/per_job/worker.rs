@@ -45,9 +45,7 @@ pub enum News {
 /// How a job ended.
 #[derive(Debug)]
 pub struct Ended {
-    /// Which.
     pub submitted: Submitted,
-    /// Its name.
     pub name: String,
     /// How it ended; `None` if the program does not wait.
     pub result: Option<WeirResult>,

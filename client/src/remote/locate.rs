@@ -41,7 +41,6 @@ impl Target {
         Self::find_with(flags, &config)
     }
 
-    /// Finds it.
     pub fn find_with(flags: &ClusterFlags, config: &Config) -> Result<Self, Problem> {
         let named = flags.data_dir.data_dir.as_deref();
         let here = Here::look(named);

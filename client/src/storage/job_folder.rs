@@ -82,7 +82,6 @@ impl fmt::Display for InUse {
     }
 }
 
-/// The folder of a job.
 #[derive(Serialize, Clone, Debug)]
 #[serde(rename_all = "kebab-case")]
 pub struct JobFolder {
@@ -185,7 +184,6 @@ impl JobFolder {
         }
     }
 
-    /// Deletes it.
     pub fn delete(&self) -> io::Result<()> {
         let (log, others): (Vec<_>, Vec<_>) =
             parts(&self.folder)?.into_iter().partition(|part| part.ends_with(LOG));

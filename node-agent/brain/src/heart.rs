@@ -28,8 +28,10 @@ const MIN_INTERVAL_MS: u64 = 10;
 pub(crate) enum Send {
     /// A registration of this number.
     Register(u64),
-    /// A heartbeat.
-    Heartbeat { sequence: u64, hold_ms: u64 },
+    Heartbeat {
+        sequence: u64,
+        hold_ms: u64,
+    },
 }
 
 /// Whether an answer brought something to do.
@@ -169,7 +171,6 @@ impl Heart {
         self.failures = self.failures.saturating_add(1);
     }
 
-    /// What is due.
     pub fn due(&mut self, now: Monotonic) -> Option<Send> {
         if self.flight.is_some_and(|flight| flight.give_up <= now) {
             self.failed(now);

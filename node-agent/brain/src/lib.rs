@@ -11,8 +11,6 @@
 //! until the resource manager says to forget it; nothing of it is deleted while it runs; a cached
 //! file that a container uses stays.
 
-#![allow(missing_docs, reason = "a field whose name says it all needs no comment")]
-
 mod agent;
 mod backoff;
 mod cache;

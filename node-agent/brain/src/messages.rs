@@ -45,7 +45,6 @@ pub enum RecoveredState {
 pub struct CachedFile {
     /// Its content.
     pub hash: ArtifactHash,
-    /// Its size.
     pub size_bytes: u64,
 }
 
@@ -87,7 +86,6 @@ pub struct LaunchFailure {
     pub message: String,
 }
 
-/// The memory of a container.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ContainerMemory {
     pub container: ContainerId,
@@ -156,7 +154,6 @@ pub enum Input {
     Measured {
         /// Of each running container.
         containers: Vec<ContainerMemory>,
-        /// Of the node, in MiB.
         node_used_mib: u64,
     },
     /// The node was looked at.

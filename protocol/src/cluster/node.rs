@@ -20,7 +20,6 @@ pub struct RegisterNode {
     pub containers: Vec<ContainerReport>,
 }
 
-/// The node is registered.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct NodeRegistered {
     /// Longest time from the answer to one heartbeat to the next heartbeat.

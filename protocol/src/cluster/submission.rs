@@ -52,16 +52,13 @@ pub struct ShippedFile {
     pub name: String,
     /// Its content.
     pub hash: ArtifactHash,
-    /// Its size in bytes.
     pub size_bytes: u64,
 }
 
 /// How an earlier `execute()` of the same `main` ended. Only one that finished is followed by more.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct RecordedResult {
-    /// The job.
     pub job: JobId,
-    /// Its name.
     pub name: String,
     /// From submission to end.
     pub runtime_ms: u64,

@@ -10,7 +10,6 @@ pub struct ManagerIntroduction {
     pub host: String,
     /// Its process.
     pub pid: u32,
-    /// Number of slots.
     pub slots: u32,
     /// Memory of its container in MiB.
     pub memory_mib: u64,
@@ -22,10 +21,7 @@ pub enum ManagerOrder {
     /// Start a task host.
     StartHost(Box<HostLaunch>),
     /// End a task host: by its lifeline, then by force.
-    StopHost {
-        /// Which.
-        host: u32,
-    },
+    StopHost { host: u32 },
     /// End all task hosts and then itself.
     Shutdown,
     /// Nothing; says that the job master lives.
@@ -60,7 +56,6 @@ pub struct HostLaunch {
 /// How a task host ended.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct HostEnd {
-    /// Which.
     pub host: u32,
     /// In words: `ended with exit code 3`, `was ended by SIGKILL`, `used 1.2 gb of 1 gb`.
     pub reason: String,
@@ -73,7 +68,6 @@ pub struct HostEnd {
 pub enum ManagerReport {
     /// A task host runs as this process.
     HostStarted {
-        /// Which.
         host: u32,
         /// Its process.
         pid: u32,

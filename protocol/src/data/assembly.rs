@@ -12,11 +12,9 @@ const WEIGHTS: u8 = 8;
 /// Which columns stand before the records, 8 bytes per record each, in this order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Columns {
-    /// Hashes of the keys.
     pub key_hashes: bool,
     /// Event times.
     pub timestamps: bool,
-    /// Weights.
     pub weights: bool,
 }
 

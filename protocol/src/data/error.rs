@@ -31,7 +31,6 @@ pub enum Error {
     Oversized {
         /// What is too long.
         what: &'static str,
-        /// Its length.
         length_bytes: u64,
         /// The bound.
         limit_bytes: u64,
@@ -89,7 +88,6 @@ pub enum Error {
     WrongKey {
         /// The other host.
         peer: String,
-        /// The job.
         job: JobId,
     },
     /// The peer said it in an Error frame.

@@ -17,7 +17,6 @@ const CONTROL_BYTES: usize = 9;
 /// A piece of a batch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Buffer<'a> {
-    /// The channel.
     pub channel: u32,
     /// Whether the batch ends here.
     pub is_last: bool,
@@ -52,7 +51,6 @@ pub enum Control {
 
 /// What one frame says. The number is its channel where there is one.
 #[derive(Clone, PartialEq, Eq, Debug)]
-#[allow(missing_docs)] // the table in the parent module is their documentation
 pub enum Frame<'a> {
     Hello(Hello),
     Challenge(Challenge),

@@ -38,14 +38,12 @@ pub enum JobMessage {
     },
     /// Role local: where a running job stands.
     Progress {
-        /// Which job.
         job: JobId,
         /// Its operators, in graph order.
         operators: Vec<OperatorProgress>,
     },
     /// A job came to its end without an error.
     Finished {
-        /// Which job.
         job: JobId,
         /// The name given to `execute`.
         name: String,

@@ -32,7 +32,6 @@ pub const EARLIER_VARIABLE: &str = "WEIR_EARLIER_RESULTS";
 pub struct TaskLaunch {
     /// `host:port` where the job master listens.
     pub job_master: String,
-    /// The job.
     pub job: JobId,
     /// The key of the job.
     pub key: JobKey,

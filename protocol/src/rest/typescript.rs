@@ -11,7 +11,6 @@ const HEAD: &str = "\
 // WEIR_BLESS=1 cargo test -p weir-protocol --lib typescript
 ";
 
-/// Declarations by name.
 struct Declarations {
     config: Config,
     by_name: BTreeMap<String, String>,

@@ -72,9 +72,7 @@ impl From<Resource> for Resources {
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Entry {
-    /// Its name.
     pub key: String,
-    /// Its value.
     #[serde(default)]
     pub value: String,
 }

@@ -12,31 +12,21 @@ pub enum Error {
     #[error(
         "{application} is not known here; `weir application list --states ALL` shows all applications"
     )]
-    UnknownApplication {
-        /// Which.
-        application: ApplicationId,
-    },
+    UnknownApplication { application: ApplicationId },
     /// The id was never handed out, or too long ago.
     #[error(
         "application id {application} was not handed out by this cluster, or too long ago; ask for \
          one with POST /ws/v1/cluster/apps/new-application"
     )]
-    IdNotHandedOut {
-        /// Which.
-        application: ApplicationId,
-    },
+    IdNotHandedOut { application: ApplicationId },
     /// The id has another submission.
     #[error(
         "application id {application} was submitted before with other content; ask for a new id"
     )]
-    AlreadySubmitted {
-        /// Which.
-        application: ApplicationId,
-    },
+    AlreadySubmitted { application: ApplicationId },
     /// The submission makes no sense.
     #[error("the submission of {application} is not valid: {problem}")]
     InvalidSubmission {
-        /// Which.
         application: ApplicationId,
         /// What is wrong and what to write.
         problem: String,
@@ -69,14 +59,10 @@ pub enum Error {
     #[error(
         "attempt {attempt} is not the current one of its application, or has ended: end this app master"
     )]
-    AttemptOver {
-        /// Which.
-        attempt: AttemptId,
-    },
+    AttemptOver { attempt: AttemptId },
     /// The node's words make no sense.
     #[error("node {:?} cannot be taken in: {problem}", node.0)]
     InvalidNode {
-        /// Which.
         node: NodeId,
         /// What is wrong.
         problem: String,
@@ -86,14 +72,10 @@ pub enum Error {
         "another agent has registered as node {node} since: end this one, or give it an address of \
          its own"
     )]
-    NodeSuperseded {
-        /// Which.
-        node: NodeId,
-    },
+    NodeSuperseded { node: NodeId },
     /// The words of an app master make no sense.
     #[error("the request of attempt {attempt} is not valid: {problem}")]
     InvalidRequest {
-        /// Which.
         attempt: AttemptId,
         /// What is wrong.
         problem: String,

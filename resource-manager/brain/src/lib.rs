@@ -9,8 +9,6 @@
 //!
 //! Nodes and leases are not on record: after a restart they are learnt from those who have them.
 
-#![allow(missing_docs, reason = "a field whose name says it all needs no comment")]
-
 mod application;
 mod attempt;
 mod callers;

@@ -96,7 +96,6 @@ pub enum Effect {
     /// Make these facts durable, all or none, then say [`Input::Persisted`] or
     /// [`Input::PersistFailed`]. One is under way at a time. See [`Fact`] for how they are kept.
     Persist {
-        /// Names it.
         token: Token,
         /// What, in order.
         facts: Vec<Fact>,
@@ -117,7 +116,6 @@ pub enum Effect {
 /// What a waiting caller gets.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Reply {
-    /// The node is in.
     NodeRegistered(NodeRegistered),
     /// What the node has to do.
     NodeOrders(NodeOrders),
@@ -136,7 +134,6 @@ pub enum Reply {
         /// Nothing was left to do.
         had_ended: bool,
     },
-    /// The app master is in.
     AppMasterRegistered(AppMasterRegistered),
     /// What the app master gets.
     Allocated(Allocated<GrantedLease>),

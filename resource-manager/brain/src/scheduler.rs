@@ -45,7 +45,6 @@ pub struct Snapshot {
 /// App masters with a container.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct AppMasters {
-    /// How many.
     pub count: usize,
     /// Of their containers.
     pub resources: Resources,
@@ -54,9 +53,7 @@ pub struct AppMasters {
 /// What an attempt has leased on a node.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Holding {
-    /// The attempt.
     pub attempt: AttemptId,
-    /// The node.
     pub node: NodeId,
     /// How much, with its app master.
     pub resources: Resources,
@@ -65,7 +62,6 @@ pub struct Holding {
 /// A node that takes containers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NodeRoom {
-    /// Which.
     pub node: NodeId,
     /// What it offers.
     pub total: Resources,
@@ -87,7 +83,6 @@ pub enum DemandKey {
 /// Containers of one kind that are wanted.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Demand {
-    /// For which attempt.
     pub attempt: AttemptId,
     /// Lower numbers first.
     pub priority: u32,
@@ -95,7 +90,6 @@ pub struct Demand {
     pub key: DemandKey,
     /// Of each container.
     pub resources: Resources,
-    /// How many.
     pub missing: u64,
 }
 
@@ -113,7 +107,6 @@ pub struct Plan {
 /// One lease to give.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Placement {
-    /// To which attempt.
     pub attempt: AttemptId,
     /// For which demand.
     pub key: DemandKey,
@@ -126,9 +119,7 @@ pub struct Placement {
 /// A demand that is not wholly placed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Waiting {
-    /// Of which attempt.
     pub attempt: AttemptId,
-    /// Which.
     pub key: DemandKey,
     /// Why.
     pub reason: WaitReason,

@@ -67,7 +67,6 @@ pub enum CallError {
     OtherVersion {
         /// Where.
         address: String,
-        /// Its version.
         version: u32,
     },
     /// The request was refused.

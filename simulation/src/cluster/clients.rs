@@ -11,7 +11,6 @@ use weir_resource_manager_brain::{ApplicationSpec, Error, Reply};
 const LOOK_MS: u64 = 200;
 const ANSWER_MS: u64 = 2000;
 
-/// A client.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Client {
     pub(crate) application: Option<ApplicationId>,

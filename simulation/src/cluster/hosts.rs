@@ -42,7 +42,6 @@ pub(crate) struct Folder {
     pub(crate) exit: Option<Exit>,
 }
 
-/// A host.
 pub(crate) struct Host {
     pub(crate) node: NodeId,
     pub(crate) total: Resources,

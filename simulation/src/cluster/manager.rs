@@ -29,7 +29,6 @@ pub(crate) enum ManagerEvent {
     },
 }
 
-/// The process.
 #[derive(Default)]
 pub(crate) struct ManagerProcess {
     pub(crate) brain: Option<ResourceManager>,

@@ -15,7 +15,6 @@ pub(crate) struct Plan {
     pub(crate) quiet_at_ms: u64,
 }
 
-/// A host.
 #[derive(Clone, Debug)]
 pub(crate) struct HostPlan {
     pub(crate) node: NodeId,
@@ -24,7 +23,6 @@ pub(crate) struct HostPlan {
     pub(crate) from_ms: u64,
 }
 
-/// An application.
 #[derive(Clone, Debug)]
 pub(crate) struct ApplicationPlan {
     pub(crate) submit_at_ms: u64,

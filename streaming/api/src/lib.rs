@@ -55,6 +55,8 @@
 //! a task manager                role task     runs the tasks it is told to, never returns (task)
 //! ```
 
+#![warn(missing_docs)]
+
 mod environment;
 mod error;
 mod job;

@@ -88,10 +88,7 @@ pub enum Error {
     #[error(
         "checkpoint folder {folder} of the job does not exist here, although the job has begun; check that its file system is mounted on this node"
     )]
-    NoFolder {
-        /// The folder.
-        folder: String,
-    },
+    NoFolder { folder: String },
     /// The path is none a snapshot may have.
     #[error("{path:?} is no snapshot path: {problem}")]
     BadPath {

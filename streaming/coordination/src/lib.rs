@@ -9,8 +9,6 @@
 //! It chains operators, deploys tasks, paces checkpoints, restarts after failures and decides
 //! when a job has ended. It never touches a record: tasks report, and it answers with effects.
 
-#![allow(missing_docs, reason = "a field whose name says it all needs no comment")]
-
 pub mod job_master;
 pub mod messages;
 pub mod plan;

@@ -12,7 +12,6 @@ use weir_protocol::{
 /// How a job is run, resolved from its configuration.
 #[derive(Clone, Debug)]
 pub struct JobSettings {
-    /// The job.
     pub job: JobId,
     /// What must agree with the log it resumes.
     pub fingerprint: Fingerprint,
@@ -87,7 +86,6 @@ pub enum RestartStrategy {
     FailureRate {
         /// Failures within an interval that the job survives.
         max_failures: u32,
-        /// The interval.
         interval: Duration,
         /// Wait before each restart.
         delay: Duration,
@@ -145,7 +143,6 @@ pub enum Input {
     LogAppended {
         /// Which record.
         index: LogIndex,
-        /// How.
         outcome: AppendOutcome,
     },
     /// A task reports.
@@ -197,7 +194,6 @@ pub enum Effect {
     AppendLog {
         /// Where.
         index: LogIndex,
-        /// What.
         record: JobLogRecord,
     },
     /// Delete all records before this index. The snapshot record there holds what they amount to, and
@@ -229,7 +225,6 @@ pub enum Effect {
     },
     /// The job's state has changed.
     StatusChanged {
-        /// To what.
         status: JobStatus,
         /// Why, where a failure is the cause.
         failure: Option<Failure>,
@@ -264,13 +259,11 @@ pub struct JobOutcome {
 /// A checkpoint whose record exists.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct CompletedCheckpoint {
-    /// Its id.
     pub id: CheckpointId,
     /// All its parts.
     pub snapshots: Vec<SnapshotHandle>,
 }
 
-/// A record of the job log.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "kebab-case")]
 pub enum JobLogRecord {
@@ -278,9 +271,7 @@ pub enum JobLogRecord {
     EpochBegins {
         /// The master's number.
         epoch: LeaderEpoch,
-        /// The job.
         job: JobId,
-        /// Its name.
         name: String,
         /// Its graph.
         fingerprint: Fingerprint,
@@ -296,7 +287,6 @@ pub enum JobLogRecord {
     CheckpointCompleted {
         /// The master's number.
         epoch: LeaderEpoch,
-        /// Which checkpoint.
         checkpoint: CheckpointId,
         /// All its parts.
         snapshots: Vec<SnapshotHandle>,
@@ -304,17 +294,12 @@ pub enum JobLogRecord {
         wall_ms: u64,
     },
     /// A checkpoint is no longer needed; its files may be gone.
-    CheckpointDisposed {
-        /// Which checkpoint.
-        checkpoint: CheckpointId,
-    },
+    CheckpointDisposed { checkpoint: CheckpointId },
     /// All that the records before this one amount to; they may have been deleted.
     LogSnapshot {
         /// The master's number.
         epoch: LeaderEpoch,
-        /// The job.
         job: JobId,
-        /// Its name.
         name: String,
         /// Its graph.
         fingerprint: Fingerprint,
@@ -327,7 +312,6 @@ pub enum JobLogRecord {
     Finished {
         /// The master's number.
         epoch: LeaderEpoch,
-        /// How.
         outcome: JobOutcome,
     },
 }

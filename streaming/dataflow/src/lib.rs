@@ -4,6 +4,8 @@
 //! It runs nothing: no thread, no socket, no file, no backend. Operators see only this crate; the
 //! runtime drives them through it.
 
+#![warn(missing_docs)]
+
 pub mod batch;
 pub mod codec;
 pub mod collector;

@@ -7,6 +7,8 @@
 //!
 //! Every type here serialises. The crate knows no operator, no thread, no storage.
 
+#![warn(missing_docs)]
+
 pub mod deployment;
 pub mod fingerprint;
 pub mod job_graph;

@@ -14,7 +14,6 @@ use weir_protocol::job::JobStatus;
 /// The job's state has changed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StatusChange {
-    /// To what.
     pub status: JobStatus,
     /// Why, where a failure is the cause.
     pub failure: Option<Failure>,

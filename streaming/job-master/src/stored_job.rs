@@ -10,9 +10,7 @@ use weir_protocol::job::JobStatus;
 /// What the log in the folder of a job says.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StoredJob {
-    /// The job.
     pub job: JobId,
-    /// Its name.
     pub name: String,
     /// How it ended. `None` while no end is on record: the job may be running, or its processes were
     /// killed.

@@ -3,6 +3,8 @@
 //! An operator is synchronous and passive: it is called with a batch and emits batches. It knows
 //! the contracts of `weir-dataflow` and nothing of threads, channels or backends.
 
+#![warn(missing_docs)]
+
 pub mod aggregate;
 pub mod combine;
 pub mod keyed_process;

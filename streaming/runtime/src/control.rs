@@ -19,7 +19,6 @@ use weir_dataflow::{Error, Result, Timestamp};
 pub enum Wait {
     /// For room downstream.
     Output,
-    /// For input.
     Input,
 }
 

@@ -13,16 +13,12 @@ export type AggregatedMetric = {
   id: string,
   min?: number | null,
   max?: number | null,
-  avg?: number | null,
-  sum?: number | null,
+  avg?: number | null, sum?: number | null,
   skew?: number | null,
 };
 
-export type App = {
-  id: string,
-  user: string,
-  name: string,
-  queue: string,
+export type App = { id: string,
+  user: string, name: string, queue: string,
   state: ApplicationState,
   finalStatus: FinalStatus,
   progress: number,
@@ -70,9 +66,7 @@ export type App = {
   currentAttempt: number,
 };
 
-export type AppAttempt = {
-  id: number,
-  appAttemptId: string,
+export type AppAttempt = { id: number, appAttemptId: string,
   startTime: number,
   finishedTime: number,
   containerId: string,
@@ -111,8 +105,7 @@ export type BackPressureStatus = "ok" | "deprecated";
 export type BackpressureLevel = "ok" | "low" | "high";
 
 export type Checkpoint = {
-  className: string,
-  id: number,
+  className: string, id: number,
   status: CheckpointStatus,
   is_savepoint: boolean,
   savepointFormat: string | null,
@@ -223,14 +216,11 @@ export type ClusterMetrics = {
   totalClusterResourcesAcrossPartition: Resource,
 };
 
-export type ConfigEntry = {
-  key: string,
-  value: string,
+export type ConfigEntry = { key: string, value: string,
   source: string,
 };
 
-export type Container = {
-  containerId: string,
+export type Container = { containerId: string,
   allocatedMB: number,
   allocatedVCores: number,
   assignedNodeId: string,
@@ -256,10 +246,7 @@ export type DashboardConfig = {
   features: Features,
 };
 
-export type Entry = {
-  key: string,
-  value: string,
-};
+export type Entry = { key: string, value: string, };
 
 export type EntryList = {
   entry: Array<Entry>,
@@ -300,11 +287,9 @@ export type Externalization = {
 
 export type FailureReport = {
   code: string,
-  message: string,
-  operator?: string | null,
+  message: string, operator?: string | null,
   task?: string | null,
-  host?: string | null,
-  container?: string | null,
+  host?: string | null, container?: string | null,
   "log-excerpt"?: string | null,
   "consequence-count": number,
 };
@@ -340,17 +325,14 @@ export type IoMetrics = {
 };
 
 export type JobConfig = {
-  jid: string,
-  name: string,
+  jid: string, name: string,
   "execution-config": ExecutionConfig,
   "weir-configuration": Array<ConfigEntry>,
 };
 
 export type JobDetails = {
-  jid: string,
-  name: string,
-  isStoppable: boolean,
-  state: JobStatus,
+  jid: string, name: string,
+  isStoppable: boolean, state: JobStatus,
   "job-type": string,
   "start-time": number,
   "end-time": number,
@@ -359,8 +341,7 @@ export type JobDetails = {
   now: number,
   timestamps: { [key in JobStatus]?: number },
   vertices: Array<VertexSummary>,
-  "status-counts": { [key in ExecutionState]?: number },
-  plan: Plan,
+  "status-counts": { [key in ExecutionState]?: number }, plan: Plan,
   "stream-graph": StreamGraphAnswer,
   "pending-operators": number,
 };
@@ -387,26 +368,20 @@ export type JobProgress = {
 export type JobStatus = "INITIALIZING" | "CREATED" | "RUNNING" | "FAILING" | "FAILED" | "CANCELLING" | "CANCELED" | "FINISHED" | "RESTARTING" | "SUSPENDED" | "RECONCILING";
 
 export type JobSummary = {
-  jid: string,
-  name: string,
+  jid: string, name: string,
   "start-time": number,
   "end-time": number,
-  duration: number,
-  state: JobStatus,
+  duration: number, state: JobStatus,
   "last-modification": number,
   tasks: TaskCounts,
   "pending-operators": number,
   jobType: string,
 };
 
-export type JobsOverview = {
-  jobs: Array<JobSummary>,
-};
+export type JobsOverview = { jobs: Array<JobSummary>, };
 
-export type LatestCheckpoints = {
-  completed: Checkpoint | null,
-  savepoint: Checkpoint | null,
-  failed: Checkpoint | null,
+export type LatestCheckpoints = { completed: Checkpoint | null,
+  savepoint: Checkpoint | null, failed: Checkpoint | null,
   restored: RestoredCheckpoint | null,
 };
 
@@ -436,11 +411,9 @@ export type Metric = {
   value?: string | null,
 };
 
-export type Node = {
-  rack: string,
+export type Node = { rack: string,
   state: NodeState,
-  id: string,
-  nodeHostName: string,
+  id: string, nodeHostName: string,
   nodeHTTPAddress: string,
   lastHealthUpdate: number,
   version: string,
@@ -453,15 +426,13 @@ export type Node = {
   numRunningOpportContainers: number,
   usedMemoryOpportGB: number,
   usedVirtualCoresOpport: number,
-  numQueuedContainers: number,
-  nodeLabels: Array<string>,
+  numQueuedContainers: number, nodeLabels: Array<string>,
   resourceUtilization: Utilization,
   usedResource: Resource,
   availableResource: Resource,
 };
 
-export type NodeContainer = {
-  id: string,
+export type NodeContainer = { id: string,
   state: string,
   exitCode: number,
   diagnostics: string,
@@ -470,14 +441,12 @@ export type NodeContainer = {
   totalVCoresNeeded: number,
   executionType: string,
   containerLogsLink: string,
-  nodeId: string,
-  containerLogFiles: Array<string>,
+  nodeId: string, containerLogFiles: Array<string>,
   usedMemoryMB: number,
 };
 
 export type NodeInfo = {
-  id: string,
-  nodeHostName: string,
+  id: string, nodeHostName: string,
   totalPmemAllocatedContainersMB: number,
   totalVmemAllocatedContainersMB: number,
   totalVCoresAllocatedContainers: number,
@@ -514,16 +483,14 @@ export type Overview = { taskmanagers: number, "slots-total": number, "slots-ava
   "flink-commit": string,
 };
 
-export type PartitionUsage = {
-  partitionName: string,
+export type PartitionUsage = { partitionName: string,
   used: Resource,
   reserved: Resource,
   pending: Resource,
   amUsed: Resource,
 };
 
-export type PendingAskInfo = {
-  attempt: string,
+export type PendingAskInfo = { attempt: string,
   askId: number | null,
   priority: number,
   capability: Resource,
@@ -532,8 +499,7 @@ export type PendingAskInfo = {
 };
 
 export type Plan = {
-  jid: string,
-  name: string,
+  jid: string, name: string,
   type: string,
   nodes: Array<PlanNode>,
 };
@@ -572,15 +538,13 @@ export type ResourceProfile = {
 export type ResourceRequestInfo = {
   priority: number,
   resourceName: string,
-  capability: Resource,
-  numContainers: number,
+  capability: Resource, numContainers: number,
   relaxLocality: boolean,
   nodeLabelExpression: string,
   allocationRequestId: number,
 };
 
-export type RestoredCheckpoint = {
-  id: number,
+export type RestoredCheckpoint = { id: number,
   restore_timestamp: number,
   is_savepoint: boolean,
   external_path?: string | null,
@@ -603,8 +567,7 @@ export type StreamGraphInput = {
 
 export type StreamGraphNode = {
   id: string,
-  parallelism: number,
-  operator: string,
+  parallelism: number, operator: string,
   description: string,
   job_vertex_id: string | null,
   inputs: Array<StreamGraphInput>,
@@ -643,8 +606,7 @@ export type TaskManager = {
   path: string,
   dataPort: number,
   jmxPort: number,
-  timeSinceLastHeartbeat: number,
-  slotsNumber: number,
+  timeSinceLastHeartbeat: number, slotsNumber: number,
   freeSlots: number,
   assignedTasks: number,
   totalResource: ResourceProfile,
@@ -667,8 +629,7 @@ export type Utilization = {
 };
 
 export type VertexDetails = {
-  id: string,
-  name: string,
+  id: string, name: string,
   parallelism: number,
   maxParallelism: number,
   now: number,
@@ -678,8 +639,7 @@ export type VertexDetails = {
 
 export type VertexSummary = {
   id: string,
-  slotSharingGroupId: string,
-  name: string,
+  slotSharingGroupId: string, name: string,
   maxParallelism: number,
   parallelism: number,
   status: ExecutionState,
@@ -703,8 +663,7 @@ export type VertexTaskManager = {
 };
 
 export type VertexTaskManagers = {
-  id: string,
-  name: string,
+  id: string, name: string,
   now: number,
   taskmanagers: Array<VertexTaskManager>,
 };

@@ -221,7 +221,7 @@ mod tests {
             [workspace.dependencies]\n# a = \"1\"\nanyhow = \"1\"\nserde = { version = \"1\" }\n\
             clap.version = \"4\"\n\
             [workspace.dependencies.tokio]\nversion = \"1\"\n\
-            [workspace.lints.rust]\nmissing_docs = \"warn\"\n";
+            [workspace.lints.rust]\nunused_must_use = \"deny\"\n";
         assert_eq!(version_table(manifest), ["anyhow", "serde", "clap", "tokio"]);
     }
 }

@@ -31,48 +31,28 @@ pub enum SlotInput {
         failure: Failure,
     },
     /// A container is ours.
-    Leased {
-        /// Which.
-        container: ContainerId,
-    },
+    Leased { container: ContainerId },
     /// A container has ended.
-    Completed {
-        /// Which.
-        container: ContainerId,
-        /// How.
-        failure: Failure,
-    },
+    Completed { container: ContainerId, failure: Failure },
     /// The agent will not start a container.
     StartRefused {
-        /// Which.
         container: ContainerId,
         /// Why.
         failure: Failure,
     },
     /// The task manager of a container has introduced itself.
-    ManagerConnected {
-        /// Which.
-        container: ContainerId,
-    },
+    ManagerConnected { container: ContainerId },
     /// The connection of a task manager has ended.
     ManagerLost {
-        /// Which.
         container: ContainerId,
         /// What is known of it.
         failure: Failure,
     },
     /// A task host has introduced itself, with the right graph.
-    HostReady {
-        /// Its container.
-        container: ContainerId,
-        /// Its number.
-        host: u32,
-    },
+    HostReady { container: ContainerId, host: u32 },
     /// The connection of a task host has ended. Why the host has, others know better.
     HostDisconnected {
-        /// Its container.
         container: ContainerId,
-        /// Its number.
         host: u32,
         /// What is known of it.
         failure: Failure,
@@ -80,9 +60,7 @@ pub enum SlotInput {
     /// A task host has ended, could not be started, or is of no use. A failure that is permanent
     /// fails the job.
     HostEnded {
-        /// Its container.
         container: ContainerId,
-        /// Its number.
         host: u32,
         /// How, or why not.
         failure: Failure,
@@ -100,34 +78,19 @@ pub enum SlotEffect {
         total: u64,
     },
     /// Start the task manager of a leased container, however many tries it takes.
-    StartContainer {
-        /// Which.
-        container: ContainerId,
-    },
+    StartContainer { container: ContainerId },
     /// Give a container back, and drop its connections.
-    ReleaseContainer {
-        /// Which.
-        container: ContainerId,
-    },
+    ReleaseContainer { container: ContainerId },
     /// Tell a task manager to start a task host.
     StartHost {
-        /// Its container.
         container: ContainerId,
         /// The number of the new host.
         host: u32,
     },
     /// Tell a task manager to end a task host.
-    StopHost {
-        /// Its container.
-        container: ContainerId,
-        /// Its number.
-        host: u32,
-    },
+    StopHost { container: ContainerId, host: u32 },
     /// Tell a task manager to end its hosts and itself.
-    StopManager {
-        /// Its container.
-        container: ContainerId,
-    },
+    StopManager { container: ContainerId },
     /// Every slot has a ready host: publish this placement, then release the deployments that wait
     /// and let the following ones pass.
     Open {
@@ -143,9 +106,7 @@ pub enum SlotEffect {
     },
     /// Whatever was deployed to this host is lost.
     TasksLost {
-        /// Its container.
         container: ContainerId,
-        /// Its number.
         host: u32,
         /// Why.
         failure: Failure,

@@ -11,7 +11,6 @@ use weir_base::{ContainerId, Monotonic};
 /// A group of slots that one task manager with one task host serves.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
-    /// Slots in it.
     pub(super) slots: u32,
     pub(super) holder: Holder,
     /// Containers and hosts in a row that ended before their host was ready.

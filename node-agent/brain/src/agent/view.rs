@@ -5,7 +5,6 @@ use crate::container::LifeCycle;
 use weir_base::{ApplicationId, NodeId, Resources};
 use weir_protocol::cluster::ContainerReport;
 
-/// The node.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NodeView {
     /// Where its agent listens.
@@ -28,7 +27,6 @@ pub struct NodeView {
     pub ended: Vec<ApplicationId>,
 }
 
-/// A container.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ContainerView {
     /// As it is told to others.

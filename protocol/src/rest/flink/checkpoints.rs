@@ -39,7 +39,6 @@ pub struct CheckpointSummary {
 /// How values are spread; zeros without any.
 #[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
-#[allow(missing_docs)] // Flink's names say it
 pub struct Stats {
     pub min: i64,
     pub max: i64,
@@ -55,11 +54,9 @@ pub struct Stats {
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct LatestCheckpoints {
-    /// That completed.
     pub completed: Option<Checkpoint>,
     /// Never: there are no savepoints yet.
     pub savepoint: Option<Checkpoint>,
-    /// That failed.
     pub failed: Option<Checkpoint>,
     /// That the present deployment restored.
     pub restored: Option<RestoredCheckpoint>,
@@ -69,7 +66,6 @@ pub struct LatestCheckpoints {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RestoredCheckpoint {
-    /// Its number.
     pub id: u64,
     /// When.
     pub restore_timestamp: i64,
@@ -87,7 +83,6 @@ pub struct Checkpoint {
     /// `completed`, `failed` or `in_progress`.
     #[serde(rename = "className")]
     pub class_name: String,
-    /// Its number.
     pub id: u64,
     /// How it stands.
     pub status: CheckpointStatus,

@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
-#[allow(missing_docs)] // Flink's names say it
 pub struct Overview {
     pub taskmanagers: u64,
     pub slots_total: u64,
@@ -59,9 +58,7 @@ pub struct Features {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ConfigEntry {
-    /// Name of the key.
     pub key: String,
-    /// Its value.
     pub value: String,
     /// Where the value was set, in words: `the program`, `flag -p`, `the default`. Flink has no such
     /// field.

@@ -15,7 +15,6 @@ use weir_base::{JobId, VertexId};
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct JobIds {
-    /// Jobs.
     pub jobs: Vec<JobIdAndStatus>,
 }
 
@@ -42,7 +41,6 @@ pub struct JobStatusAnswer {
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct JobsOverview {
-    /// Jobs.
     pub jobs: Vec<JobSummary>,
 }
 
@@ -54,7 +52,6 @@ pub struct JobSummary {
     /// The job.
     #[cfg_attr(test, ts(type = "string"))]
     pub jid: JobId,
-    /// Its name.
     pub name: String,
     /// When it was submitted.
     pub start_time: i64,
@@ -62,7 +59,6 @@ pub struct JobSummary {
     pub end_time: i64,
     /// From start to end, or to now.
     pub duration: i64,
-    /// Its state.
     pub state: JobStatus,
     /// When its state last changed.
     pub last_modification: i64,
@@ -78,7 +74,6 @@ pub struct JobSummary {
 /// Subtasks by state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
-#[allow(missing_docs)] // the states
 pub struct TaskCounts {
     pub total: u64,
     pub created: u64,
@@ -119,12 +114,10 @@ pub struct JobDetails {
     /// The job.
     #[cfg_attr(test, ts(type = "string"))]
     pub jid: JobId,
-    /// Its name.
     pub name: String,
     /// Whether it can be stopped with a savepoint: not yet.
     #[serde(rename = "isStoppable")]
     pub is_stoppable: bool,
-    /// Its state.
     pub state: JobStatus,
     /// `STREAMING` or `BATCH`.
     #[serde(rename = "job-type")]
@@ -149,7 +142,6 @@ pub struct JobDetails {
     /// Its vertices by state.
     #[serde(rename = "status-counts")]
     pub status_counts: StateCounts,
-    /// Its plan.
     pub plan: Plan,
     /// The job as it was written.
     #[serde(rename = "stream-graph")]
@@ -170,7 +162,6 @@ pub struct VertexSummary {
     #[serde(rename = "slotSharingGroupId")]
     #[cfg_attr(test, ts(type = "string"))]
     pub slot_sharing_group_id: JobId,
-    /// Its name.
     pub name: String,
     /// Number of key groups.
     #[serde(rename = "maxParallelism")]
@@ -229,7 +220,6 @@ pub struct JobConfig {
     /// The job.
     #[cfg_attr(test, ts(type = "string"))]
     pub jid: JobId,
-    /// Its name.
     pub name: String,
     /// How it is run.
     #[serde(rename = "execution-config")]
@@ -260,7 +250,6 @@ pub struct ExecutionConfig {
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
-#[allow(missing_docs)] // always empty
 pub struct JobAccumulators {
     pub job_accumulators: Vec<UserAccumulator>,
     pub user_task_accumulators: Vec<UserAccumulator>,
@@ -270,7 +259,6 @@ pub struct JobAccumulators {
 /// A counter of user code; there is none yet.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
-#[allow(missing_docs)] // Flink's names say it
 pub struct UserAccumulator {
     pub name: String,
     #[serde(rename = "type")]

@@ -34,7 +34,6 @@ pub struct AggregatedMetric {
     /// The mean.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub avg: Option<f64>,
-    /// The sum.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sum: Option<f64>,
     /// How unevenly the values are spread: mean absolute deviation by mean, in percent, at most 100.

@@ -8,7 +8,6 @@ use weir_base::{JobId, VertexId};
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PlanAnswer {
-    /// The plan.
     pub plan: Plan,
 }
 
@@ -19,7 +18,6 @@ pub struct Plan {
     /// The job.
     #[cfg_attr(test, ts(type = "string"))]
     pub jid: JobId,
-    /// Its name.
     pub name: String,
     /// `STREAMING` or `BATCH`.
     #[serde(rename = "type")]
@@ -81,7 +79,6 @@ pub struct StreamGraphNode {
     pub id: String,
     /// Number of subtasks.
     pub parallelism: u32,
-    /// Its name.
     pub operator: String,
     /// Its name, escaped for HTML.
     pub description: String,

@@ -36,7 +36,6 @@ pub struct ExecutionResult {
     /// The result, as far as Flink has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job_execution_result: Option<JobExecutionResult>,
-    /// The result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weir_result: Option<WeirResult>,
 }
@@ -48,7 +47,6 @@ pub struct ExecutionResult {
 pub enum ApplicationStatus {
     /// It finished.
     Succeeded,
-    /// It failed.
     Failed,
     /// It was cancelled.
     Canceled,
@@ -64,7 +62,6 @@ pub struct JobExecutionResult {
     /// The job.
     #[cfg_attr(test, ts(type = "string"))]
     pub id: JobId,
-    /// Its name.
     pub name: String,
     /// How it ended.
     pub application_status: ApplicationStatus,
@@ -103,7 +100,6 @@ pub struct FailureReport {
     pub code: String,
     /// What failed and why.
     pub message: String,
-    /// The operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operator: Option<String>,
     /// `Map (1/2)`
@@ -112,7 +108,6 @@ pub struct FailureReport {
     /// `host:port` of the task host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
-    /// The container.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container: Option<String>,
     /// The end of the container's log.
@@ -128,7 +123,6 @@ pub struct FailureReport {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub struct OperatorTotals {
-    /// Its name.
     pub name: String,
     /// Number of subtasks.
     pub parallelism: u32,

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 /// How many are in each state; all ten keys are there.
 pub type StateCounts = BTreeMap<ExecutionState, u64>;
 
-/// Counts states.
 pub fn count_states(states: impl IntoIterator<Item = ExecutionState>) -> StateCounts {
     let mut counts: StateCounts = ExecutionState::ALL.iter().map(|state| (*state, 0)).collect();
     for state in states {

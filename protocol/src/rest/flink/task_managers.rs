@@ -12,7 +12,6 @@ pub struct TaskManagers {
     pub taskmanagers: Vec<TaskManager>,
 }
 
-/// A task manager.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
@@ -27,7 +26,6 @@ pub struct TaskManager {
     pub jmx_port: i32,
     /// When it was last heard of, in spite of the name.
     pub time_since_last_heartbeat: i64,
-    /// Slots.
     pub slots_number: u32,
     /// Slots that run nothing.
     pub free_slots: u32,
@@ -81,7 +79,6 @@ pub struct Hardware {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
-#[allow(missing_docs)] // Flink's names; all but the last three are 0
 pub struct MemoryConfiguration {
     pub framework_heap: u64,
     pub framework_off_heap: u64,
@@ -117,7 +114,6 @@ pub struct TaskManagerDetails {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct AllocatedSlot {
-    /// By which job.
     #[cfg_attr(test, ts(type = "string"))]
     pub job_id: JobId,
     /// Its share of the task manager.
@@ -131,7 +127,6 @@ pub struct AllocatedSlot {
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
-#[allow(missing_docs)] // Flink's names; all but the first three are 0
 pub struct TaskManagerMetrics {
     pub heap_used: u64,
     pub heap_committed: u64,
@@ -159,7 +154,6 @@ pub struct TaskManagerMetrics {
 /// There is none.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
-#[allow(missing_docs)] // Flink's names say it
 pub struct GarbageCollector {
     pub name: String,
     pub count: u64,

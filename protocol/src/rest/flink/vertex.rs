@@ -17,7 +17,6 @@ pub struct VertexDetails {
     /// The vertex.
     #[cfg_attr(test, ts(type = "string"))]
     pub id: VertexId,
-    /// Its name.
     pub name: String,
     /// Number of subtasks.
     pub parallelism: u32,
@@ -79,7 +78,6 @@ pub struct Aggregated {
 /// How values are spread.
 #[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
-#[allow(missing_docs)] // Flink's names say it
 pub struct Statistics {
     pub min: i64,
     pub max: i64,
@@ -98,7 +96,6 @@ pub struct SubtaskTimes {
     /// The vertex.
     #[cfg_attr(test, ts(type = "string"))]
     pub id: VertexId,
-    /// Its name.
     pub name: String,
     /// The time of this answer.
     pub now: i64,
@@ -129,7 +126,6 @@ pub struct VertexTaskManagers {
     /// The vertex.
     #[cfg_attr(test, ts(type = "string"))]
     pub id: VertexId,
-    /// Its name.
     pub name: String,
     /// The time of this answer.
     pub now: i64,
@@ -242,7 +238,6 @@ pub struct SubtasksAccumulators {
     pub subtasks: Vec<SubtaskAccumulators>,
 }
 
-/// The accumulators of a subtask.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]

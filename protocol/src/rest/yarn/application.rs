@@ -116,14 +116,11 @@ pub struct OneApp {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, rename_all = "camelCase")]
 pub struct App {
-    /// Which.
     #[cfg_attr(test, ts(type = "string"))]
     pub id: ApplicationId,
     /// Who submitted it.
     pub user: String,
-    /// Its name.
     pub name: String,
-    /// Its queue.
     pub queue: String,
     /// How it stands.
     pub state: ApplicationState,
@@ -249,7 +246,6 @@ pub struct ResourceRequestInfo {
     pub resource_name: String,
     /// Of each container.
     pub capability: Resource,
-    /// How many.
     pub num_containers: u64,
     /// Whether another place will do.
     pub relax_locality: bool,
@@ -273,7 +269,6 @@ pub struct UsageInfo {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, rename_all = "camelCase")]
 pub struct PartitionUsage {
-    /// Which.
     pub partition_name: String,
     /// What its containers have.
     pub used: Resource,
@@ -353,7 +348,6 @@ pub struct PendingAsks {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, rename_all = "camelCase")]
 pub struct PendingAskInfo {
-    /// Of which attempt.
     #[cfg_attr(test, ts(type = "string"))]
     pub attempt: AttemptId,
     /// The app master's own number for it; missing where the app master itself waits.

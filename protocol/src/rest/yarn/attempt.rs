@@ -38,9 +38,7 @@ pub struct OneAppAttempt {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, rename_all = "camelCase")]
 pub struct AppAttempt {
-    /// Its number.
     pub id: u32,
-    /// Which.
     #[cfg_attr(test, ts(type = "string"))]
     pub app_attempt_id: AttemptId,
     /// When it began.
@@ -100,7 +98,6 @@ pub struct OneContainer {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Container {
-    /// Which.
     #[cfg_attr(test, ts(type = "string"))]
     pub container_id: ContainerId,
     /// Its memory in MiB.

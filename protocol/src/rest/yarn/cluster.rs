@@ -127,7 +127,6 @@ pub struct ClusterMetrics {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SchedulerAnswer {
-    /// The scheduler.
     pub scheduler: Scheduler,
 }
 
@@ -136,7 +135,6 @@ pub struct SchedulerAnswer {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct Scheduler {
-    /// It.
     pub scheduler_info: FifoScheduler,
 }
 
@@ -158,7 +156,6 @@ pub struct FifoScheduler {
     pub min_queue_memory_capacity: u64,
     /// The largest lease in MiB.
     pub max_queue_memory_capacity: u64,
-    /// Nodes.
     pub num_nodes: u64,
     /// Leased memory in MiB.
     pub used_node_capacity: u64,
@@ -166,7 +163,6 @@ pub struct FifoScheduler {
     pub avail_node_capacity: u64,
     /// All memory in MiB.
     pub total_node_capacity: u64,
-    /// Containers.
     pub num_containers: u64,
 }
 
@@ -175,7 +171,6 @@ pub struct FifoScheduler {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(untagged)]
 pub enum Ratio {
-    /// A number.
     Number(f32),
     /// `NaN`.
     Text(String),
@@ -214,11 +209,9 @@ pub struct Statistics {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct StatItem {
-    /// The state.
     pub state: ApplicationState,
     /// The kind; `*` for all.
     #[serde(rename = "type")]
     pub kind: String,
-    /// How many.
     pub count: u64,
 }

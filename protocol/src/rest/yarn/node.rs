@@ -110,19 +110,16 @@ pub struct OneNode {
     pub node: Node,
 }
 
-/// A node.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Node {
-    /// Its rack.
     pub rack: String,
     /// How it stands.
     pub state: NodeState,
     /// Which: also the address of its agent.
     #[cfg_attr(test, ts(type = "string"))]
     pub id: NodeId,
-    /// Its host.
     pub node_host_name: String,
     /// Its agent, `host:port`.
     #[serde(rename = "nodeHTTPAddress")]
@@ -154,7 +151,6 @@ pub struct Node {
     pub used_virtual_cores_opport: u64,
     /// Containers that wait on the node; there are none.
     pub num_queued_containers: u64,
-    /// Its labels.
     pub node_labels: Vec<String>,
     /// What is really used.
     pub resource_utilization: Utilization,

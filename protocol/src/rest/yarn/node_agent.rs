@@ -20,7 +20,6 @@ pub struct NodeInfo {
     /// Which node.
     #[cfg_attr(test, ts(type = "string"))]
     pub id: NodeId,
-    /// Its host.
     pub node_host_name: String,
     /// Memory that it offers in MiB.
     #[serde(rename = "totalPmemAllocatedContainersMB")]
@@ -94,7 +93,6 @@ pub struct OneNodeApp {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct NodeApp {
-    /// Which.
     #[cfg_attr(test, ts(type = "string"))]
     pub id: ApplicationId,
     /// `RUNNING`, `FINISHING_CONTAINERS_WAIT`, `FINISHED`.
@@ -138,7 +136,6 @@ pub struct OneNodeContainer {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, rename_all = "camelCase")]
 pub struct NodeContainer {
-    /// Which.
     #[cfg_attr(test, ts(type = "string"))]
     pub id: ContainerId,
     /// `LOCALIZING`, `RUNNING`, `KILLING`, `COMPLETE`.
@@ -162,7 +159,6 @@ pub struct NodeContainer {
     /// On which node.
     #[cfg_attr(test, ts(type = "string"))]
     pub node_id: NodeId,
-    /// Names of its logs.
     pub container_log_files: Vec<String>,
     /// Memory of its process tree in MiB, when last looked at; Weir's own field.
     #[serde(rename = "usedMemoryMB")]
@@ -174,11 +170,9 @@ pub struct NodeContainer {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ContainerLogsAnswer {
-    /// The logs.
     pub container_logs_info: ContainerLogs,
 }
 
-/// The logs of a container.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, rename_all = "camelCase")]
@@ -187,7 +181,6 @@ pub struct ContainerLogs {
     pub container_log_info: Vec<LogFile>,
     /// `LOCAL`.
     pub log_aggregation_type: String,
-    /// Of which container.
     #[cfg_attr(test, ts(type = "string"))]
     pub container_id: ContainerId,
     /// On which node.
@@ -195,7 +188,6 @@ pub struct ContainerLogs {
     pub node_id: NodeId,
 }
 
-/// A log file.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, rename_all = "camelCase")]

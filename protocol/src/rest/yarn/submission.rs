@@ -75,7 +75,6 @@ pub struct ContainerSpec {
     pub local_resources: LocalResources,
     /// Variables.
     pub environment: Environment,
-    /// The command.
     pub commands: Commands,
 }
 
@@ -84,7 +83,6 @@ pub struct ContainerSpec {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct LocalResources {
-    /// By name.
     #[serde(deserialize_with = "one_or_many")]
     pub entry: Vec<LocalResourceEntry>,
 }
@@ -127,7 +125,6 @@ pub struct LocalResource {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct Environment {
-    /// By name.
     #[serde(deserialize_with = "one_or_many")]
     pub entry: Vec<Entry>,
 }

@@ -68,12 +68,10 @@ pub struct ClusterMetrics {
     pub shutdown_nodes: u64,
 }
 
-/// A node.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NodeView {
     /// Its id: where its agent listens.
     pub node: NodeId,
-    /// Its state.
     pub state: NodeState,
     /// What it offers.
     pub total: Resources,
@@ -95,14 +93,12 @@ pub struct NodeView {
     pub containers_used_memory_mib: u64,
 }
 
-/// An application.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ApplicationView {
     /// Its id.
     pub application: ApplicationId,
     /// As it was submitted.
     pub submission: ApplicationSpec,
-    /// Its state.
     pub state: ApplicationLife,
     /// Its state as YARN shows it.
     pub yarn_state: ApplicationState,
@@ -144,7 +140,6 @@ impl ApplicationView {
 pub struct PendingView {
     /// Its id; `None` for the container of an app master.
     pub ask: Option<u32>,
-    /// Its priority.
     pub priority: u32,
     /// Of each container.
     pub resources: Resources,
@@ -154,12 +149,10 @@ pub struct PendingView {
     pub reason: String,
 }
 
-/// An attempt.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AttemptView {
     /// Its id.
     pub attempt: AttemptId,
-    /// Its state.
     pub state: AttemptLife,
     /// How it ended: as its app master said, `Failed` or `Killed`; `Undefined` before.
     pub final_status: FinalStatus,
@@ -181,7 +174,6 @@ pub struct AttemptView {
     pub containers: Vec<ContainerView>,
 }
 
-/// A container.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ContainerView {
     /// Its id.
@@ -192,7 +184,6 @@ pub struct ContainerView {
     pub resources: Resources,
     /// Lower numbers first.
     pub priority: u32,
-    /// Its state.
     pub state: ContainerLife,
     /// When it was leased.
     pub allocated_wall_ms: u64,

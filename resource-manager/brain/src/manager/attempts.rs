@@ -321,7 +321,6 @@ impl ResourceManager {
 /// Which containers of an attempt go on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Keep {
-    /// None.
     None,
     /// That of its app master.
     Master,

@@ -12,7 +12,6 @@ pub struct WaitReason {
     pub shortage: Shortage,
     /// Place of its application among those that wait in its queue, from 1.
     pub position: usize,
-    /// That queue.
     pub queue: String,
 }
 

@@ -34,7 +34,6 @@ impl Spread {
 /// One checkpoint.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CheckpointRecord {
-    /// Its id.
     pub id: CheckpointId,
     /// How it stands.
     pub status: CheckpointStatus,

@@ -7,9 +7,7 @@ use weir_protocol::job::{CheckpointCounts, ExecutionState, JobStatus};
 /// A job at one moment. All times are display times in milliseconds since 1970.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct JobView {
-    /// The job.
     pub job: JobId,
-    /// Its name.
     pub name: String,
     /// The number of its master, 0 before the log was read.
     pub epoch: LeaderEpoch,
@@ -19,7 +17,6 @@ pub struct JobView {
     pub status_times: Vec<StatusTime>,
     /// Its vertices in topological order.
     pub vertices: Vec<VertexView>,
-    /// Its checkpoints.
     pub checkpoints: CheckpointsView,
     /// Restarts under this master.
     pub restarts: u32,
@@ -38,12 +35,9 @@ pub struct StatusTime {
     pub wall_ms: u64,
 }
 
-/// A vertex.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct VertexView {
-    /// Its id.
     pub id: VertexId,
-    /// Its name.
     pub name: String,
     /// Number of subtasks.
     pub parallelism: u32,
@@ -62,7 +56,6 @@ pub struct SubtaskView {
     pub subtask: u32,
     /// Its deployment.
     pub attempt: ExecutionAttempt,
-    /// Its state.
     pub state: ExecutionState,
     /// When it entered the state.
     pub since_wall_ms: u64,

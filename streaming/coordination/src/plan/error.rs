@@ -21,7 +21,6 @@ pub enum PlanError {
          once the job has a checkpoint or savepoint)"
     )]
     AboveMaxParallelism {
-        /// Which operator.
         operator: String,
         /// Its number of subtasks.
         parallelism: u32,
@@ -45,11 +44,9 @@ pub enum PlanError {
          give each operator one of its own"
     )]
     DuplicateUid {
-        /// The uid.
         uid: String,
         /// The first operator in graph order.
         first: String,
-        /// The second.
         second: String,
     },
     /// An empty uid.
@@ -57,27 +54,20 @@ pub enum PlanError {
         "the uid of operator {operator:?} is empty; state is found by uid, so give it a name that \
          is unique within the job, or leave .uid() out"
     )]
-    EmptyUid {
-        /// Which operator.
-        operator: String,
-    },
+    EmptyUid { operator: String },
     /// Nothing takes the records.
     #[error(
         "job {job:?} has no sink: nothing takes the records of operator {last:?}; end the stream with \
          a sink, such as print(), write_as_text() or discard()"
     )]
     NoSink {
-        /// Name of the job.
         job: String,
         /// The last operator.
         last: String,
     },
     /// Nothing to run.
     #[error("job {job:?} has no source; add one, and a sink behind it, before execute()")]
-    NoSource {
-        /// Name of the job.
-        job: String,
-    },
+    NoSource { job: String },
     /// A forward edge between different numbers of subtasks.
     #[error(
         "the forward edge from {from:?} (parallelism {from_parallelism}) to {to:?} (parallelism \
@@ -100,7 +90,6 @@ pub enum PlanError {
          remove the setting, and set the parallelism of the operator behind it instead"
     )]
     FixedParallelism {
-        /// Which operator.
         operator: String,
         /// What it can run with.
         fixed: u32,

@@ -42,7 +42,6 @@ impl Default for InboxLimits {
 /// A batch as it came over the wire; the task decodes it when it takes it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Delivery {
-    /// Number of records.
     pub records: usize,
     /// Whether 8 bytes of key hash per record precede the payload.
     pub has_key_hashes: bool,
@@ -80,7 +79,6 @@ pub enum Received {
     Element(usize, QueuedElement),
     /// [`Inbox::wake`] was called.
     Woken,
-    /// Nothing.
     Nothing,
 }
 

@@ -40,9 +40,7 @@ pub struct Remote {
 
 /// What a task host is made with.
 pub struct HostConfig {
-    /// The job.
     pub job: JobId,
-    /// Name of the job.
     pub job_name: String,
     /// When batches that are not full are sent.
     pub buffer_timeout: BufferTimeout,

@@ -26,7 +26,6 @@ pub struct Upload {
     pub handle: SnapshotHandle,
     /// The rest of the acknowledgement.
     pub report: TaskReport,
-    /// Which checkpoint.
     pub checkpoint: CheckpointId,
     /// The state.
     pub snapshot: TaskSnapshot,
