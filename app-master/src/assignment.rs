@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_are_read_and_a_missing_or_senseless_one_is_named() {
+    fn variables_are_read_and_a_missing_or_invalid_one_is_named() {
         let assignment = Assignment::of(&options()).expect("complete");
         assert_eq!(assignment.attempt.number, 2);
         assert_eq!(assignment.container.sequence, 1);

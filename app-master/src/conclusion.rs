@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_no_next_attempt_can_mend_or_resume_is_the_end_of_the_job() {
+    fn failure_that_a_next_attempt_can_recover_from_does_not_end_the_job() {
         use FailureOrigin::{External, Internal, Permanent};
         const INTERRUPTED: Option<&str> = Some("WEIR-AM-0016");
         for (status, off_record, origin, is_resumable, left_with) in [

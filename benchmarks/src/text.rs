@@ -188,7 +188,7 @@ mod tests {
     use std::collections::HashMap;
 
     #[test]
-    fn text_has_the_size_the_lines_and_the_words_it_promises() -> io::Result<()> {
+    fn generated_text_has_the_given_size_lines_and_words() -> io::Result<()> {
         let mut text = Vec::new();
         generate(2_000_000, &mut text)?;
         assert!((2_000_000..2_000_000 + LINE_MAX_BYTES as usize).contains(&text.len()));

@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn beginning_of_a_file_tells_what_it_is() {
+    fn kind_of_a_file_is_known_by_its_first_bytes() {
         let elf = |machine: u8| {
             let mut header = ELF.to_vec();
             header.resize(64, 0);
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn own_executable_passes() {
+    fn executable_of_this_machine_is_accepted() {
         let own = std::env::current_exe().expect("known");
         assert_eq!(check(&own), Ok(()));
     }

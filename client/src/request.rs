@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn parallelism_that_is_no_count_is_refused_in_flinks_words() {
+    fn invalid_parallelism_is_refused_with_flinks_message() {
         for text in ["0", "-1", "two", "1.5", "99999999999"] {
             let problem = request(&format!("weir run -p {text} job")).expect_err(text);
             assert_eq!(problem.exit, Exit::Usage);
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn executable_and_its_arguments_are_told_apart() {
+    fn executable_is_separated_from_its_arguments() {
         let words = request("weir run job -p 0 --input x").expect("fine").words;
         assert_eq!(words.executable, PathBuf::from("job"));
         assert_eq!(words.arguments, ["-p", "0", "--input", "x"]);

@@ -369,7 +369,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn program_that_says_nothing_gets_a_hint_and_is_waited_for() {
+    fn program_without_messages_gets_a_hint() {
         let folder = tempfile::tempdir().expect("a folder");
         let hinted = folder.path().join("hinted");
         let words = Words {

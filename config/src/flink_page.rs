@@ -28,7 +28,7 @@ fn known() -> impl Iterator<Item = &'static str> {
 }
 
 #[test]
-fn keys_that_stand_as_yes_are_those_that_exist() {
+fn keys_listed_as_supported_are_those_that_exist() {
     let page = keys_of_the_page();
     for name in known() {
         let stands = page.get(name).map(String::as_str);
@@ -40,7 +40,7 @@ fn keys_that_stand_as_yes_are_those_that_exist() {
 }
 
 #[test]
-fn keys_of_flink_that_mean_nothing_here_are_told() {
+fn keys_of_flink_without_effect_are_listed() {
     let page = keys_of_the_page();
     for key in foreign::all() {
         let stands = page.get(key.name).map(String::as_str).unwrap_or_default();

@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn every_way_to_have_ended_is_told_and_stays() {
+    fn every_kind_of_end_is_recognised_and_kept() {
         let root = tempfile::tempdir().expect("a folder");
         let data = data(root.path());
         let ended = container(&data, 1);
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn running_container_with_a_damaged_launch_is_ended_and_its_folder_stays() {
+    fn container_with_a_damaged_launch_record_is_ended_and_its_folder_stays() {
         let root = tempfile::tempdir().expect("a folder");
         let data = data(root.path());
         let folder = container(&data, 1);

@@ -185,7 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn full_disk_is_told_from_other_failures() {
+    fn full_disk_has_an_error_of_its_own() {
         let hash = ArtifactHash([1; 32]);
         let problem = format!("x: {}", io::Error::from_raw_os_error(libc::ENOSPC));
         let full = failure(hash, &CallError::File { problem });

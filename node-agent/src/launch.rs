@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn shim_that_says_nothing_is_given_up() {
+    fn shim_without_an_answer_is_given_up() {
         let failure = failure_with_shim("sleep 600", Duration::from_millis(20));
         let expected = "the container's shim could not begin: it has said nothing for 20ms";
         assert!(failure.message.starts_with(expected), "{}", failure.message);

@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn folder_that_is_gone_makes_the_node_unhealthy() {
+    fn missing_folder_makes_the_node_unhealthy() {
         let folder = tempfile::tempdir().expect("a folder");
         assert!(free_bytes(folder.path()).expect("a disk") > 0);
         let gone = unhealthy(&folder.path().join("gone")).expect("unhealthy");

@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn files_and_what_is_not_there_are_no_trouble() {
+    fn removing_a_file_or_a_missing_path_succeeds() {
         let root = tempfile::tempdir().expect("a folder");
         let file = root.path().join("file");
         fs::write(&file, b"").expect("written");

@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn once_values_survive_the_file() {
+    fn once_values_are_read_back_from_the_file() {
         let values = BTreeMap::from([("a".to_owned(), vec![1, 200]), ("b".to_owned(), vec![])]);
         let mut file = Vec::new();
         write_once_values(&mut file, &values).expect("fits");

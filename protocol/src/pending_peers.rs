@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn oldest_peer_gives_way_to_the_newest() {
+    fn oldest_pending_peer_is_dropped_for_the_newest() {
         for (addresses, expect) in [
             (vec![LOOPBACK; 4], vec![]),
             (vec![LOOPBACK; 6], vec![1, 2]),

@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn app_master_that_counts_anew_is_followed() {
+    fn counters_of_a_new_app_master_are_followed() {
         let mut warnings = RestartWarnings::default();
         assert!(warnings.next(7, 0, None).is_some());
         assert_eq!(warnings.next(0, 0, None), None);
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn endless_restarts_are_told_less_often() {
+    fn endless_restarts_are_printed_less_often() {
         let mut warnings = RestartWarnings::default();
         for restart in 1..=LINES_AT_FIRST {
             assert!(warnings.next(restart, 0, None).is_some());

@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_application_uses_stays_and_the_rest_goes_oldest_first() {
+    fn unused_artifacts_are_removed_oldest_first_and_used_ones_stay() {
         let folder = tempfile::tempdir().expect("a folder");
         let artifacts = Artifacts::open(folder.path(), limits(10)).expect("opened");
         let [used, old, new] =
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn file_at_work_holds_up_only_who_wants_the_same() {
+    fn lock_of_a_file_blocks_only_requests_for_that_file() {
         let folder = tempfile::tempdir().expect("a folder");
         let artifacts = Artifacts::open(folder.path(), limits(0)).expect("opened");
         let [busy, other] = [b"busy", b"same"].map(|content| put(&artifacts, content));

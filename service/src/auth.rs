@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn each_token_opens_its_own_door() {
+    fn each_token_allows_only_its_own_requests() {
         let (secret, other) = (secret(), Secret::of_hex("cd".repeat(32)));
         assert!(require_cluster(&with_bearer(&secret.bearer()), &secret).is_ok());
         assert!(require_cluster(&with_bearer(&other.bearer()), &secret).is_err());

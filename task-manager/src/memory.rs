@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn tree_has_descendants_and_those_left_behind_in_the_group() {
+    fn process_tree_includes_orphans_of_the_group() {
         let processes = Processes::of([
             (1, stat("init", 0, 1, 1000)),
             (10, stat("host", 1, 10, 5)),

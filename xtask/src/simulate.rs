@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_given_is_passed_on() {
+    fn only_given_arguments_are_passed_on() {
         let world = Some("cluster".to_owned());
         let all = Seeds { world, seeds: Some(1000), first_seed: Some(7), trace: true };
         let expected = ["--world=cluster", "--seeds=1000", "--first-seed=7", "--trace"];

@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_lies_where_it_was_placed_until_its_task_manager_is_gone() {
+    fn a_slot_keeps_its_place_until_its_task_manager_has_ended() {
         let mut managers = Managers::default();
         managers.joined(info(2), 1000);
         managers
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn only_so_many_that_are_gone_are_remembered() {
+    fn number_of_ended_task_managers_is_bounded() {
         let mut managers = Managers::default();
         for sequence in 1..=200 {
             managers.joined(info(sequence), sequence);

@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn whoever_waits_is_woken_by_news() {
+    async fn waiting_readers_are_woken_by_news() {
         let watch = Watch::new(2);
         assert_eq!(watch.version(), 2 << 32);
         let waiting = watch.wait_until(LONG, || watch.ended().is_some());
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn news_from_before_are_not_waited_for() {
+    async fn earlier_news_ends_a_wait_at_once() {
         let watch = Watch::new(1);
         watch.changed(change(JobStatus::Finished));
         let waiting = watch.wait_until(LONG, || watch.ended().is_some());

@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn root_exception_is_the_cause_and_what_followed_stands_below_it() {
+    fn root_exception_is_the_cause_and_its_consequences_are_listed_below_it() {
         let mut reading = fixture::reading();
         let lost = FailureReading {
             lost_peer: Some("count -> print (2/2)".to_owned()),

@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn restart_strategies_are_told_in_flinks_words() {
+    fn restart_strategies_are_described_as_in_flink() {
         let delay = Duration::from_secs(1);
         for (strategy, expected) in [
             (RestartStrategy::None, "Restart deactivated."),

@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn samples_of_one_name_stand_together() {
+    fn samples_of_one_name_are_adjacent() {
         let text = prometheus_of(&fixture::reading());
         let mut names: Vec<&str> = Vec::new();
         for line in text.lines().filter(|line| line.starts_with("# TYPE")) {

@@ -139,7 +139,7 @@ mod tests {
     use weir_protocol::job::JobStatus;
 
     #[test]
-    fn those_that_are_gone_are_listed_when_the_job_has_ended() {
+    fn ended_task_managers_are_listed_when_the_job_has_ended() {
         let mut reading = fixture::reading();
         let [there] = list_of(&reading).taskmanagers.try_into().expect("one is there");
         assert_eq!((there.slots_number, there.free_slots, there.assigned_tasks), (2, 0, 4));

@@ -293,7 +293,7 @@ fn endpoints_of_the_page() -> Vec<(String, bool)> {
 }
 
 #[actix_web::test]
-async fn page_for_users_of_flink_tells_of_each_endpoint_whether_it_is_there() {
+async fn page_for_users_of_flink_lists_each_endpoint_with_its_support() {
     let fixture = Fixture::start().await;
     let endpoints = endpoints_of_the_page();
     assert!(endpoints.len() > 80, "{}", endpoints.len());
@@ -393,7 +393,7 @@ async fn what_is_not_there_is_refused_with_errors_alone() {
 }
 
 #[actix_web::test]
-async fn a_job_is_cancelled_by_whoever_has_the_token() {
+async fn a_job_is_cancelled_with_the_token() {
     let fixture = Fixture::start().await;
     assert_eq!(fixture.cancel("?mode=cancel", None).await.0, 401);
     assert_eq!(fixture.cancel("?mode=cancel", Some("Bearer wrong")).await.0, 401);

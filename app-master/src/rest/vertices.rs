@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn subtasks_of_one_task_host_are_shown_together() {
+    fn subtasks_are_grouped_by_task_host() {
         let mut reading = fixture::reading();
         let [one] = task_managers_of(&reading, &reading.vertices[0])
             .taskmanagers

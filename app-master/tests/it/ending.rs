@@ -26,7 +26,7 @@ fn cancelled_job_clears_output_away_and_is_killed() {
 }
 
 #[test]
-fn ask_that_is_refused_fails_the_job_in_the_resource_managers_words() {
+fn ask_that_is_refused_fails_the_job_with_the_resource_managers_message() {
     let mut cluster = Cluster::idle(1);
     cluster.state().refusal =
         Some((400, "WEIR-RM-0042", "the ask for 9999 MiB is larger than the largest node"));

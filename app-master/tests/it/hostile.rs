@@ -22,7 +22,7 @@ fn refusal(admission: Option<Admission>) -> (String, String) {
 }
 
 #[test]
-fn strangers_are_refused() {
+fn connections_without_the_key_are_refused() {
     let mut cluster = Cluster::run(&submission());
     let mut manager = Manager::of(&cluster, 0);
     let inside = manager.inside.clone();
@@ -49,7 +49,7 @@ fn strangers_are_refused() {
 }
 
 #[test]
-fn garbage_ends_its_own_connection_and_no_other() {
+fn invalid_bytes_end_only_their_own_connection() {
     let mut cluster = Cluster::run(&submission());
     let [(first_manager, mut first), (_b, mut second)] = two(&cluster);
     first.run();
@@ -85,7 +85,7 @@ fn garbage_ends_its_own_connection_and_no_other() {
 }
 
 #[test]
-fn flood_of_silent_connections_keeps_no_task_manager_and_no_reader_out() {
+fn idle_connections_do_not_lock_out_task_managers_and_rest_clients() {
     // Both ends of its connections are in this process.
     weir_service::process::raise_descriptor_limit().expect("raised");
     let mut cluster = Cluster::run(&submission());

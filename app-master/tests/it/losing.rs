@@ -235,7 +235,7 @@ fn host_that_cannot_be_started_fails_the_job_at_once() {
 
 /// The last failure is told of the tasks of the next deployment, long after the container was given back.
 #[test]
-fn pool_that_fails_while_the_job_waits_to_restart_has_its_log_told() {
+fn failure_of_the_pool_during_a_restart_delay_is_in_the_log() {
     let mut cluster = Cluster::run(&with(&[
         ("restart-strategy.type", "fixed-delay"),
         ("restart-strategy.fixed-delay.attempts", "3"),

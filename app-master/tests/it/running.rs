@@ -15,7 +15,7 @@ use weir_protocol::{
 };
 
 #[test]
-fn job_gets_containers_managers_hosts_and_deployments_and_its_end_is_told() {
+fn job_gets_containers_managers_hosts_and_deployments_and_reports_its_end() {
     let mut cluster = Cluster::run(&with(&[
         ("taskmanager.memory.process.size", "512 mb"),
         ("heartbeat.timeout", "67 s"),
@@ -120,7 +120,7 @@ fn command_of_a_later_release_changes_nothing() {
 }
 
 #[test]
-fn restarted_resource_manager_is_told_all_again_and_the_job_runs_on() {
+fn job_continues_and_reports_everything_to_a_restarted_resource_manager() {
     let mut cluster = Cluster::run(&submission());
     let [(_manager, mut first), (lost, mut second)] = two(&cluster);
     assert_eq!(first.run(), second.run());
@@ -150,7 +150,7 @@ fn restarted_resource_manager_is_told_all_again_and_the_job_runs_on() {
 }
 
 #[test]
-fn silent_resource_manager_does_not_hold_the_job_up() {
+fn job_runs_while_the_resource_manager_does_not_answer() {
     let mut cluster = Cluster::run(&submission());
     let [(_a, mut first), (_b, mut second)] = two(&cluster);
     first.run();
@@ -165,7 +165,7 @@ fn silent_resource_manager_does_not_hold_the_job_up() {
 }
 
 #[test]
-fn next_attempt_goes_on_from_the_log_under_its_own_epoch() {
+fn next_attempt_continues_from_the_log_with_a_higher_epoch() {
     let storage = tempfile::tempdir().expect("a folder");
     let mut before = Cluster::idle(1);
     crate::submission::write(&submission(), before.folder.path());
@@ -205,7 +205,7 @@ fn next_attempt_goes_on_from_the_log_under_its_own_epoch() {
 }
 
 #[test]
-fn job_that_ended_under_an_earlier_attempt_stays_readable() {
+fn answers_about_a_job_that_ended_under_an_earlier_attempt_are_kept() {
     let storage = tempfile::tempdir().expect("a folder");
     let submission = with(&[("execution.checkpointing.interval", "1 h")]);
     let folder = storage.path().join(submission.job.to_string());

@@ -67,7 +67,7 @@ fn later_attempt_that_finds_no_folder_of_the_job_does_not_start_it_over() {
 }
 
 #[test]
-fn later_attempt_goes_on_when_its_storage_is_mounted() {
+fn later_attempt_continues_when_its_storage_is_mounted() {
     let (mut cluster, storage, folder) = attempt(2, "1 h");
     cluster.start(Some(storage.path()));
     cluster.wait("heartbeats", |state| state.allocates.get(3).map(drop));

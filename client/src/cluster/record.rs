@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_lives_on_over_a_start_of_the_machine() {
+    fn processes_of_an_earlier_boot_are_not_alive() {
         let recorded = || Record { resource_manager: Some(ProcessId::own()), ..record() };
         let same = recorded().on_boot(boot_id());
         assert_eq!((same.living().len(), same.was_started()), (1, true));

@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn state_of_a_node_is_told_apart_from_that_of_its_agent() {
+    fn state_of_a_node_and_state_of_its_agent_are_shown_apart() {
         assert!(line_of(true, "RUNNING").ends_with("alive  127.0.0.1:8042         node RUNNING"));
         assert!(line_of(false, "LOST").ends_with("dead   127.0.0.1:8042         node LOST"));
         let dead = line_of(false, "RUNNING");

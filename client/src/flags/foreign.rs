@@ -233,7 +233,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn page_tells_of_each_flag_how_it_stands() {
+    fn page_lists_each_flag_with_its_support() {
         let command = Cli::command();
         for action in ["run", "list", "cancel", "info"] {
             let mut told = BTreeSet::new();
@@ -268,7 +268,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn page_tells_of_each_action_how_it_stands() {
+    fn page_lists_each_action_with_its_support() {
         let command = Cli::command();
         let mut told = BTreeSet::new();
         for row in rows("Actions\n") {

@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn page_tells_of_each_command_and_option_of_yarn_how_it_stands() {
+    fn page_lists_each_command_and_option_of_yarn_with_its_support() {
         let compare = |headline: &str, expect: BTreeSet<(String, Standing)>| {
             let told = rows(headline).into_iter().flat_map(|row| {
                 let standing = standing_of(&row[1]);

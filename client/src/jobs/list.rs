@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn application_that_its_app_master_ended_stands_as_its_job_ended() {
+    fn application_that_finished_is_listed_with_the_status_of_its_job() {
         use ApplicationState::{Accepted, Failed, Finished, Killed, Running};
         for (state, final_status, expect) in [
             (Finished, FinalStatus::Succeeded, JobStatus::Finished),

@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn closed_gate_lets_nothing_in_and_closes_behind_what_is_inside() {
+    fn closed_gate_refuses_new_calls_and_waits_for_running_ones() {
         let gate = Gate::default();
         assert!(gate.enter());
         assert!(!gate.close(), "a submission is on its way");

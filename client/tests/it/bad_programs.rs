@@ -54,7 +54,7 @@ fn program_that_never_executes_contains_no_job() {
 }
 
 #[test]
-fn job_of_another_release_is_told_to_end() {
+fn job_of_another_release_is_ended() {
     let folder = Folder::new();
     // Waits for the end of its lifeline, as a job does; in a process that is not killed where it is slow.
     let wait = "(cat \"/dev/fd/$WEIR_LIFELINE_FD\"; touch released) & wait";

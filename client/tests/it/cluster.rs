@@ -116,7 +116,7 @@ pub fn example(name: &str) -> PathBuf {
 }
 
 #[test]
-fn cluster_is_started_once_mended_and_stopped_without_a_trace() {
+fn cluster_is_started_repaired_and_stopped_without_leftovers() {
     let cluster = Cluster::start(2);
     let status = cluster.weir(&["cluster", "status", "--output", "json"]);
     status.succeeds();
@@ -152,7 +152,7 @@ fn cluster_is_started_once_mended_and_stopped_without_a_trace() {
 }
 
 #[test]
-fn start_that_was_killed_half_way_is_finished_by_the_next() {
+fn interrupted_start_is_completed_by_the_next_one() {
     let cluster = Cluster::start(1);
     let before = cluster.daemons();
     // As a start leaves it that is killed before the resource manager has said where it listens.

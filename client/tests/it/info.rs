@@ -113,7 +113,7 @@ fn graph_that_differs_in_the_second_run_is_refused() {
 }
 
 #[test]
-fn failure_of_either_run_is_told() {
+fn failure_of_each_run_is_printed() {
     let folder = Folder::new();
     let failure = JobMessage::Failed {
         job: None,

@@ -155,7 +155,7 @@ fn write_input(cluster: &Cluster, name: &str, files: usize) -> BTreeMap<String, 
 }
 
 #[test]
-fn words_are_counted_once_whichever_daemon_is_killed() {
+fn words_are_counted_exactly_once_when_daemons_are_killed() {
     let cluster = Cluster::start(2);
     let expected = write_input(&cluster, "input", 2);
     let job = Disturbed::start(&cluster, "2", "input", "without-app-master");
@@ -176,7 +176,7 @@ fn words_are_counted_once_whichever_daemon_is_killed() {
 }
 
 #[test]
-fn words_are_counted_once_whoever_is_killed() {
+fn words_are_counted_exactly_once_when_task_hosts_and_managers_are_killed() {
     let cluster = Cluster::start(2);
     let word_count = example("word-count");
     let word_count = word_count.to_str().expect("a text");

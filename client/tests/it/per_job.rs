@@ -137,7 +137,7 @@ fn job_is_submitted_waited_for_and_answered() {
 }
 
 #[test]
-fn restarts_are_told_also_where_progress_is_not() {
+fn restarts_are_printed_also_without_progress() {
     let folder = Folder::new();
     let mut configuration = resolved();
     configuration.set(&keys::PROGRESS, keys::Progress::Never).expect("a valid value");
@@ -189,7 +189,7 @@ fn cluster_that_lost_an_app_master(attempts: u32) -> FakeCluster {
 }
 
 #[test]
-fn replaced_app_master_is_told_with_what_begins_again() {
+fn replaced_app_master_is_printed_with_the_counters_that_begin_again() {
     let folder = Folder::new();
     job(&folder, UNTIL_ANSWERED);
     let line = format!(
@@ -272,7 +272,7 @@ fn detached_job_is_not_waited_for() {
 }
 
 #[test]
-fn failed_job_is_told_with_its_place_and_the_program_with_its_code() {
+fn failed_job_is_printed_with_its_place_and_exit_code() {
     let folder = Folder::new();
     job(&folder, &format!("{UNTIL_ANSWERED}; exit 1"));
     let fake = cluster_with(|| {
@@ -309,7 +309,7 @@ fn failed_job_is_told_with_its_place_and_the_program_with_its_code() {
 }
 
 #[test]
-fn refused_submission_is_told_in_the_words_of_the_resource_manager() {
+fn refused_submission_is_printed_with_the_resource_managers_message() {
     let folder = Folder::new();
     job(&folder, &format!("{UNTIL_ANSWERED}; exit 1"));
     let fake = FakeCluster::new(|asked| match (asked.method.as_str(), asked.path.as_str()) {

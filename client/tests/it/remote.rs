@@ -63,7 +63,7 @@ fn without_a_cluster_it_is_said_how_to_start_one() {
 }
 
 #[test]
-fn address_at_which_nobody_answers_is_named() {
+fn unreachable_address_is_named() {
     let folder = Folder::new();
     // A port at which only root may listen, and no program does.
     let address = "127.0.0.1:1";
@@ -132,7 +132,7 @@ fn data_folder_that_is_damaged_or_missing_does_not_matter_where_all_is_given() {
 }
 
 #[test]
-fn missing_and_wrong_tokens_are_told_apart() {
+fn missing_and_wrong_tokens_have_errors_of_their_own() {
     let folder = Folder::new();
     let strict = FakeCluster::new(|asked| match asked.method.as_str() {
         "GET" => ok(json!({"apps": {"app": [app("RUNNING")]}})),
@@ -335,7 +335,7 @@ fn jobs_and_applications_that_are_not_there_are_named() {
 }
 
 #[test]
-fn applications_are_shown_and_killed_in_yarns_words() {
+fn applications_are_shown_and_killed_with_yarns_messages() {
     let folder = Folder::new();
     let running = cluster("RUNNING");
     let ended = running.weir(&folder, &["application", "list", "--states", "running"]);
@@ -392,7 +392,7 @@ fn followed(states: &'static [&'static str]) -> FakeCluster {
 }
 
 #[test]
-fn following_logs_goes_on_when_somebody_does_not_answer_for_a_while() {
+fn following_logs_continues_after_a_daemon_did_not_answer_for_a_while() {
     let folder = Folder::new();
     let fake = followed(&["RUNNING", "RUNNING", "LOST", "503", "RUNNING", "FINISHED"]);
     let ended = fake.weir(&folder, &["logs", "-f", APPLICATION]);
@@ -401,7 +401,7 @@ fn following_logs_goes_on_when_somebody_does_not_answer_for_a_while() {
 }
 
 #[test]
-fn following_logs_ends_when_nobody_reads_them() {
+fn following_logs_ends_when_standard_output_is_closed() {
     let folder = Folder::new();
     let fake = followed(&["RUNNING"]);
     let mut child = folder.start(&mut fake.command(&folder, &["logs", "-f", APPLICATION]));

@@ -64,7 +64,7 @@ fn layers_of_configuration_are_put_together() {
 }
 
 #[test]
-fn warnings_of_the_configuration_are_told() {
+fn warnings_of_the_configuration_are_printed() {
     let folder = Folder::new();
     folder.job("job", &whole_job(), "");
     let ended = folder.weir(&["run", "-D", "state.savepoints.dir=/tmp", "job"]);

@@ -90,7 +90,7 @@ fn missing_file_is_an_error_when_it_was_asked_for() {
 }
 
 #[test]
-fn empty_value_takes_a_key_back_to_its_default() {
+fn empty_value_resets_a_key_to_its_default() {
     let folder = conf_dir("parallelism.default: 2\nexecution.checkpointing.interval: 10 s\n");
     let (config, _) = ConfigBuilder::new()
         .file(folder.path().join("weir.yaml"))
@@ -190,7 +190,7 @@ fn storage_that_is_not_a_folder_is_refused_in_every_layer() {
 }
 
 #[test]
-fn mistakes_in_a_file_name_the_line_and_the_remedy() {
+fn errors_in_a_file_name_the_line_and_what_to_do() {
     for (text, code, expect) in [
         (
             "# jobs\nparalelism.default: 4\n",
@@ -255,7 +255,7 @@ fn mistakes_in_a_file_name_the_line_and_the_remedy() {
 }
 
 #[test]
-fn mistakes_in_a_variable_name_it() {
+fn errors_in_a_variable_name_the_variable() {
     for (name, value, code, expect) in [
         (
             "WEIR_CONF_PARALELISM_DEFAULT",

@@ -126,7 +126,7 @@ fn panics_end_a_job_that_does_not_restart() {
 }
 
 #[test]
-fn a_killed_word_count_goes_on_from_its_checkpoint() {
+fn a_killed_word_count_continues_from_its_checkpoint() {
     let folder = Folder::new();
     let input = folder.file("input", &documents(150_000));
     let output = folder.path("counts");
@@ -199,7 +199,7 @@ fn the_first_job_prints_every_update() {
 
 /// `first-job | head -0`: a closed standard output does not fail the job.
 #[test]
-fn a_job_whose_output_nobody_reads_ends_well() {
+fn a_job_with_a_closed_output_pipe_succeeds() {
     for is_stderr_read in [true, false] {
         let closed = || {
             let (reader, writer) = io::pipe().expect("a pipe");

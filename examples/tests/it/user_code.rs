@@ -7,7 +7,7 @@ const USER_SOURCE: &str = env!("CARGO_BIN_EXE_user-source");
 const USER_SINK: &str = env!("CARGO_BIN_EXE_user-sink");
 
 #[test]
-fn a_source_of_ones_own_is_read_by_any_number_of_subtasks() {
+fn a_user_defined_source_is_read_by_any_number_of_subtasks() {
     let maxima = |parallelism: &str| {
         let mut command = command(USER_SOURCE, &[("parallelism.default", parallelism)]);
         let printed = run(command.args(["--thermometers", "3", "--readings", "5000"]));
@@ -24,7 +24,7 @@ fn a_source_of_ones_own_is_read_by_any_number_of_subtasks() {
 }
 
 #[test]
-fn a_sink_of_ones_own_shows_each_line_once() {
+fn a_user_defined_sink_shows_each_line_once() {
     let folder = Folder::new();
     let lines: Vec<String> = (0..200_000).map(|n| format!("line {n:06}")).collect();
     let input = folder.file("input", &lines.join("\n"));

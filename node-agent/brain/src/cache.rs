@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn one_fetch_serves_all_who_wait() {
+    fn one_fetch_serves_all_waiting_containers() {
         let mut cache = Cache::default();
         assert_eq!(cache.acquire(container(1), file(1, 10)), Acquired::Absent);
         assert_eq!(cache.acquire(container(2), file(1, 10)), Acquired::Fetching);
@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn fetch_is_given_up_after_its_tries_or_when_nobody_wants_it() {
+    fn fetch_ends_after_its_tries_or_when_no_container_needs_the_file() {
         let mut cache = Cache::default();
         let ms = Duration::from_millis;
         let backoff = Backoff { min: ms(5), max: ms(9) };

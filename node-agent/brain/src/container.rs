@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_leads_back_but_to_report_an_end_again() {
+    fn states_only_advance_except_to_report_an_end_again() {
         for &(from, to) in EDGES {
             let is_reported_again = (from, to) == (Done, Exited);
             assert!(from < to || is_reported_again, "{from:?} to {to:?} leads back");

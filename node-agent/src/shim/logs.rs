@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn file_that_the_container_has_deleted_is_begun_anew_and_older_ones_stay() {
+    fn deleted_log_file_is_created_again_and_older_ones_stay() {
         let folder = tempfile::tempdir().expect("a folder");
         for max_files in [0, 2] {
             let mut log = log(folder.path(), 5, max_files);
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn rotation_that_fails_goes_on_where_it_stopped_and_costs_no_older_file() {
+    fn failed_rotation_is_continued_and_loses_no_older_file() {
         let folder = tempfile::tempdir().expect("a folder");
         let mut log = log(folder.path(), 5, 3);
         log.write(b"aaaa\nbbbb\n");
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn full_disk_drops_lines_and_says_so_when_there_is_room() {
+    fn full_disk_drops_lines_and_a_later_line_says_so() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("stdout");
         symlink("/dev/full", &path).expect("linked");

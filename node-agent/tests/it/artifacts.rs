@@ -69,7 +69,7 @@ fn file_that_the_resource_manager_lacks_fails_its_container() {
 }
 
 #[test]
-fn file_that_a_container_has_changed_is_fetched_anew_for_the_next() {
+fn file_that_a_container_has_changed_is_fetched_again() {
     let mut node = Node::start();
     offer(&node, SCRIPT, SCRIPT);
     let evil = "chmod u+w run && echo 'echo evil' >> run";

@@ -79,7 +79,7 @@ fn body_without_a_good_lease_is_not_read() {
 }
 
 #[test]
-fn garbage_behind_a_good_lease_is_refused() {
+fn invalid_body_with_a_valid_lease_is_refused() {
     let node = Node::start();
     let url = format!("http://{}/internal/v1/containers/start", node.address());
     let token = node.token(container(1), 512);
@@ -91,7 +91,7 @@ fn garbage_behind_a_good_lease_is_refused() {
 }
 
 #[test]
-fn flood_of_silent_connections_keeps_no_app_master_out() {
+fn idle_connections_do_not_lock_out_app_masters() {
     weir_service::process::raise_descriptor_limit().expect("raised");
     let node = Node::start();
     let mut flood: Vec<_> =

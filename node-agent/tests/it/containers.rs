@@ -72,7 +72,7 @@ fn sigterm_gives_the_command_time_to_end() {
 }
 
 #[test]
-fn sigterm_ends_a_command_that_does_nothing_about_it() {
+fn sigterm_ends_a_command_without_a_handler() {
     let node = Node::start_with(&["yarn.nodemanager.sleep-delay-before-sigkill.ms=1 h"]);
     let id = container(1);
     // Not a shell, which takes a signal mask of its own.
@@ -85,7 +85,7 @@ fn sigterm_ends_a_command_that_does_nothing_about_it() {
 }
 
 #[test]
-fn killed_shim_leaves_nothing_behind() {
+fn killed_shim_leaves_no_process_behind() {
     let node = Node::start();
     let id = container(1);
     let forever = "while :; do sleep 1; done";

@@ -52,7 +52,7 @@ fn only_logs_are_served() {
 }
 
 #[test]
-fn what_a_container_puts_among_its_logs_neither_hangs_the_agent_nor_leads_elsewhere() {
+fn pipes_and_links_among_the_logs_are_not_followed() {
     let node = Node::start();
     let id = container(1);
     node.run(id, shell("cd $LOG_DIRS; mkfifo fifo; ln -s /etc/passwd link; mkdir folder; echo up"));

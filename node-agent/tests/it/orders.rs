@@ -48,7 +48,7 @@ fn logs_go_when_their_time_is_over() {
 }
 
 #[test]
-fn agent_that_is_told_to_end_takes_its_containers_along() {
+fn agent_that_is_ordered_to_end_ends_its_containers() {
     let node = Node::start();
     let id = container(1);
     node.run(id, shell("while :; do sleep 1; done"));

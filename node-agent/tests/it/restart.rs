@@ -21,7 +21,7 @@ fn last_registration(node: &Node, count: usize) -> Vec<ContainerReport> {
 }
 
 #[test]
-fn restarted_agent_takes_back_what_runs_and_tells_what_has_ended() {
+fn restarted_agent_adopts_running_containers_and_reports_ended_ones() {
     let mut node = Node::start();
     for sequence in 1..=3 {
         node.run(container(sequence), shell(UNTIL_GO));
@@ -51,7 +51,7 @@ fn restarted_agent_takes_back_what_runs_and_tells_what_has_ended() {
 }
 
 #[test]
-fn agent_that_ends_takes_its_node_along_only_when_nothing_runs_there() {
+fn agent_that_ends_unregisters_its_node_only_without_containers() {
     let mut node = Node::start();
     let id = container(1);
     node.run(id, shell(UNTIL_GO));

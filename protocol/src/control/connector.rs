@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn acceptor_with_the_key_gets_the_proof_and_another_learns_nothing() {
+    fn proof_is_given_only_to_an_acceptor_with_the_key() {
         let connector = connector();
         let mut frames = FrameReader::new(MAX_PROOF_BYTES);
         frames.extend(&connector.greeting());

@@ -186,7 +186,7 @@ mod tests {
     use weir_base::{ContainerId, JobId, LeaderEpoch};
 
     #[test]
-    fn nothing_set_means_started_by_hand() {
+    fn program_without_variables_was_started_by_hand() {
         assert_eq!(Launch::from_variables(|_| None).expect("fine"), Launch::default());
     }
 

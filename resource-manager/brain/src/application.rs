@@ -252,7 +252,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_leads_out_of_a_terminal_state() {
+    fn terminal_states_are_final() {
         for &(from, to) in EDGES {
             assert!(!from.is_terminal(), "{from:?} to {to:?}");
             assert!(

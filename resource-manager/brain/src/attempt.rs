@@ -326,14 +326,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_leads_back_or_out_of_a_terminal_state() {
+    fn states_only_advance_and_terminal_states_are_final() {
         for &(from, to) in EDGES {
             assert!(!from.is_terminal() && from < to, "{from:?} to {to:?}");
         }
     }
 
     #[test]
-    fn what_was_never_given_out_is_told_apart() {
+    fn ids_that_were_never_leased_are_recognised() {
         let mut attempt = Attempt::new(AttemptId::default());
         attempt.next_container = 3;
         let id = |epoch, sequence| ContainerId { attempt: AttemptId::default(), epoch, sequence };

@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_leads_back_or_out_of_a_terminal_state() {
+    fn states_only_advance_and_terminal_states_are_final() {
         for &(from, to) in EDGES {
             assert!(!from.is_terminal() && from < to, "{from:?} to {to:?}");
         }

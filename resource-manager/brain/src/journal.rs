@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_during_a_batch_goes_with_the_next() {
+    fn facts_written_during_a_batch_go_with_the_next_one() {
         let mut journal = Journal::default();
         journal.write(fact(1));
         journal.then(reply(1));
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_batch_is_tried_again_and_its_callers_are_told() {
+    fn a_failed_batch_is_retried_and_its_callers_get_an_error() {
         let mut journal = Journal::default();
         let saved = After::ApplicationSaved(ApplicationId::default());
         journal.write(fact(1));

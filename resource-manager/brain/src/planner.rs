@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_of_what_waits_are_told() {
+    fn changes_of_waiting_attempts_are_returned() {
         let mut planner = planner();
         assert!(planner.set_head(Some((attempt(1), 2))));
         assert!(!planner.set_head(Some((attempt(1), 2))));

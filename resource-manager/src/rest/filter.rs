@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn invalid_filters_are_refused() {
         for query in ["states=ASLEEP", "limit=0", "limit=-1", "finalStatus=x", "startedTimeEnd=x"] {
             let error = Applications::read(query).expect_err(query);
             assert_eq!((error.status(), error.code()), (400, codes::BAD_QUERY), "{query}");

@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn body_goes_on_only_with_a_request_that_changes_something() {
+    fn body_is_forwarded_only_with_a_changing_method() {
         for (method, header, expected) in [
             (Method::POST, ("content-length", "5"), true),
             (Method::PATCH, ("transfer-encoding", "chunked"), true),
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn methods_that_change_something_are_told() {
+    fn methods_that_change_something_are_recognised() {
         for (method, changes) in [
             (Method::GET, false),
             (Method::HEAD, false),

@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn forgotten_application_leaves_nothing_and_takes_no_other_along() {
+    fn forgetting_an_application_deletes_only_its_own_facts() {
         let folder = Folder::new();
         let (mut store, _) = folder.begin();
         let facts = [submitted(1), archived(1, "one"), submitted(10_000), archived(10_000, "ten")];
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn damaged_store_is_said_to_be_so() {
+    fn damaged_store_is_reported_as_damaged() {
         let folder = Folder::new();
         fs::write(folder.path(), "this is no database at all, but long enough".repeat(100))
             .expect("written");

@@ -52,7 +52,7 @@ fn cluster_has_the_shapes_of_yarn() {
 }
 
 #[test]
-fn new_application_says_id_and_largest_container() {
+fn new_application_returns_id_and_largest_container() {
     let daemon = Daemon::start();
     test(async {
         let client = daemon.client();

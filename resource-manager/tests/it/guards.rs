@@ -70,7 +70,7 @@ fn body_without_a_token_is_not_read() {
 }
 
 #[test]
-fn flood_of_silent_connections_keeps_no_agent_out() {
+fn idle_connections_do_not_lock_out_agents() {
     // Both ends of its connections are in this process.
     weir_service::process::raise_descriptor_limit().expect("raised");
     let daemon = Daemon::start();
@@ -108,7 +108,7 @@ fn foreign_hosts_and_origins_are_refused_on_every_path() {
 }
 
 #[test]
-fn garbage_is_refused_and_does_no_harm() {
+fn invalid_requests_are_refused_without_effect() {
     let daemon = Daemon::start();
     test(async {
         let client = daemon.client();
@@ -139,7 +139,7 @@ fn garbage_is_refused_and_does_no_harm() {
 }
 
 #[test]
-fn daemon_of_another_version_is_refused_and_told_both() {
+fn daemon_of_another_version_is_refused_with_both_versions() {
     let daemon = Daemon::start();
     test(async {
         let message = RegisterNode {
@@ -165,7 +165,7 @@ fn daemon_of_another_version_is_refused_and_told_both() {
 }
 
 #[test]
-fn app_master_speaks_for_its_own_attempt_alone() {
+fn app_master_may_act_only_for_its_own_attempt() {
     let daemon = Daemon::start();
     test(async {
         let client = daemon.client();

@@ -196,7 +196,7 @@ fn ask_larger_than_any_node_is_refused_with_the_largest() {
 }
 
 #[test]
-fn killed_application_loses_its_app_master_and_stays_killed() {
+fn killed_application_ends_its_app_master_and_stays_killed() {
     let daemon = Daemon::start();
     test(async {
         let client = daemon.client();

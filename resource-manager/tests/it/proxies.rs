@@ -78,7 +78,7 @@ async fn running(daemon: &Daemon, rest_port: u16) -> (Agent, ApplicationId, AppM
 }
 
 #[test]
-fn requests_reach_the_app_master_without_what_is_ours() {
+fn requests_reach_the_app_master_without_the_proxys_token() {
     let daemon = Daemon::start();
     test(async {
         let echo = echo();
@@ -123,7 +123,7 @@ fn requests_reach_the_app_master_without_what_is_ours() {
 }
 
 #[test]
-fn app_master_that_is_not_there_is_said_to_be_so() {
+fn missing_app_master_is_reported() {
     let daemon = Daemon::start();
     test(async {
         let client = daemon.client();

@@ -9,7 +9,7 @@ use weir_protocol::cluster::{
 use weir_resource_manager::start;
 
 #[test]
-fn restarted_resource_manager_takes_its_applications_back() {
+fn restarted_resource_manager_recovers_its_applications() {
     let daemon = Daemon::start();
     let (waiting, running, attempt) = test(async {
         let client = daemon.client();
@@ -96,7 +96,7 @@ fn refusal(data_dir: &DataDir) -> String {
 }
 
 #[test]
-fn damaged_store_missing_secret_and_taken_port_are_told_apart() {
+fn damaged_store_missing_secret_and_used_port_have_errors_of_their_own() {
     let damaged = DataDir::new();
     fs::create_dir_all(damaged.own()).expect("made");
     fs::write(damaged.own().join("state.db"), [7; 8192]).expect("written");

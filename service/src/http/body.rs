@@ -27,7 +27,7 @@ mod tests {
     use futures::stream;
 
     #[test]
-    fn client_that_falls_silent_within_a_body_is_given_up() {
+    fn client_that_stops_in_the_middle_of_a_body_is_disconnected() {
         actix::System::new().block_on(async {
             let piece = || Ok::<_, String>(Bytes::from_static(b"piece"));
             let mut body = stream::iter([piece()]).chain(stream::pending());

@@ -488,7 +488,7 @@ mod tests {
     use std::{fs::File, net::TcpListener};
 
     #[test]
-    fn a_file_that_nobody_takes_is_given_up() {
+    fn upload_is_given_up_when_the_server_reads_nothing() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("large");
         // More than the system buffers between two ends of a connection.

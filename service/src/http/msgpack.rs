@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn own_version_and_the_one_before_are_understood_and_no_other_whatever_is_said() {
+    fn own_and_previous_version_are_accepted_and_no_other() {
         for (version, expected) in [
             (PROTOCOL_VERSION, true),
             (PROTOCOL_VERSION - 1, true),

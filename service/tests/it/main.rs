@@ -138,7 +138,7 @@ fn tokens_hosts_and_origins_are_checked() {
 }
 
 #[test]
-fn nonsense_is_answered_and_harms_nobody() {
+fn invalid_requests_are_answered_with_errors() {
     run(async {
         let address = server(ErrorStyle::Yarn).address();
         let post = |path: &str, headers: &str, body: &str| {
@@ -184,7 +184,7 @@ async fn rest_of(mut stream: TcpStream) -> String {
 }
 
 #[test]
-fn silent_connections_give_way_and_those_with_a_token_do_not() {
+fn idle_connections_without_a_token_are_dropped_first() {
     // Both ends of its connections are in this process.
     weir_service::process::raise_descriptor_limit().expect("raised");
     run(async {
@@ -275,7 +275,7 @@ fn stranger(answer: &'static [u8]) -> String {
 }
 
 #[test]
-fn strangers_are_told_from_daemons() {
+fn requests_without_a_daemons_token_are_recognised() {
     run(async {
         let call = |address: String| async move {
             let asked = Number { number: 1 };
@@ -302,7 +302,7 @@ const UNLOGGED: &str = "WEIR_TEST_UNLOGGED";
 /// Regression: the logger reported a failed write with a macro that panicked, because it could not
 /// write either. A daemon ended when the disk of its log was full.
 #[test]
-fn daemon_whose_log_cannot_be_written_goes_on() {
+fn daemon_continues_when_its_log_cannot_be_written() {
     if std::env::var_os(UNLOGGED).is_some() {
         weir_service::logs::init_logging("test daemon");
         weir_service::logs::log_line("a line");
@@ -310,7 +310,7 @@ fn daemon_whose_log_cannot_be_written_goes_on() {
     }
     let full = File::options().write(true).open("/dev/full").expect("a Linux system");
     let output = Command::new(std::env::current_exe().expect("a path"))
-        .args(["--exact", "daemon_whose_log_cannot_be_written_goes_on", "--nocapture"])
+        .args(["--exact", "daemon_continues_when_its_log_cannot_be_written", "--nocapture"])
         .env(UNLOGGED, "1")
         .stderr(full)
         .output()

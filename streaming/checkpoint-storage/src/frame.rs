@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn newer_and_foreign_objects_are_told_apart_from_damaged_ones() {
+    fn newer_and_foreign_objects_have_errors_of_their_own() {
         let cases: [(Vec<u8>, &str); 3] = [
             (resealed(|b| b[8] = 2), "WEIR-CKPT-0007 chk-1/a has format 2, this release reads up"),
             (framed(Kind::LogRecord, b"x"), "it is a log record where a snapshot belongs"),

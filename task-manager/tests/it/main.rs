@@ -30,7 +30,7 @@ fn host_that_ends_by_itself_is_reported_with_its_exit_code() {
 }
 
 #[test]
-fn host_is_told_who_it_is_and_nothing_else() {
+fn host_gets_only_the_variables_of_its_launch() {
     let (master, manager) = JobMaster::with_manager();
     let mut peer = master.admit();
     peer.start_host(7, "env > \"$1\"; pwd >> \"$1\"");
@@ -87,7 +87,7 @@ fn stopped_host_ends_by_its_lifeline_or_by_force() {
 }
 
 #[test]
-fn what_a_host_started_in_a_session_of_its_own_ends_with_it() {
+fn processes_in_another_session_end_with_their_host() {
     let (master, _manager) = JobMaster::with_manager();
     let mut peer = master.admit();
     // The host ends by itself, and only the mark tells whose the other one is.
@@ -107,7 +107,7 @@ fn what_a_host_started_in_a_session_of_its_own_ends_with_it() {
 }
 
 #[test]
-fn nothing_outlives_the_connection() {
+fn hosts_end_with_the_control_connection() {
     let (master, manager) = JobMaster::with_manager();
     let mut peer = master.admit();
     peer.start_host(0, "echo $$ > \"$1\"; exec sleep 600");
@@ -134,7 +134,7 @@ fn greeting(then: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn strangers_are_not_obeyed() {
+fn orders_without_the_key_are_refused() {
     type Admit = fn(&JobMaster);
     let cases: [(Admit, &str); 5] = [
         (|master| master.answer(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "WEIR-CTRL-0001"),
@@ -185,7 +185,7 @@ fn manager_process(master: &JobMaster) -> (Child, Connected, ProcessId) {
 }
 
 #[test]
-fn killed_task_manager_takes_its_hosts_along() {
+fn hosts_end_with_a_killed_task_manager() {
     let master = JobMaster::new();
     let (mut manager, _peer, host) = manager_process(&master);
     let environment = fs::read_to_string(format!("/proc/{}/environ", host.pid)).expect("readable");
@@ -197,7 +197,7 @@ fn killed_task_manager_takes_its_hosts_along() {
 }
 
 #[test]
-fn task_manager_that_is_told_to_end_by_a_signal_ends_its_hosts_first() {
+fn task_manager_ends_its_hosts_before_it_ends_by_a_signal() {
     let master = JobMaster::new();
     let (mut manager, _peer, host) = manager_process(&master);
     let own = ProcessId::of(manager.id()).expect("it runs");

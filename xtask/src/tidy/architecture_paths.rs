@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn other_words_in_backticks_are_no_paths() {
+    fn backticks_without_a_path_are_ignored() {
         let page = "`a::b`, `/v1/jobs`, `weir run`, `log/<n>`, `execute()`, `map`, `-p`, \
                     [a](https://example.org/x), [b](#part)\n```\nno/such/path\n`no/such`\n```\n";
         assert_eq!(missing(page), Vec::<String>::new());

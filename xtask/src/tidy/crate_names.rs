@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn drawers_fail() {
+    fn forbidden_crate_names_are_found() {
         assert!(problem("weir-common", "common").unwrap().contains("is called common"));
         assert!(problem("weir-state-types", "streaming/state-types").unwrap().contains("types"));
         assert!(problem("weir-x", "streaming/utils").unwrap().contains("is called utils"));

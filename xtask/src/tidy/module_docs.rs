@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_doc_with_words_counts() {
+    fn empty_module_docs_are_found() {
         let table = [
             ("//! What it is.\nuse a;", true),
             ("#!/usr/bin/env rust-script\n\n//! What it is.", true),

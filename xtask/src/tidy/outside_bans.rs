@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn ban_holds_for_what_others_pull_in() {
+    fn ban_covers_transitive_dependencies() {
         assert_eq!(count("weir-dataflow", &[], &["serde"]), 0);
         assert_eq!(count("weir-dataflow", &[], &["tokio"]), 1);
         assert_eq!(count("weir-config", &[], &["actix-web"]), 1);

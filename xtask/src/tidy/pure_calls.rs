@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn comments_strings_tests_and_longer_words_pass() {
+    fn comments_strings_tests_and_longer_identifiers_pass() {
         let text = "// no HashMap\nlet a = \"std::fs\"; profile::File; dfs::walk(); MyHashMap; \
                     asleep(); Profile::new(); tokio_less();\n\
                     #[cfg(test)]\nmod tests { use std::collections::HashSet; }\n";

@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn no_allowed_edge_leads_back_or_to_what_a_row_must_never_see() {
+    fn allowed_edges_have_no_cycle_and_reach_no_forbidden_crate() {
         for row in ROWS {
             let reached = closure(row.package, allowed);
             assert!(!reached.contains(row.package), "{} reaches itself", row.package);

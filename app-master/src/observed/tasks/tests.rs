@@ -74,7 +74,7 @@ fn rates_are_those_of_the_last_second_by_the_tasks_own_clock() {
 }
 
 #[test]
-fn a_newer_deployment_starts_over_and_an_older_one_is_not_heard() {
+fn reports_of_an_older_deployment_are_ignored() {
     let mut tasks = tasks();
     tasks.counted(None, report(2, 2_000, 0, 100));
     tasks.counted(None, report(1, 9_000, 0, 900));

@@ -60,7 +60,7 @@ fn repeated_start_changes_nothing_at_any_time() {
 }
 
 #[test]
-fn end_of_a_container_is_told_at_once() {
+fn end_of_a_container_is_reported_at_once() {
     let mut script = Script::joined();
     script.step(start(1, &[]));
     let effects = script.step_all(launched(1));
@@ -141,7 +141,7 @@ fn container_killed_while_it_waits_for_files_never_starts() {
 }
 
 #[test]
-fn stop_that_overtakes_its_start_bars_it() {
+fn stop_that_arrives_before_its_start_prevents_the_start() {
     let mut script = Script::joined();
     script.step(stop(1));
     let effects = script.step(start(1, &[]));
@@ -211,7 +211,7 @@ fn wrong_size_of_one_container_does_not_fail_another() {
 }
 
 #[test]
-fn unused_file_of_another_size_is_fetched_anew() {
+fn unused_file_of_another_size_is_fetched_again() {
     let cached = vec![CachedFile { hash: hash(1), size_bytes: 7 }];
     let (mut script, _) = Script::new(Recovered { cached, ..Recovered::default() });
     script.join();
@@ -221,7 +221,7 @@ fn unused_file_of_another_size_is_fetched_anew() {
 }
 
 #[test]
-fn full_disk_costs_the_files_that_nobody_uses() {
+fn full_disk_evicts_unused_files() {
     let with_files = || {
         let cached = [1, 2].map(|tag| CachedFile { hash: hash(tag), size_bytes: 10 });
         let (mut script, _) =

@@ -15,7 +15,7 @@ fn ended() -> NodeOrders {
 }
 
 #[test]
-fn restarted_agent_registers_with_what_it_finds() {
+fn restarted_agent_registers_with_the_containers_it_finds() {
     let containers = vec![found(1, RecoveredState::Running), found(2, exit(3))];
     let recovered = Recovered { containers, ..Recovered::default() };
     let (mut script, effects) = Script::new(recovered);
@@ -181,7 +181,7 @@ fn logs_found_without_containers_are_dropped_in_time() {
 }
 
 #[test]
-fn agent_that_is_told_to_end_kills_all_first() {
+fn agent_kills_all_containers_before_it_ends() {
     let mut script = Script::joined();
     script.step(start(1, &[]));
     script.step(launched(1));
@@ -194,7 +194,7 @@ fn agent_that_is_told_to_end_kills_all_first() {
 }
 
 #[test]
-fn full_disk_is_told_at_once() {
+fn full_disk_is_reported_at_once() {
     let mut script = Script::joined();
     let unhealthy = Some("12 mb are free".to_owned());
     let effects = script.step_all(Input::Checked { unhealthy: unhealthy.clone() });

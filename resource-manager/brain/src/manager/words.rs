@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_text_keeps_its_ends() {
+    fn a_long_text_keeps_its_beginning_and_its_end() {
         let mut text = "head".to_owned() + &"ä".repeat(MAX_BYTES) + "tail";
         shorten_text(&mut text);
         assert!(text.len() <= MAX_BYTES && text.len() > MAX_BYTES - 16, "{}", text.len());
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_not_too_long_is_left_alone() {
+    fn a_short_text_is_not_changed() {
         let long = "x".repeat(MAX_BYTES);
         let mut text = long.clone();
         shorten_text(&mut text);

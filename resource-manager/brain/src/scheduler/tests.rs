@@ -241,7 +241,7 @@ fn one_app_master_is_always_admitted() {
 }
 
 #[test]
-fn a_younger_app_master_that_is_smaller_waits_behind_one_that_waits_for_the_share() {
+fn a_smaller_younger_app_master_does_not_overtake_one_that_waits_for_the_share() {
     check_share(
         "0.5",
         "1 400 1",
@@ -256,7 +256,7 @@ fn a_younger_app_master_that_is_smaller_waits_behind_one_that_waits_for_the_shar
 }
 
 #[test]
-fn a_priority_that_got_nothing_blocks_the_less_important_ones() {
+fn a_priority_without_room_blocks_lower_priorities() {
     check(
         "a 500 4",
         "1 p1 1 600 1 x1, 1 p1 2 100 1 x1, 1 p2 3 100 1 x1",
@@ -296,7 +296,7 @@ const FULL: &str = "a 100 0 of 1000 4, b 100 0 of 1000 4";
 const MASTERS: &str = "1 a 100 1, 2 b 100 1, 3 a 100 1, 4 b 100 1";
 
 #[test]
-fn the_youngest_gives_way() {
+fn the_youngest_application_is_preempted() {
     let wanted = "1 p1 1 100 1 x1, 2 p1 1 100 1 x1, 3 p1 1 100 1 x1, 4 p1 1 100 1 x1";
     check_give_way(FULL, MASTERS, wanted, "4 to 1");
 }
@@ -307,7 +307,7 @@ fn as_many_give_way_as_the_oldest_needs() {
 }
 
 #[test]
-fn an_application_that_waits_for_nothing_does_not_give_way() {
+fn an_application_without_waiting_asks_is_not_preempted() {
     check_give_way(FULL, MASTERS, "1 p1 1 100 1 x1, 2 p1 1 100 1 x1", "2 to 1");
     check_give_way(FULL, MASTERS, "1 p1 1 100 1 x1", "nobody");
     check_give_way(FULL, MASTERS, "4 p1 1 100 1 x1", "nobody");
@@ -321,18 +321,18 @@ fn only_those_give_way_whose_room_is_of_use() {
 }
 
 #[test]
-fn nobody_gives_way_for_what_that_does_not_make_room_for() {
+fn no_application_is_preempted_without_effect() {
     check_give_way(FULL, MASTERS, "1 p1 1 100 3 x1, 4 p1 1 100 1 x1", "nobody");
     check_give_way(FULL, MASTERS, "1 p1 1 100 9 x1, 2 p1 1 100 1 x1, 4 p1 1 100 1 x1", "4 to 2");
 }
 
 #[test]
-fn nobody_gives_way_while_room_is_about_to_become_free() {
+fn no_application_is_preempted_while_resources_are_about_to_become_free() {
     let ending = "a 100 0 of 1000 4 ending 100 1, b 100 0 of 1000 4";
     check_give_way(ending, MASTERS, "1 p1 1 100 1 x1, 4 p1 1 100 1 x1", "nobody");
 }
 
 #[test]
-fn an_app_master_that_waits_makes_nobody_give_way() {
+fn an_app_master_that_waits_preempts_no_application() {
     check_give_way(FULL, MASTERS, "1 p0 am 100 1 x1, 4 p1 1 100 1 x1", "nobody");
 }

@@ -290,7 +290,7 @@ fn what_cannot_be_set_in_code_is_the_error_of_execute() {
 }
 
 #[test]
-fn job_is_named_by_execute_and_its_configuration_says_so() {
+fn job_has_the_name_given_to_execute_also_in_its_configuration() {
     let env = StreamExecutionEnvironment::with_config(Config::new());
     env.configure("pipeline.name", "configured");
     assert_eq!(env.resolve("given").get_optional(&keys::PIPELINE_NAME).as_deref(), Some("given"));

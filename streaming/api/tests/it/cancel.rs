@@ -64,7 +64,7 @@ fn a_running_job_is_cancelled() {
 }
 
 #[test]
-fn a_function_that_never_returns_is_left_behind() {
+fn cancel_does_not_wait_for_a_function_that_never_returns() {
     within_patience(|| {
         let env = env([("task.cancellation.timeout", "20 ms")]);
         let (trap, entries, held) = Trap::new();
@@ -97,7 +97,7 @@ fn a_job_that_waits_for_its_restart_is_cancelled() {
 }
 
 #[test]
-fn a_backpressured_job_is_cancelled_and_no_thread_stays() {
+fn a_backpressured_job_is_cancelled_and_its_threads_end() {
     within_patience(|| {
         let env = env([("task.cancellation.timeout", "1 min"), ("parallelism.default", "2")]);
         let (trap, entries, held) = Trap::new();

@@ -121,7 +121,7 @@ fn a_cancelled_job_ends_although_a_destructor_panics() {
 }
 
 #[test]
-fn the_first_problem_is_told_although_a_destructor_panics_behind_it() {
+fn the_first_error_is_reported_although_a_destructor_panics_later() {
     within_patience(|| {
         let failure = failure_of(|env| {
             let bomb = Bomb;
@@ -187,7 +187,7 @@ fn state_that_panics_when_it_is_dropped_fails_the_job() {
 }
 
 #[test]
-fn an_error_that_is_broken_itself_is_told() {
+fn an_error_whose_display_panics_is_reported() {
     within_patience(|| {
         let failure = failure_of(|env| {
             let numbers = env.sequence(1, 10).name("numbers");

@@ -51,7 +51,7 @@ fn a_compressed_file_is_read_like_a_plain_one() {
 }
 
 #[test]
-fn folders_and_globs_stand_for_their_files() {
+fn folders_and_globs_are_read_as_their_files() {
     within_patience(|| {
         let folder = Folder::new();
         folder.file("in/a.txt", "a1\na2\n");
@@ -75,7 +75,7 @@ fn folders_and_globs_stand_for_their_files() {
 }
 
 #[test]
-fn a_file_cut_among_four_subtasks_gives_each_line_once() {
+fn a_file_read_by_four_subtasks_gives_each_line_once() {
     within_patience(|| {
         // Lengths around the pieces' borders: empty lines, long ones, and no newline at the end.
         let lines: Vec<String> = (0..6_000usize)

@@ -53,7 +53,7 @@ fn parallelism_of_operator_beats_environment_beats_configuration() {
 }
 
 #[test]
-fn operators_are_chained_unless_told_otherwise() {
+fn operators_are_chained_by_default() {
     type Change = fn(DataStream<u64>) -> DataStream<u64>;
     let cases: &[(Change, &[&str])] = &[
         (|stream| stream, &["Source: Sequence Source -> middle -> Sink: Discard"]),

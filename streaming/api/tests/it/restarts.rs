@@ -19,7 +19,7 @@ fn job_of_a_program() {
 }
 
 #[test]
-fn restarts_are_told_also_where_progress_is_not() {
+fn restarts_are_printed_also_without_progress() {
     within_patience(|| {
         let output = Command::new(std::env::current_exe().expect("a path"))
             .args(["--exact", "restarts::job_of_a_program", "--ignored", "--nocapture"])

@@ -241,7 +241,7 @@ fn snapshot_to_restore(folder: &Folder) -> PathBuf {
 }
 
 #[test]
-fn damage_is_found_and_what_is_mended_is_resumed() {
+fn damage_is_found_and_a_repaired_folder_is_resumed() {
     type Damage = fn(&Path);
     let flip: Damage = |path| {
         let mut bytes = fs::read(path).expect("readable");

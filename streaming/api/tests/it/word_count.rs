@@ -53,7 +53,7 @@ fn counts_equal_an_independent_count() {
 }
 
 #[test]
-fn operators_report_the_records_they_took_and_gave() {
+fn operators_report_received_and_emitted_records() {
     let lines = text(8, 500);
     let words: u64 = count_words(&lines).values().sum();
     let env = env([("parallelism.default", 2)]);

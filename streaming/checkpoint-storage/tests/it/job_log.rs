@@ -45,7 +45,7 @@ fn another_process_sees_the_records_of_a_folder() {
 }
 
 #[test]
-fn taken_index_hands_back_what_stands_there() {
+fn create_at_a_used_index_returns_the_existing_record() {
     on_every_storage(|storage| {
         let log = storage.log();
         append_all(&log, &[b"mine"]);

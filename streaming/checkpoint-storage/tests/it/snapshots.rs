@@ -59,7 +59,7 @@ fn damage_in_each_region_is_found() {
 }
 
 #[test]
-fn truncated_snapshot_says_so() {
+fn truncated_snapshot_is_reported() {
     let (dir, storage) = local();
     storage.write("chk-1/a", vec![7; 100]).unwrap();
     damage(&dir.path().join("chk-1/a"), |bytes| bytes.truncate(80));
@@ -131,7 +131,7 @@ fn sweep_deletes_unrecorded_snapshots_of_earlier_epochs_and_their_unfinished_wri
 
 /// It was frozen after its epoch had begun, and wakes when a newer master has recorded checkpoints.
 #[test]
-fn sweep_of_a_stalled_master_leaves_what_a_newer_one_has_written() {
+fn sweep_of_a_stalled_master_keeps_objects_of_a_newer_one() {
     on_every_storage(|storage| {
         let recorded_before = BTreeSet::from(["chk-1/a".to_owned()]);
         for path in ["chk-1/a", "chk-64/orphan", "chk-129/a"] {

@@ -207,7 +207,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_follows_a_terminal_state() {
+    fn terminal_states_are_final() {
         for (from, to) in EDGES {
             assert!(!from.is_terminal(), "{from:?} to {to:?}");
         }

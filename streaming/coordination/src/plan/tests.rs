@@ -121,7 +121,7 @@ fn what_breaks_a_chain() {
 }
 
 #[test]
-fn a_consumer_of_two_edges_heads_its_own_chain() {
+fn a_consumer_of_two_edges_begins_a_chain() {
     check(
         &[(0, 2), (1, 2), (2, 3)],
         |_| {},

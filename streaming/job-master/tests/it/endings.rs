@@ -35,7 +35,7 @@ fn damaged_log_fails_the_job_before_any_task_is_deployed() {
 }
 
 #[test]
-fn failing_storage_is_told_with_its_cause_and_waited_for() {
+fn failing_storage_is_reported_with_its_cause_and_retried() {
     let dir = tempfile::tempdir().unwrap();
     let storage = CheckpointStorage::local(dir.path()).unwrap();
     let log = dir.path().join("log");

@@ -126,7 +126,7 @@ fn job_that_has_ended_is_not_run_again() {
 }
 
 #[test]
-fn failed_task_takes_the_others_with_it() {
+fn failed_task_stops_the_other_tasks() {
     let storage = CheckpointStorage::in_memory();
     let mut script = endless(&storage);
     let job = Job::start(

@@ -13,7 +13,7 @@ use weir_runtime::task::{
 };
 
 #[test]
-fn data_behind_a_barrier_waits_for_the_other_channel() {
+fn data_after_a_barrier_waits_for_the_other_channel() {
     let mut bench = Bench::new(2, vec![Box::new(Sums::default())]);
     bench.push(0, records(&[(1, 1)]));
     bench.push(0, barrier(1));
@@ -172,7 +172,7 @@ fn a_cancelled_barrier_frees_the_channel_that_waits_for_it() {
 }
 
 #[test]
-fn an_aborted_checkpoint_gives_its_snapshot_up_and_the_next_one_is_whole() {
+fn an_aborted_checkpoint_drops_its_snapshot_and_the_next_one_is_complete() {
     const KEYS: u64 = 9_000;
     let mut bench = Bench::new(1, vec![Box::new(Sums::default())]);
     let all: Vec<_> = (0..KEYS).map(|key| (key, 1)).collect();

@@ -37,7 +37,7 @@ fn host_is_replaced_under_its_task_manager_and_tasks_are_lost_for_the_reason_it_
 }
 
 #[test]
-fn reason_that_comes_first_waits_for_the_last_words_of_the_host() {
+fn reason_that_comes_first_waits_for_the_last_report_of_the_host() {
     check(&format!(
         "{UP}
         > ended c1/1 exit code 3
@@ -92,7 +92,7 @@ fn host_that_dies_soon_after_it_was_ready_is_followed_after_a_pause() {
 }
 
 #[test]
-fn lost_task_manager_is_replaced_by_another_container_and_the_agent_says_why() {
+fn lost_task_manager_is_replaced_and_the_agents_reason_is_the_cause() {
     check(&format!(
         "{UP}
         > manager-lost c2
@@ -135,7 +135,7 @@ fn completed_container_explains_the_host_that_was_lost_just_before() {
 }
 
 #[test]
-fn losses_of_many_places_at_once_do_not_add_up() {
+fn simultaneous_losses_count_as_one() {
     check(
         "
         > registered
@@ -196,7 +196,7 @@ fn task_manager_that_is_lost_before_it_had_a_ready_host_counts_once() {
 }
 
 #[test]
-fn nothing_opens_before_the_loss_it_replaces_is_settled() {
+fn gate_opens_only_after_the_loss_was_reported() {
     check(&format!(
         "{UP}
         > manager-lost c2

@@ -25,7 +25,7 @@ fn slots_are_dealt_out_in_the_order_of_leases_and_open_when_all_hosts_are_ready(
 }
 
 #[test]
-fn nothing_is_asked_for_before_the_registration_nor_twice() {
+fn containers_are_asked_for_once_and_after_the_registration() {
     check(
         "
         > waits full
@@ -45,7 +45,7 @@ fn nothing_is_asked_for_before_the_registration_nor_twice() {
 }
 
 #[test]
-fn lease_that_nobody_needs_is_given_back() {
+fn lease_that_is_not_needed_is_released() {
     check(
         "
         > registered
@@ -62,7 +62,7 @@ fn lease_that_nobody_needs_is_given_back() {
 }
 
 #[test]
-fn asks_count_anew_after_the_resource_manager_was_restarted() {
+fn asks_are_sent_in_full_to_a_restarted_resource_manager() {
     check(
         "
         > registered
@@ -164,7 +164,7 @@ fn host_that_never_gets_ready_is_tried_again_later_and_then_fails_the_job() {
 }
 
 #[test]
-fn ready_host_forgives_the_failures_before_it() {
+fn ready_host_resets_the_failure_count() {
     check(
         "
         > registered
@@ -245,7 +245,7 @@ fn ask_that_no_node_can_meet_fails_the_job() {
 }
 
 #[test]
-fn end_of_the_job_ends_what_runs_and_takes_nothing_more() {
+fn end_of_the_job_ends_its_containers_and_ignores_later_input() {
     check(&format!(
         "{UP}
         > job-ended

@@ -65,7 +65,7 @@ fn an_application_beyond_the_share_of_app_masters_waits_and_says_why() {
 
 /// Also one that may have only one attempt begins again: giving way is no failure.
 #[test]
-fn the_youngest_application_gives_way_when_all_wait() {
+fn the_youngest_application_is_preempted_when_all_wait() {
     let script = Script::new().check(&format!(
         "{CROWDED}
          > allocate 2.1 ask=1:p1:100:x1 hold=1000

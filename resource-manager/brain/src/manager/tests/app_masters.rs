@@ -52,7 +52,7 @@ fn an_allocate_is_held_until_there_is_something_to_say() {
 }
 
 #[test]
-fn a_released_container_holds_its_room_until_its_node_says_it_is_gone() {
+fn a_released_container_holds_its_resources_until_its_node_reports_its_end() {
     check_running(
         "> allocate 1.1 ask=1:p1:900:x1
          store asked 1.1
@@ -73,7 +73,7 @@ fn a_released_container_holds_its_room_until_its_node_says_it_is_gone() {
 }
 
 #[test]
-fn a_lease_that_was_never_heard_of_is_replaced_when_it_ends() {
+fn a_lease_that_its_app_master_never_got_is_replaced_when_it_ends() {
     check_running(
         "> allocate 1.1 ask=1:p1:900:x1
          store asked 1.1
@@ -108,7 +108,7 @@ fn what_ended_unheard_is_forgotten_only_when_its_app_master_does_not_hold_it() {
 }
 
 #[test]
-fn a_lease_that_nobody_starts_expires() {
+fn a_lease_that_is_not_started_expires() {
     check_running(
         "> allocate 1.1 ask=1:p1:900:x1
          store asked 1.1
@@ -189,7 +189,7 @@ fn an_ask_that_fits_no_node_beside_its_own_app_master_is_refused() {
 }
 
 #[test]
-fn an_ask_of_another_size_is_planned_anew() {
+fn an_ask_that_changes_its_size_is_planned_again() {
     check_running(
         "> allocate 1.1 ask=1:p1:900:x2
          store asked 1.1
@@ -201,7 +201,7 @@ fn an_ask_of_another_size_is_planned_anew() {
 }
 
 #[test]
-fn containers_that_were_never_leased_are_held_by_nobody() {
+fn containers_that_were_never_leased_are_not_accepted_as_held() {
     check_running(
         "> allocate 1.1 held=1.1.7,e9/1.1.1 release=1.1.8
          1.1#1: Normal",
@@ -209,7 +209,7 @@ fn containers_that_were_never_leased_are_held_by_nobody() {
 }
 
 #[test]
-fn progress_is_a_share_whatever_is_said() {
+fn progress_is_limited_to_a_share() {
     for (said, expected) in [("0.25", 0.25), ("7", 1.0), ("-1", 0.0), ("NaN", 0.0), ("inf", 0.0)] {
         let script = check_running(&format!(
             "> allocate 1.1 progress={said}
@@ -234,7 +234,7 @@ fn who_has_not_registered_in_this_epoch_must() {
 }
 
 #[test]
-fn a_repeated_registration_does_not_begin_the_asks_anew() {
+fn a_repeated_registration_keeps_the_asks() {
     check_running(
         "> allocate 1.1 ask=1:p1:100:x1
          store asked 1.1

@@ -23,7 +23,7 @@ fn ids_are_set_aside_on_record_before_they_are_handed_out() {
 }
 
 #[test]
-fn nobody_is_heard_before_the_store_was_read() {
+fn requests_are_refused_before_the_store_was_read() {
     check(
         "> new
          client: WEIR-RM-0001 the resource manager is starting: it has not read its store yet; try \
@@ -32,7 +32,7 @@ fn nobody_is_heard_before_the_store_was_read() {
 }
 
 #[test]
-fn a_submission_is_answered_when_it_is_on_record_and_once_is_as_good_as_twice() {
+fn a_submission_is_answered_when_it_is_stored_and_may_be_repeated() {
     check(
         "> start
          > new
@@ -204,7 +204,7 @@ fn what_no_node_can_hold_any_more_ends_when_no_larger_node_has_come_in_time() {
 }
 
 #[test]
-fn a_large_node_that_comes_back_in_time_takes_what_waits_for_it() {
+fn a_large_node_that_comes_back_in_time_gets_the_waiting_container() {
     Script::new().check(&format!(
         "{NEEDS_LARGE_NODE}
          > at 2999
@@ -239,7 +239,7 @@ fn when_the_store_fails_callers_are_told_and_it_is_tried_again() {
 }
 
 #[test]
-fn a_kill_is_on_record_first_and_over_when_the_app_master_is_gone() {
+fn a_kill_is_stored_first_and_complete_when_the_app_master_has_ended() {
     check_running(
         "> slow-store
          > kill 1
@@ -289,7 +289,7 @@ fn what_ends_while_a_kill_is_put_on_record_has_been_killed() {
 }
 
 #[test]
-fn a_kill_behind_last_words_only_hastens_the_end() {
+fn a_kill_after_the_finish_only_ends_the_app_master_sooner() {
     check_running(
         "> slow-store
          > finish 1.1

@@ -57,7 +57,7 @@ fn a_finish_is_on_record_before_the_app_master_may_exit() {
 }
 
 #[test]
-fn an_application_has_ended_when_its_app_master_says_so() {
+fn an_application_ends_when_its_app_master_reports_the_end() {
     let ended = |script: &Script| {
         let view = script.brain.view(script.now());
         let application = &view.applications[0];

@@ -33,7 +33,7 @@ fn unknown_agents_register_again_and_replaced_ones_end() {
 }
 
 #[test]
-fn a_late_registration_of_an_agent_that_is_gone_displaces_nobody() {
+fn a_late_registration_of_an_earlier_agent_does_not_replace_the_current_one() {
     check_running(
         "> register-node a incarnation=7
          a: registered
@@ -59,7 +59,7 @@ fn a_node_without_room_or_address_is_refused() {
 
 /// A heartbeat that was sent before the node was told to register again lists too little.
 #[test]
-fn a_heartbeat_from_before_a_registration_frees_nothing() {
+fn a_heartbeat_sent_before_a_registration_frees_no_resources() {
     check_running(
         "> allocate 1.1 ask=1:p1:900:x1
          store asked 1.1
@@ -153,7 +153,7 @@ fn a_late_registration_does_not_open_a_lost_node() {
 }
 
 #[test]
-fn nobody_is_lost_while_the_resource_manager_itself_was_stopped() {
+fn no_node_is_lost_after_the_resource_manager_was_suspended() {
     check_running(
         "> at 1000
          > beat a 1.1.1=running hold=500
@@ -239,7 +239,7 @@ fn an_unknown_state_of_a_container_changes_nothing() {
 }
 
 #[test]
-fn an_app_master_that_nobody_was_told_to_launch_is_on_no_node() {
+fn an_app_master_that_was_never_launched_is_on_no_node() {
     Script::new().check(
         "> start
          > node a

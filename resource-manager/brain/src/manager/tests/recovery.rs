@@ -20,7 +20,7 @@ fn check_restarted(script: &str) {
 }
 
 #[test]
-fn everything_is_taken_back_and_nothing_is_killed() {
+fn all_containers_are_adopted_and_none_is_killed() {
     check_restarted(
         "> beat a
          a#4: Resync
@@ -141,7 +141,7 @@ fn what_its_app_master_does_not_hold_is_taken_back() {
 }
 
 #[test]
-fn a_lease_that_was_not_started_yet_stays_one() {
+fn a_lease_without_a_started_container_is_adopted() {
     check_restarted(
         "> node b
          b: registered
@@ -181,7 +181,7 @@ fn a_kill_that_is_on_record_is_carried_out() {
 }
 
 #[test]
-fn a_finish_that_is_on_record_stands() {
+fn a_stored_finish_is_final() {
     check_running(
         "> finish 1.1
          store finished 1.1 Succeeded, archive 1 x1

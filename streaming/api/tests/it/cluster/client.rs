@@ -74,7 +74,7 @@ fn finished(name: &str) -> JobAnswer {
 }
 
 #[test]
-fn main_goes_on_behind_a_job_that_has_finished() {
+fn main_continues_after_a_job_that_has_finished() {
     within_patience(|| {
         let mut client = Client::start("two jobs");
         assert_eq!(client.graph(), (0, "first".to_owned(), 1));

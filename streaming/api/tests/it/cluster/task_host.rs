@@ -187,7 +187,7 @@ fn a_host_ends_with_its_job_master_its_task_manager_and_never_lives_in_the_past(
 }
 
 #[test]
-fn a_host_ends_with_its_task_manager_also_when_nobody_reads_what_it_says() {
+fn a_host_ends_with_its_task_manager_also_when_its_output_is_not_read() {
     within_patience(|| {
         let cluster = Cluster::new("count");
         let mut host = cluster.start_host(0);

@@ -9,7 +9,7 @@ use weir_graph::{
 };
 
 #[test]
-fn consumers_are_deployed_first_and_only_behind_the_epoch_record() {
+fn consumers_are_deployed_first_and_only_after_the_epoch_record() {
     check(
         "> start
          status Initializing
@@ -89,7 +89,7 @@ fn a_master_whose_index_is_taken_stops_its_tasks_and_is_suspended() {
 }
 
 #[test]
-fn a_new_master_goes_on_behind_what_an_older_one_still_wrote() {
+fn a_new_master_continues_after_the_last_record_of_an_older_one() {
     check(
         "> start
          status Initializing
@@ -125,7 +125,7 @@ fn an_equal_epoch_met_at_the_first_try_is_another_masters() {
 }
 
 #[test]
-fn an_equal_epoch_met_after_an_unknown_outcome_is_outbid() {
+fn an_equal_epoch_after_an_unknown_outcome_leads_to_a_higher_one() {
     check(
         "> start
          status Initializing
@@ -173,7 +173,7 @@ fn a_log_that_cannot_be_read_is_read_again() {
 }
 
 #[test]
-fn a_master_whose_log_stays_unreadable_ends_off_the_record() {
+fn a_master_whose_log_stays_unreadable_ends_without_a_record() {
     check(
         "> cancel
          > unreadable

@@ -136,7 +136,7 @@ fn job_is_cancelled_while_it_waits_for_a_cause() {
 
 /// What user code fails with when it is told to stop is a consequence of that.
 #[test]
-fn failure_of_a_task_that_was_told_to_stop_is_not_the_cause() {
+fn failure_of_a_task_that_was_cancelled_is_not_the_cause() {
     let mut script = script(None);
     script.follow(&["start", "appended", "running all", "loses-peer 1/1 0/0", "at 2100"]);
     script.follow(&["fails 0/1", "lost 0/0 1/0"]);

@@ -168,7 +168,7 @@ fn a_log_that_cannot_be_written_ends_the_job_without_a_record() {
 }
 
 #[test]
-fn a_job_runs_on_and_commits_nothing_while_its_log_cannot_be_written() {
+fn a_job_runs_without_commits_while_its_log_cannot_be_written() {
     check(
         "> at 1000
          trigger c1 0/0#1.1

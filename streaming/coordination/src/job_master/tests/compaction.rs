@@ -123,7 +123,7 @@ fn records_before_a_snapshot_record_are_deleted_when_the_next_one_is_durable() {
 }
 
 #[test]
-fn a_new_master_goes_on_from_the_snapshot_record() {
+fn a_new_master_continues_from_the_snapshot_record() {
     let mut script = long_log();
     script.log = vec![snapshot_of_epoch_7(&script)];
     script.first = 40;
@@ -202,7 +202,7 @@ fn a_void_snapshot_record_deletes_nothing() {
 }
 
 #[test]
-fn a_record_behind_which_another_master_has_written_stops_its_master() {
+fn a_master_stops_when_another_one_has_written_after_its_record() {
     long_log().check(&BEGINNING.replace(
         "> appended
          complete c113 0/0#2.1

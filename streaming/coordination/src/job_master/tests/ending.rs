@@ -190,7 +190,7 @@ fn job_is_canceled_off_the_record_when_its_log_cannot_be_written() {
 }
 
 #[test]
-fn cancelling_leaves_behind_what_does_not_stop() {
+fn cancelling_abandons_tasks_that_do_not_stop() {
     check(&format!(
         "{RUNNING}
          > cancel
@@ -355,7 +355,7 @@ const COMMITTING: &str = "> at 1000
          complete c1 1/0#1.1\n";
 
 #[test]
-fn cancelling_lets_sinks_commit_what_they_were_told_to() {
+fn cancelling_waits_for_commits_under_way() {
     check(&format!(
         "{RUNNING}{COMMITTING}
          > cancel
@@ -370,7 +370,7 @@ fn cancelling_lets_sinks_commit_what_they_were_told_to() {
 }
 
 #[test]
-fn the_last_failure_lets_sinks_commit_what_they_were_told_to() {
+fn the_last_failure_waits_for_commits_under_way() {
     let mut settings = settings();
     settings.restart = RestartStrategy::None;
     Script::of(graph(1), settings).check(&format!(
@@ -439,7 +439,7 @@ fn a_lost_sink_is_not_waited_for_and_leaves_the_commit_open() {
 }
 
 #[test]
-fn sinks_that_run_again_have_committed_what_they_restored() {
+fn restarted_sinks_have_committed_their_restored_output() {
     check(&format!(
         "{RUNNING}{COMMITTING}
          > crash

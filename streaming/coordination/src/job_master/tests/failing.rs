@@ -75,7 +75,7 @@ fn tasks_that_cannot_be_placed_are_one_failure_that_blames_no_task() {
 }
 
 #[test]
-fn a_task_that_does_not_stop_is_left_behind_once() {
+fn a_task_that_does_not_stop_is_abandoned_once() {
     check(
         "> fails 0/0
          status Restarting (boom in source (1/1))

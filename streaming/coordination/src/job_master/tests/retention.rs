@@ -82,7 +82,7 @@ fn check(retention: CheckpointRetention, script: &str, deleted: bool) {
 }
 
 #[test]
-fn snapshots_are_deleted_behind_the_record_of_an_end_that_does_not_retain_them() {
+fn snapshots_are_deleted_after_the_record_of_an_end_that_does_not_retain_them() {
     use CheckpointRetention::{Never, OnFailure, OnFailureOrCancellation};
     for (retention, finished, canceled, failed) in [
         (Never, true, true, true),

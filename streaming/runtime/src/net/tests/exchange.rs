@@ -73,7 +73,7 @@ fn batches_without_columns_and_records_without_content_arrive_too() {
 }
 
 #[test]
-fn credit_bounds_what_is_under_way() {
+fn credit_bounds_the_data_in_flight() {
     let (left, right) = (host("left"), host("right"));
     let (inbox, _losses) = input(&right, ends(0), TWO_BATCHES);
     let control = TaskControl::new();
@@ -89,7 +89,7 @@ fn credit_bounds_what_is_under_way() {
 }
 
 #[test]
-fn bytes_bound_what_is_under_way_and_a_giant_passes_behind_little() {
+fn bytes_in_flight_are_bounded_and_a_huge_record_still_passes() {
     let (left, right) = (host("left"), host("right"));
     let limits = InboxLimits { batches: 8, bytes: 100 };
     let (inbox, _losses) = input(&right, ends(0), limits);

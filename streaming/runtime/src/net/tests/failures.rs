@@ -209,7 +209,7 @@ fn a_new_connection_replaces_a_lost_one() {
 }
 
 #[test]
-fn nobody_there_and_nobody_answering_are_told_apart_from_a_loss() {
+fn refused_connection_and_missing_handshake_are_not_reported_as_a_loss() {
     let left =
         logging_host("left", |config| config.handshake_timeout = Duration::from_millis(50)).0;
     // An address that no other test listens at: the port stays free when it is given up.

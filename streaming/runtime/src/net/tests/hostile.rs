@@ -184,7 +184,7 @@ fn each_breach_ends_its_own_connection_with_code_answer_and_line() {
 }
 
 #[test]
-fn a_peer_that_never_introduces_itself_is_shown_out() {
+fn a_peer_without_a_handshake_is_disconnected() {
     let (right, log) =
         logging_host("right", |config| config.handshake_timeout = Duration::from_millis(20));
     for begun in [preamble(), hello("job")] {
@@ -204,7 +204,7 @@ fn the_answer_to_a_foreign_version_names_both() {
 }
 
 #[test]
-fn a_truncated_frame_is_told_from_a_good_end() {
+fn a_truncated_frame_differs_from_a_regular_end() {
     let left = host("left");
     let (right, log) = logging_host("right", |_| {});
     let mut bystander = Bystander::new(&left, &right);
@@ -282,7 +282,7 @@ fn raise_descriptor_limit() {
 }
 
 #[test]
-fn flood_of_silent_connections_keeps_no_host_out() {
+fn idle_connections_do_not_lock_out_hosts() {
     raise_descriptor_limit();
     // As long as the test at least: no place becomes free because a handshake took too long.
     let (right, _log) = logging_host("right", |config| config.handshake_timeout = LIMIT);
@@ -318,7 +318,7 @@ fn flood_of_silent_connections_keeps_no_host_out() {
 }
 
 #[test]
-fn seeded_garbage_after_a_greeting_disturbs_nobody() {
+fn random_bytes_after_a_greeting_end_only_their_own_connection() {
     let left = host("left");
     let (right, log) = logging_host("right", |_| {});
     let mut bystander = Bystander::new(&left, &right);
@@ -340,7 +340,7 @@ fn seeded_garbage_after_a_greeting_disturbs_nobody() {
 }
 
 #[test]
-fn a_peer_that_answers_nonsense_is_named_to_the_task() {
+fn a_task_is_told_the_peer_that_sends_an_invalid_answer() {
     let left = host("left");
     let mut other_version = preamble();
     other_version[8] = 77;
