@@ -1,4 +1,4 @@
-//! Ids of the cluster, spelled as YARN spells them, and the hash by which files travel.
+//! Ids of the cluster in YARN's spelling, and the hash by which files are named.
 //!
 //! ```text
 //! application_1763640000000_0001
@@ -7,58 +7,58 @@
 //! 127.0.0.1:8042                                 a node: where its agent listens
 //! ```
 //!
-//! They order by age: first the cluster's start, then the numbers.
+//! Ids order by age: first by the start of the cluster, then by number.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::{fmt, str::FromStr};
 
-/// A text that is no id of the kind that was expected.
+/// A text that is not an id of the expected kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is no {kind} (write for example {example})")]
 pub struct ParseClusterIdError {
-    /// What was given.
+    /// The given text.
     pub text: String,
-    /// What was expected.
+    /// The expected kind.
     pub kind: &'static str,
-    /// One that works.
+    /// A valid example.
     pub example: &'static str,
 }
 
-/// An application, numbered by the resource manager that took it.
+/// An application, numbered by the resource manager that accepted it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct ApplicationId {
     /// When the cluster was first started, in milliseconds since 1970.
     pub cluster_timestamp: u64,
-    /// From 1.
+    /// Counts from 1.
     pub sequence: u32,
 }
 
-/// An attempt at an application: one app master.
+/// An attempt of an application: one app master.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct AttemptId {
-    /// Of which application.
+    /// Application of the attempt.
     pub application: ApplicationId,
-    /// From 1; also the leader epoch of the app master.
+    /// Counts from 1; also the leader epoch of the app master.
     pub number: u32,
 }
 
-/// A lease on one node.
+/// A container: a lease on one node.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct ContainerId {
-    /// For which attempt.
+    /// Attempt that holds the lease.
     pub attempt: AttemptId,
-    /// Starts of the resource manager before the one that leased it.
+    /// Number of resource manager starts before the one that granted the lease.
     pub epoch: u32,
-    /// From 1 within the attempt and epoch; 1 in the epoch of its launch is the app master's.
+    /// Counts from 1 within attempt and epoch; the app master's container has 1 in the epoch of its launch.
     pub sequence: u64,
 }
 
-/// A node by the address of its agent, `host:port`.
+/// A node, named by the address of its agent, `host:port`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct NodeId(pub String);
 
-/// The SHA-256 of a file, by which it is stored and fetched; 64 lower-case hex digits.
+/// The SHA-256 of a file, by which it is stored and downloaded; 64 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ArtifactHash(pub [u8; 32]);
 

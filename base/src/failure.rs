@@ -1,5 +1,5 @@
-//! A failure of a task, of a checkpoint or of a whole job: the one type in which processes, the job log
-//! and REST speak of it.
+//! A failure of a task, a checkpoint or a whole job: the one type for it in messages, the job log
+//! and REST.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ pub enum FailureOrigin {
     External,
     /// A defect of Weir; a retry may help.
     Internal,
-    /// The input, the settings or the state are wrong and no retry helps: the job fails at once.
+    /// The input, the settings or the state are wrong, and no retry helps: the job fails at once.
     Permanent,
 }
 
@@ -21,18 +21,18 @@ pub enum FailureOrigin {
 pub struct Failure {
     /// Stable error code, such as `WEIR-TASK-0001`.
     pub code: String,
-    /// Lower case, no full stop; of a panic its message and place.
+    /// Lower case, no full stop; for a panic its message and source location.
     pub message: String,
     /// Decides whether the job may restart.
     pub origin: FailureOrigin,
     /// Display name of the subtask that failed, such as `Map (1/2)`; `None` if no single subtask did.
     pub task: Option<String>,
-    /// Name of the operator that failed, where it is known.
+    /// Name of the operator that failed, if known.
     pub operator: Option<String>,
 }
 
 impl Failure {
-    /// A failure of no single task.
+    /// A failure that belongs to no single task.
     pub fn new(code: impl Into<String>, origin: FailureOrigin, message: impl Into<String>) -> Self {
         Self { code: code.into(), message: message.into(), origin, task: None, operator: None }
     }

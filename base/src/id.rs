@@ -1,12 +1,12 @@
-//! Typed ids and the counters that fence stale messages.
+//! Typed ids, and the counters by which stale messages are fenced.
 //!
-//! 128-bit ids print as 32 lower-case hex digits, as Flink's do. Counters only grow; a receiver
-//! that has seen `n` refuses anything below `n`.
+//! 128-bit ids print as 32 lower-case hex digits, as in Flink. Counters only grow; a receiver
+//! that has seen `n` rejects smaller values.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::{fmt, str::FromStr};
 
-/// 128 bits shown as 32 lower-case hex digits; the body of every id that leaves the process.
+/// 128 bits shown as 32 lower-case hex digits; the value inside every id that is sent to other processes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct HexId(pub u128);
 
@@ -16,9 +16,9 @@ pub struct HexId(pub u128);
 pub struct ParseIdError(pub String);
 
 impl HexId {
-    /// A stable id for a text: the same text gives the same id in every process and release.
+    /// A stable id derived from a text: the same text gives the same id in every process and release.
     ///
-    /// FNV-1a with 128 bits; ids name things, they are no defence against an attacker.
+    /// FNV-1a with 128 bits. Ids only name things; they do not protect against an attacker.
     pub fn of_text(text: &str) -> Self {
         const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
         const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
@@ -73,7 +73,7 @@ macro_rules! hex_ids {
         pub struct $name(pub HexId);
 
         impl $name {
-            /// The id that stands for a text, stable across processes and releases.
+            /// The id derived from a text, stable across processes and releases.
             pub fn of_text(text: &str) -> Self {
                 Self(HexId::of_text(text))
             }
@@ -102,11 +102,11 @@ macro_rules! hex_ids {
 }
 
 hex_ids! {
-    /// One `execute()` of one job executable.
+    /// One `execute()` call of a job executable.
     JobId;
     /// A vertex of the job graph: one chain of operators.
     VertexId;
-    /// An operator; derived from its `uid`, or from its place in the graph where it has none.
+    /// An operator; derived from its `uid`, or from its position in the graph if it has none.
     OperatorId;
 }
 
@@ -143,7 +143,7 @@ counters! {
     ExecutionAttempt;
     /// Numbers the checkpoints of a job. Grows across epochs and attempts, never reused.
     CheckpointId;
-    /// Place of a record in the job log, from 0 without gaps.
+    /// Position of a record in the job log, from 0 without gaps.
     LogIndex;
 }
 

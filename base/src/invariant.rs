@@ -1,7 +1,7 @@
-//! Assertions that guard data, in release builds too.
+//! Assertions that protect data, in release builds as well.
 
-/// Panics with the given words when the condition does not hold. Use it where going on would lose
-/// or double a record; the message says which rule was broken.
+/// Panics with the given message when the condition is false. For cases where continuing would lose
+/// or duplicate a record; the message names the violated rule.
 #[macro_export]
 macro_rules! invariant {
     ($condition:expr, $($words:tt)+) => {

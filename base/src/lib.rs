@@ -1,8 +1,8 @@
-//! The floor of the house: typed ids, resources, units of time and size, the shape of a pure
+//! The lowest layer: typed ids, resources, units of time and size, the interface of a pure
 //! brain, a seeded random number generator and invariants.
 //!
-//! It knows nothing of jobs, clusters, clocks, sockets or files. Everything here is plain data
-//! or pure arithmetic, so that every other crate may use it.
+//! It knows nothing about jobs, clusters, clocks, sockets or files. Everything here is plain data
+//! or pure arithmetic, so every other crate may use it.
 
 #![warn(missing_docs)]
 

@@ -1,4 +1,4 @@
-//! What a container asks for and a node offers.
+//! Resources that a container requests and a node offers.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -13,7 +13,7 @@ pub struct Resources {
 }
 
 impl Resources {
-    /// Whether `self` fits into `room` in every dimension.
+    /// Whether `self` is at most `room` in every dimension.
     pub fn fits_in(self, room: Self) -> bool {
         self.memory_mib <= room.memory_mib && self.vcores <= room.vcores
     }
@@ -26,7 +26,7 @@ impl Resources {
         })
     }
 
-    /// The sum, as far as it can be counted.
+    /// The sum; saturates at the maximum.
     #[must_use]
     pub fn saturating_add(self, other: Self) -> Self {
         Self {
@@ -35,7 +35,7 @@ impl Resources {
         }
     }
 
-    /// What is left, in each dimension at least nothing.
+    /// The difference, at least 0 in each dimension.
     #[must_use]
     pub fn saturating_sub(self, other: Self) -> Self {
         Self {
@@ -44,7 +44,7 @@ impl Resources {
         }
     }
 
-    /// What is left, or `None` when `other` does not fit.
+    /// The difference, or `None` if it would be negative in a dimension.
     pub fn checked_sub(self, other: Self) -> Option<Self> {
         Some(Self {
             memory_mib: self.memory_mib.checked_sub(other.memory_mib)?,

@@ -1,9 +1,9 @@
 //! A small seeded generator (SplitMix64) for simulations and jitter.
 //!
-//! One seed gives one sequence in every release, so a printed seed replays for ever. Not for
+//! One seed gives the same sequence in every release, so a printed seed can always be replayed. Not for
 //! secrets.
 
-/// SplitMix64, as Steele, Lea and Flood describe it.
+/// SplitMix64, as described by Steele, Lea and Flood.
 #[derive(Clone, Debug)]
 pub struct SeededRng {
     state: u64,
@@ -29,7 +29,7 @@ impl SeededRng {
         ((u128::from(self.next_u64()) * u128::from(bound)) >> 64) as u64
     }
 
-    /// True in `percent` of 100 cases.
+    /// Returns true with the given probability, in per cent.
     pub fn percent(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }

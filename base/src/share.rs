@@ -1,23 +1,23 @@
-//! A share of a whole.
+//! A fraction of a whole.
 
 use std::{fmt, str::FromStr};
 
-/// Parts of a whole in a [`Share`] of 1.
+/// Steps in a [`Share`] of 1.
 const WHOLE: u32 = 1000;
 
-/// A share of a whole, more than 0 and at most 1, in steps of 0.001.
+/// A fraction of a whole, more than 0 and at most 1, in steps of 0.001.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Share {
     thousandths: u32,
 }
 
 impl Share {
-    /// All of it.
+    /// The whole.
     pub const ALL: Self = Self { thousandths: WHOLE };
-    /// A half.
+    /// One half.
     pub const HALF: Self = Self { thousandths: WHOLE / 2 };
 
-    /// The share of an amount, rounded up.
+    /// This fraction of an amount, rounded up.
     pub fn of(self, amount: u64) -> u64 {
         let scaled = u128::from(amount) * u128::from(self.thousandths);
         u64::try_from(scaled.div_ceil(u128::from(WHOLE))).unwrap_or(u64::MAX)
@@ -30,7 +30,7 @@ impl fmt::Display for Share {
     }
 }
 
-/// The text is no share.
+/// A text that is not a share.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ParseShareError {
     /// It is not a number.
@@ -57,7 +57,7 @@ impl FromStr for Share {
         }
         let thousandths = (number * f64::from(WHOLE)).round();
         match thousandths >= 1.0 {
-            // Between 1 and 1000, as just seen.
+            // The check above ensures 1 to 1000.
             true => Ok(Self { thousandths: thousandths as u32 }),
             false => Err(ParseShareError::TooSmall),
         }

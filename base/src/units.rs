@@ -1,28 +1,28 @@
-//! Durations and sizes as people write them: `10 s`, `500 ms`, `64mb`, `1 gb`.
+//! Durations and sizes in human-readable form: `10 s`, `500 ms`, `64mb`, `1 gb`.
 //!
-//! The spellings are Flink's. Printing gives a spelling that parses back to the same value.
+//! The spellings are Flink's. A printed value parses back to the same value.
 
 use std::time::Duration;
 
-/// A text that is no duration or size.
+/// A text that is not a duration or size.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseUnitError {
     /// The number is missing or does not fit 64 bits.
     #[error("{text:?} does not start with a whole number (write for example {example:?})")]
     Number {
-        /// What was given.
+        /// The given text.
         text: String,
-        /// A spelling that works.
+        /// A valid example.
         example: &'static str,
     },
     /// The unit is unknown.
     #[error("{text:?} has the unknown unit {unit:?}; known are {known}")]
     Unit {
-        /// What was given.
+        /// The given text.
         text: String,
         /// The part read as unit.
         unit: String,
-        /// The units that exist.
+        /// The valid units.
         known: &'static str,
     },
     /// The value overflows 64 bits.

@@ -1,5 +1,5 @@
-//! What a starting agent finds in its data folder: containers that run on, those that have ended, and
-//! those whose end left no record.
+//! Recovery from the data folder: containers that still run, those that have ended, and those whose end
+//! left no record.
 
 use crate::{
     fetch,
@@ -21,7 +21,7 @@ use weir_node_agent_brain::{Exit, Recovered, RecoveredContainer, RecoveredState}
 use weir_protocol::cluster::exit_status;
 use weir_service::{ProcessId, process::boot_id};
 
-/// A container that runs on.
+/// A container that still runs.
 #[derive(Debug)]
 pub(crate) struct Adopted {
     pub container: ContainerId,
@@ -31,7 +31,7 @@ pub(crate) struct Adopted {
     pub ended: OwnedFd,
 }
 
-/// Looks at the data folder. What is wrong with one container is that container's end, not the agent's.
+/// Reads the data folder. A problem with one container ends that container, not the agent.
 /// Blocks.
 pub(crate) fn look(data: &DataDir) -> io::Result<(Recovered, Vec<Adopted>)> {
     let mut recovered = Recovered { cached: fetch::cached_files(data)?, ..Recovered::default() };
@@ -39,7 +39,7 @@ pub(crate) fn look(data: &DataDir) -> io::Result<(Recovered, Vec<Adopted>)> {
     for id in data.container_ids()? {
         let folder = data.container(id);
         if was_never_made(&folder) {
-            // The agent ended while it was making it: nothing of it ever ran.
+            // The agent ended while it made the folder: no process of it ever ran.
             remove::folder(folder.root());
             continue;
         }
@@ -50,7 +50,7 @@ pub(crate) fn look(data: &DataDir) -> io::Result<(Recovered, Vec<Adopted>)> {
                 adopted.push(Adopted { container: id, resources, shim, ended });
                 RecoveredState::Running
             }
-            // Its lease is not known, so its limits could not be enforced.
+            // Its lease is unknown, so its limits cannot be enforced.
             Ok(Found::Running(shim, _)) => {
                 let why = "what it was to run and to use cannot be read";
                 RecoveredState::Exited(give_up(&folder, Some(shim), why))
@@ -71,8 +71,8 @@ pub(crate) fn look(data: &DataDir) -> io::Result<(Recovered, Vec<Adopted>)> {
     Ok((recovered, adopted))
 }
 
-/// Whether neither what to run nor who runs it was ever written. A file that cannot be looked at counts as
-/// one that is there.
+/// Whether neither the launch record nor the pid record was ever written. A file that cannot be checked
+/// counts as present.
 fn was_never_made(folder: &ContainerFolder) -> bool {
     let is_absent = |path: PathBuf| {
         let found = fs::symlink_metadata(path);
@@ -91,13 +91,13 @@ fn read_launch(folder: &ContainerFolder) -> Option<LaunchRecord> {
     }
 }
 
-/// Ends a container that cannot be taken back, its shim first, so that it starts nothing more.
+/// Ends a container that cannot be adopted. Its shim goes first, so that it starts no more processes.
 fn give_up(folder: &ContainerFolder, shim: Option<ProcessId>, why: &str) -> Exit {
     if let Some(shim) = shim {
-        // Another user's process is none of ours.
+        // A process of another user is not the shim.
         let _ = shim.signal(libc::SIGKILL);
     }
-    // A shim carries the mark, too, also one that has not said yet who it is.
+    // A shim carries the mark as well, even before it has written its pid record.
     let killed = tree::kill_orphans(shim, folder.root());
     if let Ok(Some(ExitRecord { exit_status, diagnostics })) = record::read(&folder.exit()) {
         return Exit { exit_status, diagnostics };
@@ -113,9 +113,10 @@ enum Found {
 }
 
 fn find(folder: &ContainerFolder) -> io::Result<Found> {
-    // First, since a claim takes room on the disk, which may have none, and what runs needs no claim.
+    // Read before the claim, since a claim needs disk space and a running container needs no claim.
     let mut record = record::read::<PidRecord>(&folder.pid())?;
-    // The shim may be about to begin. Whichever comes first counts: its start, or the decision to give it up.
+    // The shim may be starting now. The first claim counts: that of the shim, or this one, which gives the
+    // container up.
     let given_up = record.is_none() && record::claim(folder, None)?;
     if record.is_none() && !given_up {
         record = record::read::<PidRecord>(&folder.pid())?;
@@ -204,7 +205,7 @@ mod tests {
         assert_eq!(exits(&data), expected, "the next start finds the same");
     }
 
-    /// A process in the place of a shim; killed when dropped.
+    /// A process in the role of a shim; killed when dropped.
     struct Stray(Child);
 
     impl Stray {
@@ -223,7 +224,7 @@ mod tests {
         }
     }
 
-    /// One that was killed is a moment about it.
+    /// A killed process may take a moment to end.
     fn wait_for_end(process: ProcessId) {
         let started = Instant::now();
         while process.is_alive() {

@@ -1,8 +1,8 @@
-//! Which files of the cache are still those whose content was checked.
+//! Detects cached files that changed after their content was checked.
 //!
-//! A container gets a file of the cache by a hard link, so it can change the file for all that come after
-//! it. By inode, size and time of change that is noticed before the next one gets it. The time at which
-//! the inode changed would tell nothing: every link that is made or removed moves it.
+//! A container gets a cached file by a hard link, so it can change the file for all containers that use it later.
+//! A changed inode number, size or modification time shows this before the next container gets the file. The
+//! inode's change time is no use: every link that is made or removed changes it.
 
 use crate::fetch::hash_file;
 use std::{
@@ -14,7 +14,7 @@ use std::{
 };
 use weir_base::ArtifactHash;
 
-/// The files that were checked, as they were then.
+/// The checked files, with their attributes at that time.
 #[derive(Debug, Default)]
 pub(crate) struct CheckedFiles {
     known: Mutex<BTreeMap<ArtifactHash, Shape>>,
@@ -22,7 +22,7 @@ pub(crate) struct CheckedFiles {
     pub mending: tokio::sync::Mutex<()>,
 }
 
-/// What changes with the content.
+/// File attributes that change with the content.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Shape {
     inode: u64,
@@ -44,20 +44,20 @@ impl Shape {
 }
 
 impl CheckedFiles {
-    /// The content of the file has just been checked.
+    /// Records that the content of the file has just been checked.
     pub fn note(&self, hash: ArtifactHash, path: &Path) -> io::Result<()> {
         let shape = Shape::of(path)?;
         self.known().insert(hash, shape);
         Ok(())
     }
 
-    /// The file goes.
+    /// Removes the file from the record.
     pub fn forget(&self, hash: ArtifactHash) {
         self.known().remove(&hash);
     }
 
-    /// Whether the file is there and what its hash says. One of before the agent's start is read once for
-    /// that. Blocks.
+    /// Whether the file exists and its content matches its hash. A file from before the agent's start is read
+    /// once. Blocks.
     pub fn is_sound(&self, hash: ArtifactHash, path: &Path) -> bool {
         let Ok(shape) = Shape::of(path) else { return false };
         let known = self.known().get(&hash).copied();
@@ -71,7 +71,7 @@ impl CheckedFiles {
         is_sound
     }
 
-    /// What is guarded is whole after every statement, so a panic elsewhere spoils nothing.
+    /// A panic elsewhere does no harm: the data is consistent after every statement.
     fn known(&self) -> MutexGuard<'_, BTreeMap<ArtifactHash, Shape>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }

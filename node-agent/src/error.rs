@@ -1,33 +1,33 @@
-//! Why an agent cannot begin, or ends.
+//! Errors that keep an agent from starting, or end it.
 
 use std::{io, path::PathBuf};
 
-/// What can go wrong with an agent as a whole.
+/// An error of the agent as a whole.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Another agent works in the data folder.
+    /// Another agent uses the data folder.
     #[error(
         "another node agent uses {path}; give each agent its own data folder, or end the other one"
     )]
     DataDirInUse {
-        /// The folder.
+        /// The data folder.
         path: PathBuf,
     },
     /// The data folder cannot be used.
     #[error("the node agent cannot use its data folder {path}: {source}")]
     DataDir {
-        /// The folder.
+        /// The data folder.
         path: PathBuf,
-        /// Why not.
+        /// Cause.
         source: io::Error,
     },
-    /// The resource manager said that the agent is to end.
+    /// The resource manager ordered the agent to end.
     #[error("the node agent has ended its containers and itself: {reason}")]
     ToldToEnd {
-        /// Why.
+        /// Reason given by the resource manager.
         reason: String,
     },
-    /// It does not get what it needs of the machine.
+    /// The operating system refuses something that the agent needs.
     #[error(transparent)]
     Service(#[from] weir_service::Error),
 }
@@ -49,7 +49,7 @@ pub(crate) fn is_disk_full(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::ENOSPC | libc::EDQUOT))
 }
 
-/// The same of an error that is only a text any more.
+/// The same for an error of which only the text is left.
 pub(crate) fn says_disk_full(text: &str) -> bool {
     [libc::ENOSPC, libc::EDQUOT].iter().any(|code| text.contains(&format!("(os error {code})")))
 }

@@ -1,4 +1,4 @@
-//! Files from the resource manager into the cache, each checked against the hash by which it is named.
+//! Downloads files from the resource manager into the cache, and checks each against its hash.
 
 use crate::{
     checked::CheckedFiles,
@@ -19,13 +19,13 @@ use weir_base::ArtifactHash;
 use weir_node_agent_brain::{CachedFile, DownloadFailure, DownloadProblem};
 use weir_service::{CallError, Client};
 
-/// A download that takes longer has got stuck.
+/// A download that takes longer counts as stuck.
 const TIMEOUT: Duration = Duration::from_secs(600);
 const CHUNK_BYTES: usize = 256 * 1024;
 /// Files of the cache are read-only. Some are executed, and a hard link has the mode of its file.
 const MODE: u32 = 0o555;
 
-/// What fetches files: from where, and to where.
+/// Downloads files into the cache.
 #[derive(Clone)]
 pub(crate) struct Fetcher {
     pub client: Client,
@@ -35,7 +35,7 @@ pub(crate) struct Fetcher {
 }
 
 impl Fetcher {
-    /// Fetches a file into the cache, in the place of one that is there; gives its size.
+    /// Downloads a file into the cache, replacing an existing one. Returns its size.
     pub async fn fetch(&self, file: CachedFile) -> Result<u64, DownloadFailure> {
         let CachedFile { hash, size_bytes } = file;
         let path = format!("/ws/v1/cluster/artifacts/{hash}");
@@ -47,7 +47,7 @@ impl Fetcher {
             Err(_) => Err(transient(format!("file {hash} did not come in time"))),
         };
         if result.is_err() {
-            // It may never have been made.
+            // It may not exist.
             let _ = fs::remove_file(&partial);
         }
         result
@@ -64,7 +64,7 @@ impl Fetcher {
         accepted.await.unwrap_or_else(|_| Err(transient("the download was cut short".to_owned())))
     }
 
-    /// Fetches files of the cache anew that a container has changed, or that have gone.
+    /// Downloads cached files again that a container has changed or deleted.
     pub async fn mend(&self, files: &[CachedFile]) -> Result<(), DownloadFailure> {
         for &file in files {
             if self.is_sound(file.hash).await {
@@ -87,7 +87,7 @@ impl Fetcher {
     }
 }
 
-/// Takes a downloaded file into the cache if it is what it should be.
+/// Moves a downloaded file into the cache if size and hash are right.
 fn accept(partial: &Path, complete: &Path, file: CachedFile) -> Result<u64, DownloadFailure> {
     let CachedFile { hash, size_bytes } = file;
     let (found, found_bytes) = hash_file(partial).map_err(|error| on_disk(hash, &error))?;
@@ -149,7 +149,7 @@ fn failure(hash: ArtifactHash, error: &CallError) -> DownloadFailure {
     let fatal = |message: String| DownloadFailure { problem: DownloadProblem::Fatal, message };
     match error {
         CallError::File { problem } if says_disk_full(problem) => disk_full(hash),
-        // More came than was announced, which does not get better.
+        // More bytes came than announced; a repetition does not help.
         CallError::Damaged { .. } => fatal(format!(
             "file {hash} differs from its announced hash or size: {error} [WEIR-NM-0012]"
         )),
@@ -158,8 +158,8 @@ fn failure(hash: ArtifactHash, error: &CallError) -> DownloadFailure {
     }
 }
 
-/// The complete files of the cache, the one fetched last at the end. What a fetch that was cut off has
-/// left is deleted, and whatever else is no file of ours.
+/// The complete files of the cache, the last downloaded at the end. Deletes remains of interrupted
+/// downloads and any foreign file.
 pub(crate) fn cached_files(data: &DataDir) -> io::Result<Vec<CachedFile>> {
     let mut files: Vec<(SystemTime, CachedFile)> = Vec::new();
     for entry in fs::read_dir(data.cache())? {
@@ -173,7 +173,7 @@ pub(crate) fn cached_files(data: &DataDir) -> io::Result<Vec<CachedFile>> {
     Ok(files.into_iter().map(|(_, file)| file).collect())
 }
 
-/// A file of the cache, and when it was fetched.
+/// A cached file, with the time of its download.
 fn cached_file(entry: &DirEntry) -> Option<(SystemTime, CachedFile)> {
     let hash = entry.file_name().to_str()?.parse().ok()?;
     let metadata = entry.metadata().ok().filter(Metadata::is_file)?;

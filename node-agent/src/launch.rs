@@ -1,4 +1,4 @@
-//! Makes a container: its folder, its files, its environment, and the shim that runs it.
+//! Launches a container: its folder, its files, its environment, and the shim that runs it.
 
 use crate::{
     error::{is_disk_full, says_disk_full},
@@ -26,29 +26,29 @@ use weir_node_agent_brain::LaunchFailure;
 use weir_protocol::cluster::{ArtifactUse, LaunchContainer, LaunchContext, exit_status, variables};
 use weir_service::ProcessId;
 
-/// What the shim says when it cannot begin is not longer.
+/// Bytes read at most of the shim's message when it cannot begin.
 const MAX_COMPLAINT_BYTES: usize = 64 * 1024;
-/// A shim that has not begun after this time hangs, mostly on the disk.
+/// A shim that has not begun after this time hangs, usually on the disk.
 pub(crate) const START_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_NAME_BYTES: usize = 255;
-/// Variables of the agent that containers see, too. Nothing else of its environment reaches them.
+/// Environment variables of the agent that containers inherit; they inherit no others.
 const PASSED_ON: [&str; 4] = ["PATH", "HOME", "USER", "LANG"];
 const USUAL_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// What all launches of an agent have in common.
+/// Settings common to all launches of an agent.
 #[derive(Clone, Debug)]
 pub(crate) struct Launcher {
     pub data: DataDir,
-    /// `weir`, for the shim.
+    /// The `weir` executable, which runs the shim.
     pub executable: PathBuf,
     pub node: NodeId,
     pub log_max_bytes: u64,
     pub log_max_files: u32,
-    /// How long a shim may take to begin.
+    /// Time limit for the start of a shim.
     pub start_timeout: Duration,
 }
 
-/// A container in the hands of its shim.
+/// A container that its shim has taken over.
 #[derive(Debug)]
 pub(crate) struct Running {
     pub shim: ProcessId,
@@ -58,7 +58,7 @@ pub(crate) struct Running {
     pub child: Option<Child>,
 }
 
-/// What is wrong with a requested launch.
+/// Checks a requested launch; returns what is wrong.
 pub(crate) fn check(launch: &LaunchContext) -> Result<(), String> {
     if launch.command.first().is_none_or(String::is_empty) {
         return Err("the command is empty".to_owned());
@@ -85,12 +85,12 @@ pub(crate) fn check(launch: &LaunchContext) -> Result<(), String> {
 }
 
 impl Launcher {
-    /// Starts a container whose files are in the cache. Blocks until its shim has it.
+    /// Starts a container whose files are in the cache. Blocks until its shim has taken it over.
     pub fn launch(&self, container: &LaunchContainer) -> Result<Running, LaunchFailure> {
         check(&container.launch).map_err(|problem| failed(&problem, "WEIR-NM-0007"))?;
         let folder = self.data.container(container.container);
         self.prepare(&folder, container).map_err(|error| {
-            // What is there of it takes room that may be what is missing.
+            // Its remains use disk space, which may be what is missing.
             remove::folder(folder.root());
             on_disk(
                 &format!("the container's folder cannot be made: {error}"),
@@ -122,7 +122,7 @@ impl Launcher {
         record::write(&folder.launch(), &record)
     }
 
-    /// Puts a file of the cache into the folder: the same file where the disk can, else a copy.
+    /// Puts a cached file into the folder: by a hard link where the disk allows it, else as a copy.
     fn place(&self, artifact: &ArtifactUse, path: &Path) -> io::Result<()> {
         let cached = self.data.cached(artifact.hash);
         match fs::hard_link(&cached, path) {
@@ -154,7 +154,7 @@ impl Launcher {
         ];
         variables.extend(ours.map(|(name, value)| (name.to_owned(), value)));
         variables.extend(container.launch.environment.iter().cloned());
-        // Set last, so that nothing overwrites it: by this variable the processes are found when the shim is gone.
+        // Set last, so that nothing overwrites it: processes are found by this variable when the shim has ended.
         variables.push((MARK.to_owned(), text(folder.root())));
         variables
     }
@@ -165,7 +165,7 @@ impl Launcher {
             let shim = self.executable.display();
             on_disk(&format!("{shim} cannot be started: {error}"), is_disk_full(&error))
         })?;
-        // The process id belongs to the child until it has been waited for, which has not happened yet.
+        // The process id belongs to the child until it was waited for, which has not happened yet.
         let shim = ProcessId::of(child.id());
         let complaint = match await_start(&mut child, self.start_timeout) {
             Ok(()) => match (watch::open(child.id()), shim) {
@@ -177,10 +177,10 @@ impl Launcher {
             },
             Err(complaint) => complaint,
         };
-        // It ends by itself; should it not, it must not stay, nor what it has started.
+        // The shim should end by itself; this ensures that neither it nor its children stay.
         let _ = child.kill();
         let killed = tree::kill_orphans(shim, folder.root());
-        // Not longer: one that hangs in the kernel does not end.
+        // No longer wait: a process that hangs in the kernel does not end.
         let _ = child.try_wait();
         let rest = if killed.left.is_empty() { String::new() } else { format!("; {killed}") };
         let text = format!("the container's shim could not begin: {complaint}{rest}");
@@ -199,8 +199,8 @@ impl Launcher {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log);
-        // SAFETY: between fork and exec only a system call that is safe there. It takes the shim out of
-        // reach of whatever ends the agent's session or process group.
+        // SAFETY: between fork and exec there is only one async-signal-safe system call. It protects the shim from
+        // signals to the agent's session or process group.
         unsafe {
             command.pre_exec(|| {
                 libc::setsid();
@@ -225,7 +225,7 @@ fn await_start(child: &mut Child, timeout: Duration) -> Result<(), String> {
     }
 }
 
-/// What comes before the first line break, the end, or more than a complaint can be.
+/// The text up to the first line break, the end, or the size limit.
 fn first_line(mut out: ChildStdout, timeout: Duration) -> io::Result<String> {
     let give_up = Instant::now() + timeout;
     let mut line = Vec::new();
@@ -303,13 +303,14 @@ mod tests {
         assert!(check(&twice).is_err());
     }
 
-    /// The failure of a launch with this script in the place of the shim; also that nothing of it is left.
+    /// The failure of a launch with this script in the role of the shim; asserts that nothing is left of it.
     fn failure_with_shim(script: &str, start_timeout: Duration) -> LaunchFailure {
         let root = tempfile::tempdir().expect("a folder");
         let data = DataDir::new(root.path()).expect("there");
         fs::create_dir(data.containers()).expect("made");
         let executable = root.path().join("shim");
-        // Not written by this process: a child of another test could hold it open, and then it is busy.
+        // Written by another process: a child of a parallel test could hold the file open, and executing
+        // it would fail as busy.
         let write = "printf '#!/bin/sh\\n%s\\n' \"$1\" > \"$0\"; chmod 755 \"$0\"";
         let status = Command::new("sh").args(["-c", write]).arg(&executable).arg(script).status();
         assert!(status.expect("sh").success());

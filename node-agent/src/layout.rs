@@ -1,11 +1,11 @@
-//! Where a node agent keeps what, in its data folder.
+//! Files in the data folder of a node agent.
 //!
 //! ```text
 //! lock                                   held while an agent works here
 //! cache/<sha256>                         files by content; <sha256>.part while one is fetched
 //! containers/<container>/                where its command runs, with its files
 //! containers/<container>/.weir/launch    what to run; written by the agent
-//!                              pid       the shim; whoever makes this file decides whether it runs
+//!                              pid       the shim; the process that makes this file decides whether the command runs
 //!                              child     the command's process
 //!                              exit      how it ended
 //! logs/<application>/<container>/stdout, stdout.1, …, stderr, …
@@ -17,7 +17,7 @@ use std::{
 };
 use weir_base::{ApplicationId, ArtifactHash, ContainerId};
 
-/// The folder in a container's folder that is ours.
+/// The folder for Weir's own files in a container's folder.
 pub(crate) const PRIVATE_FOLDER: &str = ".weir";
 
 /// The data folder of an agent.
@@ -27,7 +27,7 @@ pub(crate) struct DataDir {
 }
 
 impl DataDir {
-    /// The folder, which exists, by its one absolute path: processes of containers are known by it.
+    /// The existing folder, by its canonical path: processes of containers are found by it.
     pub fn new(root: &Path) -> io::Result<Self> {
         Ok(Self { root: root.canonicalize()? })
     }
@@ -116,7 +116,7 @@ impl ContainerFolder {
         self.private().join("exit")
     }
 
-    /// Where the shim's own complaints go.
+    /// File for the shim's own error messages.
     pub fn shim_log(&self) -> PathBuf {
         self.private().join("shim.log")
     }

@@ -1,13 +1,13 @@
-//! The node agent: runs containers on one host and answers for them.
+//! The node agent: runs containers on one node and serves their state and logs.
 //!
 //! ```text
 //!  resource manager ◀──heartbeats── ┌─────────────────────┐ ──launch file──▶ shim ──▶ command
 //!  app masters ──start, stop──────▶ │ AgentShell ⟷ brain  │ ◀─pidfd, exit file─┘
-//!  everybody ──/ws/v1/node────────▶ └─────────────────────┘
+//!  any client ─/ws/v1/node────────▶ └─────────────────────┘
 //! ```
-//!
 //! What always holds: a container is a process tree under a shim of its own, which outlives the agent;
-//! an agent that starts again takes back what runs and tells what has ended. Containers see nothing of
+//! a restarted agent adopts the containers that run and reports those that have ended. Containers inherit only
+//! `PATH`, `HOME`, `USER` and `LANG` of the agent's environment, and never see the cluster's secret.
 //! the agent's environment but `PATH`, `HOME`, `USER` and `LANG`, and never the cluster's secret.
 
 mod adopt;

@@ -1,4 +1,4 @@
-//! Looks at the node every so often: memory of each container, room on the disk.
+//! Periodic check of the node: memory of each container, free disk space.
 
 use crate::{registry::Registry, shell::AgentShell, tree};
 use std::{
@@ -16,10 +16,10 @@ use std::{
 use weir_node_agent_brain::{ContainerMemory, Input};
 use weir_service::{Handle, processes::Processes};
 
-/// With less room on its disk a node takes no containers.
+/// With less free disk space, a node takes no containers.
 const MIN_FREE_BYTES: u64 = 16 << 20;
 
-/// When the node was last looked at, in milliseconds since 1970.
+/// Time of the last check, in milliseconds since 1970.
 #[derive(Debug, Default)]
 pub(crate) struct LastLook(AtomicU64);
 
@@ -39,7 +39,7 @@ pub(crate) fn millis_now() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// What a monitor looks at.
+/// Context of the periodic check.
 pub(crate) struct Monitor {
     pub interval: Duration,
     pub data_dir: PathBuf,
@@ -48,8 +48,8 @@ pub(crate) struct Monitor {
 }
 
 impl Monitor {
-    /// Looks for as long as the agent runs. A disk that does not answer does not keep it from looking at
-    /// memory.
+    /// Checks for as long as the agent runs. A disk that does not answer does not delay the memory
+    /// checks.
     pub async fn run(self, handle: Handle<AgentShell>) {
         tokio::join!(self.look_at_disk(&handle), self.look_at_memory(&handle));
     }
@@ -70,7 +70,7 @@ impl Monitor {
         let mut was_measured = false;
         loop {
             let any = !self.registry.all().is_empty();
-            // Once more after the last container has ended, so that the sum goes back to 0.
+            // Once more after the last container has ended, so that the sum returns to 0.
             if any || was_measured {
                 let registry = Arc::clone(&self.registry);
                 let measured = tokio::task::spawn_blocking(move || measure(&registry)).await;
@@ -98,7 +98,7 @@ fn measure(registry: &Registry) -> Vec<ContainerMemory> {
     memory.collect()
 }
 
-/// Why the node can run no containers.
+/// Reason why the node can run no containers.
 fn unhealthy(data_dir: &Path) -> Option<String> {
     let folder = data_dir.display();
     match free_bytes(data_dir) {
@@ -115,7 +115,7 @@ fn unhealthy(data_dir: &Path) -> Option<String> {
 fn free_bytes(path: &Path) -> io::Result<u64> {
     let path = CString::new(path.as_os_str().as_bytes())?;
     let mut stat = MaybeUninit::<libc::statvfs>::uninit();
-    // SAFETY: a path that ends in zero and room for the answer, which is read only when there is one.
+    // SAFETY: the path ends in zero; the result is read only when the call has succeeded.
     let stat = unsafe {
         if libc::statvfs(path.as_ptr(), stat.as_mut_ptr()) != 0 {
             return Err(io::Error::last_os_error());

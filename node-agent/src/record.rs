@@ -1,4 +1,4 @@
-//! The files by which agent and shim talk, over restarts of the agent: JSON, each written once.
+//! Files through which agent and shim communicate, also across restarts of the agent: JSON, each written once.
 
 use crate::layout::ContainerFolder;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -11,17 +11,17 @@ use std::{
 use weir_base::{ContainerId, Resources};
 use weir_service::{ProcessId, process::boot_id};
 
-/// A file of ours is never larger, or it is not ours.
+/// Limit for the size of a record; a larger file is not ours.
 const MAX_RECORD_BYTES: u64 = 128 * 1024 * 1024;
 
-/// What a shim is to run.
+/// Launch record: what a shim runs.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct LaunchRecord {
     pub container: ContainerId,
     pub resources: Resources,
-    /// The words of the command.
+    /// Command and arguments.
     pub command: Vec<String>,
-    /// All of the environment.
+    /// The complete environment.
     pub environment: Vec<(String, String)>,
     pub log_folder: PathBuf,
     /// A log file is rotated at this size.
@@ -30,20 +30,20 @@ pub(crate) struct LaunchRecord {
     pub log_max_files: u32,
 }
 
-/// Who runs a container.
+/// Pid record: which process runs a container.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct PidRecord {
     /// The shim; `None`: the container was given up before it was started.
     pub shim: Option<ProcessId>,
-    /// Tells starts of the machine apart, which begin to count processes anew.
+    /// Boot id of the machine: process ids are valid only within one boot.
     pub boot: String,
 }
 
-/// How a container ended.
+/// Exit record: how a container ended.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct ExitRecord {
     pub exit_status: i32,
-    /// Why, for people; may be empty.
+    /// Reason, for people; may be empty.
     pub diagnostics: String,
 }
 
@@ -59,20 +59,20 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
     Ok(Some(record))
 }
 
-/// Opens a new file that only its owner may read: records hold tokens.
+/// Creates a file that only its owner may read, since records hold tokens.
 pub(crate) fn create_private(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
 }
 
-/// Writes a record that is there whole or not at all. It need not survive the machine: nothing that it
-/// speaks of does.
+/// Writes a record atomically. It is not synced to disk: its content is useless after a restart of the
+/// machine.
 pub(crate) fn write<T: Serialize>(path: &Path, record: &T) -> io::Result<()> {
     let draft = path.with_extension("draft");
     create_private(&draft)?.write_all(&serde_json::to_vec(record)?)?;
     fs::rename(&draft, path)
 }
 
-/// Writes the record of who runs a container, unless there is one: whether this one is it now.
+/// Writes the pid record unless one exists. Returns whether this call wrote it.
 pub(crate) fn claim(folder: &ContainerFolder, shim: Option<ProcessId>) -> io::Result<bool> {
     let path = folder.pid();
     // Shim and agent may try at the same time.
@@ -81,7 +81,7 @@ pub(crate) fn claim(folder: &ContainerFolder, shim: Option<ProcessId>) -> io::Re
     let written = create_private(&draft)
         .and_then(|mut file| file.write_all(&serde_json::to_vec(&record)?))
         .and_then(|()| fs::hard_link(&draft, &path));
-    // What was written of it takes room, which may be what was missing.
+    // A partly written draft uses disk space, which may be what is missing.
     let _ = fs::remove_file(&draft);
     match written {
         Ok(()) => Ok(true),
@@ -90,8 +90,8 @@ pub(crate) fn claim(folder: &ContainerFolder, shim: Option<ProcessId>) -> io::Re
     }
 }
 
-/// An exit record that has its room on the disk already, so that a disk that has filled up meanwhile
-/// does not swallow how a container ended.
+/// An exit record whose disk space is reserved in advance, so that it can be written even if the disk
+/// is full when the container ends.
 #[derive(Debug)]
 pub(crate) struct ReservedExit {
     path: PathBuf,
@@ -109,11 +109,11 @@ impl ReservedExit {
         Ok(Self { path, draft, file })
     }
 
-    /// Puts the record in its place.
+    /// Writes the content into the reserved record.
     pub fn fill(self, exit_status: i32, diagnostics: &str) -> io::Result<()> {
         let diagnostics: String = diagnostics.chars().take(Self::ROOM_BYTES / 8).collect();
         let mut text = serde_json::to_vec(&ExitRecord { exit_status, diagnostics })?;
-        // JSON may be followed by spaces.
+        // Trailing spaces are valid after JSON.
         text.resize(text.len().max(Self::ROOM_BYTES), b' ');
         std::os::unix::fs::FileExt::write_all_at(&self.file, &text, 0)?;
         fs::rename(&self.draft, &self.path)

@@ -1,4 +1,4 @@
-//! What shell and monitor share: the shims that run, and what was last logged of the resource manager.
+//! State that shell and monitor share: running shims, and the last logged problem of the resource manager.
 
 use std::{
     collections::BTreeMap,
@@ -12,26 +12,26 @@ use weir_node_agent_brain::Signal;
 use weir_protocol::cluster::NodeAction;
 use weir_service::{CallError, ProcessId};
 
-/// A container that runs.
+/// A running container.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Watched {
     pub shim: ProcessId,
     pub leased_bytes: u64,
-    /// How often it has been sent SIGKILL.
+    /// Number of SIGKILLs sent.
     pub kills: u32,
 }
 
-/// The containers that run.
+/// The running containers.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
     running: Mutex<BTreeMap<ContainerId, Watched>>,
-    /// What keeps the resource manager away, as last logged.
+    /// The last logged problem in calls to the resource manager.
     problem: Mutex<Option<String>>,
-    /// An action that this release does not know was logged.
+    /// Whether an unknown action was logged.
     has_warned_of_action: AtomicBool,
 }
 
-/// What is guarded here is whole after every statement, so a panic elsewhere spoils nothing.
+/// A panic elsewhere does no harm: the data is consistent after every statement.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -45,7 +45,7 @@ impl Registry {
         lock(&self.running).remove(&id);
     }
 
-    /// Every container that runs.
+    /// Every running container.
     pub fn all(&self) -> Vec<(ContainerId, Watched)> {
         lock(&self.running).iter().map(|(&id, &watched)| (id, watched)).collect()
     }
@@ -58,7 +58,7 @@ impl Registry {
         Some(*watched)
     }
 
-    /// Logs the first action of the resource manager that this release does not know. The agent ignores it.
+    /// Logs the first action that this release does not know. The agent ignores such actions.
     pub fn note_action(&self, action: NodeAction) {
         if action == NodeAction::Unknown && !self.has_warned_of_action.swap(true, Ordering::Relaxed)
         {
@@ -68,7 +68,7 @@ impl Registry {
         }
     }
 
-    /// Logs how a call to the resource manager went, when it went otherwise than the last.
+    /// Logs the result of a call to the resource manager when it differs from the last one.
     pub fn note_call(&self, address: &str, error: Option<&CallError>) {
         let problem = error.map(|error| format!("{error} [{}]", error.code()));
         let mut last = lock(&self.problem);

@@ -1,4 +1,4 @@
-//! Removes what is not needed any more. Never an error: what cannot be removed is logged and stays.
+//! Removes files and folders that are not needed any more. Never fails: what cannot be removed is logged and stays.
 
 use std::{
     fs, io,
@@ -6,10 +6,10 @@ use std::{
     path::Path,
 };
 
-/// Its owner may list it, go into it and take things out of it.
+/// Owner rights for listing, entering and deleting.
 const OWNER_MAY_ALL: u32 = 0o700;
 
-/// Removes a folder and all in it, also folders in it that are write-protected, or a file in its place.
+/// Removes a file, or a folder with its content, including write-protected folders.
 /// Blocks.
 pub(crate) fn folder(path: &Path) {
     let removed = match fs::remove_dir_all(path) {
@@ -28,7 +28,7 @@ pub(crate) fn folder(path: &Path) {
     }
 }
 
-/// Gives the owner all rights on a folder and those below. What refuses shows when it is removed.
+/// Gives the owner all rights on a folder and those below. An error shows later, in the removal.
 fn unprotect(folder: &Path) {
     let Ok(metadata) = fs::symlink_metadata(folder) else { return };
     if !metadata.is_dir() {
@@ -46,10 +46,10 @@ fn unprotect(folder: &Path) {
 mod tests {
     use super::*;
 
-    /// Takes root's rights over files from this thread, which is the test's own.
+    /// Drops root's file permissions in this thread, which belongs to the test.
     fn as_anybody() {
         const NOBODY: u32 = 65534;
-        // SAFETY: plain system call; it refuses what is not allowed, and then we are not root.
+        // SAFETY: plain system call; it fails when this is not root, and then there is nothing to drop.
         unsafe { libc::setfsuid(NOBODY) };
     }
 

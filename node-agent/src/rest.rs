@@ -1,4 +1,4 @@
-//! The agent's HTTP interface: what app masters ask, and YARN's `/ws/v1/node` for everybody.
+//! The agent's HTTP interface: container requests of app masters, and YARN's `/ws/v1/node` for any client.
 
 mod containers;
 mod internal;
@@ -16,9 +16,9 @@ use std::sync::{Arc, OnceLock};
 use weir_base::{ContainerId, NodeId};
 use weir_service::{ApiError, Handle, Secret};
 
-/// What handlers share.
+/// State shared by the handlers.
 pub(crate) struct Api {
-    /// Set when the agent has looked at its disk.
+    /// Set after recovery.
     pub handle: OnceLock<Handle<AgentShell>>,
     pub node: OnceLock<NodeId>,
     pub secret: Secret,

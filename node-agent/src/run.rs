@@ -1,4 +1,4 @@
-//! The agent as a process: from its options to its end.
+//! The agent process, from its options to its end.
 
 use crate::{
     Error,
@@ -32,31 +32,31 @@ use weir_service::{
     Client, ErrorStyle, Handle, Secret, Server, ServerConfig, logs, ready, signals,
 };
 
-/// How long the resource manager may take to hear that the node leaves.
+/// Time limit for telling the resource manager that the node leaves.
 const GOODBYE: Duration = Duration::from_secs(2);
 
-/// What an agent is told.
+/// Options of an agent.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Its configuration.
     pub config: Config,
-    /// Where it listens; also its node's name, so port 0 gives the node a new one each time.
+    /// Address to listen at. It is also the name of the node, so with port 0 the node has a new name at each start.
     pub bind: SocketAddr,
-    /// Where it keeps containers, logs and files; its alone.
+    /// Folder for containers, logs and files, for this agent alone.
     pub data_dir: PathBuf,
     /// The cluster's secret.
     pub secret_file: PathBuf,
     /// `host:port` of the resource manager.
     pub resource_manager: String,
-    /// `weir`, which it starts as shim of each container.
+    /// The `weir` executable, started as shim of each container.
     pub weir_executable: PathBuf,
 }
 
-/// Runs an agent until SIGTERM or SIGINT, or until the resource manager tells it to end. Its containers
-/// run on in the first case, under their shims; where none does, its node leaves the cluster at once.
+/// Runs an agent until SIGTERM or SIGINT, or until the resource manager orders it to end. After a signal, its
+/// containers run on under their shims; if there is none, the node leaves the cluster at once.
 ///
 /// # Errors
-/// It cannot begin, or was told to end.
+/// It cannot start, or was ordered to end.
 pub fn run(options: Options) -> Result<(), Error> {
     logs::init_logging("node agent");
     let ended = actix::System::new().block_on(serve(options));
@@ -119,7 +119,7 @@ async fn serve(options: Options) -> Result<(), Error> {
         last_look,
     };
     actix::spawn(monitor.run(handle.clone()));
-    // Set once, here.
+    // The only place that sets it.
     let _ = api.handle.set(handle.clone());
     ready::ready(server.address());
     let ended = tokio::select! {
@@ -142,8 +142,8 @@ async fn nothing_runs(handle: &Handle<AgentShell>) -> bool {
     view.containers.iter().all(|container| container.report.state == ContainerState::Complete)
 }
 
-/// Tells the resource manager that the node is not there any more. One that does not hear it finds out by
-/// the silence.
+/// Tells the resource manager that the node leaves. If this call fails, the node expires there for lack of
+/// heartbeats.
 async fn say_goodbye(client: &Client, resource_manager: &str, leave: &LeaveNode) {
     let path = "/internal/v1/nodes/leave";
     let left: Result<NodeLeft, _> = client.call(resource_manager, path, leave, GOODBYE).await;
@@ -162,7 +162,7 @@ fn prepare(root: &Path) -> io::Result<DataDir> {
     Ok(data)
 }
 
-/// Keeps other agents out for as long as the file lives.
+/// Locks the data folder for as long as the file is open.
 fn lock(data: &DataDir) -> Result<File, Error> {
     let in_folder = |source| Error::DataDir { path: data.root().to_owned(), source };
     let file = File::options().create(true).append(true).open(data.lock()).map_err(in_folder)?;
@@ -174,7 +174,7 @@ fn lock(data: &DataDir) -> Result<File, Error> {
     }
 }
 
-/// Where the agent listens, and by which name others reach it.
+/// Opens the port, and determines the node's name.
 fn listen(options: &Options, api: &Arc<Api>) -> Result<(Server, NodeId), Error> {
     let bind = options.bind;
     if !bind.ip().is_loopback() {
@@ -199,7 +199,7 @@ fn listen(options: &Options, api: &Arc<Api>) -> Result<(Server, NodeId), Error> 
         Some(host) => NodeId(format!("{host}:{}", address.port())),
         None => NodeId(address.to_string()),
     };
-    // Set once, here.
+    // The only place that sets it.
     let _ = api.node.set(node.clone());
     Ok((server, node))
 }
@@ -232,7 +232,7 @@ fn settings(config: &Config, node: NodeId) -> Settings {
         memory_mib: config.get(&keys::NODE_MEMORY_MB),
         vcores: config.get(&keys::NODE_VCORES),
     };
-    // Two starts of an agent are never in the same millisecond: the lock is between them.
+    // Two starts of an agent are never in the same millisecond, since each needs the lock.
     let incarnation = millis_now();
     Settings {
         kill_delay: config.get(&keys::KILL_DELAY),

@@ -1,4 +1,4 @@
-//! Does what the brain decides: requests to the resource manager, downloads, processes, files.
+//! Performs the brain's effects: requests to the resource manager, downloads, processes, files.
 
 use crate::{
     fetch::Fetcher,
@@ -23,7 +23,7 @@ use weir_service::{
     processes::{Processes, kill_each},
 };
 
-/// How much later than its hold an answer may be.
+/// Time after the end of its hold when an answer counts as lost.
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What readers see of an agent.
@@ -33,20 +33,20 @@ pub(crate) struct AgentView {
     pub containers: Vec<ContainerView>,
 }
 
-/// The hands of an agent.
+/// Performs the effects of an agent's brain.
 pub(crate) struct AgentShell {
     pub fetcher: Fetcher,
     pub launcher: Arc<Launcher>,
     /// Files that are being deleted from the cache.
     pub deletions: BTreeMap<ArtifactHash, JoinHandle<()>>,
     pub registry: Arc<Registry>,
-    /// Where the reason goes for which the agent is to end.
+    /// Receives the reason for which the agent must end.
     pub end: UnboundedSender<String>,
-    /// It ends, and its node with it: it does not register again, whatever it is answered.
+    /// Set when the agent and its node leave: it does not register again, whatever the answer is.
     pub leaving: Rc<Cell<bool>>,
 }
 
-/// A brain's ticket for a caller's.
+/// Converts a caller's ticket to the brain's type.
 pub(crate) fn ticket(ticket: Ticket) -> weir_node_agent_brain::Ticket {
     weir_node_agent_brain::Ticket(ticket.0)
 }
@@ -76,7 +76,7 @@ impl Shell for AgentShell {
             Effect::DeleteCached(hash) => self.delete_cached(hash),
             Effect::Reply { ticket, reply } => outlet.reply(Ticket(ticket.0), reply),
             Effect::End { reason } => {
-                // If the receiver is gone, the process is about to end anyway.
+                // If the receiver is closed, the process is ending already.
                 let _ = self.end.send(reason);
             }
         }
@@ -122,12 +122,12 @@ impl AgentShell {
         });
     }
 
-    /// A deletion of the same file that is under way comes first, or it would meet what was fetched.
+    /// Waits for a deletion of the same file that is under way, which would delete the download.
     fn download(&mut self, file: CachedFile, handle: Handle<Self>) {
         let (fetcher, deletion) = (self.fetcher.clone(), self.deletions.remove(&file.hash));
         actix::spawn(async move {
             if let Some(deletion) = deletion {
-                // One that has panicked is over, too.
+                // A deletion that has panicked is over as well.
                 let _ = deletion.await;
             }
             let result = fetcher.fetch(file).await;
@@ -174,7 +174,7 @@ impl AgentShell {
     fn signal(&self, id: ContainerId, signal: Signal) {
         let Some(watched) = self.registry.note_signal(id, signal) else { return };
         match signal {
-            // The shim passes it to the command. If the shim is gone, the report of its end is on the way.
+            // The shim passes it to the command. If the shim has ended, its end will be reported.
             Signal::Term => drop(watched.shim.signal(libc::SIGTERM)),
             Signal::Kill => {
                 actix::spawn(tokio::task::spawn_blocking(move || kill(watched)));
@@ -183,7 +183,7 @@ impl AgentShell {
     }
 }
 
-/// Starts a container, with files that are what they are named by.
+/// Starts a container after checking that its cached files are unchanged.
 async fn launch(
     fetcher: &Fetcher,
     launcher: &Arc<Launcher>,
@@ -207,8 +207,8 @@ fn not_mended(DownloadFailure { problem, message }: DownloadFailure) -> LaunchFa
     LaunchFailure { exit_status, message }
 }
 
-/// Kills a container. At first without its shim, which then writes down what happened; a shim that does
-/// not get to it is killed, too. Blocks.
+/// Kills a container. The first kill spares the shim, which then writes the exit record; a later one kills
+/// the shim as well. Blocks.
 fn kill(watched: Watched) {
     if watched.kills > 1 {
         let _ = watched.shim.signal(libc::SIGKILL);
@@ -216,7 +216,7 @@ fn kill(watched: Watched) {
     kill_each(&tree::of_shim(&Processes::scan(), watched.shim));
 }
 
-/// Waits for the end of a container and tells it.
+/// Waits for the end of a container and reports it to the brain.
 pub(crate) async fn watch_over(
     id: ContainerId,
     running: Running,
@@ -232,7 +232,7 @@ pub(crate) async fn watch_over(
     }
     let folder = launcher.data.container(id);
     let verdict = tokio::task::spawn_blocking(move || {
-        // So that it does not stay as a zombie. It has ended: this does not wait.
+        // Reaps the child, which has ended, so this does not block.
         let _: Option<io::Result<_>> = child.map(|mut child| child.wait());
         watch::verdict(&folder, Some(shim))
     });

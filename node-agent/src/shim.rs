@@ -1,15 +1,15 @@
-//! The process above every container: `weir container-shim <folder>`. It outlives the agent.
+//! Parent process of every container: `weir container-shim <folder>`. It outlives the agent.
 //!
 //! ```text
 //!  agent ──.weir/launch──▶ shim ──spawns──▶ command ──▶ its children …
-//!        ◀─.weir/pid─────   │ ▲ SIGTERM, SIGINT, SIGHUP are handed down
+//!        ◀─.weir/pid─────   │ ▲ SIGTERM, SIGINT, SIGHUP are forwarded
 //!        ◀─.weir/child───   │ └ stdout and stderr go through it, into files that it rotates
 //!        ◀─.weir/exit────   └ orphans become its children (it is their subreaper)
 //! ```
 //!
 //! What always holds: `exit` is written after the last process of the container has ended; when the
-//! shim itself is killed, the kernel kills the command. It is one thread that waits in `poll`, so that
-//! it needs little memory; the command's parent is that thread, whose end is what the kernel looks at.
+//! shim itself is killed, the kernel kills the command. The shim is a single thread that waits in `poll`, so it
+//! needs little memory; that thread is the command's parent, and the kernel watches for its end.
 
 mod command;
 mod logs;
@@ -28,13 +28,13 @@ use std::{
 use weir_protocol::cluster::exit_status;
 use weir_service::{ProcessId, logs::log_line};
 
-/// What the shim says on its standard output once the container is in its hands.
+/// Line on the shim's standard output after it has taken the container over.
 pub(crate) const STARTED: &str = "started";
 
-/// Runs the container in this folder to its end. Gives the exit code for the shim's own process, which
-/// nobody looks at: how the container ended stands in its file.
+/// Runs the container in this folder to its end. Returns the exit code of the shim's own process, which
+/// is not used: the exit record says how the container ended.
 ///
-/// To be called by the main thread while there is no other: signals are taken from the calling thread,
+/// Must be called by the main thread while there is no other: signals are blocked for the calling thread,
 /// and the command is killed when that thread ends.
 pub fn run(folder: &Path) -> i32 {
     let folder = match std::path::absolute(folder) {
@@ -62,7 +62,7 @@ struct Shim {
 }
 
 impl Shim {
-    /// Takes the container over; fails before anything of it runs.
+    /// Takes the container over; fails before any process of it runs.
     fn begin(folder: &ContainerFolder) -> Result<Self, String> {
         let failed = |what: &str| {
             let what = what.to_owned();
@@ -88,7 +88,7 @@ impl Shim {
                 return say(STARTED, ended);
             }
         };
-        // Only for people who look: the exit status does not hang on it.
+        // For diagnosis only: the exit status does not depend on it.
         let _ = record::write(&folder.child(), &command.id());
         say(STARTED, 0);
         process::silence();

@@ -1,4 +1,4 @@
-//! Ends every container of a data folder, also when no agent lives that could.
+//! Ends every container of a data folder, also when no agent runs.
 
 use crate::{
     layout::DataDir,
@@ -15,29 +15,29 @@ use weir_service::{
     processes::{Processes, kill_until_gone},
 };
 
-/// How often it is looked whether shims have ended.
+/// Time between two checks whether the shims have ended.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
-/// What [`kill_all`] has done.
+/// Result of [`kill_all`].
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct KilledSummary {
     /// Containers that were running.
     pub containers: usize,
-    /// Of these, the ones that did not end on SIGTERM in time.
+    /// Containers among them that did not end in time after SIGTERM.
     pub forced: usize,
     /// Processes that are left although they were killed: they hang in the kernel.
     pub left: Vec<u32>,
 }
 
 /// Ends every container that an agent with this data folder has started: SIGTERM, `delay`, SIGKILL,
-/// until no process is left. Processes are told by number and start time, so none of anybody else's is
-/// met. To be called when no agent works there any more, or it would start others meanwhile.
+/// until no process is left. Processes are identified by pid and start time, so no foreign process is
+/// signalled. The agent must have ended before, since it could start more containers.
 pub fn kill_all(data_dir: &Path, delay: Duration) -> KilledSummary {
     let Ok(data) = DataDir::new(data_dir) else { return KilledSummary::default() };
     let shims = shims(&data);
     let running: Vec<_> = shims.iter().filter(|shim| shim.is_alive()).collect();
     for shim in &running {
-        // The shim hands it down, and sees to the rest when its command has ended.
+        // The shim forwards it, and ends the remaining processes when its command has ended.
         let _ = shim.signal(libc::SIGTERM);
     }
     wait_until(delay, || !running.iter().any(|shim| shim.is_alive()));
@@ -47,8 +47,8 @@ pub fn kill_all(data_dir: &Path, delay: Duration) -> KilledSummary {
     KilledSummary { containers: running.len(), forced, left }
 }
 
-/// Shims of containers of which nobody has written down that they have ended. Some may have been killed,
-/// and what was in their sessions then lives on.
+/// Shims of containers without an exit record. A shim may have been killed, while other processes of its
+/// session still run.
 fn shims(data: &DataDir) -> Vec<ProcessId> {
     let boot = boot_id();
     let containers = data.container_ids().unwrap_or_default();
@@ -63,7 +63,7 @@ fn shims(data: &DataDir) -> Vec<ProcessId> {
 }
 
 fn what_is_left(processes: &Processes, data: &DataDir, shims: &[ProcessId]) -> Vec<ProcessId> {
-    // By their mark also the processes of shims that were killed earlier, and shims just started.
+    // The mark also finds the processes of shims that were killed earlier, and shims that have just started.
     let mut left = tree::marked(processes, data.containers().as_path());
     for shim in shims {
         left.extend(tree::of_shim(processes, *shim));

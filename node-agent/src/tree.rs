@@ -1,8 +1,8 @@
-//! The processes of containers: who belongs to which, how much memory they use, and how they are ended to
-//! the last one.
+//! The processes of containers: to which container a process belongs, how much memory it uses, and how all
+//! processes of a container are killed.
 //!
-//! A process belongs to a container when it descends from the shim (which adopts orphans, so no
-//! detour leads away from it), when it is in the shim's session, or, after the shim's end, when it
+//! A process belongs to a container when it descends from the shim (which adopts orphans, so the chain of
+//! parents never breaks), when it is in the shim's session, or, after the shim's end, when it
 //! carries the container's mark in its environment.
 
 use std::{path::Path, time::Duration};
@@ -15,10 +15,10 @@ use weir_service::{
 
 /// The variable that marks every process of a container: the absolute path of the container's folder.
 pub(crate) const MARK: &str = "WEIR_CONTAINER_FOLDER";
-/// A process that still exists after this time since SIGKILL hangs in the kernel.
+/// A process that still exists this long after SIGKILL hangs in the kernel.
 pub(crate) const GIVE_UP: Duration = Duration::from_secs(30);
 
-/// Live processes below this one, and others of its session; not itself.
+/// Live descendants of this process and live members of its session, without the process itself.
 pub(crate) fn below(processes: &Processes, root: u32) -> Vec<ProcessId> {
     let session = processes.which(|stat| stat.session == root);
     let mut found = processes.with_descendants(session.into_iter().chain([root]));
@@ -26,21 +26,21 @@ pub(crate) fn below(processes: &Processes, root: u32) -> Vec<ProcessId> {
     found
 }
 
-/// Live processes with the mark of a folder, or of one below it. The scan must be one with [`MARK`].
+/// Live processes with the mark of this folder or one below it. The scan must have read [`MARK`].
 pub(crate) fn marked(processes: &Processes, folder: &Path) -> Vec<ProcessId> {
     processes.with_value(|mark| Path::new(mark).starts_with(folder))
 }
 
-/// Live processes of this shim, also after its end; not itself.
+/// Live processes of this shim, also after its end, without the shim itself.
 pub(crate) fn of_shim(processes: &Processes, shim: ProcessId) -> Vec<ProcessId> {
-    // Another process may have the number by now, with a session of its own.
+    // Another process with a session of its own may have this pid now.
     match processes.stat(shim.pid) {
         Some(leader) if leader.start_time != shim.start_time => Vec::new(),
         _ => below(processes, shim.pid),
     }
 }
 
-/// What is left of a container whose shim has ended.
+/// Remaining processes of a container whose shim has ended.
 fn orphans(processes: &Processes, shim: Option<ProcessId>, folder: &Path) -> Vec<ProcessId> {
     let mut found = marked(processes, folder);
     found.extend(shim.into_iter().flat_map(|shim| of_shim(processes, shim)));
@@ -49,7 +49,7 @@ fn orphans(processes: &Processes, shim: Option<ProcessId>, folder: &Path) -> Vec
     found
 }
 
-/// The memory of a container: of what is below the shim, without the shim, which is our expense.
+/// The memory of a container: of all processes below the shim. The shim does not count.
 pub(crate) fn memory(
     processes: &Processes,
     container: ContainerId,
@@ -66,7 +66,7 @@ pub(crate) fn memory(
     ContainerMemory { container, used_bytes, largest }
 }
 
-/// Kills what is left of a container whose shim has ended, until nothing is or it hangs in the kernel.
+/// Kills the remaining processes of a container whose shim has ended, until none is left or they hang in the kernel.
 pub(crate) fn kill_orphans(shim: Option<ProcessId>, folder: &Path) -> Killed {
     kill_until_gone(MARK, |processes| orphans(processes, shim, folder), GIVE_UP)
 }
@@ -80,7 +80,7 @@ mod tests {
     };
     use tempfile::TempDir;
 
-    /// Processes with a mark; killed when dropped, or they would outlive a test that fails.
+    /// Processes with a mark; killed when dropped, so that they do not outlive a failed test.
     struct Tree {
         shell: Child,
         folder: TempDir,

@@ -1,4 +1,4 @@
-//! Notices the end of a shim the moment it comes, whoever's child it is, and finds out how its
+//! Detects the end of a shim at once, whether or not it is a child of this process, and determines how its
 //! container ended.
 
 use crate::{
@@ -14,12 +14,12 @@ use tokio::io::{Interest, unix::AsyncFd};
 use weir_node_agent_brain::Exit;
 use weir_service::ProcessId;
 
-/// Exit status of a container whose shim was killed: as its processes, by SIGKILL.
+/// Exit status of a container whose shim was killed: its processes are killed by SIGKILL as well.
 const SHIM_KILLED: i32 = 128 + libc::SIGKILL;
 
-/// Something that becomes readable when the process has ended.
+/// A descriptor that becomes readable when the process has ended.
 pub(crate) fn open(pid: u32) -> io::Result<OwnedFd> {
-    // SAFETY: plain system call; the descriptor it gives is ours alone and closed on exec.
+    // SAFETY: plain system call; the returned descriptor is owned by us alone and closed on exec.
     unsafe {
         let fd = libc::syscall(libc::SYS_pidfd_open, pid.cast_signed(), 0);
         if fd < 0 {
@@ -30,10 +30,10 @@ pub(crate) fn open(pid: u32) -> io::Result<OwnedFd> {
     }
 }
 
-/// The same for a process of which only the number and start time are known; `None` when it has ended.
+/// The same for a process known by pid and start time only; `None` when it has ended.
 pub(crate) fn open_living(process: ProcessId) -> io::Result<Option<OwnedFd>> {
     match open(process.pid) {
-        // Looked at after opening: from then on the descriptor stands for this process.
+        // Checked after opening: from then on the descriptor refers to this process.
         Ok(fd) => Ok(process.is_alive().then_some(fd)),
         Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(None),
         Err(error) => Err(error),
@@ -42,13 +42,13 @@ pub(crate) fn open_living(process: ProcessId) -> io::Result<Option<OwnedFd>> {
 
 /// Waits for the end of the process.
 pub(crate) async fn ended(process: OwnedFd) -> io::Result<()> {
-    // SAFETY: an owned descriptor stays the same one, and open, for as long as it lives.
+    // SAFETY: an owned descriptor stays open and unchanged while the object exists.
     let process = unsafe { AsyncFd::register_with_interest(process, Interest::READABLE)? };
     process.readable().await.map(drop)
 }
 
-/// How the container of a shim that has ended did end. What the shim left behind, because it was
-/// killed, is killed. Blocks.
+/// How a container ended whose shim has ended. Kills the processes that a killed shim has left.
+/// Blocks.
 pub(crate) fn verdict(folder: &ContainerFolder, shim: Option<ProcessId>) -> Exit {
     match record::read::<ExitRecord>(&folder.exit()) {
         Ok(Some(ExitRecord { exit_status, diagnostics })) => Exit { exit_status, diagnostics },
@@ -64,7 +64,7 @@ pub(crate) fn verdict(folder: &ContainerFolder, shim: Option<ProcessId>) -> Exit
     }
 }
 
-/// Writes down how a container ended, for the next start of the agent.
+/// Writes the exit record, which the next start of the agent reads.
 pub(crate) fn keep(folder: &ContainerFolder, exit_status: i32, diagnostics: String) -> Exit {
     let record = ExitRecord { exit_status, diagnostics };
     if let Err(error) = record::write(&folder.exit(), &record) {

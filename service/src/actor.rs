@@ -1,13 +1,13 @@
 //! The one adapter around a brain: an actix actor with a bounded mailbox and one timer.
 //!
 //! ```text
-//! Handle::ask  ─┐ waits for room, then for Outlet::reply
+//! Handle::ask  ─┐ waits for space, then for Outlet::reply
 //! Handle::tell ─┼─▶ mailbox ─▶ step ─▶ effects ─▶ Shell::perform, in order
-//! timer        ─┘                └─ next_deadline sets the timer anew
+//! timer        ─┘                └─ next_deadline sets the next timer
 //! ```
 //!
-//! What always holds: the brain is stepped by one thread; effects are performed in the order given,
-//! before the next step; an `ask` ends, at the latest with [`Gone`]; a snapshot is made only when one is
+//! What always holds: one thread runs the brain; effects are performed in the order given,
+//! before the next step; every `ask` ends, at the latest with [`Gone`]; a snapshot is made only when one is
 //! read and the last is older than 100 ms; a panic of the brain or its shell ends the process.
 
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, SpawnHandle};
@@ -25,22 +25,22 @@ use std::{
 };
 use weir_base::{Machine, Monotonic, Now, WallTime};
 
-/// The highest age of a snapshot at a read.
+/// Maximum age of a snapshot when it is read.
 const SNAPSHOT_AGE: Duration = Duration::from_millis(100);
-/// Inputs of callers that may wait at a time; a further caller waits for room.
+/// Inputs in the mailbox at most; further callers wait for space.
 const MAILBOX_CAPACITY: usize = 1024;
 
-/// Does the effects of a brain.
+/// Performs the effects of a brain.
 pub trait Shell: Sized + Unpin + 'static {
-    /// What decides.
+    /// The brain.
     type Brain: Machine<Input: Send, Effect: Unpin> + Unpin + 'static;
-    /// What callers get.
+    /// Answer to a caller.
     type Reply: Send + 'static;
-    /// What readers get.
+    /// State shown to readers.
     type Snapshot: Send + Sync + 'static;
 
-    /// Does one effect; must not block. What takes time is handed to a thread or a task, and its result
-    /// comes back by [`Handle::tell`].
+    /// Performs one effect; must not block. Slow work runs in a thread or a task, and its result
+    /// comes back through [`Handle::tell`].
     fn perform(
         &mut self,
         now: Now,
@@ -48,13 +48,13 @@ pub trait Shell: Sized + Unpin + 'static {
         outlet: &mut Outlet<Self>,
     );
 
-    /// What there is to see.
+    /// Copies the state that readers see.
     fn snapshot(&self, brain: &Self::Brain, now: Now) -> Self::Snapshot;
 }
 
 type InputOf<S> = <<S as Shell>::Brain as Machine>::Input;
 
-/// Names a caller who waits.
+/// Identifies a waiting caller.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Ticket(pub u64);
 
@@ -70,12 +70,12 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Monotonic time counts from here.
+    /// Starts the clocks; monotonic time counts from now.
     pub fn start() -> Self {
         Self { started: Instant::now() }
     }
 
-    /// The time.
+    /// The current time.
     pub fn now(&self) -> Now {
         let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -83,7 +83,7 @@ impl Clock {
     }
 }
 
-/// What the actor and its handles share.
+/// State shared by the actor and its handles.
 struct Shared<S: Shell> {
     callers: Mutex<BTreeMap<Ticket, oneshot::Sender<S::Reply>>>,
     next_ticket: AtomicU64,
@@ -91,31 +91,31 @@ struct Shared<S: Shell> {
     is_refreshing: AtomicBool,
 }
 
-/// What is guarded here is whole after every statement, so a panic elsewhere spoils nothing.
+/// A panic elsewhere does no harm: the data is consistent after every statement.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Where a shell answers its callers.
+/// The way for a shell to answer its callers.
 pub struct Outlet<S: Shell> {
     handle: Handle<S>,
 }
 
 impl<S: Shell> Outlet<S> {
-    /// Answers a caller. One that has gone away is no error; a second answer is dropped.
+    /// Answers a caller. Ignores a caller that has stopped waiting, and a second answer.
     pub fn reply(&mut self, ticket: Ticket, reply: S::Reply) {
         if let Some(caller) = lock(&self.handle.shared.callers).remove(&ticket) {
             let _ = caller.send(reply);
         }
     }
 
-    /// For work that reports back.
+    /// A handle for work that reports its result later.
     pub fn handle(&self) -> Handle<S> {
         self.handle.clone()
     }
 }
 
-/// A way to a brain. Clones lead to the same one.
+/// Sends inputs to a brain. Clones address the same brain.
 pub struct Handle<S: Shell> {
     address: Addr<BrainActor<S>>,
     shared: Arc<Shared<S>>,
@@ -133,7 +133,7 @@ impl<S: Shell> fmt::Debug for Handle<S> {
     }
 }
 
-/// Forgets a caller that stops waiting.
+/// Removes the caller on drop, also when it stops waiting.
 struct Waiting<'a, S: Shell>(&'a Shared<S>, Ticket);
 
 impl<S: Shell> Drop for Waiting<'_, S> {
@@ -159,13 +159,13 @@ impl<S: Shell> Handle<S> {
         receiver.await.map_err(|_| Gone)
     }
 
-    /// Gives the brain an input. Never waits; dropped when the daemon is ending. For results of effects,
-    /// of which there are as many as effects; callers from outside use [`Handle::ask`].
+    /// Gives the brain an input. Never waits; the input is dropped when the daemon is ending. For results of
+    /// effects, whose number is bounded by that of the effects; external callers use [`Handle::ask`].
     pub fn tell(&self, input: InputOf<S>) {
         self.address.do_send(Step::<S>(input));
     }
 
-    /// What there is to see, as it was at most 100 ms ago or is about to be replaced.
+    /// A snapshot, at most 100 ms old, or an older one while its replacement is being made.
     pub fn snapshot(&self) -> Arc<S::Snapshot> {
         let (made, snapshot) = {
             let published = lock(&self.shared.snapshot);
@@ -178,14 +178,14 @@ impl<S: Shell> Handle<S> {
         snapshot
     }
 
-    /// What there is to see now: every step whose reply the caller has seen is in it.
+    /// A snapshot made now: it includes every step whose reply the caller has seen.
     pub async fn fresh_snapshot(&self) -> Arc<S::Snapshot> {
-        // An actor that has ended leaves its last one.
+        // An actor that has ended leaves its last snapshot.
         let _ = self.address.send(Refresh).await;
         Arc::clone(&lock(&self.shared.snapshot).1)
     }
 
-    /// What there is to see, not older than 100 ms.
+    /// A snapshot that is at most 100 ms old.
     pub async fn recent_snapshot(&self) -> Arc<S::Snapshot> {
         let made = lock(&self.shared.snapshot).0;
         match made.elapsed() < SNAPSHOT_AGE {
@@ -207,12 +207,12 @@ impl Message for Refresh {
     type Result = ();
 }
 
-/// What follows a panic of a brain or its shell, with its words; in a daemon it does not return.
+/// Reaction to a panic of a brain or its shell, with the panic message; in a daemon it does not return.
 type OnPanic = Box<dyn Fn(&str)>;
 
 /// Runs a brain in the current actix system, until the system ends. When brain or shell panics, the
-/// process aborts: what the brain holds may be half changed, and a server without a brain would refuse
-/// everybody for ever, while a new process recovers from what is stored.
+/// process aborts: the brain's state may be inconsistent, and a server without a brain would refuse every
+/// request, while a new process recovers from the store.
 pub fn start<S: Shell>(brain: S::Brain, shell: S) -> Handle<S> {
     start_with(brain, shell, Box::new(abort))
 }
@@ -245,14 +245,14 @@ struct BrainActor<S: Shell> {
     shell: S,
     clock: Clock,
     outlet: Outlet<S>,
-    /// The timer that runs, and for which deadline.
+    /// The running timer and its deadline.
     timer: Option<(Monotonic, SpawnHandle)>,
     effects: Vec<<S::Brain as Machine>::Effect>,
     on_panic: OnPanic,
 }
 
 impl<S: Shell> BrainActor<S> {
-    /// Does a piece of work after which nothing goes on if it panics.
+    /// Runs work; when it panics, the actor does nothing more.
     fn guarded(
         &mut self,
         context: &mut Context<Self>,
@@ -337,7 +337,7 @@ impl<S: Shell> Handler<Refresh> for BrainActor<S> {
     }
 }
 
-/// What a panic says.
+/// The message of a panic.
 fn words_of(panic: &(dyn Any + Send)) -> &str {
     let owned = panic.downcast_ref::<String>().map(String::as_str);
     owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without words")
@@ -347,7 +347,7 @@ fn words_of(panic: &(dyn Any + Send)) -> &str {
 mod tests {
     use super::*;
 
-    /// Adds up what it is told, and answers when its deadline comes.
+    /// Adds up its inputs, and answers at its deadline.
     #[derive(Default)]
     struct Adder {
         sum: u64,
@@ -365,7 +365,7 @@ mod tests {
         PanicInPerform,
     }
 
-    /// The ticket of an answer that the shell cannot give.
+    /// Ticket for which the shell panics.
     const PANICS: Ticket = Ticket(0);
 
     #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! The cluster's secret and the tokens made of it.
+//! The cluster's secret and the tokens derived from it.
 //!
 //! ```text
 //! secret ── as it is ────────────────────────▶ clients, agents: everything that changes something
@@ -6,8 +6,8 @@
 //!        └─ HMAC "lease" ─▶ lease key ─ HMAC ▶ lease tokens, which agents check without asking
 //! ```
 //!
-//! Tokens do not expire by a clock: an attempt's is of no use when the attempt has ended, and a lease
-//! that the resource manager no longer knows is ended by it.
+//! Tokens have no expiry time: an attempt's token is useless after the attempt has ended, and the resource manager
+//! ends the containers of leases that it does not know.
 
 use crate::{
     error::Error,
@@ -35,7 +35,7 @@ pub struct Secret {
 }
 
 impl Secret {
-    /// Makes a secret in a file that did not exist, readable by its owner alone.
+    /// Creates a secret in a new file, readable by its owner alone.
     ///
     /// # Errors
     /// The file exists or cannot be written.
@@ -57,7 +57,7 @@ impl Secret {
     /// Reads the secret from its file.
     ///
     /// # Errors
-    /// The file cannot be read, others may read it, or it holds something else.
+    /// The file cannot be read, others may read it, or its content is invalid.
     pub fn load(path: &Path) -> Result<Self, Error> {
         let failed = |problem: String| Error::Secret { path: path.to_owned(), problem };
         let read = || -> io::Result<(String, u32)> {
@@ -79,13 +79,13 @@ impl Secret {
         }
     }
 
-    /// The secret with these digits, as a caller has it.
+    /// The secret with these hex digits.
     pub fn of_hex(hex: String) -> Self {
         let lease_key = mac(hex.as_bytes(), b"lease").finalize().into_bytes().to_vec();
         Self { hex, lease_key }
     }
 
-    /// What stands behind `Bearer `.
+    /// The token after `Bearer `.
     pub fn bearer(&self) -> String {
         self.hex.clone()
     }
@@ -99,20 +99,20 @@ impl Secret {
         matches
     }
 
-    /// Whether a token is the secret; takes the same time for every wrong one.
+    /// Compares a token with the secret in constant time.
     pub fn matches(&self, token: &str) -> bool {
         let proof = mac(self.hex.as_bytes(), token.as_bytes()).finalize().into_bytes();
         mac(self.hex.as_bytes(), self.hex.as_bytes()).verify(&proof).is_ok()
     }
 
-    /// The token of an attempt's app master.
+    /// The token for an attempt's app master.
     pub fn application_token(&self, attempt: AttemptId) -> String {
         let code = self.application_mac(attempt).finalize().into_bytes();
         let code: String = code.iter().map(|byte| format!("{byte:02x}")).collect();
         format!("{attempt}.{code}")
     }
 
-    /// The attempt whose token a request carries.
+    /// The attempt whose token the request carries.
     pub fn attempt_of_bearer(&self, request: &HttpRequest) -> Option<AttemptId> {
         let token = bearer_of(request)?;
         let attempt = token.split_once('.')?.0.parse().ok()?;
@@ -130,13 +130,13 @@ impl Secret {
         LeaseToken { claims, mac: code }
     }
 
-    /// What a lease token says, if the resource manager signed it.
+    /// The content of a lease token, if the resource manager signed it.
     pub fn verify_lease(&self, token: &LeaseToken) -> Option<Lease> {
         mac(&self.lease_key, &token.claims).verify_slice(&token.mac).ok()?;
         cluster::decode(&token.claims).ok()
     }
 
-    /// What the lease token that a request carries says, if the resource manager signed it.
+    /// The content of the request's lease token, if the resource manager signed it.
     pub fn lease_of_bearer(&self, request: &HttpRequest) -> Option<Lease> {
         let claims = self.verify_lease(&bearer_of(request)?.parse().ok()?)?;
         connections::trust(request);
@@ -160,12 +160,12 @@ fn mac(key: &[u8], message: &[u8]) -> Hmac<Sha256> {
     mac
 }
 
-/// The token that a request carries.
+/// The bearer token of a request.
 pub fn bearer_of(request: &HttpRequest) -> Option<&str> {
     request.headers().get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ").map(str::trim)
 }
 
-/// Refuses a request that does not carry the cluster's secret.
+/// Rejects a request without the cluster's secret.
 ///
 /// # Errors
 /// 401 with `WEIR-HTTP-0011`.
@@ -177,7 +177,7 @@ pub fn require_cluster(request: &HttpRequest, secret: &Secret) -> Result<(), Api
     }
 }
 
-/// Refuses a request that does not carry the token of an attempt.
+/// Rejects a request without the token of an attempt.
 ///
 /// # Errors
 /// 401 with `WEIR-HTTP-0011`.
@@ -186,7 +186,7 @@ pub fn require_attempt(request: &HttpRequest, secret: &Secret) -> Result<Attempt
     attempt.ok_or_else(|| unauthorized("the request carries no token of an application attempt"))
 }
 
-/// The refusal for a wrong or missing token.
+/// The error for a wrong or missing token.
 pub fn unauthorized(problem: &str) -> ApiError {
     let help = "send the header Authorization: Bearer TOKEN with the token from the file `token` in \
                 the cluster's data folder";

@@ -1,45 +1,45 @@
-//! Why a daemon cannot have what it needs of its machine.
+//! Errors of a daemon when the operating system refuses a resource.
 
 use std::{io, net::SocketAddr, path::PathBuf};
 
-/// What can go wrong here outside of a request.
+/// An error outside of a request.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Another program listens there.
+    /// Another program listens at the address.
     #[error(
         "port in use: {name} cannot listen at {address}, where another process does; choose another \
          port, or end that process"
     )]
     PortInUse {
-        /// Who wants it.
+        /// Name of the daemon.
         name: &'static str,
-        /// What it wants.
+        /// Requested address.
         address: SocketAddr,
     },
-    /// The address is not ours, or not allowed.
+    /// The address does not belong to this machine, or its use is not allowed.
     #[error("{name} cannot listen at {address}")]
     Bind {
-        /// Who wants it.
+        /// Name of the daemon.
         name: &'static str,
-        /// What it wants.
+        /// Requested address.
         address: SocketAddr,
-        /// Why not.
+        /// Cause.
         source: io::Error,
     },
-    /// The secret's file cannot be used.
+    /// The file of the secret cannot be used.
     #[error("the token file {path} cannot be used: {problem}")]
     Secret {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// Cause.
         problem: String,
     },
-    /// The system gives no threads or timers.
+    /// The operating system provides no threads or timers.
     #[error("{what} cannot be had from the system")]
     System {
-        /// What is missing.
+        /// The missing resource.
         what: &'static str,
-        /// Why.
+        /// Cause.
         source: io::Error,
     },
 }

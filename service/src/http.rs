@@ -1,4 +1,4 @@
-//! HTTP: the server with what every daemon checks, the client, and msgpack bodies.
+//! HTTP: the server with the checks common to all daemons, the client, and msgpack bodies.
 
 pub mod body;
 pub mod client;

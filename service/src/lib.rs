@@ -1,12 +1,12 @@
-//! What every daemon needs and none decides: the adapter around a brain, HTTP server and client, the
-//! cluster's secret and the tokens made of it, logs, readiness, processes.
+//! Infrastructure common to all daemons: the adapter around a brain, HTTP server and client, the
+//! cluster's secret and its tokens, logs, readiness, processes.
 //!
 //! ```text
 //!  HTTP handler ─ask─▶ Handle ─▶ actor { Shell ⟷ brain } ─effects─▶ store, network, processes
 //!               ◀reply─┘   └─ snapshot, for readers
 //! ```
 //!
-//! It knows no daemon, no brain and nothing of the engine.
+//! It contains nothing specific to a daemon, a brain or the engine.
 
 pub mod actor;
 pub mod auth;

@@ -1,5 +1,5 @@
-//! The log of a daemon: lines on standard error, which the process that starts it redirects to a file.
-//! A line that cannot be written is lost; that is no reason for a daemon to end.
+//! The log of a daemon: lines on standard error, which the starting process redirects to a file.
+//! A line that cannot be written is lost, and the daemon goes on.
 
 use std::{
     io::{self, Write},
@@ -8,11 +8,11 @@ use std::{
 };
 use tracing_subscriber::{EnvFilter, fmt};
 
-/// The variable with the level: `error`, `warn`, `info` (default), `debug`, `trace`, or per target as
+/// Environment variable with the level: `error`, `warn`, `info` (default), `debug`, `trace`, or per target as
 /// in `weir_resource_manager=debug,info`.
 pub const LOG_VARIABLE: &str = "WEIR_LOG";
 
-/// Begins to log. A second call does nothing.
+/// Starts logging. A second call does nothing.
 pub fn init_logging(daemon: &str) {
     static DONE: AtomicBool = AtomicBool::new(false);
     if DONE.swap(true, Ordering::SeqCst) {
@@ -24,10 +24,10 @@ pub fn init_logging(daemon: &str) {
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .with_ansi(false)
-        // It would report a failed write with `eprintln!`, which panics because it fails too.
+        // Otherwise it would report a failed write with `eprintln!`, which panics because it fails too.
         .log_internal_errors(false)
         .finish();
-    // A test may have set a subscriber of its own.
+    // A test may have set another subscriber.
     let _ = tracing::subscriber::set_global_default(subscriber);
     tracing::info!("{daemon} of Weir {} begins", env!("CARGO_PKG_VERSION"));
 }

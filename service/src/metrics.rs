@@ -5,7 +5,7 @@ use std::fmt::Write;
 /// The media type of the text.
 pub const PROMETHEUS_MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// A text under construction. Samples of one name must be added one after the other.
+/// Builds a text. Samples of one name must be added one after the other.
 ///
 /// ```
 /// use weir_service::PrometheusText;

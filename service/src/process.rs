@@ -1,43 +1,43 @@
-//! Processes of this machine by number and start time: a number that was given away again is another
-//! process, and is never signalled.
+//! Processes of this machine, identified by pid and start time: when a pid is reused, the new process
+//! is not signalled.
 
 use serde::{Deserialize, Serialize};
 use std::{fs, io};
 
-/// A process, now and after it has ended.
+/// Identity of a process, also after its end.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct ProcessId {
     pub pid: u32,
-    /// When it began, in clock ticks since the system did.
+    /// Start time, in clock ticks since the system started.
     pub start_time: u64,
 }
 
-/// What `/proc` says of a process.
+/// State of a process, from `/proc`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ProcessStat {
     /// Its name, at most 15 bytes.
     pub name: String,
-    /// `R`, `S`, `D`, `Z` (ended, not waited for), ...
+    /// `R`, `S`, `D`, `Z` (ended, not reaped), ...
     pub state: char,
     pub parent: u32,
-    /// Its process group.
+    /// Id of its process group.
     pub group: u32,
     pub session: u32,
-    /// Its threads that have not ended; the first counts until it is waited for.
+    /// Number of threads that have not ended; the first one counts until it is reaped.
     pub threads: u64,
-    /// When it began.
+    /// Start time, in clock ticks since the system started.
     pub start_time: u64,
     /// Resident memory in pages.
     pub resident_pages: u64,
 }
 
 impl ProcessStat {
-    /// Reads it; `None` when there is no such process, or it cannot be read.
+    /// Reads the state; `None` if the process does not exist or cannot be read.
     pub fn of(pid: u32) -> Option<Self> {
         Self::read(pid).ok().flatten()
     }
 
-    /// Reads it; `None` when there is no such process.
+    /// Reads the state; `None` if the process does not exist.
     pub(crate) fn read(pid: u32) -> io::Result<Option<Self>> {
         let text = match fs::read(format!("/proc/{pid}/stat")) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
@@ -49,12 +49,12 @@ impl ProcessStat {
         Self::parse(&text).map(Some).ok_or_else(damaged)
     }
 
-    /// `4711 (a name) S 1 4711 4711 …`: the name may hold anything, also brackets.
+    /// `4711 (a name) S 1 4711 4711 …`: the name may contain any character, including brackets.
     fn parse(text: &str) -> Option<Self> {
         let (head, rest) = text.rsplit_once(')')?;
         let name = head.split_once('(')?.1.to_owned();
         let fields: Vec<&str> = rest.split_whitespace().collect();
-        // The state is field 3 of proc(5), so field n stands at n - 3.
+        // The state is field 3 of proc(5), so field n is at index n - 3.
         let number = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
         Some(Self {
             name,
@@ -68,15 +68,15 @@ impl ProcessStat {
         })
     }
 
-    /// Whether it has ended and at most waits to be reaped. The state is that of the first thread: while
-    /// another lives, the process still has its memory, files and ports.
+    /// Whether the process has ended; it may still wait to be reaped. The state is that of the first thread: while
+    /// another one lives, the process still has its memory, files and ports.
     pub fn has_ended(&self) -> bool {
         matches!(self.state, 'Z' | 'X') && self.threads <= 1
     }
 }
 
 impl ProcessId {
-    /// The process that has this number now.
+    /// The process that has this pid now.
     pub fn of(pid: u32) -> Option<Self> {
         ProcessStat::of(pid).map(|stat| Self { pid, start_time: stat.start_time })
     }
@@ -87,7 +87,7 @@ impl ProcessId {
         Self::of(pid).unwrap_or(Self { pid, start_time: 0 })
     }
 
-    /// Whether it still runs; one that waits to be reaped does not.
+    /// Whether it still runs; a zombie does not.
     pub fn is_alive(self) -> bool {
         let stat = ProcessStat::of(self.pid);
         stat.is_some_and(|stat| stat.start_time == self.start_time && !stat.has_ended())
@@ -96,7 +96,7 @@ impl ProcessId {
     /// Sends a signal. Returns whether the process existed.
     ///
     /// # Errors
-    /// It is another user's process.
+    /// The process belongs to another user.
     pub fn signal(self, signal: i32) -> io::Result<bool> {
         if !self.is_alive() {
             return Ok(false);
@@ -113,20 +113,20 @@ impl ProcessId {
     }
 }
 
-/// Names this start of the machine: a [`ProcessId`] says nothing about processes of another.
+/// Identifies this boot of the machine: a [`ProcessId`] is valid only within one boot.
 pub fn boot_id() -> String {
     let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     text.trim().to_owned()
 }
 
-/// Lets this process open as many files and connections as its user may have; how many that is. What it starts
-/// inherits it.
+/// Raises the limit of open files and connections of this process to the user's maximum, and returns it. Child
+/// processes inherit the limit.
 ///
 /// # Errors
-/// The system refuses it.
+/// The operating system refuses it.
 pub fn raise_descriptor_limit() -> io::Result<u64> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: plain system call; the structure lives throughout it.
+    // SAFETY: plain system call; the structure outlives it.
     if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
         return Err(io::Error::last_os_error());
     }
@@ -138,12 +138,12 @@ pub fn raise_descriptor_limit() -> io::Result<u64> {
     }
 }
 
-/// Numbers of all processes.
+/// Ids of all processes.
 pub fn all_pids() -> Vec<u32> {
     list_pids().unwrap_or_default()
 }
 
-/// Numbers of all processes.
+/// Ids of all processes.
 pub(crate) fn list_pids() -> io::Result<Vec<u32>> {
     let mut pids = Vec::new();
     for entry in fs::read_dir("/proc")? {

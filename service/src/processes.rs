@@ -1,5 +1,5 @@
-//! All processes of the machine at one moment, by `/proc`: who descends from whom, who carries a mark, how
-//! much memory they use; and how some of them are ended to the last one.
+//! All processes of the machine at one time, from `/proc`: their descendants, marks and memory; and the
+//! reliable killing of a set of processes.
 
 mod kill;
 mod proc_fs;
@@ -15,29 +15,29 @@ use std::{
     os::unix::ffi::OsStrExt,
 };
 
-/// Listings of one scan at most: the first, and one for each time that something new was in the last.
+/// Maximum listings of one scan: the first, and one after each listing that had new processes.
 const MAX_LISTINGS: usize = 100;
 
-/// All processes of the machine at one moment.
+/// All processes of the machine at one time.
 #[derive(Debug)]
 pub struct Processes {
     stats: BTreeMap<u32, ProcessStat>,
     children: BTreeMap<u32, Vec<u32>>,
-    /// By process: values of the variable that was asked for.
+    /// By pid: values of the requested variable.
     values: BTreeMap<u32, Vec<OsString>>,
     is_complete: bool,
 }
 
-/// The memory of some processes together.
+/// Memory of a set of processes.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct UsedMemory {
-    /// Of all.
+    /// Sum over all.
     pub used_bytes: u64,
-    /// The largest of them.
+    /// The largest process.
     pub largest: Option<LargestProcess>,
 }
 
-/// The largest of some processes.
+/// The largest process of a set.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LargestProcess {
     pub pid: u32,
@@ -48,18 +48,18 @@ pub struct LargestProcess {
 }
 
 impl Processes {
-    /// Looks at every process.
+    /// Scans all processes.
     pub fn scan() -> Self {
         Self::scan_in(&ProcFs, None)
     }
 
-    /// Looks at every process and, for [`Processes::with_value`], at this variable of its environment.
+    /// Scans all processes with this environment variable, for [`Processes::with_value`].
     pub fn scan_with(variable: &str) -> Self {
         Self::scan_in(&ProcFs, Some(variable))
     }
 
-    /// Lists the processes until a listing has nothing new: what began behind a listing is in the next one,
-    /// also when its parent has ended meanwhile.
+    /// Lists the processes until a listing has nothing new: a process that starts during a listing is in the next
+    /// one, even if its parent has ended since.
     fn scan_in(source: &impl ProcessSource, variable: Option<&str>) -> Self {
         let mut scan = Scan { source, variable, stats: BTreeMap::new(), values: BTreeMap::new() };
         let mut is_complete = true;
@@ -71,14 +71,14 @@ impl Processes {
                 return Self { values: scan.values, is_complete, ..Self::of(scan.stats) };
             }
             for pid in new {
-                // What cannot be read may be what is looked for.
+                // An unreadable process may be the one in question.
                 is_complete &= scan.look_at(pid).unwrap_or(false);
             }
         }
         Self { values: scan.values, is_complete: false, ..Self::of(scan.stats) }
     }
 
-    /// A machine with these processes, by number.
+    /// A machine with these processes, by pid.
     pub fn of(stats: impl IntoIterator<Item = (u32, ProcessStat)>) -> Self {
         let stats: BTreeMap<u32, ProcessStat> = stats.into_iter().collect();
         let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
@@ -88,24 +88,24 @@ impl Processes {
         Self { stats, children, values: BTreeMap::new(), is_complete: true }
     }
 
-    /// What is known of the process that has this number.
+    /// State of the process with this pid.
     pub fn stat(&self, pid: u32) -> Option<&ProcessStat> {
         self.stats.get(&pid)
     }
 
-    /// Whether this process lives; one that waits to be reaped does not.
+    /// Whether this process lives; a zombie does not.
     pub fn has(&self, process: ProcessId) -> bool {
         let stat = self.stats.get(&process.pid).filter(|stat| !stat.has_ended());
         stat.is_some_and(|stat| stat.start_time == process.start_time)
     }
 
-    /// Numbers of those of which this is true.
+    /// Pids of the processes that match.
     pub fn which(&self, is_meant: impl Fn(&ProcessStat) -> bool) -> Vec<u32> {
         let meant = self.stats.iter().filter(|(_, stat)| is_meant(stat));
         meant.map(|(&pid, _)| pid).collect()
     }
 
-    /// Live processes of these numbers, and all that descend from any of them.
+    /// Live processes of these pids, and all their descendants.
     pub fn with_descendants(&self, roots: impl IntoIterator<Item = u32>) -> Vec<ProcessId> {
         let mut todo: Vec<u32> = roots.into_iter().collect();
         let mut found = BTreeSet::new();
@@ -117,13 +117,13 @@ impl Processes {
         self.alive(found)
     }
 
-    /// Whether every process that lived throughout the scan is known, with the variable that was asked for.
+    /// Whether the scan read every process that lived throughout it, with the requested variable.
     pub fn is_complete(&self) -> bool {
         self.is_complete
     }
 
-    /// Live processes that began with a value that is meant, of the variable of [`Processes::scan_with`]; not
-    /// this one. Those of other users show nothing.
+    /// Live processes whose initial environment has a matching value of the variable of [`Processes::scan_with`],
+    /// without this process. Processes of other users are not found.
     pub fn with_value(&self, is_meant: impl Fn(&OsStr) -> bool) -> Vec<ProcessId> {
         let own = std::process::id();
         let meant = self
@@ -141,9 +141,9 @@ impl Processes {
         ids.collect()
     }
 
-    /// The memory of these processes together. Pages that they share count once for each as long as that
-    /// stays within the limit, and once in all above it: the exact figure costs a walk over the page
-    /// tables, so it is asked for only when it matters.
+    /// The memory of a set of processes. While the sum is within the limit, shared pages count once for each
+    /// process; above the limit they count once in all. The exact figure needs a walk over the page tables, so it is
+    /// read only when it matters.
     pub fn memory(&self, processes: &[ProcessId], limit_bytes: u64) -> UsedMemory {
         let resident = self.sum(processes, |pid| self.resident_bytes(pid));
         if resident.used_bytes <= limit_bytes {
@@ -175,7 +175,7 @@ fn page_bytes() -> u64 {
     u64::try_from(size).unwrap_or(4096)
 }
 
-/// Resident memory with shared pages divided among those who share them.
+/// Resident memory, with shared pages divided by the number of processes that share them.
 fn proportional_bytes(pid: u32) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
@@ -183,7 +183,7 @@ fn proportional_bytes(pid: u32) -> Option<u64> {
     Some(kib * 1024)
 }
 
-/// A scan that is under way.
+/// A scan in progress.
 struct Scan<'a, S> {
     source: &'a S,
     variable: Option<&'a str>,
@@ -192,7 +192,7 @@ struct Scan<'a, S> {
 }
 
 impl<S: ProcessSource> Scan<'_, S> {
-    /// Whether all that was asked for is known of the process.
+    /// Reads a process. Returns whether all requested information was available.
     fn look_at(&mut self, pid: u32) -> io::Result<bool> {
         let Some(stat) = self.source.stat(pid)? else { return Ok(true) };
         let has_ended = stat.has_ended();
@@ -231,7 +231,7 @@ mod tests {
             start_time: 1,
             resident_pages: 1,
         };
-        // Numbers may be given away again while one looks.
+        // Pids may be reused during a scan.
         let processes = Processes::of([(30, stat(31)), (31, stat(30)), (32, stat(1))]);
         let found: Vec<u32> = processes.with_descendants([30]).iter().map(|id| id.pid).collect();
         assert_eq!(found, [30, 31]);

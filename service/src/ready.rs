@@ -1,4 +1,4 @@
-//! How a daemon tells its starter that it is ready, or why it is not: one line on an inherited
+//! A daemon reports to its starting process that it is ready, or why it failed: one line on an inherited
 //! descriptor.
 //!
 //! ```text
@@ -6,8 +6,8 @@
 //! failed WEIR-HTTP-0001 port in use: …
 //! ```
 //!
-//! Without the variable, as when started by hand, nothing is written. A daemon whose starter has died
-//! meanwhile ends when it would be ready: no other process knows of it, so it could not be stopped.
+//! Without the variable, as when started by hand, nothing is written. If the starting process has died, the daemon
+//! ends instead of becoming ready: no other process knows of it, so it could not be stopped.
 
 use std::{
     fs::File,
@@ -17,12 +17,12 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// The variable with the number of the descriptor.
+/// Environment variable with the number of the descriptor.
 pub const READY_FD_VARIABLE: &str = "WEIR_READY_FD";
 
 static PIPE: Mutex<Option<File>> = Mutex::new(None);
 
-/// Takes the descriptor over, so that no child inherits it. To be called first in `main`, before there
+/// Takes ownership of the descriptor, so that no child inherits it. Must be called first in `main`, before there
 /// are threads.
 pub fn take() {
     let Some(fd) = std::env::var(READY_FD_VARIABLE).ok().and_then(|text| text.parse().ok()) else {
@@ -30,7 +30,7 @@ pub fn take() {
     };
     // SAFETY: called before there are threads that could read the environment.
     unsafe { std::env::remove_var(READY_FD_VARIABLE) };
-    // SAFETY: the starter of this process guarantees that the descriptor is only ours; if it is not open,
+    // SAFETY: the starting process guarantees that the descriptor belongs to this one alone; if it is not open,
     // writing fails, which is not an error here.
     let file = unsafe {
         libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC);
@@ -39,7 +39,7 @@ pub fn take() {
     *PIPE.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
 }
 
-/// The daemon listens here. Ends the process if the process that started it is gone.
+/// Reports that the daemon listens here. Ends the process if the starting process has died.
 pub fn ready(address: SocketAddr) {
     if let Err(error) = say(&format!("ready {address}\n")) {
         tracing::error!(
@@ -49,9 +49,9 @@ pub fn ready(address: SocketAddr) {
     }
 }
 
-/// The daemon cannot begin.
+/// Reports that the daemon cannot start.
 pub fn failed(code: &str, text: &str) {
-    // It ends anyway, and a starter that has gone away does not want to know.
+    // The daemon ends anyway; an error of the report is not handled.
     let _ = say(&format!("failed {code} {}\n", text.replace('\n', " ")));
 }
 
@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn starter_that_has_died_is_noticed() {
         let (starter, pipe) = UnixStream::pair().expect("a pipe");
-        // Closing it is not enough: a process that another test starts at this moment has a copy.
+        // Closing it is not enough: a process that another test starts at this time has a copy.
         starter.shutdown(Shutdown::Both).expect("open");
         *PIPE.lock().expect("not poisoned") = Some(File::from(OwnedFd::from(pipe)));
         assert_eq!(say("ready\n").expect_err("broken").kind(), io::ErrorKind::BrokenPipe);

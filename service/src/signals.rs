@@ -6,7 +6,7 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Waits for SIGTERM or SIGINT.
 ///
 /// # Errors
-/// The system refuses the handlers.
+/// The operating system refuses the handlers.
 pub async fn terminated() -> Result<(), Error> {
     let refused = |source| Error::System { what: "a handler of signals", source };
     let mut terminate = signal(SignalKind::terminate()).map_err(refused)?;

@@ -9,7 +9,7 @@ pub use view::{ContainerView, NodeView};
 use crate::backoff::Backoff;
 use crate::cache::{AfterFailure, Cache, Fetched, Retry};
 use crate::container::Container;
-use crate::heart::{Heart, Send};
+use crate::heartbeat::{HeartbeatSession, Send};
 use crate::messages::{
     CachedFile, DownloadFailure, DownloadProblem, Effect, Exit, Input, Recovered, RecoveredState,
 };
@@ -24,29 +24,29 @@ use weir_protocol::cluster::{ContainerReport, NodeHeartbeat, RegisterNode, exit_
 /// How a node agent behaves.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
-    /// Where the agent listens.
+    /// Address at which the agent listens.
     pub node: NodeId,
-    /// What the node offers.
+    /// Resources that the node offers.
     pub total: Resources,
     /// Release of the agent.
     pub weir_version: String,
     /// Differs between starts of the agent.
     pub incarnation: u64,
-    /// From SIGTERM to SIGKILL.
+    /// Time between SIGTERM and SIGKILL.
     pub kill_delay: Duration,
-    /// From SIGKILL to the next one, should something of the container still run.
+    /// Time between two SIGKILLs while some process of the container still runs.
     pub kill_again: Duration,
-    /// Above this size unused files of the cache are dropped.
+    /// Unused cached files are evicted while the cache is larger than this.
     pub cache_target_bytes: u64,
-    /// How long logs are kept after their application has ended.
+    /// Time for which logs are kept after their application has ended.
     pub log_retention: Duration,
-    /// First wait before a request or a download is tried again; it doubles each time.
+    /// First wait before a failed request or download is repeated; it doubles each time.
     pub retry_min: Duration,
-    /// Longest such wait.
+    /// Longest wait before a repetition.
     pub retry_max: Duration,
-    /// How late the answer to a request may be.
+    /// Time without an answer after which a request counts as failed.
     pub answer_timeout: Duration,
-    /// How often a download is tried before its containers fail.
+    /// Attempts to download a file before its containers fail.
     pub download_tries: u32,
 }
 
@@ -74,25 +74,25 @@ impl Settings {
 #[derive(Clone, Debug)]
 pub struct NodeAgent {
     settings: Settings,
-    heart: Heart,
+    session: HeartbeatSession,
     containers: BTreeMap<ContainerId, Container>,
     cache: Cache,
-    /// Applications that have ended, with the time at which their logs go.
+    /// Applications that have ended, with the time at which their logs are deleted.
     ended: BTreeMap<ApplicationId, Monotonic>,
     unhealthy: Option<String>,
-    /// Since the last look at the cache a write has met a full disk.
+    /// A write has met a full disk since the cache was last checked.
     disk_was_full: bool,
     node_used_mib: u64,
     ending: Ending,
 }
 
-/// Whether the agent was told to end.
+/// Shutdown state of the agent.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Ending {
     No,
-    /// It ends, for this reason, once no container is left.
+    /// It ends for this reason when no container is left.
     Waiting(String),
-    /// The shell has been told.
+    /// The shell has been ordered to end.
     Over,
 }
 
@@ -101,10 +101,10 @@ impl NodeAgent {
     pub fn new(settings: Settings) -> Self {
         let Settings { retry_min, retry_max, answer_timeout, .. } = settings;
         let backoff = Backoff { min: retry_min, max: retry_max };
-        let heart = Heart::new(backoff, answer_timeout);
+        let session = HeartbeatSession::new(backoff, answer_timeout);
         Self {
             settings,
-            heart,
+            session,
             containers: BTreeMap::new(),
             cache: Cache::default(),
             ended: BTreeMap::new(),
@@ -128,11 +128,11 @@ impl NodeAgent {
             };
             self.readopt(found.container, found.resources, exit);
         }
-        // The folders of containers go when their application has ended, its logs later.
+        // The folders of ended containers are deleted at once, their logs later.
         let ended = recovered.logs.into_iter().filter(|logs| !with_containers.contains(logs));
         let logs_until = now.after(self.settings.log_retention);
         self.ended.extend(ended.map(|application| (application, logs_until)));
-        self.heart.join(now);
+        self.session.join(now);
     }
 
     fn downloaded(
@@ -204,19 +204,19 @@ impl NodeAgent {
         }
     }
 
-    /// What is due after every input and at every deadline.
+    /// Performs what is due, after every input and at every deadline.
     fn settle(&mut self, now: Monotonic, out: &mut Vec<Effect>) {
         for CachedFile { hash, size_bytes } in self.cache.due(now) {
             out.push(Effect::Download { hash, size_bytes });
         }
         self.kill_harder(now, out);
         self.drop_old_logs(now, out);
-        // On a full disk the files without users are removed first.
+        // On a full disk, files without users are removed first.
         let lacks_room = std::mem::take(&mut self.disk_was_full) || self.unhealthy.is_some();
         let target_bytes = if lacks_room { 0 } else { self.settings.cache_target_bytes };
         let dropped = self.cache.evict(target_bytes);
         out.extend(dropped.into_iter().map(Effect::DeleteCached));
-        if let Some(due) = self.heart.due(now) {
+        if let Some(due) = self.session.due(now) {
             out.push(self.send(due));
         }
         self.end_when_empty(out);
@@ -240,18 +240,18 @@ impl Machine for NodeAgent {
         match input {
             Input::Recovered(recovered) => self.recover(now, recovered),
             Input::Registered { registration, result: Ok(answer) } => {
-                // A hold must leave room for several heartbeats within the expiry.
+                // The hold must leave room for several heartbeats before the node expires.
                 let interval_ms = answer.heartbeat_interval_ms.min(answer.expiry_ms / 3);
-                self.heart.registered(now, registration, interval_ms);
+                self.session.registered(now, registration, interval_ms);
             }
             Input::Registered { registration, result: Err(_) } => {
-                self.heart.registration_failed(now, registration);
+                self.session.registration_failed(now, registration);
             }
             Input::Answered { sequence, result: Ok(orders) } => {
                 self.answered(now, sequence, orders, out);
             }
             Input::Answered { sequence, result: Err(_) } => {
-                self.heart.heartbeat_failed(now, sequence);
+                self.session.heartbeat_failed(now, sequence);
             }
             Input::Start { ticket, start } => {
                 let reply = self.start_for_app_master(start, out);
@@ -271,7 +271,7 @@ impl Machine for NodeAgent {
             Input::Checked { unhealthy } => {
                 if self.unhealthy != unhealthy {
                     self.unhealthy = unhealthy;
-                    self.heart.has_news();
+                    self.session.has_news();
                 }
             }
         }
@@ -285,7 +285,7 @@ impl Machine for NodeAgent {
     fn next_deadline(&self) -> Option<Monotonic> {
         let kills = self.containers.values().filter_map(Container::kill_deadline);
         let logs = self.ended.values().copied();
-        let others = [self.heart.next_deadline(), self.cache.next_deadline()];
+        let others = [self.session.next_deadline(), self.cache.next_deadline()];
         kills.chain(logs).chain(others.into_iter().flatten()).min()
     }
 

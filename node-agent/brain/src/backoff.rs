@@ -1,4 +1,4 @@
-//! Waits between tries.
+//! Waits between attempts.
 
 use std::time::Duration;
 

@@ -7,62 +7,62 @@
 //!     └──── failed ─────────┘
 //! ```
 //!
-//! A file counts its users: live containers that were promised it. Of the files without users, the
-//! ones used longest ago go first when the present ones are larger together than the target.
+//! Each file counts its users: live containers to which it was promised. When the present files exceed the
+//! target size, files without users are evicted, least recently used first.
 //!
-//! Containers may disagree about the size of a file. What is present and used is right. While it is being
-//! fetched nobody knows, so whoever says another size waits: when the fetch succeeds he was wrong, and when
-//! it fails the file is fetched by his size.
+//! Containers may request the same content with different sizes. The size of a present, used file is known to
+//! be right. While a file is being fetched, requests with another size wait: if the fetch succeeds, they fail;
+//! if it fails, the file is fetched again with their size.
 
 use crate::backoff::Backoff;
 use crate::messages::CachedFile;
 use std::collections::{BTreeMap, BTreeSet};
 use weir_base::{ArtifactHash, ContainerId, Monotonic, invariant};
 
-/// What an [`Cache::acquire`] found.
+/// Result of [`Cache::acquire`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Acquired {
-    /// It is there.
+    /// The file is present.
     Present,
-    /// It is being fetched, with this size or another.
+    /// The file is being fetched, with this size or another.
     Fetching,
-    /// It has to be fetched now.
+    /// The file must be fetched now.
     Absent,
-    /// An unused file of another size has to be deleted, and this one fetched now.
+    /// An unused file of another size must be deleted, and this one fetched now.
     Replaced,
     /// The same content is in use with another size.
     OtherSize(u64),
 }
 
-/// What to do about a fetch that failed.
+/// Reaction to a failed fetch.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum AfterFailure {
-    /// It is tried again later.
+    /// It is repeated later.
     Later,
-    /// It cannot be had so.
+    /// It is not repeated.
     GivenUp {
-        /// Those who cannot have it.
+        /// Containers that cannot have the file.
         users: BTreeSet<ContainerId>,
-        /// It is to be fetched now by the size that others say.
+        /// The fetch to begin now, with the size that other containers requested.
         next: Option<CachedFile>,
     },
 }
 
-/// Who is concerned by the arrival of a file.
+/// Containers that a completed fetch affects.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Fetched {
-    /// Those that may have been waiting for it.
+    /// Containers that may have been waiting for the file.
     pub users: BTreeSet<ContainerId>,
-    /// Those that said another size.
+    /// Containers that requested another size.
     pub mistaken: BTreeMap<ContainerId, u64>,
-    /// The size that it has.
+    /// Actual size of the file.
     pub size_bytes: u64,
 }
 
-/// How a failed fetch is tried again.
+/// Rule for repeating a failed fetch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Retry {
-    /// How often it may fail in all.
+    /// Failures in all after which it is given up.
     pub tries: u32,
     pub now: Monotonic,
     pub backoff: Backoff,
@@ -78,7 +78,7 @@ enum State {
 struct Entry {
     size_bytes: u64,
     users: BTreeSet<ContainerId>,
-    /// Who says which other size, while it is being fetched.
+    /// Requests with another size, while the file is being fetched.
     other_sizes: BTreeMap<ContainerId, u64>,
     state: State,
 }
@@ -93,7 +93,7 @@ impl Entry {
         Self { users, ..Self::new(size_bytes, State::Fetching { failures: 0, retry_at: None }) }
     }
 
-    /// As its first dissenter says, with those who say the same; the others go on waiting.
+    /// A fetch with the first other size and its users; requests with further sizes go on waiting.
     fn by_other_size(mut other_sizes: BTreeMap<ContainerId, u64>) -> Option<Self> {
         let (container, size_bytes) = other_sizes.pop_first()?;
         let mut entry = Self::fetched_for(container, size_bytes);
@@ -126,12 +126,12 @@ impl Entry {
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Cache {
     entries: BTreeMap<ArtifactHash, Entry>,
-    /// Grows with each use, so that uses have an order.
+    /// Grows with each use, which gives uses an order.
     uses: u64,
 }
 
 impl Cache {
-    /// A file that an earlier start left.
+    /// Adds a file that an earlier start of the agent has left.
     pub fn recover(&mut self, file: CachedFile) {
         self.uses += 1;
         let state = State::Present { last_use: self.uses };
@@ -173,7 +173,7 @@ impl Cache {
         }
     }
 
-    /// A file has been fetched. An answer without a waiting container changes nothing.
+    /// Records that a file was fetched. A result for which no container waits changes nothing.
     pub fn fetched(&mut self, hash: ArtifactHash) -> Fetched {
         self.uses += 1;
         match self.entries.get_mut(&hash) {
@@ -189,7 +189,7 @@ impl Cache {
         }
     }
 
-    /// A fetch has failed; it is tried again where that can help, unless it has failed too often or
+    /// Records a failed fetch; it is repeated where that can help, unless it has failed too often or
     /// no container waits for the file.
     pub fn failed(&mut self, hash: ArtifactHash, retry: Option<Retry>) -> AfterFailure {
         let nobody = AfterFailure::GivenUp { users: BTreeSet::new(), next: None };
@@ -218,7 +218,7 @@ impl Cache {
         AfterFailure::GivenUp { users, next }
     }
 
-    /// Files whose next try is due.
+    /// Files whose next attempt is due.
     pub fn due(&mut self, now: Monotonic) -> Vec<CachedFile> {
         let mut due = Vec::new();
         for (&hash, entry) in &mut self.entries {
@@ -232,7 +232,7 @@ impl Cache {
         due
     }
 
-    /// When the next try is due.
+    /// Time of the next attempt.
     pub fn next_deadline(&self) -> Option<Monotonic> {
         let retries = self.entries.values().filter_map(|entry| match entry.state {
             State::Fetching { retry_at, .. } => retry_at,
@@ -241,7 +241,7 @@ impl Cache {
         retries.min()
     }
 
-    /// Whether every file promised to the container is there.
+    /// Whether every file promised to the container is present.
     pub fn has_all_of(&self, container: ContainerId) -> bool {
         let present = |entry: &Entry| matches!(entry.state, State::Present { .. });
         let waits = |entry: &Entry| entry.other_sizes.contains_key(&container);
@@ -249,7 +249,7 @@ impl Cache {
         self.entries.values().all(|entry| !waits(entry) && has(entry))
     }
 
-    /// Drops unused files, the one used longest ago first, until the rest is within the target.
+    /// Evicts unused files, least recently used first, until the rest is within the target.
     pub fn evict(&mut self, target_bytes: u64) -> Vec<ArtifactHash> {
         let mut dropped = Vec::new();
         let mut size_bytes = self.size_bytes();
@@ -281,7 +281,7 @@ impl Cache {
         self.entries.len()
     }
 
-    /// What must hold between any two steps.
+    /// Asserts the invariants, which hold between any two steps.
     pub fn check(&self, is_live: impl Fn(ContainerId) -> bool) {
         for (hash, entry) in &self.entries {
             let holders = entry.users.iter().chain(entry.other_sizes.keys());

@@ -1,4 +1,4 @@
-//! One container: its life cycle and what is remembered of it.
+//! One container: its life cycle and what the agent remembers of it.
 //!
 //! ```text
 //!  NEW ──▶ LOCALIZING ──▶ SCHEDULED ──▶ RUNNING ──▶ EXITED ──▶ DONE
@@ -7,8 +7,8 @@
 //!   └───────────┴─────────────┴──────────┴─────────────┘
 //! ```
 //!
-//! After YARN's container life cycle, without what this agent does not do: pausing, relaunching and
-//! new contexts for running containers.
+//! Follows YARN's container life cycle, without features that this agent does not have: pause, relaunch and
+//! reinitialization of running containers.
 
 use crate::messages::Exit;
 use weir_base::{ContainerId, Monotonic, Resources, invariant};
@@ -16,12 +16,12 @@ use weir_protocol::cluster::{
     ContainerReport, ContainerState, LaunchContainer, LaunchContext, exit_status,
 };
 
-/// Where a container is in its life.
+/// State in the life cycle of a container.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum LifeCycle {
-    /// It was named, nothing more.
+    /// The container was requested.
     New,
-    /// Its files are fetched.
+    /// Its files are being fetched.
     Localizing,
     /// Its folder is made and its process started.
     Scheduled,
@@ -29,7 +29,7 @@ pub enum LifeCycle {
     Running,
     /// It is being killed.
     Killing,
-    /// Nothing of it runs; it is reported.
+    /// None of its processes runs; its end is reported.
     Exited,
     /// It is remembered only so that it does not start again.
     Done,
@@ -37,7 +37,7 @@ pub enum LifeCycle {
 
 use LifeCycle::{Done, Exited, Killing, Localizing, New, Running, Scheduled};
 
-/// Every legal edge.
+/// Every legal transition.
 const EDGES: &[(LifeCycle, LifeCycle)] = &[
     (New, Localizing),
     (New, Scheduled),
@@ -46,10 +46,10 @@ const EDGES: &[(LifeCycle, LifeCycle)] = &[
     // Killed before its start, found ended, or one of its files cannot be fetched.
     (New, Exited),
     (Localizing, Scheduled),
-    // A file could not be had, or it was killed.
+    // A file could not be fetched, or it was killed.
     (Localizing, Exited),
     (Scheduled, Running),
-    // Killed while its process is being started, which cannot be called back.
+    // Killed while its process is being started; the start cannot be cancelled.
     (Scheduled, Killing),
     // It could not be started, or ended before its start was known.
     (Scheduled, Exited),
@@ -57,7 +57,7 @@ const EDGES: &[(LifeCycle, LifeCycle)] = &[
     (Running, Exited),
     (Killing, Exited),
     (Exited, Done),
-    // The resource manager orders it killed: it was restarted and does not know of its end.
+    // The resource manager was restarted, does not know of the end, and orders a kill.
     (Done, Exited),
 ];
 
@@ -67,12 +67,12 @@ pub fn is_legal(from: LifeCycle, to: LifeCycle) -> bool {
 }
 
 impl LifeCycle {
-    /// Whether something of the container runs or will.
+    /// Whether the container runs or will run.
     pub fn is_live(self) -> bool {
         !matches!(self, Exited | Done)
     }
 
-    /// The state as it is told to others.
+    /// The state as reported to others.
     pub fn reported(self) -> ContainerState {
         match self {
             New | Localizing | Scheduled => ContainerState::Localizing,
@@ -83,23 +83,23 @@ impl LifeCycle {
     }
 }
 
-/// Whether there is a process to signal.
+/// Whether the container has a process to signal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Process {
-    /// There is none.
+    /// No process.
     Absent,
     /// The shell is starting it.
     Starting,
-    /// It runs.
+    /// The process runs.
     Up,
 }
 
 /// An order to end a container.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Kill {
-    /// What it ends with, and why.
+    /// Exit status and reason of the container.
     pub exit: Exit,
-    /// When it gets SIGKILL (again); `None` until it has had SIGTERM.
+    /// Time of the next SIGKILL; `None` until SIGTERM was sent.
     pub deadline: Option<Monotonic>,
 }
 
@@ -110,7 +110,7 @@ pub(crate) struct Container {
     pub resources: Resources,
     pub state: LifeCycle,
     pub process: Process,
-    /// What to run, until it is launched.
+    /// What to launch; `None` after the launch.
     pub launch: Option<LaunchContext>,
     pub kill: Option<Kill>,
     pub exit: Option<Exit>,
@@ -118,7 +118,7 @@ pub(crate) struct Container {
 }
 
 impl Container {
-    /// A container that was named.
+    /// A container that was requested.
     pub fn new(id: ContainerId, resources: Resources) -> Self {
         Self {
             id,
@@ -132,24 +132,24 @@ impl Container {
         }
     }
 
-    /// Goes on to another state.
+    /// Makes a transition.
     pub fn enter(&mut self, to: LifeCycle) {
         invariant!(is_legal(self.state, to), "{}: {:?} to {to:?}", self.id, self.state);
         self.state = to;
     }
 
-    /// What to hand to the shell; once.
+    /// Takes the launch for the shell. May be called once.
     pub fn take_launch(&mut self) -> LaunchContainer {
         let launch = self.launch.take().unwrap_or_default();
         LaunchContainer { container: self.id, resources: self.resources, launch }
     }
 
-    /// How it ended, given how its process did: a kill that was ordered before counts.
+    /// How the container ended, given the end of its process. If a kill was ordered before, that counts.
     pub fn verdict(&self, exit: Exit) -> Exit {
         self.kill.as_ref().map_or(exit, |kill| kill.exit.clone())
     }
 
-    /// How it stands.
+    /// The current report.
     pub fn report(&self) -> ContainerReport {
         let exit = self.exit.as_ref();
         ContainerReport {
@@ -162,7 +162,7 @@ impl Container {
         }
     }
 
-    /// What must hold between any two steps.
+    /// Asserts the invariants, which hold between any two steps.
     pub fn check(&self) {
         let id = self.id;
         invariant!(self.state != New, "{id} was named and not begun");
@@ -181,7 +181,7 @@ impl Container {
     }
 }
 
-/// What people read of a container that was killed on order.
+/// Reason, for people, of a container that was killed on order.
 pub(crate) fn kill_reason(status: i32) -> &'static str {
     match status {
         exit_status::KILLED_BY_APP_MASTER => "killed by its app master",

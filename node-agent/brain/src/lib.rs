@@ -1,4 +1,4 @@
-//! The node agent's brain: what happens to the containers of one node, decided without a clock, a
+//! The node agent's brain: decides what happens to the containers of one node, without a clock, a
 //! socket, a process or a file.
 //!
 //! ```text
@@ -8,14 +8,14 @@
 //! ```
 //!
 //! What always holds: a container is launched at most once, however often its start is requested; it is reported
-//! until the resource manager says to forget it; nothing of it is deleted while it runs; a cached
-//! file that a container uses stays.
+//! until the resource manager orders to forget it; none of its files is deleted while it runs; a cached
+//! file that a container uses is not evicted.
 
 mod agent;
 mod backoff;
 mod cache;
 mod container;
-mod heart;
+mod heartbeat;
 mod messages;
 #[cfg(test)]
 mod tests;

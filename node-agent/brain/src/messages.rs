@@ -1,4 +1,4 @@
-//! The inputs and effects of the brain. What travels between agents and others is declared in
+//! The inputs and effects of the brain. The messages between processes are declared in
 //! `weir_protocol::cluster`.
 
 use weir_base::{ApplicationId, ArtifactHash, ContainerId, Resources};
@@ -10,14 +10,14 @@ use weir_protocol::cluster::{
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Ticket(pub u64);
 
-/// What a starting agent finds on its disk.
+/// State that a starting agent finds on its disk.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Recovered {
     /// Containers that were launched.
     pub containers: Vec<RecoveredContainer>,
-    /// Complete files of the cache, the one used last at the end.
+    /// Complete files of the cache, most recently used last.
     pub cached: Vec<CachedFile>,
-    /// Applications of which there are logs.
+    /// Applications that have logs.
     pub logs: Vec<ApplicationId>,
 }
 
@@ -25,18 +25,18 @@ pub struct Recovered {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RecoveredContainer {
     pub container: ContainerId,
-    /// Its limits.
+    /// Its resource limits.
     pub resources: Resources,
-    /// How it stands.
+    /// State of the container.
     pub state: RecoveredState,
 }
 
-/// How a container of an earlier start stands.
+/// State of a container of an earlier start.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum RecoveredState {
-    /// It runs, under its shim.
+    /// It runs, supervised by its shim.
     Running,
-    /// It has ended meanwhile, or was ended because no shim watched it.
+    /// It has ended since, or was killed because its shim was not running.
     Exited(Exit),
 }
 
@@ -53,27 +53,27 @@ pub struct CachedFile {
 pub struct Exit {
     /// Exit code, `128 + signal`, or one of [`weir_protocol::cluster::exit_status`].
     pub exit_status: i32,
-    /// Why, for people; empty when there is nothing to say.
+    /// Reason, for people; empty when there is none.
     pub diagnostics: String,
 }
 
 /// Why a file could not be fetched.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DownloadFailure {
-    /// What can be done.
+    /// Kind of the problem.
     pub problem: DownloadProblem,
-    /// What happened, for people.
+    /// Description for people.
     pub message: String,
 }
 
-/// What can be done about a download that failed.
+/// What helps after a failed download.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DownloadProblem {
-    /// Try again: its source was not reached, or broke off.
+    /// A repetition: the source was not reached, or the connection broke.
     Transient,
-    /// Nothing: the disk is full.
+    /// Free disk space.
     DiskFull,
-    /// Nothing: it is not there, or is another file.
+    /// Nothing: the file does not exist, or its content differs.
     Fatal,
 }
 
@@ -82,16 +82,16 @@ pub enum DownloadProblem {
 pub struct LaunchFailure {
     /// [`weir_protocol::cluster::exit_status::DISKS_FAILED`] or [`weir_protocol::cluster::exit_status::INVALID`].
     pub exit_status: i32,
-    /// What happened, for people.
+    /// Description for people.
     pub message: String,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ContainerMemory {
     pub container: ContainerId,
-    /// Of all its processes.
+    /// Sum over all its processes.
     pub used_bytes: u64,
-    /// The largest of them.
+    /// Its largest process.
     pub largest: Option<LargestProcess>,
 }
 
@@ -104,23 +104,23 @@ pub struct LargestProcess {
     pub used_bytes: u64,
 }
 
-/// What happened. Late and repeated ones are legal.
+/// Event to handle. Late and repeated ones are legal.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Input {
-    /// The disk was looked at: the first input, and the only one of its kind.
+    /// State found on the disk. Always the first input, and given once.
     Recovered(Recovered),
-    /// A registration was answered, or was not.
+    /// Result of a registration.
     Registered {
-        /// As in [`Effect::SendRegister`].
+        /// Number given in [`Effect::SendRegister`].
         registration: u64,
-        /// The answer, or why there is none.
+        /// The answer, or the reason why there is none.
         result: Result<NodeRegistered, String>,
     },
-    /// A heartbeat was answered, or was not.
+    /// Result of a heartbeat.
     Answered {
-        /// Of the heartbeat.
+        /// Sequence number of the heartbeat.
         sequence: u64,
-        /// The answer, or why there is none.
+        /// The answer, or the reason why there is none.
         result: Result<NodeOrders, String>,
     },
     /// An app master starts a container; its token was verified.
@@ -129,88 +129,88 @@ pub enum Input {
     Stop {
         ticket: Ticket,
         container: ContainerId,
-        /// As leased.
+        /// Resources of the lease.
         resources: Resources,
     },
-    /// A file was fetched, or was not.
+    /// Result of a download.
     Downloaded {
         hash: ArtifactHash,
-        /// Its size, or why it is not there.
+        /// The size, or the failure.
         result: Result<u64, DownloadFailure>,
     },
-    /// A container was launched, or was not.
+    /// Result of a launch.
     Launched {
         container: ContainerId,
-        /// Whether its process runs.
+        /// Success when the process runs.
         result: Result<(), LaunchFailure>,
     },
-    /// Nothing of a container runs any more.
+    /// All processes of a container have ended.
     Exited {
         container: ContainerId,
         /// How it ended.
         exit: Exit,
     },
-    /// Memory was looked at.
+    /// Result of a memory measurement.
     Measured {
-        /// Of each running container.
+        /// Memory of each running container.
         containers: Vec<ContainerMemory>,
         node_used_mib: u64,
     },
-    /// The node was looked at.
+    /// Result of a health check of the node.
     Checked {
-        /// Why it can run no containers; `None` when it can.
+        /// Reason why it can run no containers; `None` when it can.
         unhealthy: Option<String>,
     },
 }
 
-/// A signal to all processes of a container.
+/// Signal to a container.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Signal {
     /// SIGTERM to its main process.
     Term,
-    /// SIGKILL to each.
+    /// SIGKILL to each of its processes.
     Kill,
 }
 
-/// What a waiting caller gets.
+/// Reply to a waiting caller.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Reply {
     /// The container is known.
     Started(ContainerReport),
-    /// The container ends, or has.
+    /// The container has ended or is being ended.
     Stopped,
-    /// No.
+    /// The request is refused.
     Refused(Refusal),
 }
 
-/// Why a container is not started.
+/// Reason for a refused start.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Refusal {
     /// Its application has ended.
     ApplicationEnded,
-    /// The agent is ending.
+    /// The agent is shutting down.
     ShuttingDown,
 }
 
-/// What the shell has to do, in order.
+/// Action for the shell, performed in order.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Effect {
-    /// Register, and tell the answer.
+    /// Register, and give the result back.
     SendRegister {
-        /// Names this try.
+        /// Number of this attempt.
         registration: u64,
         register: RegisterNode,
     },
-    /// Send a heartbeat, and tell the answer.
+    /// Send a heartbeat, and give the result back.
     SendHeartbeat(NodeHeartbeat),
-    /// Fetch a file into the cache, and tell how it went.
+    /// Fetch a file into the cache, and give the result back.
     Download {
         hash: ArtifactHash,
-        /// Its size: no more is taken.
+        /// Expected size; no more bytes are read.
         size_bytes: u64,
     },
-    /// Make the folder, put the files there, start the process, and tell how it went; later tell its
-    /// exit.
+    /// Make the folder, link the files, start the process, and give the result back; give the exit back
+    /// later.
     Launch(LaunchContainer),
     /// Signal a running container.
     Signal { container: ContainerId, signal: Signal },
@@ -218,13 +218,13 @@ pub enum Effect {
     RemoveFolder(ContainerId),
     /// Delete the logs of an application that has ended.
     RemoveLogs(ApplicationId),
-    /// Delete a file from the cache; a download of the same file that follows is not deleted instead.
+    /// Delete a file from the cache. A download of the same file that follows is not affected.
     DeleteCached(ArtifactHash),
     /// Answer a waiting caller.
     Reply { ticket: Ticket, reply: Reply },
     /// End the agent; no container is left.
     End {
-        /// Why, for people.
+        /// Reason, for people.
         reason: String,
     },
 }

@@ -1,4 +1,4 @@
-//! Scripts: a series of inputs, and everything the brain makes of them.
+//! Scripts: a series of inputs, and all effects that the brain returns.
 
 mod lifecycle;
 mod orders;
@@ -97,7 +97,7 @@ struct Script {
 }
 
 impl Script {
-    /// A node that has just looked at its disk.
+    /// A node that has just recovered.
     fn new(recovered: Recovered) -> (Self, Vec<Effect>) {
         let node = NodeId("127.0.0.1:8042".to_owned());
         let mut settings = Settings::new(node, Resources { memory_mib: 4096, vcores: 4 }, 7);
@@ -145,12 +145,12 @@ impl Script {
         out
     }
 
-    /// What a step makes besides heartbeats.
+    /// Effects of a step, without heartbeats.
     fn step(&mut self, input: Input) -> Vec<Effect> {
         without_heartbeats(self.step_all(input))
     }
 
-    /// What the brain does while time passes, heartbeats left out.
+    /// Effects while time passes, without heartbeats.
     fn wait(&mut self, ms: u64) -> Vec<Effect> {
         let until = Monotonic(self.now_ms + ms);
         let mut all = Vec::new();

@@ -1,23 +1,23 @@
-//! Words for people: sizes, and why a container was killed.
+//! Texts for people: sizes, and reasons for kills.
 
 use crate::messages::{ContainerMemory, Exit};
 use weir_base::Resources;
 use weir_protocol::cluster::exit_status;
 
-/// A size as people say it: `96 mb`, `1.25 gb`.
+/// A size for people: `96 mb`, `1.25 gb`.
 fn size(bytes: u64) -> String {
     const MIB: u64 = 1 << 20;
     let mib = bytes.div_ceil(MIB);
     if mib < 1024 {
         return format!("{mib} mb");
     }
-    // Rounded up, so that what is above a limit never reads as equal to it when it is not by much.
+    // Rounded up, so that a size slightly above a limit does not print as equal to it.
     let hundredths = (mib * 100).div_ceil(1024);
     let text = format!("{}.{:02}", hundredths / 100, hundredths % 100);
     format!("{} gb", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
-/// Why a container was killed for its memory.
+/// Reason of a kill because of memory.
 pub(crate) fn over_limit(memory: &ContainerMemory, lease: Resources) -> String {
     let used = size(memory.used_bytes);
     let leased = size(lease.memory_mib << 20);
@@ -33,7 +33,7 @@ pub(crate) fn over_limit(memory: &ContainerMemory, lease: Resources) -> String {
     )
 }
 
-/// The end of a container whose start says of a file what is not so.
+/// Exit of a container whose launch gives a wrong size for a file.
 pub(crate) fn other_size(file: &str, known_bytes: u64, said_bytes: u64) -> Exit {
     let diagnostics = format!(
         "file {file} has {known_bytes} bytes, not {said_bytes} as the start request of the container says \

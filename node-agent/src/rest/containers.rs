@@ -1,4 +1,4 @@
-//! `/ws/v1/node/containers`: every container of the node, and one.
+//! `/ws/v1/node/containers`: all containers of the node, or one.
 
 use super::{Api, container_id, logs::log_names, no_container};
 use actix_web::web::{self, Data, Json, Path, ServiceConfig};
@@ -46,13 +46,13 @@ fn describe(api: &Api, view: &ContainerView) -> NodeContainer {
         execution_type: "GUARANTEED".to_owned(),
         container_logs_link: format!("http://{address}/ws/v1/node/containers/{id}/logs"),
         node_id: NodeId(address),
-        // A folder that is not there yet has no logs.
+        // A folder that does not exist yet has no logs.
         container_log_files: log_names(&api.data.container_logs(id)).unwrap_or_default(),
         used_memory_mb: report.used_memory_mib,
     }
 }
 
-/// The operating system user of containers: that of the agent.
+/// The operating system user of containers, which is that of the agent.
 pub(super) fn user() -> String {
     std::env::var("USER").unwrap_or_default()
 }

@@ -1,5 +1,5 @@
 //! `/internal/v1/containers`: app masters start and stop the containers that they have leased. The token of the
-//! lease stands in the header, so that nothing of the body of a request without one is read.
+//! lease is in the header, so the body of a request without one is not read.
 
 use super::{Api, not_now};
 use crate::{launch, shell};

@@ -1,9 +1,9 @@
-//! `/ws/v1/node/containers/{id}/logs` and YARN's older `/containerlogs`: what containers have written,
+//! `/ws/v1/node/containers/{id}/logs` and YARN's older `/containerlogs`: the output of containers,
 //! also after their end.
 //!
-//! `?size=N` gives the first N bytes, `?size=-N` the last N, as in YARN; `?offset=N` leaves out the
-//! first N. To follow a file, ask again from where the last answer ended; when its `ETag` has changed,
-//! the file was rotated, and what is missing stands at the end of `stdout.1`.
+//! `?size=N` gives the first N bytes, `?size=-N` the last N, as in YARN; `?offset=N` skips the
+//! first N. To follow a file, ask again from the end of the last answer; when its `ETag` has changed,
+//! the file was rotated, and the missing part is at the end of `stdout.1`.
 
 use super::{Api, container_id, no_container};
 use actix_web::{
@@ -33,8 +33,8 @@ pub(super) fn configure(service: &mut ServiceConfig) {
         .route("/containerlogs/{id}/{file}", web::get().to(read));
 }
 
-/// Names of the log files in a folder: `stderr`, `stdout`, `stdout.1`, … The container may put anything
-/// there; what is no plain file, or would lead elsewhere, is none of its logs.
+/// Names of the log files in a folder: `stderr`, `stdout`, `stdout.1`, … The container may create anything
+/// there; only regular files with such a name count, no links.
 pub(super) fn log_names(folder: &FilePath) -> io::Result<Vec<String>> {
     if folder.canonicalize()? != folder {
         return Err(io::Error::other("its log folder was replaced by a link"));
@@ -51,7 +51,7 @@ pub(super) fn log_names(folder: &FilePath) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// Opens a log, unless it has become something else since it was listed. Never waits for a writer.
+/// Opens a log, unless it was replaced by something else since it was listed. Never blocks on a pipe.
 fn open_log(path: &FilePath) -> io::Result<(File, Metadata)> {
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
     let file = File::options().read(true).custom_flags(flags).open(path)?;
@@ -62,7 +62,7 @@ fn open_log(path: &FilePath) -> io::Result<(File, Metadata)> {
     }
 }
 
-/// Does something with files, which may take its time, where it keeps no other request waiting.
+/// Runs file access, which may block, on a thread where it delays no other request.
 async fn on_disk<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
@@ -90,7 +90,7 @@ async fn list(api: Data<Api>, id: Path<String>) -> Result<Json<ContainerLogsAnsw
 
 fn describe_all(folder: &FilePath) -> io::Result<Vec<LogFile>> {
     let files = log_names(folder)?.into_iter().filter_map(|name| {
-        // A file that has been rotated away meanwhile is not listed.
+        // A file that was rotated away since is not listed.
         let metadata = fs::symlink_metadata(folder.join(&name)).ok()?;
         Some(describe(name, &metadata))
     });
@@ -145,7 +145,7 @@ async fn read(
     let (file, metadata) = on_disk(move || open_log(&path)).await.map_err(|error| {
         ApiError::internal("WEIR-NM-0009", format!("log {name} of {id} cannot be read: {error}"))
     })?;
-    // What is appended from now on belongs to the next answer.
+    // Bytes that are appended from now on belong to the next answer.
     let (from, end) = part.range(metadata.len());
     let pieces = stream::try_unfold((file, from), move |(file, from)| next_piece(file, from, end));
     Ok(HttpResponse::Ok()

@@ -76,7 +76,7 @@ async fn app(api: Data<Api>, id: Path<String>) -> Result<Json<OneNodeApp>, ApiEr
     Ok(Json(OneNodeApp { app }))
 }
 
-/// Applications by their containers, and those that have ended and left their logs.
+/// Applications with containers, and ended applications with logs.
 fn applications(view: &AgentView) -> BTreeMap<ApplicationId, NodeApp> {
     let user = super::containers::user();
     let mut apps: BTreeMap<ApplicationId, NodeApp> = BTreeMap::new();

@@ -15,12 +15,12 @@ use std::{
 };
 use weir_service::ProcessId;
 
-/// Read at a time.
+/// Bytes read at a time.
 const CHUNK_BYTES: usize = 64 * 1024;
-/// Rounds of reading after which others get their turn.
+/// Reads in a row before other events are handled.
 const ROUNDS: usize = 16;
-/// A file that somebody has just finished writing may count as open for writing still, in a process
-/// that is about to become another program; so long at most.
+/// Retries while the executable is busy: another process, between fork and exec, may still have a
+/// just written file open for writing.
 const BUSY_TRIES: u32 = 100;
 const BUSY_WAIT: Duration = Duration::from_millis(5);
 
@@ -33,7 +33,7 @@ pub(super) struct Command {
     status: Option<i32>,
 }
 
-/// Starts the command, or says why it cannot be.
+/// Starts the command, or returns why it cannot start.
 pub(super) fn spawn(folder: &ContainerFolder, launch: &LaunchRecord) -> Result<Command, String> {
     let Some((program, arguments)) = launch.command.split_first() else {
         return Err("the command is empty [WEIR-NM-0014]".to_owned());
@@ -57,7 +57,7 @@ pub(super) fn spawn(folder: &ContainerFolder, launch: &LaunchRecord) -> Result<C
     unsafe {
         command.pre_exec(move || {
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0);
-            // The shim may have ended before that.
+            // The shim may have ended before the death signal was set.
             if libc::getppid().cast_unsigned() != shim {
                 libc::_exit(137);
             }
@@ -73,11 +73,11 @@ pub(super) fn spawn(folder: &ContainerFolder, launch: &LaunchRecord) -> Result<C
     Ok(Command { pid: child.id(), outputs, buffer: vec![0; CHUNK_BYTES], status: None })
 }
 
-/// The shim holds signals back to read them; what it blocks would stay blocked in the command and in all
-/// that descends from it. Called between fork and exec.
+/// Unblocks the signals that the shim blocks in order to read them; the command and its descendants would
+/// inherit the mask. Called between fork and exec.
 fn unblock_signals() -> io::Result<()> {
     let mut none = MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: system calls that are safe after a fork; the set is initialised by the first.
+    // SAFETY: async-signal-safe system calls; the first one initialises the set.
     let unblocked = unsafe {
         libc::sigemptyset(none.as_mut_ptr());
         libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut())
@@ -110,29 +110,29 @@ fn make_nonblocking(file: &File) {
 }
 
 impl Command {
-    /// Its process.
+    /// Id of the command's process.
     pub fn id(&self) -> Option<ProcessId> {
         ProcessId::of(self.pid)
     }
 
-    /// Descriptors of its outputs; -1 for one that is closed.
+    /// File descriptors of its outputs; -1 for a closed one.
     pub fn outputs(&self) -> [i32; 2] {
         [0, 1].map(|which| self.outputs[which].as_ref().map_or(-1, AsRawFd::as_raw_fd))
     }
 
-    /// Hands a signal down.
+    /// Forwards a signal.
     pub fn signal(&mut self, signal: i32) {
         if self.status.is_none() {
-            // SAFETY: plain system call. The number is ours until its end was waited for.
+            // SAFETY: plain system call. The pid stays ours until it was waited for.
             unsafe { libc::kill(self.pid.cast_signed(), signal) };
         }
     }
 
-    /// Its exit status, or 128 and the signal, once it has ended. Waits for orphans on the way.
+    /// Exit status, or 128 plus the signal, after the command has ended. Also reaps orphans.
     pub fn ended(&mut self) -> Option<i32> {
         loop {
             let mut raw = 0;
-            // SAFETY: plain system call with a place for its result.
+            // SAFETY: plain system call that writes its result into `raw`.
             let ended = unsafe { libc::waitpid(-1, &raw mut raw, libc::WNOHANG) };
             if ended <= 0 {
                 return self.status;
@@ -146,7 +146,7 @@ impl Command {
         }
     }
 
-    /// Puts what it has written into its log, some at a time.
+    /// Copies a limited amount of its output into the log.
     pub fn read(&mut self, which: usize, log: &mut RotatingLog) {
         for _ in 0..ROUNDS {
             if !self.read_once(which, log) {
@@ -155,12 +155,12 @@ impl Command {
         }
     }
 
-    /// Puts all that it has written into its log.
+    /// Copies all its remaining output into the log.
     pub fn drain(&mut self, which: usize, log: &mut RotatingLog) {
         while self.read_once(which, log) {}
     }
 
-    /// Whether there may be more.
+    /// Reads once. Returns whether there may be more.
     fn read_once(&mut self, which: usize, log: &mut RotatingLog) -> bool {
         let Some(output) = &mut self.outputs[which] else { return false };
         match output.read(&mut self.buffer) {

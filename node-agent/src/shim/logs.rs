@@ -1,8 +1,8 @@
-//! Log files that are rotated at a size. A disk that is full costs lines, never the container: what
-//! does not fit is dropped and counted, and the count is written as soon as there is room.
+//! Log files that are rotated at a size limit. When the disk is full, lines are lost, but the container goes on:
+//! dropped bytes are counted, and the count is written as soon as there is space.
 //!
 //! ```text
-//! stdout (newest)  ──rotate──▶  stdout.1  ──▶ … ──▶  stdout.<max files>  ──▶ gone
+//! stdout (newest)  ──rotate──▶  stdout.1  ──▶ … ──▶  stdout.<max files>  ──▶ deleted
 //! ```
 
 use crate::record::LaunchRecord;
@@ -26,7 +26,7 @@ pub(super) struct RotatingLog {
 }
 
 impl RotatingLog {
-    /// A log that is empty yet; its file is made now, so that it is listed.
+    /// An empty log; its file is created now, so that it is listed.
     pub fn new(launch: &LaunchRecord, name: &str) -> Self {
         let mut log = Self {
             path: launch.log_folder.join(name),
@@ -38,12 +38,12 @@ impl RotatingLog {
             dropped_bytes: 0,
             dropped_lines: 0,
         };
-        // If it cannot be made now, the first line tries again.
+        // If it cannot be created now, the first write tries again.
         let _ = log.open();
         log
     }
 
-    /// Takes output of the container. Never fails.
+    /// Writes output of the container. Never fails.
     pub fn write(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let room = self.max_bytes.saturating_sub(self.size_bytes);
@@ -63,7 +63,7 @@ impl RotatingLog {
         }
     }
 
-    /// How many of the bytes go into the current file: all, or whole lines; none when not even the first
+    /// Number of bytes that go into the current file: all, or whole lines; 0 when not even the first
     /// line fits and a new file has more room for it.
     fn piece(&self, bytes: &[u8], room: usize) -> usize {
         if bytes.len() <= room {
@@ -73,7 +73,7 @@ impl RotatingLog {
         lines.unwrap_or(if self.size_bytes == 0 { room } else { 0 })
     }
 
-    /// Says what was dropped, if it can be said now.
+    /// Writes the count of dropped bytes, if possible.
     pub fn finish(&mut self) {
         let _ = self.confess();
     }
@@ -89,7 +89,7 @@ impl RotatingLog {
         self.put(bytes)
     }
 
-    /// Writes the count of what was dropped before anything else.
+    /// Writes the count of dropped bytes before any new output.
     fn confess(&mut self) -> io::Result<()> {
         if self.dropped_bytes == 0 {
             return Ok(());
@@ -138,8 +138,8 @@ impl RotatingLog {
         name.into()
     }
 
-    /// Puts the current file aside and begins another. Whatever step of it fails, the next try goes on
-    /// from there, and takes no older file's place a second time.
+    /// Rotates the current file away and begins another. If a step fails, the next call goes on
+    /// from there, and does not shift the older files a second time.
     fn rotate(&mut self) -> io::Result<()> {
         self.put_aside()?;
         self.open()
@@ -157,7 +157,7 @@ impl RotatingLog {
         Ok(())
     }
 
-    /// Moves rotated files up by one, as far as there is no gap.
+    /// Shifts rotated files up by one, up to the first gap.
     fn make_room(&self) -> io::Result<()> {
         let is_taken = |number: &u32| fs::symlink_metadata(self.numbered(*number)).is_ok();
         let taken_count = (1..self.max_files).take_while(is_taken).count();
@@ -168,7 +168,7 @@ impl RotatingLog {
     }
 }
 
-/// What the container has taken away itself needs not be moved or removed.
+/// Accepts a missing file: the container may have deleted it.
 fn unless_missing(done: io::Result<()>) -> io::Result<()> {
     match done {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -237,7 +237,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let mut log = log(folder.path(), 5, 3);
         log.write(b"aaaa\nbbbb\n");
-        // A folder in the place of a file can be neither replaced by one nor opened.
+        // A folder in the place of a file can be neither replaced by a file nor opened.
         let block = |name: &str| fs::create_dir(folder.path().join(name)).expect("made");
         let unblock = |name: &str| fs::remove_dir(folder.path().join(name)).expect("there");
         block("stdout.2");

@@ -1,4 +1,4 @@
-//! The shim among processes: its session, its signals, and the end of all that descend from it.
+//! Process control of the shim: its session, its signals, and the end of its descendants.
 
 use super::command::Command;
 use crate::tree;
@@ -10,17 +10,17 @@ use std::{
 };
 use weir_service::processes::{Processes, kill_each};
 
-/// Something to see to.
+/// An event for the shim.
 pub(super) enum Event {
-    /// A signal for the command.
+    /// A signal to forward to the command.
     Forward(i32),
     /// A child has ended.
     Child,
-    /// The command has written: 0 stdout, 1 stderr.
+    /// An output of the command is readable: 0 stdout, 1 stderr.
     Output(usize),
 }
 
-/// Where signals arrive, as something to read.
+/// Source of events; signals arrive on a descriptor.
 pub(super) struct Events {
     signals: File,
 }
@@ -29,12 +29,12 @@ fn checked(result: i32) -> io::Result<i32> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
-/// Leaves the session of whoever started it, becomes the parent of orphans, and takes signals by
-/// reading them.
+/// Starts a session of its own, becomes the subreaper of orphans, and blocks signals in order to read
+/// them.
 pub(super) fn detach() -> io::Result<Events> {
-    // SAFETY: plain system calls; the signal set is initialised by the first call that is given it.
+    // SAFETY: plain system calls; the first call initialises the signal set.
     unsafe {
-        // Fails when the agent has done it already.
+        // Fails when the agent has already done it.
         libc::setsid();
         checked(libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))?;
         libc::signal(libc::SIGPIPE, libc::SIG_IGN);
@@ -51,7 +51,7 @@ pub(super) fn detach() -> io::Result<Events> {
     }
 }
 
-/// Lets go of the pipe to the agent.
+/// Closes the pipe to the agent.
 pub(super) fn silence() {
     if let Ok(nowhere) = File::options().write(true).open("/dev/null") {
         // SAFETY: plain system call on two open descriptors.
@@ -60,11 +60,11 @@ pub(super) fn silence() {
 }
 
 impl Events {
-    /// Waits until there is something to see to.
+    /// Waits for events.
     pub fn wait(&mut self, command: &Command) -> Vec<Event> {
         let [out, err] = command.outputs();
         let waiting = |fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
-        // A negative descriptor is skipped: an output that was closed.
+        // `poll` skips a negative descriptor, which stands for a closed output.
         let mut fds = [waiting(self.signals.as_raw_fd()), waiting(out), waiting(err)];
         // SAFETY: the array and its length belong together.
         unsafe { libc::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, -1) };
@@ -91,13 +91,13 @@ impl Events {
     }
 }
 
-/// Kills every process that descends from this one, and waits for each. Orphans come to this process,
-/// so when it has no children left, nothing is left.
+/// Kills every descendant of this process, and waits for each. Orphans become children of this process,
+/// so without children there are no descendants left.
 pub(super) fn end_descendants() {
     let own = std::process::id();
     loop {
         kill_each(&tree::below(&Processes::scan(), own));
-        // SAFETY: plain system call; null means that the status does not matter.
+        // SAFETY: plain system call; null means that the status is not wanted.
         let ended = unsafe { libc::waitpid(-1, std::ptr::null_mut(), 0) };
         if ended < 0 && io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
             return;

@@ -1,4 +1,4 @@
-//! Files of containers: fetched once, checked, put into place.
+//! Files of containers: downloaded once, checked, linked into the folder.
 
 use crate::support::{Node, artifact, container, shell};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};

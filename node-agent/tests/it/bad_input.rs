@@ -1,4 +1,4 @@
-//! What is refused, and how.
+//! Invalid requests and how they are refused.
 
 use crate::support::{Node, artifact, block_on, container, shell, spawn_agent};
 use std::{
@@ -60,7 +60,7 @@ fn body_without_a_good_lease_is_not_read() {
         (String::new(), "401"),
         (format!("Authorization: Bearer {bad}\r\n"), "401"),
         (format!("Authorization: Bearer {}\r\n", node.secret.bearer()), "401"),
-        // A good one, but more than any launch has.
+        // Valid, but larger than any launch.
         (format!("Authorization: Bearer {}\r\n", node.token(container(1), 512)), "413"),
     ] {
         let mut stream = TcpStream::connect(node.address()).expect("it listens");
@@ -71,7 +71,7 @@ fn body_without_a_good_lease_is_not_read() {
             node.address()
         );
         stream.write_all(head.as_bytes()).expect("sent");
-        // It is answered before a byte of the body is there.
+        // The answer comes before any byte of the body is sent.
         let mut line = String::new();
         BufReader::new(stream).read_line(&mut line).expect("an answer");
         assert!(line.starts_with(&format!("HTTP/1.1 {status}")), "{authorization}: {line}");
@@ -99,7 +99,7 @@ fn idle_connections_do_not_lock_out_app_masters() {
     flood.iter_mut().step_by(2).for_each(|stream| drop(stream.write_all(b"POST / HTTP/1.1\r\n")));
     node.run(container(1), shell("exit 0"));
     node.ended(container(1));
-    // The oldest was closed, and not answered that it is too slow.
+    // The oldest was closed, without an answer about a timeout.
     flood[1].set_read_timeout(Some(Duration::from_secs(60))).expect("set");
     let mut answer = String::new();
     let _ = flood[1].read_to_string(&mut answer);

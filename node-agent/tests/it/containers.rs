@@ -1,4 +1,4 @@
-//! Commands in containers: how they run, how they end, how they are ended.
+//! Commands in containers: how they run, end and are killed.
 
 use crate::support::{Node, container, shell, wait_for};
 use std::fs;
@@ -75,7 +75,7 @@ fn sigterm_gives_the_command_time_to_end() {
 fn sigterm_ends_a_command_without_a_handler() {
     let node = Node::start_with(&["yarn.nodemanager.sleep-delay-before-sigkill.ms=1 h"]);
     let id = container(1);
-    // Not a shell, which takes a signal mask of its own.
+    // No shell, since a shell sets a signal mask of its own.
     node.run(id, shell("exec sleep 600"));
     node.running(id);
     node.stop(id);
@@ -92,7 +92,7 @@ fn killed_shim_leaves_no_process_behind() {
     let script = format!("sh -c '{forever}' & setsid sh -c '{forever}' & touch begun; {forever}");
     node.run(id, shell(&script));
     wait_for("it begins", || node.container_folder(id).join("begun").exists().then_some(()));
-    // The command may be further than what its shim has told.
+    // The command may be ahead of the state that its shim has reported.
     node.running(id);
     let shim = node.pid(id, "/shim/pid");
     // SAFETY: plain system call.

@@ -1,4 +1,4 @@
-//! A disk that fills up, and has room again. It takes a disk of its own, small enough to fill.
+//! A disk that fills up and later has space again. Needs a small file system of its own.
 
 use crate::support::{Node, artifact, container, shell, wait_for};
 use std::{

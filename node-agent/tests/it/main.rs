@@ -1,4 +1,4 @@
-//! Agents with real processes, and a resource manager that the tests play over real HTTP.
+//! Agents with real processes, and a resource manager that the tests simulate over real HTTP.
 
 mod artifacts;
 mod bad_input;

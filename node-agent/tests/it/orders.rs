@@ -1,4 +1,4 @@
-//! What the resource manager orders.
+//! Orders of the resource manager.
 
 use crate::{
     resource_manager::no_orders,

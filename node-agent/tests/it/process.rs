@@ -1,4 +1,4 @@
-//! Agent and shim as a process, for the integration tests. `weir` offers the same to everybody.
+//! Agent and shim as a process, for the integration tests. `weir` offers the same to users.
 //!
 //! ```text
 //! container-shim FOLDER

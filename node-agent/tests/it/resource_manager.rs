@@ -1,4 +1,4 @@
-//! A resource manager that says what a test wants it to.
+//! A resource manager whose answers the test sets.
 
 use actix_web::{
     HttpResponse,
@@ -18,15 +18,15 @@ use weir_protocol::cluster::{
 };
 use weir_service::{ErrorStyle, Msgpack, ServerConfig, bind};
 
-/// What it knows and says.
+/// State and answers of the resource manager.
 #[derive(Default)]
 pub struct State {
     pub registrations: Vec<RegisterNode>,
     pub last: Option<NodeHeartbeat>,
     pub left: Vec<LeaveNode>,
-    /// Said once, in the answer to the next heartbeat.
+    /// Sent once, in the answer to the next heartbeat.
     pub orders: Option<NodeOrders>,
-    /// Path → content; a path may lie.
+    /// Path → content; the content may differ from the hash in the path.
     pub artifacts: BTreeMap<String, Vec<u8>>,
     pub downloads: usize,
 }
@@ -93,7 +93,7 @@ impl ResourceManager {
         self.shared.state.lock().expect("no panic")
     }
 
-    /// Says this in the next answer.
+    /// Sends this in the next answer.
     pub fn order(&self, orders: NodeOrders) {
         self.state().orders = Some(orders);
         self.shared.news.notify_waiters();
@@ -124,7 +124,7 @@ async fn register(
     Msgpack(NodeRegistered { heartbeat_interval_ms: 200, expiry_ms: 10_000 })
 }
 
-/// Like the real one: a later request is answered with the order to register again.
+/// Like the real one, answers later requests with the order to register again.
 async fn leave(shared: Data<Shared>, Msgpack(request): Msgpack<LeaveNode>) -> Msgpack<NodeLeft> {
     let mut state = shared.state.lock().expect("no panic");
     state.left.push(request);

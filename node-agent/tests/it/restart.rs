@@ -1,4 +1,4 @@
-//! Agents that die: containers live on, and the next agent takes them back.
+//! Agents that are killed: containers run on, and the next agent adopts them.
 
 use crate::support::{Node, container, shell, wait_for};
 use std::{fs, time::Duration};
@@ -40,7 +40,7 @@ fn restarted_agent_adopts_running_containers_and_reports_ended_ones() {
     let states: Vec<_> = found.iter().map(|report| (report.state, report.exit_status)).collect();
     let ended = (ContainerState::Complete, Some(7));
     assert_eq!(states, [ended, ended, (ContainerState::Running, None)]);
-    // A repeated start: its log shows below that it ran once.
+    // A repeated start; the log is checked below to see that it ran once.
     node.run(container(3), shell(UNTIL_GO));
     go(&node, 3);
     assert_eq!(node.ended(container(3)).exit_status, Some(7));
@@ -141,6 +141,6 @@ fn unmarked_rest_of_a_shim_that_was_killed_is_killed_with_all() {
     assert!(rest.is_alive());
     let summary = kill_all(&node.data_dir(), Duration::ZERO);
     assert_eq!((summary.containers, summary.left), (0, vec![]));
-    // One that was killed is a moment about it.
+    // A killed process takes a moment to end.
     wait_for("the rest ends", || (!rest.is_alive()).then_some(()));
 }

@@ -1,4 +1,4 @@
-//! A node with an agent in a process of its own, its resource manager, and an app master's view of it.
+//! A node with an agent in a process of its own, its resource manager, and requests as an app master sends them.
 
 use crate::resource_manager::ResourceManager;
 use sha2::{Digest, Sha256};
@@ -23,7 +23,7 @@ use weir_service::{CallError, Client, Secret};
 const PATIENCE: Duration = Duration::from_secs(60);
 pub const EXECUTABLE: &str = env!("CARGO_BIN_EXE_weir-node-agent-under-test");
 
-/// Waits for something that must come.
+/// Waits for something that must happen.
 pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let started = Instant::now();
     loop {
@@ -66,7 +66,7 @@ pub struct Agent {
     pub address: String,
 }
 
-/// What an agent said when it began: its process and its line.
+/// Starts an agent; returns the process and its first line.
 pub fn spawn_agent(node: &Node, bind: &str, settings: &[&str]) -> (Child, String) {
     let mut command = Command::new(EXECUTABLE);
     command
@@ -101,13 +101,13 @@ impl Drop for Agent {
     }
 }
 
-/// Any port of an address that no other agent listens at: nothing takes the port while the agent is dead.
+/// Any port of an address that no other agent listens at: no process takes the port while the agent is dead.
 fn address_of_its_own() -> String {
     static TAKEN: AtomicU8 = AtomicU8::new(0);
     format!("127.0.1.{}:0", TAKEN.fetch_add(1, Ordering::Relaxed))
 }
 
-/// A node: folder, secret, resource manager, agent. Nothing of it is left when it is dropped.
+/// A node: folder, secret, resource manager, agent. Everything is removed on drop.
 pub struct Node {
     folder: TempDir,
     pub secret: Secret,
@@ -150,13 +150,13 @@ impl Node {
         &self.agent.as_ref().expect("it runs").address
     }
 
-    /// kill -9.
+    /// Kills the agent with SIGKILL.
     pub fn kill_agent(&mut self) -> String {
         let agent = self.agent.take().expect("it runs");
         agent.address.clone()
     }
 
-    /// SIGTERM, and its end.
+    /// Sends SIGTERM to the agent and waits for its end.
     pub fn end_agent(&mut self) {
         let mut agent = self.agent.take().expect("it runs");
         let pid = i32::try_from(agent.process.id()).expect("a pid");
@@ -210,7 +210,7 @@ impl Node {
         })
     }
 
-    /// Waits for the end of a container: its report.
+    /// Waits for the end of a container and returns its report.
     pub fn ended(&self, id: ContainerId) -> ContainerReport {
         self.report_in(id, ContainerState::Complete)
     }
@@ -249,7 +249,7 @@ impl Node {
         i32::try_from(pid).expect("small")
     }
 
-    /// Processes that belong to containers of this node, shims among them.
+    /// Processes that belong to containers of this node, including shims.
     pub fn processes(&self) -> Vec<u32> {
         marked_processes(&self.data_dir())
     }

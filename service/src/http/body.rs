@@ -1,16 +1,16 @@
-//! Reading the body of a request piece by piece, from a client that may be gone without a word.
+//! Reads the body of a request in pieces, with a timeout for clients that have silently disconnected.
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use std::{fmt::Display, time::Duration};
 
-/// How long a client may be silent within a body.
+/// Longest pause between two pieces of a body.
 pub const BODY_SILENCE: Duration = Duration::from_secs(60);
 
 /// The next piece of a body; `None` at its end.
 ///
 /// # Errors
-/// The connection broke, or nothing came within `silence`; the text says which.
+/// The connection broke, or no data came within `silence`; the text says which.
 pub async fn next_piece<E: Display>(
     body: &mut (impl Stream<Item = Result<Bytes, E>> + Unpin),
     silence: Duration,

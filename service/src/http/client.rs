@@ -27,45 +27,45 @@ use weir_protocol::cluster::{
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// For answers that are not held back.
+/// Timeout for an answer that the server does not hold.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long the far side may take no further byte of a file, or be silent when it has all.
+/// Timeout while the server accepts no further byte of a file, or has all and does not answer.
 const PROGRESS_TIMEOUT: Duration = Duration::from_secs(60);
-/// Pieces in which a file is sent.
+/// Size of the pieces in which a file is sent.
 const PIECE_BYTES: usize = 256 * 1024;
 
-/// Why a call did not succeed.
+/// Reason why a call failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
-    /// No server answers.
+    /// No server answers at the address.
     #[error("nothing answers at {address}: {problem}")]
     Unreachable {
-        /// Where.
+        /// Address called.
         address: String,
-        /// Why.
+        /// Cause.
         problem: String,
     },
     /// The answer did not come in time.
     #[error("{address} did not answer within {timeout_ms} ms")]
     TimedOut {
-        /// Where.
+        /// Address called.
         address: String,
-        /// How long it was waited for.
+        /// Timeout.
         timeout_ms: u64,
     },
     /// Another program listens there.
     #[error("the server at {address} is not a daemon of Weir")]
     NotWeir {
-        /// Where.
+        /// Address called.
         address: String,
     },
-    /// It speaks a version that this release does not understand.
+    /// The server speaks a protocol version that this release does not understand.
     #[error(
         "{address} uses version {version} of the cluster protocol, this process uses version \
          {PROTOCOL_VERSION}; run releases that differ by at most one"
     )]
     OtherVersion {
-        /// Where.
+        /// Address called.
         address: String,
         version: u32,
     },
@@ -76,21 +76,21 @@ pub enum CallError {
         status: u16,
         /// Stable code; empty when the answer had none.
         code: String,
-        /// Why.
+        /// Reason.
         message: String,
     },
-    /// The answer makes no sense.
+    /// The answer cannot be decoded.
     #[error("damaged answer from {address}: {problem}")]
     Damaged {
-        /// From where.
+        /// Address called.
         address: String,
-        /// What is wrong.
+        /// Cause.
         problem: String,
     },
     /// A file could not be read or written.
     #[error("{problem}")]
     File {
-        /// Which, and why.
+        /// File and cause.
         problem: String,
     },
 }
@@ -122,11 +122,11 @@ impl CallError {
 
 type Result<T> = std::result::Result<T, CallError>;
 
-/// A client. Clones share its connections.
+/// An HTTP client. Clones share its connections.
 #[derive(Clone, Debug)]
 pub struct Client {
     inner: reqwest::Client,
-    /// Goes with each message of [`Client::call`], beside what goes with every request.
+    /// Sent with each message of [`Client::call`], beside the headers of every request.
     lease: Option<HeaderValue>,
     progress_timeout: Duration,
 }
@@ -153,7 +153,7 @@ impl Client {
         Self::with_headers(headers)
     }
 
-    /// This client, with the token of a lease for the messages of [`Client::call`]. It shares the connections.
+    /// This client with the token of a lease for the messages of [`Client::call`]. Shares the connections.
     pub fn with_lease(&self, token: &LeaseToken) -> Self {
         let mut value = HeaderValue::from_str(&format!("Bearer {token}")).expect("hex and a dot");
         value.set_sensitive(true);
@@ -165,7 +165,7 @@ impl Client {
         let builder = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .tcp_nodelay(true)
-            // A variable meant for the way out must not lead our loopback astray.
+            // A proxy variable set for external access must not redirect loopback requests.
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .default_headers(headers);
@@ -173,7 +173,7 @@ impl Client {
         Self { inner, lease: None, progress_timeout: PROGRESS_TIMEOUT }
     }
 
-    /// The client below, for streams.
+    /// The inner client, for streams.
     pub fn raw(&self) -> &reqwest::Client {
         &self.inner
     }
@@ -242,7 +242,7 @@ impl Client {
         self.json(Method::PUT, address, path, Some(body), ANSWER_TIMEOUT).await
     }
 
-    /// Any method with JSON both ways; an empty answer is read as `null`.
+    /// JSON request with any method; an empty answer is read as `null`.
     ///
     /// # Errors
     /// See [`CallError`].
@@ -280,8 +280,8 @@ impl Client {
             .map_err(|error| no_answer(address, &error, ANSWER_TIMEOUT))
     }
 
-    /// `PUT` of a file, in pieces. `on_sent` is told the bytes of each piece. It may take as long as it
-    /// likes, but not stand still for a minute.
+    /// `PUT` of a file, in pieces. `on_sent` gets the byte count of each piece. There is no total timeout, only
+    /// one of a minute without progress.
     ///
     /// # Errors
     /// See [`CallError`].
@@ -342,7 +342,7 @@ impl Client {
         self.sent(address, request, ANSWER_TIMEOUT).await.map(drop)
     }
 
-    /// `GET` into a new file; gives its size. A file that is cut off or too large is left for the
+    /// `GET` into a new file; returns its size. An incomplete or too large file is left for the
     /// caller to remove.
     ///
     /// # Errors
@@ -448,7 +448,7 @@ async fn bounded_body(address: &str, response: Response) -> Result<Vec<u8>> {
     Ok(body)
 }
 
-/// Ends when a count has not changed for this time.
+/// Ends when the count has not changed for this time.
 async fn stalled(moves: &AtomicU64, patience: Duration) {
     let mut before = None;
     loop {
@@ -470,7 +470,7 @@ fn no_answer(address: &str, error: &reqwest::Error, timeout: Duration) -> CallEr
     if error.is_timeout() && !error.is_connect() {
         return timed_out(&address, timeout);
     }
-    // The innermost cause is the one that says something.
+    // The innermost cause is the informative one.
     let mut cause: &dyn std::error::Error = error;
     while let Some(deeper) = cause.source() {
         cause = deeper;
@@ -491,13 +491,13 @@ mod tests {
     fn upload_is_given_up_when_the_server_reads_nothing() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("large");
-        // More than the system buffers between two ends of a connection.
+        // More than the system's buffers for a connection.
         File::create(&file).and_then(|made| made.set_len(256 * 1024 * 1024)).expect("made");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("bound").to_string();
         let client = Client { progress_timeout: Duration::from_millis(50), ..Client::new() };
         actix::System::new().block_on(async {
-            // The kernel accepts the connection, and no program reads from it.
+            // The kernel accepts the connection, but no program reads from it.
             let sent = client.put_file(&address, "/file", &file, |_| {}).await;
             assert_eq!(sent, Err(CallError::TimedOut { address, timeout_ms: 50 }));
         });

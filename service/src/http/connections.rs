@@ -1,10 +1,10 @@
-//! The connections of a server on which no valid token was shown yet: a bounded number, of which the one that
-//! has been without a request for longest gives way.
+//! Connections of a server that have not shown a valid token yet. Their number is bounded; at the limit, the one
+//! without a request for the longest time is closed.
 //!
 //! ```text
 //! accepted ─▶ pending ─ a request: the newest again ─▶ pending
 //!                │    ─ a request with a valid token ─▶ kept
-//!                └────▶ shut down: given way to a newer connection
+//!                └────▶ shut down: replaced by a newer connection
 //! ```
 //!
 //! Reading needs no token, so a connection that only reads stays pending. When it is shut down between two
@@ -29,9 +29,9 @@ const LIMITS: PendingLimits = PendingLimits { total: 256, per_address: 128 };
 
 /// The pending connections of a server.
 pub(super) struct Connections {
-    /// Who it is, for logs.
+    /// Name of the daemon, for logs.
     name: &'static str,
-    /// A second descriptor of each connection, to shut it down by.
+    /// A second descriptor of each connection, for shutting it down.
     pending: Mutex<PendingPeers<Socket>>,
     given_way_count: AtomicU64,
 }
@@ -49,7 +49,7 @@ impl Connections {
         Arc::new(Self { name, pending, given_way_count: AtomicU64::new(0) })
     }
 
-    /// Admits a connection that was just accepted; another one may have to give way.
+    /// Admits a connection that was just accepted; closes the oldest pending one at the limit.
     pub(super) fn admit(self: &Arc<Self>, stream: &dyn Any, data: &mut Extensions) {
         let Some(stream) = stream.downcast_ref::<TcpStream>() else { return };
         let id = match second_descriptor(stream) {
@@ -65,10 +65,10 @@ impl Connections {
     fn add(&self, address: IpAddr, socket: Socket) -> PendingId {
         let (id, oldest) = self.pending().admit(address, socket);
         if let Some(oldest) = oldest {
-            // One that its peer has closed meanwhile is as good.
+            // The peer may have closed it already.
             let _ = oldest.shutdown(Shutdown::Both);
             let count = self.given_way_count.fetch_add(1, Ordering::Relaxed) + 1;
-            // A flood must not fill the log.
+            // A flood of connections must not flood the log.
             if count.is_power_of_two() {
                 let name = self.name;
                 tracing::warn!(
@@ -97,7 +97,7 @@ impl Drop for Connection {
     }
 }
 
-/// A request has come: its connection is the newest again.
+/// A request has arrived: its connection is the newest again.
 pub(super) fn renew(request: &HttpRequest) {
     if let Some(connection) = request.conn_data::<Connection>()
         && let Some(id) = connection.id.get()
@@ -106,7 +106,7 @@ pub(super) fn renew(request: &HttpRequest) {
     }
 }
 
-/// A request has shown a valid token: its connection never gives way.
+/// A request has shown a valid token: its connection is never closed for another.
 pub(crate) fn trust(request: &HttpRequest) {
     if let Some(connection) = request.conn_data::<Connection>()
         && let Some(id) = connection.id.take()

@@ -1,15 +1,15 @@
-//! What every server checks before anything else, tokens or not: that a request is meant for it.
+//! First check of every request, with or without a token: the request must be meant for this server.
 //!
-//! A page of a foreign site that a user looks at can make the browser send requests to loopback, by
-//! its own name (then `Origin` is foreign) or by a name that resolves to loopback (then `Host` is). So
+//! A web page of another site can make the user's browser send requests to loopback, either under its
+//! own name (then `Origin` is foreign) or under a name that resolves to loopback (then `Host` is). So
 //! `Host` must be an address literal, `localhost` or a configured name, and an `Origin` must be the
-//! host itself.
+//! same host.
 
 use super::server::ApiError;
 use actix_web::http::header::{HOST, HeaderMap, HeaderName, ORIGIN};
 use std::net::IpAddr;
 
-/// Refuses a request for a foreign host, or from a foreign page.
+/// Rejects a request for a foreign host, or from a foreign page.
 ///
 /// # Errors
 /// 403 with `WEIR-HTTP-0012` (host) or `WEIR-HTTP-0013` (origin).

@@ -16,15 +16,15 @@ use weir_protocol::cluster::{
     self, MAX_BODY_BYTES, MEDIA_TYPE, Message, PROTOCOL_HEADER, PROTOCOL_VERSION,
 };
 
-/// A message as body: extracted from a request, or given as answer.
+/// A message as body, of a request or of an answer.
 #[derive(Clone, Debug)]
 pub struct Msgpack<T>(pub T);
 
-/// Bytes of a [`Msgpack`] body at most, as `app_data` of a path; [`MAX_BODY_BYTES`] where there is none.
+/// Maximum size of a [`Msgpack`] body, set as `app_data` of a path; default [`MAX_BODY_BYTES`].
 #[derive(Clone, Copy, Debug)]
 pub struct MsgpackLimit(pub usize);
 
-/// Whether this release understands a version: its own, and the one before.
+/// Whether this release understands a protocol version: its own or the previous one.
 pub fn is_understood(version: u32) -> bool {
     version == PROTOCOL_VERSION || version.checked_add(1) == Some(PROTOCOL_VERSION)
 }
@@ -53,7 +53,7 @@ fn too_large(limit_bytes: usize) -> ApiError {
     ApiError::new(413, "WEIR-HTTP-0017", message)
 }
 
-/// The limit of the path, unless the request announces more.
+/// The limit of the path; an error if the request announces more.
 fn check_length(request: &HttpRequest) -> Result<usize, ApiError> {
     let limit_bytes = request.app_data().map_or(MAX_BODY_BYTES, |MsgpackLimit(bytes)| *bytes);
     let announced = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());

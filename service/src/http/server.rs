@@ -1,4 +1,4 @@
-//! The HTTP server of a daemon: one port, checks on every request, errors in the daemon's shape.
+//! The HTTP server of a daemon: one port, checks on every request, errors in the daemon's format.
 
 use super::{
     connections::{self, Connections},
@@ -21,16 +21,16 @@ use std::{
     time::Duration,
 };
 
-/// Body of a request that is neither msgpack nor an artefact, at most.
+/// Maximum size of a body that is neither msgpack nor an artefact.
 const MAX_JSON_BYTES: usize = 4 * 1024 * 1024;
-/// How long a client may take for the head of a request.
+/// Timeout for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an idle connection is kept.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// Connections accepted at a time by each worker; those without a token are bounded more closely.
+/// Open connections per worker at most; those without a token have a lower limit.
 const MAX_CONNECTIONS: usize = 4096;
 
-/// Whose shape an error has.
+/// Format of errors.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ErrorStyle {
     /// `{"RemoteException": {"exception", "javaClassName", "message", "code"}}`
@@ -39,34 +39,34 @@ pub enum ErrorStyle {
     Flink,
 }
 
-/// How a server stands on its machine.
+/// Settings of a server.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
-    /// Who it is, for errors and logs.
+    /// Name of the daemon, for errors and logs.
     pub name: &'static str,
-    /// Where to listen; port 0 takes a free one.
+    /// Address to listen at; port 0 takes a free one.
     pub bind: SocketAddr,
-    /// Whose shape its errors have.
+    /// Format of its errors.
     pub error_style: ErrorStyle,
-    /// Names besides addresses and `localhost` by which it may be called.
+    /// Accepted `Host` names besides addresses and `localhost`.
     pub allowed_hosts: Vec<String>,
     /// Threads that handle requests; at least 1.
     pub workers: usize,
 }
 
-/// A server that runs.
+/// A running server.
 pub struct Server {
     address: SocketAddr,
     handle: ServerHandle,
 }
 
 impl Server {
-    /// Where it listens.
+    /// The bound address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Takes no more requests and ends; those under way may take a moment.
+    /// Stops accepting requests; requests under way get a short time.
     pub async fn stop(self) {
         self.handle.stop(false).await;
     }
@@ -75,7 +75,7 @@ impl Server {
 /// Starts a server in the current actix system.
 ///
 /// # Errors
-/// The address cannot be had.
+/// The address cannot be bound.
 pub fn bind(
     config: ServerConfig,
     configure: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
@@ -83,16 +83,16 @@ pub fn bind(
     listen(&config)?.serve(config, configure)
 }
 
-/// A bound port that is not served yet: for what must name the port before it is served.
+/// A bound port without a server yet, for callers that must know the port before requests come.
 pub struct Listener {
     listener: TcpListener,
     address: SocketAddr,
 }
 
-/// Takes the port of a server to be.
+/// Binds the port of a server.
 ///
 /// # Errors
-/// The address cannot be had.
+/// The address cannot be bound.
 pub fn listen(config: &ServerConfig) -> Result<Listener, Error> {
     let refused = |source| refused(config, source);
     let listener = TcpListener::bind(config.bind).map_err(refused)?;
@@ -109,15 +109,15 @@ fn refused(config: &ServerConfig, source: io::Error) -> Error {
 }
 
 impl Listener {
-    /// Where it is.
+    /// The bound address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Answers from now on, in the current actix system.
+    /// Serves requests from now on, in the current actix system.
     ///
     /// # Errors
-    /// The system refuses what a server needs.
+    /// The operating system refuses a resource.
     pub fn serve(
         self,
         config: ServerConfig,
@@ -143,7 +143,7 @@ impl Listener {
         .worker_max_blocking_threads(2)
         .max_connections(MAX_CONNECTIONS)
         .client_request_timeout(HEAD_TIMEOUT)
-        // Nothing is done any more for a client that is gone.
+        // The work for a request stops when its client disconnects.
         .h1_allow_half_closed(false)
         .keep_alive(KEEP_ALIVE)
         .shutdown_timeout(1)
@@ -162,7 +162,7 @@ struct Shape {
     allowed_hosts: Vec<String>,
 }
 
-/// Guards the request, and gives an error its shape.
+/// Checks the request, and converts errors to the server's format.
 async fn check_and_shape(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -175,7 +175,7 @@ async fn check_and_shape(
         return Ok(request.into_response(response).map_into_right_body());
     }
     let response = next.call(request).await?;
-    // A handler's error has become a response by now; its cause is kept beside it.
+    // A handler's error is a response already; its cause is kept beside it.
     match response.response().error().map(ApiError::of_actix) {
         Some(error) => {
             let shaped = error.to_response(shape.error_style);
@@ -205,7 +205,7 @@ fn bad_path(error: actix_web::error::PathError, _: &HttpRequest) -> actix_web::E
     ApiError::bad_request("WEIR-HTTP-0015", format!("the path is wrong: {error}")).into()
 }
 
-/// A refused request.
+/// An error answer to a request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ApiError {
     status: u16,
@@ -219,7 +219,7 @@ impl ApiError {
         Self { status, code: code.to_owned(), message: message.into() }
     }
 
-    /// 400: the request makes no sense.
+    /// 400: the request is invalid.
     pub fn bad_request(code: &str, message: impl Into<String>) -> Self {
         Self::new(400, code, message)
     }
@@ -229,27 +229,27 @@ impl ApiError {
         Self::new(401, code, message)
     }
 
-    /// 403: not for this caller.
+    /// 403: not allowed for this caller.
     pub fn forbidden(code: &str, message: impl Into<String>) -> Self {
         Self::new(403, code, message)
     }
 
-    /// 404: no such thing.
+    /// 404: not found.
     pub fn not_found(code: &str, message: impl Into<String>) -> Self {
         Self::new(404, code, message)
     }
 
-    /// 409: not in this state.
+    /// 409: not possible in the current state.
     pub fn conflict(code: &str, message: impl Into<String>) -> Self {
         Self::new(409, code, message)
     }
 
-    /// 503: not now.
+    /// 503: temporarily unavailable.
     pub fn unavailable(code: &str, message: impl Into<String>) -> Self {
         Self::new(503, code, message)
     }
 
-    /// 500: our fault.
+    /// 500: a defect of the server.
     pub fn internal(code: &str, message: impl Into<String>) -> Self {
         Self::new(500, code, message)
     }
@@ -264,12 +264,12 @@ impl ApiError {
         &self.code
     }
 
-    /// What is wrong.
+    /// The message.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// An error of the framework, commonly a bad request.
+    /// An error of the framework, usually a bad request.
     fn of_actix(error: &actix_web::Error) -> Self {
         match error.as_error::<Self>() {
             Some(error) => error.clone(),
@@ -287,7 +287,7 @@ impl ApiError {
             .body(self.to_json(style).to_string())
     }
 
-    /// The body, as the style has it.
+    /// The body in the given format.
     pub fn to_json(&self, style: ErrorStyle) -> Value {
         match style {
             ErrorStyle::Yarn => {
@@ -299,14 +299,14 @@ impl ApiError {
                     "code": self.code,
                 }})
             }
-            // Flink's own texts are looked at by its clients, so they come without a code.
+            // Flink's clients compare Flink's own messages, so these have no code.
             ErrorStyle::Flink if self.code.is_empty() => json!({"errors": [self.message]}),
             ErrorStyle::Flink => json!({"errors": [format!("{} [{}]", self.message, self.code)]}),
         }
     }
 }
 
-/// What YARN's clients know.
+/// Exception names that YARN's clients know.
 fn java_names(status: u16) -> (&'static str, &'static str) {
     match status {
         400 | 413 => ("BadRequestException", "org.apache.hadoop.yarn.webapp.BadRequestException"),
@@ -334,7 +334,7 @@ impl ResponseError for ApiError {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    /// As seen without the server's middleware, in tests of a handler.
+    /// Used only without the server's middleware, in tests of a handler.
     fn error_response(&self) -> HttpResponse {
         self.to_response(ErrorStyle::Yarn)
     }

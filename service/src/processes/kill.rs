@@ -1,4 +1,4 @@
-//! How some processes are ended to the last one.
+//! Reliable killing of a set of processes.
 
 use super::{
     Processes,
@@ -12,23 +12,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Between two looks at processes that were killed; it doubles each time, up to the second.
+/// Time between two checks of killed processes; it doubles each time, up to the second value.
 const LOOK_AGAIN: [Duration; 2] = [Duration::from_millis(2), Duration::from_millis(250)];
 
 /// SIGKILL to each.
 pub fn kill_each(processes: &[ProcessId]) {
     for process in processes {
-        // Another user's process is none of ours.
+        // A process of another user is not ours to kill.
         let _ = process.signal(libc::SIGKILL);
     }
 }
 
-/// What [`kill_until_gone`] has done.
+/// Result of [`kill_until_gone`].
 #[derive(Debug, Default)]
 pub struct Killed {
-    /// Processes that were there.
+    /// Number of processes found.
     pub count: usize,
-    /// Of these, the ones that have not gone: they hang in the kernel.
+    /// Processes that have not ended: they hang in the kernel.
     pub left: Vec<ProcessId>,
 }
 
@@ -44,9 +44,9 @@ impl Display for Killed {
     }
 }
 
-/// Kills what is found, again and again, until a complete scan of the machine finds nothing, or until the
-/// limit is over. Blocks. `find` may use [`Processes::with_value`] of the variable. A process that was found
-/// once counts until it has gone: when its first thread ends, it loses what it is found by.
+/// Kills the processes that `find` returns, again and again, until a complete scan finds none or the time
+/// limit has passed. Blocks. `find` may use [`Processes::with_value`] of the variable. A process found once
+/// counts as alive until it has ended: when its first thread ends, `find` no longer sees it.
 pub fn kill_until_gone(
     variable: &str,
     find: impl Fn(&Processes) -> Vec<ProcessId>,
@@ -74,7 +74,7 @@ fn kill_in(
             return Killed { count: killed.len(), left };
         }
         source.kill(&left);
-        // A killed process may take a moment to go, and a new one to begin.
+        // A killed process may take a moment to end, and a new one to start.
         thread::sleep(pause);
         pause = longest.min(pause * 2);
     }
@@ -91,7 +91,7 @@ mod tests {
     const MARK: &str = "MARK";
     const LIMIT: Duration = Duration::from_secs(60);
 
-    /// A machine with one process that carries the mark, and what goes wrong in the first scan of it.
+    /// A machine with one marked process, and a fault in the first scan.
     struct Scripted {
         trouble: Trouble,
         listings: Cell<usize>,
@@ -100,11 +100,11 @@ mod tests {
 
     #[derive(Clone, Copy, PartialEq, Debug)]
     enum Trouble {
-        /// The process is listed, and in the middle of `exec`.
+        /// The process is listed, but is in the middle of `exec`.
         NoEnvironmentYet,
-        /// Its parent ends while the scan is under way, and the process began behind the listing.
+        /// Its parent ends during the scan, and the process started after the listing.
         BegunBehindTheListing,
-        /// As if this process had no descriptors left.
+        /// This process has no free descriptors.
         NoListing,
         NoStat,
         NoEnvironment,
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn processes_that_do_not_go_are_given_up_and_named() {
-        // No process has this id and this start time, so no process gets the signal.
+        // No process has this pid and start time, so no process gets the signal.
         let own = std::process::id();
         let stuck = ProcessId { pid: own, start_time: 0 };
         let killed = kill_until_gone(MARK, |_| vec![stuck], Duration::ZERO);

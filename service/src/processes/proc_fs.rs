@@ -1,7 +1,7 @@
-//! Where processes are looked up: `/proc`.
+//! Source of process information: `/proc`.
 //!
-//! What cannot be told is told from what is not there: a process between the two halves of `exec` has no
-//! environment yet, and a process that runs out of descriptors can read nothing.
+//! Unknown is not the same as absent: a process in the middle of `exec` has no environment yet, and a
+//! process without free descriptors can read nothing.
 
 use crate::process::{ProcessId, ProcessStat, list_pids};
 use std::{
@@ -12,14 +12,14 @@ use std::{
 
 /// The processes of a machine.
 pub(super) trait ProcessSource {
-    /// Numbers of all processes.
+    /// Ids of all processes.
     fn pids(&self) -> io::Result<Vec<u32>>;
 
-    /// What is known of a process; `None` when it does not exist.
+    /// State of a process; `None` if it does not exist.
     fn stat(&self, pid: u32) -> io::Result<Option<ProcessStat>>;
 
-    /// The environment with which a process began, variables divided by zero bytes. `None` when it has none
-    /// yet. That of a process that is gone or of another user is empty.
+    /// The initial environment of a process, variables separated by zero bytes. `None` if it has none
+    /// yet. Empty for a process that has ended or belongs to another user.
     fn environment(&self, pid: u32) -> io::Result<Option<Vec<u8>>>;
 
     /// SIGKILL to each.
@@ -57,7 +57,7 @@ impl ProcessSource for ProcFs {
     }
 }
 
-/// When the first thread has ended, the others still have the environment.
+/// When the first thread has ended, the environment is readable through the others.
 fn environment_of_threads(process: &Path) -> io::Result<Vec<u8>> {
     let threads = match fs::read_dir(process.join("task")) {
         Err(error) if is_absent(&error) => return Ok(Vec::new()),
@@ -72,7 +72,7 @@ fn environment_of_threads(process: &Path) -> io::Result<Vec<u8>> {
     Ok(Vec::new())
 }
 
-/// Threads of the kernel have no program, and neither has what has ended.
+/// Kernel threads and ended processes have no program.
 fn has_no_program(process: &Path) -> io::Result<bool> {
     match fs::read_link(process.join("exe")) {
         Ok(_) => Ok(false),
@@ -81,7 +81,7 @@ fn has_no_program(process: &Path) -> io::Result<bool> {
     }
 }
 
-/// A file of a process; empty when the process is gone or of another user.
+/// Reads a file of a process; empty if the process has ended or belongs to another user.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     match fs::read(path) {
         Err(error) if is_absent(&error) => Ok(Vec::new()),

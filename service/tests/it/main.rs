@@ -1,4 +1,4 @@
-//! Server and client against each other, and each against strangers.
+//! Server and client against each other, and each against invalid peers.
 
 use actix_web::{
     HttpResponse,
@@ -74,12 +74,12 @@ fn run(test: impl Future<Output = ()>) {
     actix_web::rt::System::new().block_on(test);
 }
 
-/// Sends bytes as they are and reads what comes until the server closes the connection.
+/// Sends raw bytes and reads until the server closes the connection.
 async fn raw(address: SocketAddr, request: String) -> String {
     web::block(move || {
         let mut stream = TcpStream::connect(address).expect("it listens");
         stream.set_read_timeout(Some(TIMEOUT)).expect("set");
-        // A server that hangs up in the middle has answered what it has.
+        // A server that closes the connection early may still have answered.
         let _ = stream.write_all(request.as_bytes());
         let mut answer = String::new();
         let _ = stream.read_to_string(&mut answer);
@@ -171,7 +171,7 @@ fn invalid_requests_are_answered_with_errors() {
     });
 }
 
-/// Reads what comes until the connection ends.
+/// Reads until the connection ends.
 async fn rest_of(mut stream: TcpStream) -> String {
     web::block(move || {
         stream.set_read_timeout(Some(TIMEOUT)).expect("set");
@@ -222,7 +222,7 @@ fn idle_connections_without_a_token_are_dropped_first() {
             .await
             .expect("there is room for it");
         assert_eq!(answer, json!({"in": true}));
-        // The oldest were closed, and not answered that they are too slow.
+        // The oldest were closed, without an answer about a timeout.
         assert_eq!(rest_of(flood.swap_remove(0)).await, "");
         let answered = rest_of(stranger).await;
         assert!(!answered.contains("HTTP/1.1"), "{answered}");

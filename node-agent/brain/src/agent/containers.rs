@@ -1,4 +1,4 @@
-//! What happens to single containers: start, launch, kill, end.
+//! Life cycle of single containers: start, launch, kill, end.
 
 use super::{Ending, NodeAgent};
 use crate::cache::Acquired;
@@ -11,7 +11,7 @@ use weir_base::{ContainerId, Monotonic, Resources};
 use weir_protocol::cluster::{LaunchContainer, exit_status};
 
 impl NodeAgent {
-    /// Takes back a container of an earlier start of the agent.
+    /// Adopts a container that an earlier start of the agent launched.
     pub(super) fn readopt(&mut self, id: ContainerId, resources: Resources, exit: Option<Exit>) {
         let mut container = Container::new(id, resources);
         match exit {
@@ -27,7 +27,7 @@ impl NodeAgent {
         self.containers.insert(id, container);
     }
 
-    /// A start with a lease. Repeating it changes nothing.
+    /// Starts a container on behalf of an app master with a lease. Idempotent.
     pub(super) fn start_for_app_master(
         &mut self,
         start: LaunchContainer,
@@ -47,7 +47,7 @@ impl NodeAgent {
         Reply::Started(self.containers[&id].report())
     }
 
-    /// A stop with a lease. A container that was never started does not start any more.
+    /// Stops a container on behalf of an app master with a lease. A container that has not started will not start.
     pub(super) fn stop_for_app_master(
         &mut self,
         now: Monotonic,
@@ -90,7 +90,7 @@ impl NodeAgent {
         self.launch_when_ready(id, out);
     }
 
-    /// Launches a container whose files have all come.
+    /// Launches a container when all its files are present.
     pub(super) fn launch_when_ready(&mut self, id: ContainerId, out: &mut Vec<Effect>) {
         let ready = self.cache.has_all_of(id);
         let Some(container) = self.containers.get_mut(&id) else { return };
@@ -101,7 +101,7 @@ impl NodeAgent {
         }
     }
 
-    /// The shell has started the process, or could not.
+    /// Result of a launch from the shell.
     pub(super) fn launched(
         &mut self,
         now: Monotonic,
@@ -121,7 +121,7 @@ impl NodeAgent {
         match &mut container.kill {
             None => {
                 container.enter(LifeCycle::Running);
-                self.heart.has_news();
+                self.session.has_news();
             }
             Some(kill) => {
                 kill.deadline = Some(now.after(self.settings.kill_delay));
@@ -130,7 +130,7 @@ impl NodeAgent {
         }
     }
 
-    /// Ends a container; one that is not known is barred from starting later.
+    /// Kills a container; an unknown one is recorded, so that it cannot start later.
     pub(super) fn kill_or_bar(
         &mut self,
         now: Monotonic,
@@ -143,7 +143,7 @@ impl NodeAgent {
         self.kill(now, id, Exit { exit_status, diagnostics }, out)
     }
 
-    /// Ends a container unless it has ended or is being killed: whether this was the first order.
+    /// Kills a container, unless it has ended or is being killed. Returns whether this was the first order.
     pub(super) fn kill(
         &mut self,
         now: Monotonic,
@@ -171,7 +171,7 @@ impl NodeAgent {
         true
     }
 
-    /// SIGKILL to those that did not end on SIGTERM, and again to those that did not on SIGKILL.
+    /// Sends SIGKILL to containers that did not end after SIGTERM, and repeats it for those that still run.
     pub(super) fn kill_harder(&mut self, now: Monotonic, out: &mut Vec<Effect>) {
         let again = now.after(self.settings.kill_again);
         for (&id, container) in &mut self.containers {
@@ -184,7 +184,7 @@ impl NodeAgent {
         }
     }
 
-    /// Nothing of the container runs any more.
+    /// No process of the container runs any more.
     pub(super) fn finish(&mut self, id: ContainerId, exit: Exit, out: &mut Vec<Effect>) {
         let Some(container) = self.containers.get_mut(&id) else { return };
         if !container.state.is_live() {
@@ -196,13 +196,13 @@ impl NodeAgent {
         container.launch = None;
         container.used_bytes = 0;
         self.cache.release(id);
-        self.heart.has_news();
+        self.session.has_news();
         if self.ended.contains_key(&id.attempt.application) {
             out.push(Effect::RemoveFolder(id));
         }
     }
 
-    /// Kills what is above its lease.
+    /// Kills containers whose memory is above their lease.
     pub(super) fn measured(
         &mut self,
         now: Monotonic,
@@ -234,13 +234,13 @@ impl NodeAgent {
 }
 
 impl Container {
-    /// When it gets SIGKILL.
+    /// Time of the next SIGKILL.
     pub(crate) fn kill_deadline(&self) -> Option<Monotonic> {
         let kill = self.kill.as_ref().filter(|_| self.state == LifeCycle::Killing);
         kill.and_then(|kill| kill.deadline)
     }
 
-    /// Whether the resource manager is told of it.
+    /// Whether heartbeats report the container.
     pub(crate) fn is_reported(&self) -> bool {
         self.state != LifeCycle::Done
     }

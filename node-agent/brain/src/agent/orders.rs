@@ -1,8 +1,8 @@
-//! What the resource manager orders, and applications that have ended.
+//! Orders of the resource manager, and applications that have ended.
 
 use super::{Ending, NodeAgent};
 use crate::container::{Container, LifeCycle};
-use crate::heart::Told;
+use crate::heartbeat::AnswerContent;
 use crate::messages::{Effect, Exit};
 use std::time::Duration;
 use weir_base::{ApplicationId, ContainerId, Monotonic, Resources};
@@ -12,7 +12,7 @@ use weir_protocol::cluster::{KillContainer, LaunchContainer, NodeAction, NodeOrd
 const LOGS_STILL_USED: Duration = Duration::from_secs(10);
 
 impl NodeAgent {
-    /// The answer to a heartbeat; one that is not awaited any more is ignored, since what it says may
+    /// Handles the answer to a heartbeat. Only the awaited answer counts: the orders in an older one may
     /// have been carried out and forgotten.
     pub(super) fn answered(
         &mut self,
@@ -21,22 +21,27 @@ impl NodeAgent {
         orders: NodeOrders,
         out: &mut Vec<Effect>,
     ) {
-        if sequence != orders.sequence || !self.heart.awaits(sequence) {
+        if sequence != orders.sequence || !self.session.awaits(sequence) {
             return;
         }
         match orders.action {
-            // A later resource manager may send an action that this release does not know. That changes nothing;
-            // the orders beside it are understood by themselves.
+            // A newer resource manager may send an action that this release does not know. It is ignored; the other
+            // orders in the answer are carried out.
             NodeAction::Normal | NodeAction::Unknown => {
-                let told = self.carry_out(now, orders, out);
-                self.heart.heard(now, told);
+                let content = self.carry_out(now, orders, out);
+                self.session.carried_out(now, content);
             }
-            NodeAction::Resync => self.heart.join(now),
+            NodeAction::Resync => self.session.join(now),
             NodeAction::Shutdown => self.shut_down(now, out),
         }
     }
 
-    fn carry_out(&mut self, now: Monotonic, orders: NodeOrders, out: &mut Vec<Effect>) -> Told {
+    fn carry_out(
+        &mut self,
+        now: Monotonic,
+        orders: NodeOrders,
+        out: &mut Vec<Effect>,
+    ) -> AnswerContent {
         let mut is_new = false;
         for id in orders.forget {
             is_new |= self.forget(id);
@@ -51,7 +56,7 @@ impl NodeAgent {
         for application in orders.ended {
             is_new |= self.application_ended(now, application, out);
         }
-        if is_new { Told::News } else { Told::Nothing }
+        if is_new { AnswerContent::News } else { AnswerContent::Nothing }
     }
 
     fn launch_for_resource_manager(
@@ -89,8 +94,8 @@ impl NodeAgent {
         true
     }
 
-    /// A forgotten container that is to be killed: the resource manager was restarted and waits for its
-    /// end.
+    /// Reports a forgotten container again that is to be killed: the resource manager was restarted and waits
+    /// for its end.
     fn report_again(&mut self, id: ContainerId) -> bool {
         let forgotten = self.containers.get_mut(&id).filter(|one| one.state == LifeCycle::Done);
         let Some(container) = forgotten else { return false };
@@ -127,7 +132,7 @@ impl NodeAgent {
         true
     }
 
-    /// Deletes the logs of applications that ended long enough ago.
+    /// Deletes the logs of applications whose retention time is over.
     pub(super) fn drop_old_logs(&mut self, now: Monotonic, out: &mut Vec<Effect>) {
         let due = self.ended.iter().filter(|(_, until)| **until <= now);
         let due: Vec<ApplicationId> = due.map(|(&application, _)| application).collect();
@@ -143,7 +148,7 @@ impl NodeAgent {
     }
 
     fn shut_down(&mut self, now: Monotonic, out: &mut Vec<Effect>) {
-        self.heart.fall_silent();
+        self.session.end();
         self.ending = Ending::Waiting("the resource manager told this agent to end".to_owned());
         let live: Vec<_> =
             self.containers.values().filter(|one| one.state.is_live()).map(|one| one.id).collect();

@@ -1,4 +1,4 @@
-//! What a shell shows of the brain.
+//! State of the brain as the shell shows it.
 
 use super::NodeAgent;
 use crate::container::LifeCycle;
@@ -7,36 +7,36 @@ use weir_protocol::cluster::ContainerReport;
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NodeView {
-    /// Where its agent listens.
+    /// Address at which its agent listens.
     pub node: NodeId,
-    /// What it offers.
+    /// Resources that it offers.
     pub total: Resources,
-    /// What its live containers were leased.
+    /// Sum of the leases of its live containers.
     pub leased: Resources,
-    /// Whether the resource manager knows it.
+    /// Whether it is registered at the resource manager.
     pub is_registered: bool,
-    /// Why it can run no containers; `None` when it can.
+    /// Reason why it can run no containers; `None` when it can.
     pub unhealthy: Option<String>,
     /// Memory used on it in MiB.
     pub used_memory_mib: u64,
     /// Files of the cache.
     pub cached_count: usize,
-    /// Size of those that are complete.
+    /// Size of the complete files of the cache.
     pub cached_bytes: u64,
-    /// Applications that have ended and whose logs are still there.
+    /// Ended applications whose logs are still kept.
     pub ended: Vec<ApplicationId>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ContainerView {
-    /// As it is told to others.
+    /// The report as sent in heartbeats.
     pub report: ContainerReport,
-    /// Where it is in its life.
+    /// State in its life cycle.
     pub state: LifeCycle,
 }
 
 impl NodeAgent {
-    /// The node as it stands.
+    /// The current state of the node.
     pub fn node(&self) -> NodeView {
         let live = self.containers.values().filter(|one| one.state.is_live());
         let leased = live
@@ -45,7 +45,7 @@ impl NodeAgent {
             node: self.settings.node.clone(),
             total: self.settings.total,
             leased,
-            is_registered: self.heart.is_joined(),
+            is_registered: self.session.is_joined(),
             unhealthy: self.unhealthy.clone(),
             used_memory_mib: self.node_used_mib,
             cached_count: self.cache.len(),
@@ -54,7 +54,7 @@ impl NodeAgent {
         }
     }
 
-    /// Every container, also those that are only remembered.
+    /// Every container, including those that are only remembered.
     pub fn containers(&self) -> impl Iterator<Item = ContainerView> {
         let view = |one: &crate::container::Container| ContainerView {
             report: one.report(),

@@ -127,7 +127,7 @@ fn forgotten_containers_are_not_reported() {
     assert_eq!(script.reports(), []);
 }
 
-/// A resource manager that was restarted does not know that it has said so.
+/// Regression: a restarted resource manager does not know that it has already sent this order.
 #[test]
 fn forgotten_container_that_is_to_be_killed_is_reported_again() {
     let mut script = Script::joined();

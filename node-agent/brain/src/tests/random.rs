@@ -1,4 +1,4 @@
-//! Inputs in any order, repeated and late: the invariants hold, and nothing is launched twice.
+//! Random inputs, repeated and late: the invariants hold, and no container is launched twice.
 
 use super::*;
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! The node's tie to the resource manager: registration, then heartbeats.
+//! Heartbeat session with the resource manager: registration, then heartbeats.
 //!
 //! ```text
 //!            answered                    Resync
@@ -7,26 +7,26 @@
 //!     ▼ after a wait        ▼ after a wait
 //! ```
 //!
-//! A heartbeat is held by the resource manager until there is something to say. News does not wait
-//! for its answer: a second heartbeat goes out that asks for an answer at once, and the first one's
-//! answer is ignored by its sequence. Nothing overtakes that second one, so that answers get through
-//! however much news there is.
+//! The resource manager holds a heartbeat until it has an order. When the node has news, it does not wait for
+//! that answer: it sends a second heartbeat that asks for an answer at once, and ignores the answer to the first
+//! by its sequence number. A third heartbeat waits for the answer to the second, so that answers arrive even
+//! when there is news all the time.
 
 use crate::backoff::Backoff;
 use std::time::Duration;
 use weir_base::Monotonic;
 
-/// Wait before a heartbeat when the answer to the last said nothing new although it came early, as
-/// it does while an order is being carried out.
+/// Wait before the next heartbeat if an early answer brought no new order, as while an order is being
+/// carried out.
 const REPEATED_ORDERS_WAIT: Duration = Duration::from_millis(50);
 
-/// A shorter hold would make the node ask without pause.
+/// With a shorter hold, the node would send requests without a pause.
 const MIN_INTERVAL_MS: u64 = 10;
 
-/// What to send now.
+/// A request to send now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Send {
-    /// A registration of this number.
+    /// A registration with this number.
     Register(u64),
     Heartbeat {
         sequence: u64,
@@ -34,18 +34,18 @@ pub(crate) enum Send {
     },
 }
 
-/// Whether an answer brought something to do.
+/// Whether an answer brought new orders.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Told {
-    /// It did.
+pub(crate) enum AnswerContent {
+    /// New orders.
     News,
-    /// It brought nothing, or what is being done already.
+    /// No order, or only orders that are being carried out.
     Nothing,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Phase {
-    /// Nothing is sent: before the disk was looked at, and at the end.
+    /// Nothing is sent: before recovery, and at the end.
     Silent,
     Joining,
     Joined,
@@ -58,28 +58,28 @@ struct Flight {
     give_up: Monotonic,
 }
 
-/// The state of the tie.
+/// Heartbeat session with the resource manager.
 #[derive(Clone, Debug)]
-pub(crate) struct Heart {
+pub(crate) struct HeartbeatSession {
     backoff: Backoff,
-    /// An answer is given up when it is later than its hold by this.
+    /// Time after the end of the hold when an answer counts as lost.
     answer_timeout: Duration,
     phase: Phase,
-    /// Of the last registration sent.
+    /// Number of the last registration sent.
     registration: u64,
-    /// Of the last heartbeat sent.
+    /// Number of the last heartbeat sent.
     sequence: u64,
     interval_ms: u64,
     /// The last request, while its answer is awaited.
     flight: Option<Flight>,
-    /// When to send next while nothing is in flight.
+    /// Time of the next request while none is in flight.
     next: Monotonic,
     /// Requests in a row without an answer.
     failures: u32,
     news: bool,
 }
 
-impl Heart {
+impl HeartbeatSession {
     pub fn new(backoff: Backoff, answer_timeout: Duration) -> Self {
         Self {
             backoff,
@@ -102,23 +102,23 @@ impl Heart {
         self.next = now;
     }
 
-    /// Sends nothing any more.
-    pub fn fall_silent(&mut self) {
+    /// Ends the session.
+    pub fn end(&mut self) {
         self.phase = Phase::Silent;
         self.flight = None;
     }
 
-    /// Something happened that the resource manager should hear of at once.
+    /// Records a change that the resource manager must learn at once.
     pub fn has_news(&mut self) {
         self.news = true;
     }
 
-    /// Whether the resource manager knows the node, as far as this side knows.
+    /// Whether the node is registered, as far as the agent knows.
     pub fn is_joined(&self) -> bool {
         self.phase == Phase::Joined
     }
 
-    /// Takes the answer to a registration: whether it is the one awaited.
+    /// Records an answer to a registration. Returns whether it is the awaited one.
     pub fn registered(&mut self, now: Monotonic, registration: u64, interval_ms: u64) -> bool {
         if self.phase != Phase::Joining || registration != self.registration {
             return false;
@@ -134,12 +134,12 @@ impl Heart {
         self.phase == Phase::Joined && self.flight.is_some() && sequence == self.sequence
     }
 
-    /// The awaited answer to a heartbeat has been carried out.
-    pub fn heard(&mut self, now: Monotonic, told: Told) {
+    /// Records that the awaited answer to a heartbeat was carried out.
+    pub fn carried_out(&mut self, now: Monotonic, content: AnswerContent) {
         let held_out = self.flight.is_none_or(|flight| {
             now.millis_since(flight.sent) >= flight.hold_ms || flight.hold_ms == 0
         });
-        let at_once = told == Told::News || held_out;
+        let at_once = content == AnswerContent::News || held_out;
         self.answered(if at_once { now } else { now.after(REPEATED_ORDERS_WAIT) });
     }
 
@@ -149,14 +149,14 @@ impl Heart {
         self.next = next;
     }
 
-    /// A registration got no answer.
+    /// Records that a registration got no answer.
     pub fn registration_failed(&mut self, now: Monotonic, registration: u64) {
         if self.phase == Phase::Joining && registration == self.registration {
             self.failed(now);
         }
     }
 
-    /// A heartbeat got no answer.
+    /// Records that a heartbeat got no answer.
     pub fn heartbeat_failed(&mut self, now: Monotonic, sequence: u64) {
         if self.awaits(sequence) {
             self.failed(now);
@@ -196,14 +196,14 @@ impl Heart {
 
     fn may_send(&self, now: Monotonic) -> bool {
         match self.flight {
-            // Overtaken only by news, and only while it may be held.
+            // Only news overtakes a heartbeat, and only one that the resource manager may hold.
             Some(flight) => self.phase == Phase::Joined && self.news && flight.hold_ms > 0,
             None if self.phase == Phase::Joined && self.failures == 0 && self.news => true,
             None => self.next <= now,
         }
     }
 
-    /// When [`Heart::due`] has something next.
+    /// Time at which [`HeartbeatSession::due`] gives the next request.
     pub fn next_deadline(&self) -> Option<Monotonic> {
         match (self.phase, self.flight) {
             (Phase::Silent, _) => None,
@@ -217,17 +217,17 @@ impl Heart {
 mod tests {
     use super::*;
 
-    fn heart() -> Heart {
+    fn session() -> HeartbeatSession {
         let ms = Duration::from_millis;
-        Heart::new(Backoff { min: ms(100), max: ms(300) }, ms(10_000))
+        HeartbeatSession::new(Backoff { min: ms(100), max: ms(300) }, ms(10_000))
     }
 
-    fn joined() -> Heart {
-        let mut heart = heart();
-        heart.join(Monotonic(0));
-        assert_eq!(heart.due(Monotonic(0)), Some(Send::Register(1)));
-        assert!(heart.registered(Monotonic(1), 1, 1000));
-        heart
+    fn joined() -> HeartbeatSession {
+        let mut session = session();
+        session.join(Monotonic(0));
+        assert_eq!(session.due(Monotonic(0)), Some(Send::Register(1)));
+        assert!(session.registered(Monotonic(1), 1, 1000));
+        session
     }
 
     fn beat(sequence: u64, hold_ms: u64) -> Option<Send> {
@@ -236,55 +236,55 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_the_largest() {
-        let mut heart = heart();
-        heart.join(Monotonic(0));
+        let mut session = session();
+        session.join(Monotonic(0));
         let mut now = Monotonic(0);
         for (registration, wait_ms) in [(1, 100), (2, 200), (3, 300), (4, 300)] {
-            assert_eq!(heart.due(now), Some(Send::Register(registration)));
-            heart.registration_failed(now, registration);
-            heart.registration_failed(now, registration);
-            assert_eq!(heart.next_deadline(), Some(Monotonic(now.0 + wait_ms)));
+            assert_eq!(session.due(now), Some(Send::Register(registration)));
+            session.registration_failed(now, registration);
+            session.registration_failed(now, registration);
+            assert_eq!(session.next_deadline(), Some(Monotonic(now.0 + wait_ms)));
             now = Monotonic(now.0 + wait_ms);
         }
-        assert_eq!(heart.due(now), Some(Send::Register(5)));
-        assert!(!heart.registered(now, 4, 1000), "the answer to an earlier one is stale");
-        assert!(heart.registered(now, 5, 1000));
+        assert_eq!(session.due(now), Some(Send::Register(5)));
+        assert!(!session.registered(now, 4, 1000), "the answer to an earlier one is stale");
+        assert!(session.registered(now, 5, 1000));
     }
 
     #[test]
     fn news_overtakes_a_held_heartbeat_once() {
-        let mut heart = joined();
-        assert_eq!(heart.due(Monotonic(1)), beat(1, 1000));
-        heart.has_news();
-        assert_eq!(heart.due(Monotonic(2)), beat(2, 0));
-        heart.has_news();
-        assert_eq!(heart.due(Monotonic(3)), None, "the second one is answered at once");
-        assert!(!heart.awaits(1) && heart.awaits(2));
-        heart.heard(Monotonic(4), Told::Nothing);
-        assert_eq!(heart.due(Monotonic(4)), beat(3, 1000));
+        let mut session = joined();
+        assert_eq!(session.due(Monotonic(1)), beat(1, 1000));
+        session.has_news();
+        assert_eq!(session.due(Monotonic(2)), beat(2, 0));
+        session.has_news();
+        assert_eq!(session.due(Monotonic(3)), None, "the second one is answered at once");
+        assert!(!session.awaits(1) && session.awaits(2));
+        session.carried_out(Monotonic(4), AnswerContent::Nothing);
+        assert_eq!(session.due(Monotonic(4)), beat(3, 1000));
     }
 
     #[test]
     fn orders_that_are_repeated_early_do_not_spin() {
-        let mut heart = joined();
-        assert_eq!(heart.due(Monotonic(1)), beat(1, 1000));
-        heart.heard(Monotonic(2), Told::News);
-        assert_eq!(heart.due(Monotonic(2)), beat(2, 1000));
-        heart.heard(Monotonic(3), Told::Nothing);
-        assert_eq!(heart.due(Monotonic(3)), None);
-        assert_eq!(heart.due(Monotonic(53)), beat(3, 1000));
-        heart.heard(Monotonic(1053), Told::Nothing);
-        assert_eq!(heart.due(Monotonic(1053)), beat(4, 1000));
+        let mut session = joined();
+        assert_eq!(session.due(Monotonic(1)), beat(1, 1000));
+        session.carried_out(Monotonic(2), AnswerContent::News);
+        assert_eq!(session.due(Monotonic(2)), beat(2, 1000));
+        session.carried_out(Monotonic(3), AnswerContent::Nothing);
+        assert_eq!(session.due(Monotonic(3)), None);
+        assert_eq!(session.due(Monotonic(53)), beat(3, 1000));
+        session.carried_out(Monotonic(1053), AnswerContent::Nothing);
+        assert_eq!(session.due(Monotonic(1053)), beat(4, 1000));
     }
 
     #[test]
     fn lost_answer_is_given_up_and_news_keeps_to_the_wait() {
-        let mut heart = joined();
-        assert_eq!(heart.due(Monotonic(1)), beat(1, 1000));
-        assert_eq!(heart.next_deadline(), Some(Monotonic(11_001)));
-        assert_eq!(heart.due(Monotonic(11_001)), None);
-        heart.has_news();
-        assert_eq!(heart.due(Monotonic(11_002)), None);
-        assert_eq!(heart.due(Monotonic(11_101)), beat(2, 1000));
+        let mut session = joined();
+        assert_eq!(session.due(Monotonic(1)), beat(1, 1000));
+        assert_eq!(session.next_deadline(), Some(Monotonic(11_001)));
+        assert_eq!(session.due(Monotonic(11_001)), None);
+        session.has_news();
+        assert_eq!(session.due(Monotonic(11_002)), None);
+        assert_eq!(session.due(Monotonic(11_101)), beat(2, 1000));
     }
 }
