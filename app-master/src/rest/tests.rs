@@ -13,6 +13,7 @@ use weir_checkpoint_storage::CheckpointStorage;
 use weir_config::Config;
 use weir_graph::{TaskDeployment, TaskId};
 use weir_job_master::{Handle, JobMasterShell, ReportSender, TaskGateway};
+use weir_protocol::rest::flink::metrics::PAGE_SUBTASK_METRICS;
 use weir_protocol::{
     control::{OperatorCounters, TaskCounters},
     job::JobStatus,
@@ -487,14 +488,25 @@ async fn the_archive_answers_as_the_app_master_did() {
         }
     }
     let has = |path: &str| answers.iter().any(|archived| archived.path == path);
+    let page_metrics = format!("/subtasks/metrics?get={PAGE_SUBTASK_METRICS}");
     for path in [
+        // Every path that the page asks for, but for checkpoints, which this job does not take.
         "/overview",
         "/config",
         "/jobs/overview",
+        "/taskmanagers",
         &Fixture::job(""),
-        &Fixture::job("/execution-result"),
-        &Fixture::job("/progress"),
+        &Fixture::job("/config"),
         &Fixture::job("/exceptions"),
+        &Fixture::job("/progress"),
+        &Fixture::vertex(""),
+        &Fixture::vertex("/backpressure"),
+        &Fixture::vertex("/metrics"),
+        &Fixture::vertex("/taskmanagers"),
+        &Fixture::vertex("/watermarks"),
+        &Fixture::vertex(&page_metrics),
+        // Others.
+        &Fixture::job("/execution-result"),
         &Fixture::vertex("/subtasks/1"),
         &Fixture::vertex("/subtasks/metrics?get=numRecordsIn"),
         &format!("/taskmanagers/{}", fixture::container(2)),

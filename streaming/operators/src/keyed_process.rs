@@ -18,7 +18,7 @@ use weir_dataflow::{
 use weir_graph::{Schema, StateDeclaration, StateKind};
 
 /// Name of the timers' state; no name of an author's state may be the same.
-const TIMERS: &str = "weir.timers";
+pub const TIMERS_STATE: &str = "weir.timers";
 
 /// Timers fired per call, so that a barrier or a cancel never waits for all that are due.
 const MAX_FIRED: usize = 1024;
@@ -232,7 +232,7 @@ pub fn declarations_of<P: KeyedProcessFunction>(function: &mut P) -> Result<Vec<
     }
     let mut declarations = states.declarations;
     declarations.push(StateDeclaration {
-        name: TIMERS.to_owned(),
+        name: TIMERS_STATE.to_owned(),
         kind: StateKind::List,
         key: Some(schema_of::<P::Key>()?),
         value: schema_of::<Vec<Timestamp>>()?,
@@ -447,7 +447,7 @@ impl<P: KeyedProcessFunction, F: FnMut(&P::In) -> P::Key + Send> Operator for Ke
                 table.restore(&bytes)?;
             }
         }
-        restored.restore_table(TIMERS, &mut self.timers.by_key)?;
+        restored.restore_table(TIMERS_STATE, &mut self.timers.by_key)?;
         self.timers.rebuild();
         self.function.open(RuntimeContext::new(info)).map_err(Error::User)
     }
@@ -526,7 +526,7 @@ impl<P: KeyedProcessFunction, F: FnMut(&P::In) -> P::Key + Send> Operator for Ke
         for (name, table) in self.names.iter().zip(&mut self.tables) {
             visit(name, table.as_snapshot())?;
         }
-        visit(TIMERS, &mut self.timers.by_key)
+        visit(TIMERS_STATE, &mut self.timers.by_key)
     }
 
     fn close(&mut self) -> Result<()> {
@@ -643,6 +643,6 @@ mod tests {
             .into_iter()
             .map(|state| state.name)
             .collect();
-        assert_eq!(names, ["count", "weir.timers"]);
+        assert_eq!(names, ["count", TIMERS_STATE]);
     }
 }

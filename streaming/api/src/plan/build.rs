@@ -10,6 +10,7 @@ use weir_base::OperatorId;
 use weir_graph::{
     EdgeSpec, ExchangeKind, NodeId, Partitioning, RuntimeMode, StreamGraph, StreamNode,
 };
+use weir_operators::keyed_process::TIMERS_STATE;
 
 /// What a build takes from the configuration.
 pub(crate) struct BuildSettings {
@@ -106,7 +107,7 @@ fn check_state_names(graph: &StreamGraph) -> Result<()> {
                 code: "WEIR-RUN-0007",
                 message: format!(
                     "operator {:?} declares the state {:?} twice: give each state a name of its \
-                     own (weir.timers is taken)",
+                     own ({TIMERS_STATE} is taken)",
                     node.name, twice.name
                 ),
             });

@@ -1,6 +1,6 @@
 //! Files exactly once: commits cut off at every step, restores, changed parallelism.
 
-use super::super::{SinkOperator, test_subtask::info};
+use super::super::{SinkOperator, operator::WRITER_STATE, test_subtask::info};
 use super::*;
 use std::{
     fs::{self, File},
@@ -677,7 +677,7 @@ fn changed_parallelism_loses_and_doubles_nothing() {
         expected.sort();
         assert_eq!(lines, expected, "{before} to {after}: {:?}", tree(folder.path()));
         assert!(!folder.path().join(".out.inprogress").exists(), "{before} to {after}");
-        let kept: usize = states.iter().map(|state| state.lists["writer"].len()).sum();
+        let kept: usize = states.iter().map(|state| state.lists[WRITER_STATE].len()).sum();
         assert_eq!(kept, before.max(after) as usize, "every file has its state");
     }
 }
