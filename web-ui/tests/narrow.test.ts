@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Page } from "puppeteer-core";
 import { APPLICATION, JOB } from "./fixture/cluster";
+import type { ClusterMetrics } from "../app/model/shapes";
 import { useBrowser, visit } from "./visit";
 
 useBrowser();
@@ -31,6 +32,22 @@ test("a table that is wider than a phone marks the side on which it goes on", as
       await page.waitForSelector(".scroll-box.goes-on-left:not(.goes-on-right)");
     }, PHONE);
   }
+});
+
+test("a figure stays within its tile", async () => {
+  await visit("#/", async ({ page }) => {
+    await page.waitForSelector(".tile-value .faint");
+    const over = await page.$$eval(".tile", (tiles) =>
+      tiles.flatMap((tile) => [...tile.querySelectorAll("dd *")].filter((part) => part.getBoundingClientRect().right > tile.getBoundingClientRect().right).map((part) => part.textContent)),
+    );
+    assert.deepEqual(over, []);
+  }, {
+    look: { width: 390, height: 800 },
+    prepare: (server) => {
+      const answer = server.answers["/ws/v1/cluster/metrics"] as { clusterMetrics: ClusterMetrics };
+      Object.assign(answer.clusterMetrics, { allocatedMB: 3584, totalMB: 12_288 });
+    },
+  });
 });
 
 test("keys of the configuration, their values and sources fit a phone", async () => {

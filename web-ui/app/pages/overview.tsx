@@ -56,7 +56,7 @@ function ClusterTiles({ metrics, applications }: { metrics: ClusterMetrics; appl
   return (
     <Tiles label="Figures of the cluster">
       <Tile name="Memory leased" note={<Meter part={memory} label="Memory leased" />}>
-        {mebibytes(metrics.allocatedMB)} <span class="faint">of {mebibytes(metrics.totalMB)}</span>
+        <span class="whole">{mebibytes(metrics.allocatedMB)}</span> <span class="faint">of {mebibytes(metrics.totalMB)}</span>
       </Tile>
       <Tile name="Cores leased" note={<Meter part={cores} label="Cores leased" />}>
         {exact(metrics.allocatedVirtualCores)} <span class="faint">of {exact(metrics.totalVirtualCores)}</span>
