@@ -166,4 +166,47 @@ mod tests {
         fs::write(folder.launch(), b"{\"command\": 3").expect("written");
         assert!(read::<LaunchRecord>(&folder.launch()).is_err());
     }
+
+    /// A new release adopts the containers that an older one started, so these texts stay as they are and more
+    /// are added.
+    #[test]
+    fn records_of_release_0_1_0_are_readable() {
+        let (_guard, folder) = folder();
+        let stored = |text: &str| {
+            let path = folder.launch();
+            fs::write(&path, text).expect("written");
+            path
+        };
+        let launch: LaunchRecord = read(&stored(
+            r#"{"container":"container_1700000000000_0007_02_000003","resources":{"memory_mib":1024,"vcores":2},"command":["weir","task-manager"],
+                "environment":[["HOME","/"]],"log_folder":"/logs","log_max_bytes":10,"log_max_files":4}"#,
+        ))
+        .expect("readable")
+        .expect("there");
+        assert_eq!(
+            launch,
+            LaunchRecord {
+                container: "container_1700000000000_0007_02_000003".parse().expect("an id"),
+                resources: Resources { memory_mib: 1024, vcores: 2 },
+                command: vec!["weir".to_owned(), "task-manager".to_owned()],
+                environment: vec![("HOME".to_owned(), "/".to_owned())],
+                log_folder: "/logs".into(),
+                log_max_bytes: 10,
+                log_max_files: 4,
+            }
+        );
+        let shim = Some(ProcessId { pid: 9, start_time: 77 });
+        for (text, shim) in [
+            (r#"{"shim":{"pid":9,"start_time":77},"boot":"b"}"#, shim),
+            (r#"{"shim":null,"boot":"b"}"#, None),
+        ] {
+            let record: PidRecord = read(&stored(text)).expect("readable").expect("there");
+            assert_eq!(record, PidRecord { shim, boot: "b".to_owned() });
+        }
+        let exit: ExitRecord =
+            read(&stored(r#"{"exit_status":-104,"diagnostics":"too large"}   "#))
+                .expect("readable")
+                .expect("there");
+        assert_eq!(exit, ExitRecord { exit_status: -104, diagnostics: "too large".to_owned() });
+    }
 }
