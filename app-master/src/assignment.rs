@@ -1,4 +1,4 @@
-//! What an app master is started with: variables of its container, and the job in a file.
+//! Start options of an app master: variables of its container, and the job in a file.
 
 use crate::error::{Error, Result};
 use std::{

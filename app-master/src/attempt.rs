@@ -1,4 +1,4 @@
-//! One attempt at the application: everything started, the job watched, its end told.
+//! One attempt of the application: starts all parts, watches the job, reports its end.
 
 use crate::{
     assignment::{Assignment, Options},
@@ -39,14 +39,14 @@ use weir_protocol::{
 };
 use weir_service::Server;
 
-/// What task managers are started as, and what task hosts may not be called.
+/// The command of a task manager, and names that the program must not have.
 const WEIR: &str = "weir";
 
 /// Runs the attempt to its end.
 ///
 /// # Errors
-/// It cannot begin, has lost its job, or leaves it to the next attempt. What is wrong with the job itself is told to the resource
-/// manager as its end, and returned too.
+/// It cannot start, has lost its job, or leaves it to the next attempt. An error of the job itself is reported to the resource
+/// manager as the end of the application, and returned too.
 pub async fn run(options: &Options) -> Result<()> {
     let assignment = Assignment::of(options)?;
     match Job::prepare(&assignment) {
@@ -74,7 +74,7 @@ struct Started<'a> {
     server: Server,
 }
 
-/// What can end an attempt.
+/// Reasons for the end of an attempt.
 struct Watched {
     job: Handle,
     earlier_attempt_asked: mpsc::Sender<bool>,
@@ -84,9 +84,8 @@ struct Watched {
     asking: JoinHandle<()>,
 }
 
-/// Starts everything. The app master registers first: then its log is read, however long that takes,
-/// while the resource manager hears of it. Containers are asked for when the log says that the job is to
-/// run.
+/// Starts everything. The app master registers first: then the job's log is read, however long that takes,
+/// while the heartbeats continue. Containers are requested when the log says that the job is to run.
 async fn start<'a>(assignment: &'a Assignment, job: &Job) -> Result<Started<'a>> {
     let host = own_address(&assignment.node_host)?;
     let (listener, control_address) = control::listen(SocketAddr::new(host, 0))
@@ -222,13 +221,13 @@ fn observe(assignment: &Assignment, job: &Job, handle: &Handle, rest_port: u16) 
     Observed::new(facts, handle.clone())
 }
 
-/// Comes when the job has begun under this attempt, waited for on a thread of its own. It never comes
+/// Completes when the job has begun under this attempt; a separate thread waits for it. It never completes
 /// for a job that an earlier attempt has ended.
 fn job_beginning(handle: Handle) -> Result<impl Future<Output = ()>> {
     let (sender, receiver) = oneshot::channel();
     let waiting = thread::Builder::new().name("job-beginning".to_owned()).spawn(move || {
         if handle.subscribe_status().iter().any(|change| has_begun(change.status)) {
-            // The receiver is gone when the resource manager has told the app master to end.
+            // The receiver was dropped if the resource manager has ordered the app master to end.
             let _ = sender.send(());
         }
     });
@@ -241,11 +240,11 @@ fn job_beginning(handle: Handle) -> Result<impl Future<Output = ()>> {
     })
 }
 
-/// The end of the job, waited for on a thread of its own.
+/// Completes at the end of the job; a separate thread waits for it.
 async fn job_end(handle: Handle) -> Result<JobOutcome> {
     let (sender, receiver) = oneshot::channel();
     let waiting = thread::Builder::new().name("job-end".to_owned()).spawn(move || {
-        // The receiver is gone when the resource manager has told the app master to end.
+        // The receiver was dropped if the resource manager has ordered the app master to end.
         let _ = sender.send(handle.wait());
     });
     let problem = |problem: String| Error::Internal { problem };
@@ -253,7 +252,7 @@ async fn job_end(handle: Handle) -> Result<JobOutcome> {
     receiver.await.map_err(|_| problem("the job ended without an outcome".to_owned()))
 }
 
-/// Waits for a task to panic; one that ends has said so otherwise.
+/// Waits for a task to panic; one that ends reports this in another way.
 async fn panic_of(task: &mut JoinHandle<()>) -> Error {
     match task.await {
         Err(error) if error.is_panic() => Error::Internal { problem: error.to_string() },

@@ -40,7 +40,7 @@ const FAREWELL: Duration = Duration::from_millis(100);
 pub struct Conclusion<'a> {
     /// Where the app master runs.
     pub assignment: &'a Assignment,
-    /// Whether another app master can go on from the job's log.
+    /// Whether another app master can continue from the job's log.
     pub is_resumable: bool,
     /// The resource manager.
     pub manager: Arc<ResourceManager>,
@@ -52,7 +52,7 @@ pub struct Conclusion<'a> {
     pub reports: Arc<Reports>,
     /// Excerpts of logs that are being fetched.
     pub excerpts: Arc<Excerpts>,
-    /// What REST shows.
+    /// The view that REST shows.
     pub observed: Observed,
 }
 
@@ -67,7 +67,7 @@ impl Conclusion<'_> {
             Err(error) => return self.leave(error).await,
         };
         tracing::info!("the job has ended: {}", outcome.status.name());
-        // Of a job that an earlier attempt has ended, that attempt has cleared the output away.
+        // If an earlier attempt has ended the job, that attempt has removed the output.
         let is_repeated = !outcome.off_record && !self.observed.job_has_begun();
         let is_first = self.assignment.attempt.number == 1;
         let may_have_output = !is_repeated && (!is_first || self.switchboard.has_deployed());
@@ -125,7 +125,7 @@ impl Conclusion<'_> {
 /// The outcome, if it is the end of the job and not of its master alone.
 ///
 /// # Errors
-/// Another app master has the job, or can go on with it.
+/// Another app master runs the job, or can continue it.
 pub fn end_of_job(outcome: JobOutcome, is_resumable: bool) -> Result<JobOutcome> {
     match &outcome.failure {
         why if outcome.status == JobStatus::Suspended => {
@@ -200,7 +200,7 @@ fn finish(
     }
 }
 
-/// What must not be cleared away, because a part of it is committed already.
+/// Output that must not be removed, because a part of it is committed already.
 fn open_commit(outcome: &JobOutcome) -> Option<String> {
     let checkpoint = outcome.last_checkpoint.filter(|_| outcome.commit_is_open)?;
     Some(format!(

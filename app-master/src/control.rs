@@ -8,7 +8,7 @@
 //!
 //! What always holds: a new connection is never refused for want of room, since the oldest that has proved
 //! nothing gives way; a connection that sends an invalid message ends alone; no peer without the job's
-//! key learns anything but that this speaks the control protocol; what ends is told to the pool once.
+//! key learns only that this is the control protocol; the end of a connection is reported to the pool once.
 
 mod connection;
 mod handshake;
@@ -46,28 +46,28 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 const NOT_EXPECTED: &str = "WEIR-AM-0014";
 
-/// What the control server must know.
+/// Parameters of the control server.
 pub struct Control {
     pub job: JobId,
     /// Its secret.
     pub key: JobKey,
     /// This app master's number: the leader epoch.
     pub epoch: LeaderEpoch,
-    /// What the `main` of task hosts must have built.
+    /// Fingerprint of the graph that the `main` of task hosts must have built.
     pub fingerprint: Fingerprint,
     /// Slots of a task manager.
     pub slots_per_manager: u32,
     /// How long a peer may be silent.
     pub heartbeat_timeout: Duration,
-    /// Who may connect.
+    /// Keys of peers that may connect.
     pub switchboard: Arc<Switchboard>,
     /// Where containers are.
     pub leases: Arc<dyn Leases>,
     /// Where reports go.
     pub reports: Arc<Reports>,
-    /// Who shows what is going on.
+    /// The observer of the job.
     pub observed: Observed,
-    /// Who decides.
+    /// The decider.
     pub pool: Handle<Director>,
 }
 
@@ -236,7 +236,7 @@ impl Control {
     }
 }
 
-/// What the peer offers.
+/// The peer's registration.
 async fn introduction<T: DeserializeOwned>(connection: &mut Connection) -> Result<T, Broken> {
     let body = in_time(connection.body()).await?;
     Ok(decode_body("introduction", &body)?)

@@ -31,11 +31,11 @@ const _: () = assert!(weir_app_master_brain::GRACE.as_millis() < CAUSE_WAIT.as_m
 pub struct Director {
     /// Where containers come from.
     pub leases: Arc<dyn Leases>,
-    /// Who is connected.
+    /// The connected peers.
     pub switchboard: Arc<Switchboard>,
-    /// Who tells the job master of lost tasks.
+    /// The part that reports lost tasks to the job master.
     pub reports: Arc<Reports>,
-    /// Who shows what is going on.
+    /// The observer of the job.
     pub observed: Observed,
     /// A task host, but for its number and its memory.
     pub launch: HostLaunch,
@@ -105,7 +105,7 @@ impl Shell for Director {
     fn snapshot(&self, _: &SlotPool, _: Now) {}
 }
 
-/// What waits for the registration, and what waits until the job has begun.
+/// Work that waits for the registration, and work that waits until the job has begun.
 pub struct Beginning {
     /// Gets the answer of the registration: has an earlier attempt asked for containers? The log is read
     /// then.
@@ -169,13 +169,13 @@ pub async fn follow(
 fn release_later(leases: Arc<dyn Leases>, container: ContainerId) {
     tokio::spawn(async move {
         tokio::time::sleep(LAST_WORDS).await;
-        // Nothing is released that has been heard to have ended.
+        // A container that has ended is not released.
         leases.release(container);
     });
 }
 
-/// A container that has ended for the resource manager may live on with a node that was lost: it must
-/// not go on unheard.
+/// A container that has ended for the resource manager may still run on a node that was lost: its
+/// connections are closed.
 fn drop_later(switchboard: Arc<Switchboard>, container: ContainerId) {
     tokio::spawn(async move {
         tokio::time::sleep(LAST_WORDS).await;

@@ -7,7 +7,7 @@ use weir_service::CallError;
 /// Results of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What can go wrong outside of the job.
+/// Errors outside of the job.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// It was not started by a node agent, or by one of another release.
@@ -18,7 +18,6 @@ pub enum Error {
     Environment {
         /// The variable.
         name: &'static str,
-        /// What is wrong with it.
         problem: String,
     },
     /// The submitted job cannot be read.
@@ -26,7 +25,6 @@ pub enum Error {
     Submission {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
         problem: String,
     },
     /// The job writes checkpoints and no folder is set.
@@ -35,7 +33,7 @@ pub enum Error {
          execution.checkpointing.dir for the job, or weir.cluster.storage-dir for the cluster"
     )]
     NoStorage,
-    /// An earlier attempt has left nothing to go on from.
+    /// An earlier attempt has left nothing to continue from.
     #[error(
         "attempt {number} cannot continue the job: the earlier attempt has no job log; set \
          execution.checkpointing.dir for the job, or weir.cluster.storage-dir for the cluster"
@@ -57,7 +55,7 @@ pub enum Error {
         /// To whom.
         why: String,
     },
-    /// The job master could not go on, for a reason that may pass.
+    /// The job master could not continue, for a reason that may pass.
     #[error(
         "the job has stopped and the next attempt will continue it from the job log: {failure}"
     )]
@@ -75,10 +73,7 @@ pub enum Error {
     },
     /// A defect of ours.
     #[error("internal error in the app master: {problem}")]
-    Internal {
-        /// What happened.
-        problem: String,
-    },
+    Internal { problem: String },
     /// The configuration of the job is wrong.
     #[error(transparent)]
     Config(#[from] weir_config::Error),
@@ -140,7 +135,7 @@ pub enum Broken {
     /// The system says so.
     #[error("the connection is lost: {0}")]
     Lost(#[from] io::Error),
-    /// Nothing was heard for too long.
+    /// No message came for too long.
     #[error("nothing was heard for {silence_ms} ms")]
     Silent {
         /// How long.
@@ -152,7 +147,7 @@ pub enum Broken {
     /// A defect of ours.
     #[error("internal error while a report was taken")]
     Defect,
-    /// What came is no message.
+    /// The received bytes are not a message.
     #[error(transparent)]
     Protocol(#[from] control::Error),
     /// The peer was refused.

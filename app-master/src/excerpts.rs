@@ -11,7 +11,7 @@ use weir_base::{ContainerId, ExecutionAttempt, NodeId};
 use weir_graph::TaskId;
 use weir_service::Client;
 
-/// Of a log that is kept with a failure.
+/// Size of a log excerpt that is kept with a failure.
 const EXCERPT_BYTES: usize = 2048;
 /// The last words of a process go through its task manager first.
 const HEAD_START: Duration = Duration::from_millis(50);

@@ -1,11 +1,11 @@
-//! The failures of the job that the app master finds: what it leased or started is gone.
+//! Failures of the job that the app master finds: a container or process was lost.
 
 use weir_base::{ContainerId, Failure, FailureOrigin, NodeId};
 use weir_graph::FingerprintMismatch;
 use weir_protocol::{cluster::ContainerReport, control::HostEnd};
 use weir_service::CallError;
 
-/// What a task manager says of a host that it could not start: trying again does not help.
+/// Report of a task manager about a task host that it could not start: a retry does not help.
 const NOT_STARTED: &str = "WEIR-TM-0001";
 const LOST: &str = "WEIR-AM-0010";
 const COMPLETED: &str = "WEIR-AM-0011";

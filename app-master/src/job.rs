@@ -62,7 +62,7 @@ impl Job {
         Ok(Self { submission, graph, settings, config, folder })
     }
 
-    /// Whether its log outlives this app master, so that another one can go on from it.
+    /// Whether its log outlives this app master, so that another one can continue from it.
     pub fn is_resumable(&self) -> bool {
         self.folder.is_some()
     }
@@ -90,7 +90,7 @@ impl Job {
         }
     }
 
-    /// What it wants of the cluster.
+    /// Resources that it needs.
     pub fn slot_settings(&self) -> SlotSettings {
         let slots = self.graph.vertices.iter().map(|vertex| vertex.parallelism).max();
         SlotSettings {

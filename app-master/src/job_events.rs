@@ -1,7 +1,7 @@
 //! Log lines about the job, as Flink's JobManager writes them: changes of its state, restarts with cause
 //! and delay, and checkpoints that have completed or failed.
 //!
-//! A thread of its own looks at the job once a second and whenever the state changes. It ends with the job.
+//! A separate thread looks at the job once a second and whenever the state changes. It ends with the job.
 
 use std::{collections::BTreeSet, thread, time::Duration};
 use weir_base::CheckpointId;
@@ -36,7 +36,7 @@ pub fn log(handle: &Handle) {
     }
 }
 
-/// What has been logged so far.
+/// The last logged values.
 #[derive(Default)]
 struct JobEvents {
     status: Option<JobStatus>,

@@ -4,7 +4,7 @@ use std::fmt;
 use weir_base::{ContainerId, Failure};
 use weir_protocol::cluster::Lease;
 
-/// Leases containers for task managers, all of one size. No call waits; what comes of it is told by
+/// Leases containers for task managers, all of one size. No call waits; results are reported by
 /// [`LeaseEvent`]s.
 pub trait Leases: Send + Sync {
     /// The number of containers requested since the last [`LeaseEvent::Registered`].
@@ -23,7 +23,7 @@ pub trait Leases: Send + Sync {
 /// Events from the resource manager.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum LeaseEvent {
-    /// It knows us, at first or again; asks count anew.
+    /// This app master is registered, for the first time or again; requests are reset.
     Registered {
         /// The app master of an earlier attempt has asked for containers.
         earlier_attempt_asked: bool,

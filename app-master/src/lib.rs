@@ -15,10 +15,10 @@
 //! - A peer that connects proves that it has the job's key. Only task managers of this app master get the key.
 //! - Every order carries the attempt's number as leader epoch.
 //! - When it ends, however it ends, its connections end, and with them task managers and hosts.
-//! - What the job's end is, is on record in the job's log before the resource manager is told; an attempt
+//! - The end of the job is in the job's log before it is reported to the resource manager; an attempt
 //!   that finds it there tells it and runs nothing.
 //! - While the log is open and nothing permanent stands in the way, the job has not ended: the app master
-//!   leaves with an error, clears nothing away, and the next attempt goes on.
+//!   exits with an error, removes nothing, and the next attempt continues.
 
 mod assignment;
 mod attempt;
@@ -47,7 +47,7 @@ pub use weir_protocol::job::JobStatus;
 /// Runs the app master until its job has ended and the resource manager knows.
 ///
 /// # Errors
-/// It cannot begin, was told to end before the job had, or leaves the job to the next attempt;
+/// It cannot start, was ordered to end before the job had ended, or leaves the job to the next attempt;
 /// [`Error::in_full`] says why. A job that fails is no error here.
 pub fn run(options: &Options) -> Result<()> {
     weir_service::logs::init_logging("app master");

@@ -22,7 +22,7 @@ mod watch;
 pub use failures::{EpisodeReading, FailureReading};
 pub use managers::{HostReading, ManagerInfo, ManagerReading};
 pub use reading::{Reading, VertexReading};
-pub use tasks::{Counts, Flow, Place, SubtaskReading, TimeShares};
+pub use tasks::{Counts, Flow, SubtaskLocation, SubtaskReading, TimeShares};
 pub use watch::Ended;
 
 use crate::conclusion::has_begun;
@@ -53,7 +53,7 @@ pub struct OwnAddress {
     pub application: ApplicationId,
 }
 
-/// What never changes while the job runs.
+/// Values that never change while the job runs.
 #[derive(Debug)]
 pub struct Facts {
     /// The job as it was submitted.
@@ -71,7 +71,7 @@ pub struct Facts {
     pub started_ms: u64,
 }
 
-/// What is known of the running job. Clones speak of the same job.
+/// Observations of the running job. Clones share them.
 #[derive(Clone)]
 pub struct Observed {
     shared: Arc<Shared>,
@@ -88,7 +88,7 @@ struct Tables {
     tasks: Tasks,
     managers: Managers,
     failures: Failures,
-    /// What the job waits for before its tasks can be deployed.
+    /// The reason why the tasks of the job cannot be deployed yet.
     waits_for: Option<String>,
 }
 
@@ -113,12 +113,12 @@ impl Observed {
         self.tables().managers.joined(info, wall_ms());
     }
 
-    /// A task manager is gone.
+    /// A task manager was lost or has ended.
     pub fn manager_left(&self, container: ContainerId) {
         self.tables().managers.left(container, wall_ms());
     }
 
-    /// How much memory a task manager and its task hosts use, in bytes; also a sign of life.
+    /// Memory of a task manager and its task hosts in bytes; also shows that it is alive.
     pub fn manager_memory(&self, container: ContainerId, own_bytes: u64, hosts: Vec<(u32, u64)>) {
         self.tables().managers.memory(container, own_bytes, &hosts, wall_ms());
     }
@@ -134,7 +134,7 @@ impl Observed {
         self.tables().managers.host_joined(container, HostReading::new(host, pid, data_address));
     }
 
-    /// A task host is gone.
+    /// A task host was lost or has ended.
     pub fn host_left(&self, container: ContainerId, host: u32) {
         self.tables().managers.host_left(container, host);
     }
@@ -145,12 +145,12 @@ impl Observed {
         self.tables().managers.placed(slots);
     }
 
-    /// What the job waits for before its tasks can be deployed; `None` when every slot has a task host.
+    /// The reason why the tasks of the job cannot be deployed yet; `None` when every slot has a task host.
     pub fn waits_for(&self, what: Option<String>) {
         self.tables().waits_for = what;
     }
 
-    /// What tasks of this container have counted.
+    /// Counters of tasks of this container.
     pub fn counters(&self, container: ContainerId, counters: Vec<TaskCounters>) {
         self.fold();
         let mut tables = self.tables();
@@ -161,7 +161,7 @@ impl Observed {
         }
     }
 
-    /// A task has failed, or was lost, in this container. Told before or right after the job master
+    /// A task has failed, or was lost, in this container. Called before or right after the job master
     /// is, so that the two can be matched.
     pub fn failed_at(&self, task: TaskId, attempt: ExecutionAttempt, container: ContainerId) {
         let mut tables = self.tables();
@@ -187,7 +187,7 @@ impl Observed {
         reading
     }
 
-    /// What never changes.
+    /// Values that never change.
     pub fn facts(&self) -> &Facts {
         &self.shared.facts
     }
@@ -231,7 +231,7 @@ impl Observed {
 }
 
 impl Shared {
-    /// What is guarded is whole after every statement, so a panic elsewhere spoils nothing.
+    /// The guarded data is consistent after every statement, so a poisoned lock can be used.
     fn tables(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }

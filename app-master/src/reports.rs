@@ -1,4 +1,4 @@
-//! What task hosts report, on its way to the job master and to the REST interface.
+//! Reports of task hosts, forwarded to the job master and to the REST interface.
 
 use crate::{
     excerpts::Excerpts,
@@ -24,7 +24,7 @@ pub struct Reports {
     observed: Observed,
     excerpts: Arc<Excerpts>,
     is_muted: AtomicBool,
-    /// What the host that was told to clear output away has answered.
+    /// The answer of the task host that was ordered to remove output.
     abandoned: watch::Sender<Vec<Result<(), String>>>,
 }
 
@@ -47,8 +47,8 @@ impl Reports {
         }
     }
 
-    /// The job is another app master's: what is heard from now on is of hosts that are being ended, and
-    /// must not end the job on record.
+    /// Another app master runs the job: reports from now on come from task hosts that are being ended, and
+    /// must not end the job in its log.
     pub fn mute(&self) {
         self.is_muted.store(true, Ordering::SeqCst);
     }

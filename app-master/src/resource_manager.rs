@@ -1,7 +1,7 @@
 //! Our resource manager as a source of containers: registration, asks and leases by long poll, starts
 //! at the agents, the end.
 //!
-//! What always holds:
+//! Invariants:
 //! - A request says all that there is; the answer to any but the newest request is ignored.
 //! - News goes out at once, beside a request that is held back.
 //! - While the resource manager does not answer, the job continues. After its restart it is sent everything again.
@@ -35,7 +35,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// Who asks, where, and for what.
+/// The app master, the address of the resource manager, and the requests.
 #[derive(Clone, Debug)]
 pub struct Terms {
     /// `host:port` of the resource manager.
@@ -47,7 +47,7 @@ pub struct Terms {
     pub rest_port: u16,
     /// Size of a container.
     pub resources: Resources,
-    /// What runs in it.
+    /// Its command.
     pub launch: LaunchContext,
 }
 
@@ -64,11 +64,11 @@ pub struct ResourceManager {
 
 #[derive(Default)]
 struct State {
-    /// `None` until the pool has said what it wants since the last registration.
+    /// `None` until the pool has sent its request since the last registration.
     total: Option<u64>,
     /// Taken note of and not seen complete.
     held: BTreeMap<ContainerId, SignedLease>,
-    /// Of those held, given back.
+    /// Held containers that were released.
     release: BTreeSet<ContainerId>,
     /// Completed, and the resource manager does not know that we know.
     seen: BTreeSet<ContainerId>,
@@ -117,7 +117,7 @@ impl ResourceManager {
         (Arc::new(manager), receiver)
     }
 
-    /// Registers, and speaks with the resource manager until it tells this app master to end.
+    /// Registers, and exchanges requests with the resource manager until it orders this app master to end.
     pub async fn run(self: Arc<Self>) {
         loop {
             let registered = match self.register().await {

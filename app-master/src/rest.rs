@@ -36,7 +36,7 @@ use actix_web::{
 use std::sync::Arc;
 use weir_service::ApiError;
 
-/// What the REST interface may do to the job, and who may tell it to.
+/// Actions of the REST interface on the job, and the token that they need.
 pub trait JobControl: Send + Sync + 'static {
     /// Asks the job to end.
     fn cancel(&self);

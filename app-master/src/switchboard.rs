@@ -1,4 +1,4 @@
-//! Who is connected, and where deployments and orders go.
+//! The connected peers, and the routes of deployments and orders.
 //!
 //! ```text
 //!            closed                       open
@@ -9,7 +9,7 @@
 //! one lock: nothing in here waits. What always holds:
 //!
 //! - A connection is admitted only when its container was started, or its host ordered, and once.
-//! - A host hears of a placement before the deployments that count on it.
+//! - A task host gets a placement before the deployments that rely on it.
 //! - A deployment is in the queue, or with one host; when it has ended or is lost it is nowhere.
 
 use std::{
@@ -107,7 +107,7 @@ impl Switchboard {
         Self { reports, state: Mutex::default() }
     }
 
-    /// What is guarded is whole after every statement, so a panic elsewhere spoils nothing.
+    /// The guarded data is consistent after every statement, so a poisoned lock can be used.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -124,7 +124,7 @@ impl Switchboard {
         self.state().hosts.entry(key).or_insert(Line::Expected);
     }
 
-    /// A task manager has connected; gives what it is to be told. Its connection ends when that
+    /// A task manager has connected; returns its first orders. Its connection ends when that
     /// closes.
     ///
     /// # Errors
@@ -280,7 +280,7 @@ impl State {
         let mut keys: Vec<HostKey> = slots.to_vec();
         keys.sort_unstable();
         keys.dedup();
-        // A host that has gone meanwhile leaves a hole; its loss closes the gate in a moment.
+        // A task host that was lost in the meantime leaves a gap; its loss closes the gate soon.
         keys.retain(|key| self.data_addresses.contains_key(key));
         let index = |key: &HostKey| keys.binary_search(key).unwrap_or(0) as u32;
         let placement = Placement {

@@ -50,8 +50,8 @@ impl JobControl for Control {
     }
 }
 
-/// Opens the port. `observe` is told which it is: what the interface tells of itself must be known before
-/// it answers.
+/// Opens the port. `observe` gets its number: the interface shows its own address, which must be known
+/// before the first answer.
 ///
 /// # Errors
 /// The address cannot be had.

@@ -22,7 +22,7 @@ use crate::{
     work::PARALLELISM,
 };
 
-/// What is waited for comes within this time, or never.
+/// Longest time to wait for anything.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How often it is looked for; nothing is measured by it.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -104,7 +104,7 @@ fn wall_ms() -> Result<u64> {
     Ok(u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?)
 }
 
-/// A folder of its own below the benchmarks' data, removed at the end.
+/// A new folder below the benchmarks' data, removed at the end.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -117,7 +117,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What is left lies in the target folder.
+        // Leftovers are in the target folder.
         let _ = fs::remove_dir_all(&self.0);
     }
 }
@@ -185,7 +185,7 @@ impl Cluster {
         Ok(Submitted { job: text("job-id")?, application: text("application-id")? })
     }
 
-    /// Ends a job and waits until its containers are gone.
+    /// Ends a job and waits until its containers have ended.
     fn cancel(&self, submitted: &Submitted) -> Result<()> {
         self.wait_for("a job to cancel", || self.weir(&["cancel", &submitted.job]).map(Some))?;
         self.wait_for("free nodes", || {

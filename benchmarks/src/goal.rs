@@ -1,4 +1,4 @@
-//! What a comparison has to reach, and whether it did.
+//! Goals of comparisons, and whether they are met.
 
 use std::fmt;
 
@@ -26,7 +26,7 @@ impl Unit {
         }
     }
 
-    /// The unit as it stands behind a figure.
+    /// The unit as it is printed after a figure.
     pub fn name(self) -> &'static str {
         match self {
             Unit::Seconds => "s",

@@ -23,8 +23,8 @@ const RUN_TIME_LIMIT: Duration = Duration::from_secs(120);
 /// How often a run's end is looked for; it measures itself, so this is no part of any figure.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// What to run and where to put the figures.
-pub struct Plan {
+/// The runs to make, and the destination of the figures.
+pub struct BenchmarkPlan {
     /// Runs of each side.
     pub rounds: u32,
     /// One side alone.
@@ -49,7 +49,7 @@ impl Figures {
 }
 
 /// Runs each comparison and prints a line each; returns how many failed.
-pub fn run_all(comparisons: &[&Comparison], plan: &Plan) -> usize {
+pub fn run_all(comparisons: &[&Comparison], plan: &BenchmarkPlan) -> usize {
     let mut failed_count = 0;
     for comparison in comparisons {
         if let Err(error) = run_one(comparison, plan) {
@@ -69,7 +69,7 @@ pub fn measure_here(comparison: &Comparison, side: Side, settings: &Settings) ->
     Ok(())
 }
 
-fn run_one(comparison: &Comparison, plan: &Plan) -> Result<()> {
+fn run_one(comparison: &Comparison, plan: &BenchmarkPlan) -> Result<()> {
     if comparison.reads_text {
         text::prepare(&plan.settings)?;
     }
@@ -82,7 +82,7 @@ fn run_one(comparison: &Comparison, plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-fn measure(comparison: &Comparison, plan: &Plan) -> Result<Figures> {
+fn measure(comparison: &Comparison, plan: &BenchmarkPlan) -> Result<Figures> {
     let sides: Vec<Side> = [Side::Ours, Side::Peer]
         .into_iter()
         .filter(|side| comparison.side(*side).is_some())
@@ -189,7 +189,12 @@ fn is_met(comparison: &Comparison, figures: &Figures) -> Option<bool> {
     Some(comparison.goals.iter().all(|goal| goal.is_met(ours, ratio)))
 }
 
-fn append_json(path: &Path, comparison: &Comparison, figures: &Figures, plan: &Plan) -> Result<()> {
+fn append_json(
+    path: &Path,
+    comparison: &Comparison,
+    figures: &Figures,
+    plan: &BenchmarkPlan,
+) -> Result<()> {
     let line = serde_json::json!({
         "name": comparison.name,
         "ours": median(&figures.ours),

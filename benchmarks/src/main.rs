@@ -28,7 +28,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::comparisons::{COMPARISONS, Comparison};
-use crate::harness::Plan;
+use crate::harness::BenchmarkPlan;
 use crate::outcome::{Settings, Side};
 
 /// Measures Weir against its peers, side by side.
@@ -55,7 +55,7 @@ struct Arguments {
     /// Be one measurement: run one side of this comparison in this process.
     #[arg(long, hide = true, requires = "side")]
     run: Option<String>,
-    /// Which side `--run` runs.
+    /// The side that `--run` runs.
     #[arg(long, hide = true, value_enum)]
     side: Option<Side>,
     /// Be the job of `shuffle-tcp`, whose sinks leave reports in this folder.
@@ -102,7 +102,7 @@ fn execute(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if selected.is_empty() {
         selected.extend(COMPARISONS);
     }
-    let plan = Plan {
+    let plan = BenchmarkPlan {
         rounds: arguments.rounds,
         only: arguments.only,
         json: arguments.json.clone(),

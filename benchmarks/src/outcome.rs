@@ -1,14 +1,14 @@
-//! What one measurement takes and gives back, and how it travels from the child process.
+//! Parameters and result of one measurement, and their transfer to and from the child process.
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-/// Which of the two implementations a measurement runs.
+/// The implementation that a measurement runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Side {
     /// Weir.
     Ours,
-    /// What Weir is measured against.
+    /// The peer.
     Peer,
 }
 
@@ -22,14 +22,14 @@ impl Side {
     }
 }
 
-/// What a measurement may be asked to vary.
+/// Parameters of a measurement.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Size of the generated text, in millions of bytes.
     pub text_megabytes: u64,
 }
 
-/// What a side computed. Two sides agree when these are equal.
+/// Result of a side. Two sides agree when these are equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
     /// Records that reached the sink.
@@ -44,7 +44,7 @@ pub struct Outcome {
     /// Seconds from the call that starts the work to its end, without the start of the process; or
     /// bytes, where memory is measured.
     pub measured: f64,
-    /// What was computed.
+    /// The result.
     pub answer: Answer,
 }
 

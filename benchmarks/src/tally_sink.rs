@@ -34,7 +34,7 @@ impl<T, F> TallySink<T, F> {
     }
 }
 
-/// What one subtask has seen. Times are in microseconds since 1970: all clocks are this machine's.
+/// Records seen by one subtask. Times are in microseconds since 1970: all clocks are this machine's.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Report {
     /// Its part of the answer.

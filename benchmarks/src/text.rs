@@ -131,7 +131,7 @@ fn rank_weights() -> Vec<f64> {
 
 /// Samples an index in constant time, however uneven the weights (Vose's alias method).
 struct AliasTable {
-    /// Of each column: below which of 2^32 it is itself, and which index it is otherwise.
+    /// For each column: the threshold of 2^32 below which it is taken, and the index that is taken otherwise.
     columns: Vec<(u64, u32)>,
 }
 

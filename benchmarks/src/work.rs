@@ -77,7 +77,7 @@ pub fn word_hash(word: &[u8]) -> u64 {
     })
 }
 
-/// What the sink of `chain` keeps.
+/// State of the sink of `chain`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ChainSums {
     record_count: u64,
@@ -140,12 +140,12 @@ impl SharedTally {
         self.local.add(number);
     }
 
-    /// What this clone has counted.
+    /// Count of this clone.
     pub fn own(&self) -> Answer {
         self.local.answer()
     }
 
-    /// What the clones dropped so far counted.
+    /// Sum over the clones dropped so far.
     pub fn answer(&self) -> Answer {
         let [record_count, checksum] = &*self.total;
         Answer {

@@ -202,7 +202,7 @@ fn report(app: &App, waits: &[String]) -> String {
     text
 }
 
-/// What `--output json` prints of each.
+/// One application as `--output json` prints it.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct Killed {

@@ -1,6 +1,6 @@
 //! The daemons as subcommands of `weir`: flags and configuration turned into their options.
 //!
-//! | subcommand | started by | told by |
+//! | subcommand | started by | configured by |
 //! |---|---|---|
 //! | `resource-manager`, `node-agent` | `weir cluster start`, or people | flags |
 //! | `container-shim` | a node agent | its one argument |
@@ -39,7 +39,7 @@ pub fn run_in_container() -> Option<ExitCode> {
     }
 }
 
-/// Why a daemon ended stands in its log, which is where its standard error leads.
+/// The reason of a daemon's end is in its log, to which its standard error goes.
 fn ended_as(ended: Result<(), (String, String)>) -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -50,7 +50,7 @@ fn ended_as(ended: Result<(), (String, String)>) -> ExitCode {
     }
 }
 
-/// Runs a resource manager until it is told to end.
+/// Runs a resource manager until SIGTERM or SIGINT.
 pub fn resource_manager(flags: ResourceManagerFlags) -> Exit {
     ready::take();
     let options = told_if_failed(resource_manager_options(flags));
@@ -72,7 +72,7 @@ fn resource_manager_options(
     })
 }
 
-/// Runs a node agent until it is told to end.
+/// Runs a node agent until SIGTERM or SIGINT.
 pub fn node_agent(flags: NodeAgentFlags) -> Exit {
     ready::take();
     let options = told_if_failed(node_agent_options(flags));

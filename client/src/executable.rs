@@ -1,4 +1,4 @@
-//! Whether a file can be started at all, and if not, why.
+//! Checks whether a file can be executed, and explains why not.
 //!
 //! Looked at before it is started, because the system's own answers are poor: a text file with the
 //! execute bit would be run by a shell, line by line, and a missing interpreter is reported as if

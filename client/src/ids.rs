@@ -1,5 +1,5 @@
 //! From what a person types to an application and its job: a job id, an application id, or the beginning
-//! of either that only one has.
+//! of either that is unique.
 
 use crate::applications;
 use crate::jobs::{job_of_tags, tag_of, verdict_of};

@@ -12,7 +12,7 @@ use crate::problem::Problem;
 use crate::program::Streams;
 use crate::request::Request;
 use crate::supervise::{self, Transcript};
-use crate::verdict::{self, Plan};
+use crate::verdict::{self, ProgramPlan};
 use std::path::PathBuf;
 use tempfile::NamedTempFile;
 use weir_graph::StreamGraph;
@@ -24,7 +24,7 @@ pub fn info(flags: InfoFlags) -> Result<(), Problem> {
     for warning in &request.warnings {
         output::note(&format!("warning: {warning}"));
     }
-    let executable = &request.words.executable;
+    let executable = &request.command.executable;
     let first = build(&request, None, Streams::OutputAside)?;
     let plan = verdict::of_plan(executable, &first)?;
     output::print(&match request.output {
@@ -50,7 +50,7 @@ fn build(
         expected,
         ..Launch::default()
     };
-    supervise::run_to_end(&request.words, launch, streams)
+    supervise::run_to_end(&request.command, launch, streams)
 }
 
 /// A file, readable by this user alone, that is removed when dropped.
@@ -69,7 +69,7 @@ fn in_second_run(problem: Problem) -> Problem {
     Problem { what, ..problem }
 }
 
-fn compare(first: &Plan<'_>, again: &Plan<'_>) -> Result<(), Problem> {
+fn compare(first: &ProgramPlan<'_>, again: &ProgramPlan<'_>) -> Result<(), Problem> {
     again.fingerprint.check(first.fingerprint).map_err(|mismatch| {
         let what = format!("main builds a different graph when it runs again: {mismatch}");
         Problem::failure("WEIR-CLI-0006", what).help(

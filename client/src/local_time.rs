@@ -1,4 +1,4 @@
-//! Times for people, in the zone of this machine.
+//! Times as text, in the time zone of this machine.
 
 /// `dd.MM.yyyy HH:mm:ss`, as Flink's command line writes milliseconds since 1970.
 pub fn flinks(ms: i64) -> String {

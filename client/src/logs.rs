@@ -1,8 +1,8 @@
 //! `weir logs`: what the containers of an application have written, read from their nodes through the
 //! resource manager.
 //!
-//! Each file is read from where the last reading ended. A file that was rotated meanwhile has another
-//! `ETag`; what is missing of it then stands at the end of `stdout.1`.
+//! Each file is read from where the last reading ended. A file that was rotated in the meantime has another
+//! `ETag`; its missing part is then at the end of `stdout.1`.
 //!
 //! Following continues, as `weir run` does, when a daemon does not answer that may answer again. It ends
 //! when the application has ended or standard output is closed.
@@ -31,7 +31,7 @@ const HEAD_RULE: &str =
 const END_RULE: &str =
     "*****************************************************************************************";
 
-/// What `--output json` prints: one for each piece that was read.
+/// The output of `--output json`: one object for each piece that was read.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct Piece<'a> {
@@ -80,18 +80,18 @@ struct Reader<'a> {
 
 /// How far a file was read.
 #[derive(Default)]
-struct Place {
+struct ReadPosition {
     offset: u64,
     tag: Option<String>,
     /// The beginning of a character whose rest was not read yet; only where texts are printed as JSON.
     begun: Vec<u8>,
 }
 
-/// What was read by a follower.
+/// A piece read by a follower.
 #[derive(Default)]
 struct Followed {
     /// By container and file.
-    places: BTreeMap<(String, String), Place>,
+    positions: BTreeMap<(String, String), ReadPosition>,
     /// The head that was printed last.
     shown: String,
 }
@@ -132,10 +132,10 @@ impl Reader<'_> {
                     file.file_size
                 ))?;
             }
-            // What is rotated away while it is listed stands in the next one.
-            let mut place = Place::default();
-            self.read(container, name, &mut place)?;
-            self.print_begun(container, name, &mut place)?;
+            // A file that is rotated while it is listed has become the next one.
+            let mut position = ReadPosition::default();
+            self.read(container, name, &mut position)?;
+            self.print_begun(container, name, &mut position)?;
             if self.is_text() {
                 output::print(&format!("\nEnd of LogType:{name}\n{END_RULE}\n\n"))?;
             }
@@ -183,19 +183,19 @@ impl Reader<'_> {
         &self,
         container: &Container,
         file: &LogFile,
-        Followed { places, shown }: &mut Followed,
+        Followed { positions, shown }: &mut Followed,
     ) -> Result<(), Failure> {
         let container_id = container.container_id.to_string();
         let is_rotated = base(&file.file_name).1 > 0;
         let key = (container_id, base(&file.file_name).0.to_owned());
-        // What is rotated away while it is followed is read with its successor.
-        if is_rotated && places.contains_key(&key) {
+        // A file that is rotated while it is followed is read together with its successor.
+        if is_rotated && positions.contains_key(&key) {
             return Ok(());
         }
         let size_bytes: u64 = file.file_size.parse().unwrap_or(u64::MAX);
-        let mut first = Place::default();
-        let place = if is_rotated { &mut first } else { places.entry(key).or_default() };
-        if size_bytes == place.offset {
+        let mut first = ReadPosition::default();
+        let position = if is_rotated { &mut first } else { positions.entry(key).or_default() };
+        if size_bytes == position.offset {
             return Ok(());
         }
         let head = format!("==> {} {} <==\n", container.container_id, file.file_name);
@@ -204,29 +204,34 @@ impl Reader<'_> {
             output::print(&format!("{blank}{head}"))?;
             *shown = head;
         }
-        self.read(container, &file.file_name, place)?;
+        self.read(container, &file.file_name, position)?;
         match is_rotated {
-            true => self.print_begun(container, &file.file_name, place),
+            true => self.print_begun(container, &file.file_name, position),
             false => Ok(()),
         }
     }
 
-    /// Prints a file from a place on, and moves the place to its end.
-    fn read(&self, container: &Container, file: &str, place: &mut Place) -> Result<(), Failure> {
-        let mut answer = self.read_from(container, file, place);
+    /// Prints a file from a position on, and moves the position to its end.
+    fn read(
+        &self,
+        container: &Container,
+        file: &str,
+        position: &mut ReadPosition,
+    ) -> Result<(), Failure> {
+        let mut answer = self.read_from(container, file, position);
         if matches!(answer, Ok(TextAnswer::Other)) {
             let rest = format!("{file}.1");
-            // Where that fails, the place is still right for another try.
-            let (offset, begun) = (place.offset, place.begun.clone());
-            let mut of_rest = Place { offset, tag: None, begun };
+            // Where that fails, the position is still right for another try.
+            let (offset, begun) = (position.offset, position.begun.clone());
+            let mut of_rest = ReadPosition { offset, tag: None, begun };
             self.read_from(container, &rest, &mut of_rest)?;
             self.print_begun(container, &rest, &mut of_rest)?;
-            *place = Place::default();
-            answer = self.read_from(container, file, place);
+            *position = ReadPosition::default();
+            answer = self.read_from(container, file, position);
         }
         match answer {
             Ok(TextAnswer::Read { tag }) => {
-                place.tag = tag;
+                position.tag = tag;
                 Ok(())
             }
             // Rotated again, or away, at this moment: the next look shows it.
@@ -239,15 +244,15 @@ impl Reader<'_> {
         &self,
         container: &Container,
         file: &str,
-        place: &mut Place,
+        position: &mut ReadPosition,
     ) -> Result<TextAnswer, CallError> {
-        let path = format!("{}/{file}?offset={}", logs_path(container), place.offset);
-        let tag = place.tag.clone();
+        let path = format!("{}/{file}?offset={}", logs_path(container), position.offset);
+        let tag = position.tag.clone();
         self.remote.get_text(&path, tag.as_deref(), |bytes| {
-            place.offset += bytes.len() as u64;
+            position.offset += bytes.len() as u64;
             match self.is_text() {
                 true => output::print_bytes(bytes),
-                false => print_piece(container, file, text_of(&mut place.begun, bytes)),
+                false => print_piece(container, file, text_of(&mut position.begun, bytes)),
             }
         })
     }
@@ -257,9 +262,9 @@ impl Reader<'_> {
         &self,
         container: &Container,
         file: &str,
-        place: &mut Place,
+        position: &mut ReadPosition,
     ) -> Result<(), Failure> {
-        match std::mem::take(&mut place.begun).as_slice() {
+        match std::mem::take(&mut position.begun).as_slice() {
             [] => Ok(()),
             begun => Ok(print_piece(container, file, String::from_utf8_lossy(begun).into_owned())?),
         }
@@ -294,7 +299,7 @@ impl Reader<'_> {
         Ok(all)
     }
 
-    /// What nodes know of it; a resource manager that was restarted knows only what runs.
+    /// Containers that nodes know; a restarted resource manager knows only running ones.
     fn containers_of_nodes(&self) -> Result<Vec<Container>, CallError> {
         let mut all = Vec::new();
         for node in nodes::all(self.remote)?.nodes.node {
@@ -353,7 +358,7 @@ fn print_piece(container: &Container, file: &str, text: String) -> Result<(), Pr
     })
 }
 
-/// A piece as text. Pieces end anywhere, also within a character: what was begun there stands at the
+/// A piece as text. Pieces end anywhere, also within a character: its first bytes are put at the
 /// beginning of the next piece. Bytes that are no text are replaced.
 fn text_of(begun: &mut Vec<u8>, piece: &[u8]) -> String {
     begun.extend_from_slice(piece);

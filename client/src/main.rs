@@ -14,9 +14,9 @@
 //!      └▶ storage (folders of jobs)
 //! ```
 //!
-//! What always holds: 0 is success, 1 a failure, 2 a command line that cannot be used, and in the
+//! Exit codes: 0 is success, 1 a failure, 2 a command line that is not valid, and in the
 //! last case nothing was started. What a person or program asked for goes to standard output,
-//! everything else to standard error; a reader that has gone away is no error.
+//! everything else to standard error; a closed pipe is no error.
 
 mod applications;
 mod cluster;

@@ -1,4 +1,4 @@
-//! Writing to the standard streams. A reader that has gone away (`weir info ... | head -1`) is no
+//! Writing to the standard streams. A closed pipe (`weir info ... | head -1`) is no
 //! error: what it wanted, it has.
 
 use crate::problem::Problem;
@@ -28,7 +28,7 @@ pub fn print_bytes(bytes: &[u8]) -> Result<(), Problem> {
 }
 
 /// Whether standard output is still open. A caller that prints without an end asks now and
-/// then: a write to a reader that has gone away is no error here.
+/// then: a write to a closed pipe is no error here.
 pub fn has_reader() -> bool {
     let mut out = libc::pollfd { fd: io::stdout().as_raw_fd(), events: 0, revents: 0 };
     // SAFETY: one valid structure, and no waiting.

@@ -5,7 +5,7 @@
 
 const HEAD: &str = "----------------------- Execution Plan -----------------------";
 
-/// What `weir info` prints for people.
+/// The text output of `weir info`.
 pub fn framed(plan_json: &str) -> String {
     let rule = "-".repeat(HEAD.len());
     format!("{HEAD}\n{}\n{rule}\n\nNo description provided.\n", pretty(plan_json))

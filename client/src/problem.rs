@@ -1,4 +1,4 @@
-//! What went wrong, in the form in which `weir` tells it: what, where, why, what to do, and a code
+//! An error as `weir` prints it: what failed, where, why, what to do, and a code
 //! with a page.
 
 use std::error::Error;
@@ -36,7 +36,6 @@ pub struct Problem {
     pub exit: Exit,
     /// Stable code, if it has a page.
     pub code: Option<String>,
-    /// What failed, where and why.
     pub what: String,
     /// What to do.
     pub help: Option<String>,

@@ -8,7 +8,7 @@
 
 use crate::executable;
 use crate::problem::Problem;
-use crate::request::Words;
+use crate::request::ProgramCommand;
 use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::process::CommandExt;
@@ -20,7 +20,7 @@ use weir_protocol::job_executable::{Launch, VARIABLES};
 pub struct Program {
     /// Its process.
     pub child: Child,
-    /// What it tells.
+    /// Its messages.
     pub messages: PipeReader,
     /// Dropping it tells the program to end.
     pub lifeline: PipeWriter,
@@ -28,7 +28,7 @@ pub struct Program {
     pub answers: Option<PipeWriter>,
 }
 
-/// Whether a program is told how its jobs end. One that is not ends with its first job.
+/// Whether a program learns how its jobs end. One that does not ends with its first job.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Answers {
     /// It is, over a pipe.
@@ -50,12 +50,12 @@ pub enum Streams {
 
 /// Starts a program; the descriptors in `launch` are set here.
 pub fn start(
-    words: &Words,
+    command: &ProgramCommand,
     launch: Launch,
     streams: Streams,
     answers: Answers,
 ) -> Result<Program, Problem> {
-    let path = executable::path_to_start(&words.executable);
+    let path = executable::path_to_start(&command.executable);
     executable::check(&path)?;
     let no_pipes = |error| Problem::system("cannot create the pipes to the program", &error);
     let (messages, report) = io::pipe().map_err(no_pipes)?;
@@ -71,24 +71,24 @@ pub fn start(
     let answer_fd = answers_end.as_ref().map(AsRawFd::as_raw_fd);
     let inherited = [parent_fd, lifeline_fd, answer_fd];
     let launch = Launch { parent_fd, lifeline_fd, answer_fd, ..launch };
-    let mut command = command(path.clone(), words, &launch);
-    lead(&mut command, streams).map_err(no_pipes)?;
+    let mut process = process_of(path.clone(), command, &launch);
+    lead(&mut process, streams).map_err(no_pipes)?;
     // SAFETY: between fork and exec only fcntl is called, which is async-signal-safe, and nothing
     // is allocated. The descriptors are open until `spawn` has returned.
-    unsafe { command.pre_exec(move || inherited.into_iter().flatten().try_for_each(keep_on_exec)) };
-    let child = command.spawn().map_err(|error| executable::start_problem(&path, &error))?;
+    unsafe { process.pre_exec(move || inherited.into_iter().flatten().try_for_each(keep_on_exec)) };
+    let child = process.spawn().map_err(|error| executable::start_problem(&path, &error))?;
     drop((report, lifeline_end, answers_end));
     Ok(Program { child, messages, lifeline, answers })
 }
 
-fn command(path: PathBuf, words: &Words, launch: &Launch) -> Command {
-    let mut command = Command::new(path);
-    command.args(&words.arguments);
+fn process_of(path: PathBuf, command: &ProgramCommand, launch: &Launch) -> Command {
+    let mut process = Command::new(path);
+    process.args(&command.arguments);
     for variable in VARIABLES {
-        command.env_remove(variable);
+        process.env_remove(variable);
     }
-    command.envs(launch.variables());
-    command
+    process.envs(launch.variables());
+    process
 }
 
 fn lead(command: &mut Command, streams: Streams) -> io::Result<()> {

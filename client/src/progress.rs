@@ -1,7 +1,7 @@
 //! Live progress of a job on a cluster: a table that is redrawn on a terminal, plain lines elsewhere.
 //! It looks as that of a local job, which the job executable draws itself.
 //!
-//! Restarts are not part of it: see `restarts.rs`. It has a thread and a connection of its own, so that it
+//! Restarts are not part of it: see `restarts.rs`. It has its own thread and connection, so that it
 //! never delays the line about the job's end.
 
 use crate::remote::{Remote, proxy_path};
@@ -17,7 +17,7 @@ use weir_protocol::rest::flink::result::{JobProgress, OperatorTotals, WeirResult
 /// How long an answer is waited for; a late one is of no use.
 const LATE_AFTER: Duration = Duration::ZERO;
 
-/// What operators did in all, and in how many milliseconds.
+/// Total counts of operators, and the milliseconds in which they were reached.
 type Totals = (Vec<OperatorTotals>, u64);
 
 /// The thread that shows progress.
@@ -46,7 +46,7 @@ impl Reporter {
     pub fn stop(self, result: Option<&WeirResult>) {
         if let Some((stop, thread)) = self.thread {
             let totals = |result: &WeirResult| (result.operators.clone(), result.runtime_ms);
-            // Of a job whose details are lost, what was seen last stays.
+            // The last seen values stay for a job whose details are lost.
             if let Some(result) = result.filter(|result| !result.operators.is_empty()) {
                 // A thread that has ended shows nothing more.
                 let _ = stop.send(totals(result));
@@ -83,14 +83,14 @@ impl Watch {
         }
     }
 
-    /// What the job did in all, with what was seen last of its speed.
+    /// Total counts of the job, with its last seen rates.
     fn last_rows(&self, (totals, runtime_ms): Totals) -> Vec<OperatorProgress> {
         let mut last = self.last.iter();
         let seconds = (runtime_ms as f64 / 1000.0).max(0.001);
         let rows = totals.into_iter().map(|total| {
             let seen = last.next().filter(|row| row.name == total.name);
             let ratio = seen.map_or(0.0, |row| row.backpressure_ratio);
-            // Of a job that was not seen running its mean speed.
+            // The mean rate of a job that was not seen running.
             let mean_per_s = total.records_in as f64 / seconds;
             let rate_per_s = seen.map_or(mean_per_s, |row| row.rate_per_s);
             OperatorProgress {

@@ -13,23 +13,23 @@ use weir_config::{Config, ConfigBuilder, Key, Origin, Warning};
 
 /// A program and its arguments.
 #[derive(Debug)]
-pub struct Words {
+pub struct ProgramCommand {
     /// The executable as typed.
     pub executable: PathBuf,
-    /// What it gets.
+    /// Its arguments.
     pub arguments: Vec<OsString>,
 }
 
 /// A checked `weir run` or `weir info`.
 #[derive(Debug)]
 pub struct Request {
-    /// What to start.
-    pub words: Words,
+    /// The program to start.
+    pub command: ProgramCommand,
     /// Where its jobs run.
-    pub place: Place,
+    pub place: RunTarget,
     /// The effective configuration.
     pub config: Config,
-    /// What its author should know.
+    /// Warnings for its author.
     pub warnings: Vec<Warning>,
     /// How to show the result.
     pub output: Output,
@@ -37,10 +37,10 @@ pub struct Request {
 
 /// Where jobs run.
 #[derive(Debug)]
-pub enum Place {
+pub enum RunTarget {
     /// In the program's own process.
     Local,
-    /// On a cluster, each in an application of its own.
+    /// On a cluster, each job in its own application.
     PerJob(PerJob),
 }
 
@@ -50,11 +50,11 @@ pub struct PerJob {
     pub cluster: ClusterFlags,
     /// Whether submitting is all.
     pub is_detached: bool,
-    /// What an interrupt does.
+    /// Effect of an interrupt.
     pub on_interrupt: OnInterrupt,
 }
 
-/// What an interrupt of `weir` does to a job on a cluster.
+/// Effect of an interrupt of `weir` on a job on a cluster.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OnInterrupt {
     /// Nothing.
@@ -88,8 +88,8 @@ impl Request {
                      background: `weir run ... &`",
                 ));
             }
-            ExecutionTarget::Local => Place::Local,
-            ExecutionTarget::PerJob => Place::PerJob(PerJob {
+            ExecutionTarget::Local => RunTarget::Local,
+            ExecutionTarget::PerJob => RunTarget::PerJob(PerJob {
                 cluster: flags.cluster,
                 is_detached: flags.detached,
                 on_interrupt: match flags.shutdown_on_attached_exit {
@@ -98,25 +98,25 @@ impl Request {
                 },
             }),
         };
-        let words = flags.program.split()?;
-        Ok(Self { words, place, config, warnings, output })
+        let command = flags.program.split()?;
+        Ok(Self { command, place, config, warnings, output })
     }
 
     /// Checks the flags of `weir info`.
     pub fn of_info(flags: InfoFlags) -> Result<Self, Problem> {
         let (config, warnings) = effective(flags.config)?;
         let output = flags.output.output;
-        let words = flags.program.split()?;
-        Ok(Self { words, place: Place::Local, config, warnings, output })
+        let command = flags.program.split()?;
+        Ok(Self { command, place: RunTarget::Local, config, warnings, output })
     }
 }
 
 impl ProgramWords {
-    fn split(self) -> Result<Words, Problem> {
+    fn split(self) -> Result<ProgramCommand, Problem> {
         let mut words = self.words.into_iter();
         let executable = words.next().map(PathBuf::from);
         let executable = executable.filter(|path| !path.as_os_str().is_empty());
-        Ok(Words {
+        Ok(ProgramCommand {
             executable: executable.ok_or_else(|| Problem::usage("no executable is given"))?,
             arguments: words.collect(),
         })
@@ -229,11 +229,11 @@ mod tests {
 
     #[test]
     fn targets_work_or_are_refused_or_unknown() {
-        assert!(matches!(request("weir run -t local job").expect("fine").place, Place::Local));
+        assert!(matches!(request("weir run -t local job").expect("fine").place, RunTarget::Local));
         let place = request("weir run -t per-job -d job").expect("fine").place;
-        assert!(matches!(place, Place::PerJob(PerJob { is_detached: true, .. })));
+        assert!(matches!(place, RunTarget::PerJob(PerJob { is_detached: true, .. })));
         let place = request("weir run -D execution.target=per-job job").expect("fine").place;
-        assert!(matches!(place, Place::PerJob(PerJob { is_detached: false, .. })));
+        assert!(matches!(place, RunTarget::PerJob(PerJob { is_detached: false, .. })));
         for target in ["session", "application", "remote", "yarn-per-job"] {
             let problem = request(&format!("weir run -t {target} job")).expect_err(target);
             assert!(problem.what.contains("does not work"), "{}", problem.what);
@@ -266,8 +266,8 @@ mod tests {
 
     #[test]
     fn executable_is_separated_from_its_arguments() {
-        let words = request("weir run job -p 0 --input x").expect("fine").words;
-        assert_eq!(words.executable, PathBuf::from("job"));
-        assert_eq!(words.arguments, ["-p", "0", "--input", "x"]);
+        let command = request("weir run job -p 0 --input x").expect("fine").command;
+        assert_eq!(command.executable, PathBuf::from("job"));
+        assert_eq!(command.arguments, ["-p", "0", "--input", "x"]);
     }
 }

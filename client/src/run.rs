@@ -8,7 +8,7 @@ use crate::output;
 use crate::per_job;
 use crate::problem::{Exit, Problem};
 use crate::program::Streams;
-use crate::request::{Place, Request};
+use crate::request::{Request, RunTarget};
 use crate::summary::Summary;
 use crate::supervise;
 use crate::verdict::{self, Verdict};
@@ -27,8 +27,8 @@ pub fn run(flags: RunFlags) -> Exit {
         output::note(&format!("warning: {warning}"));
     }
     let (exit, summary) = match &request.place {
-        Place::Local => run_here(&request),
-        Place::PerJob(per_job) => per_job::run(&request, per_job),
+        RunTarget::Local => run_here(&request),
+        RunTarget::PerJob(per_job) => per_job::run(&request, per_job),
     };
     match request.is_quiet().then(|| output::print(&summary.to_line())) {
         Some(Err(problem)) => {
@@ -46,11 +46,11 @@ fn run_here(request: &Request) -> (Exit, Summary) {
         quiet: request.is_quiet(),
         ..Launch::default()
     };
-    let ended = supervise::run_to_end(&request.words, launch, Streams::Inherited);
+    let ended = supervise::run_to_end(&request.command, launch, Streams::Inherited);
     let mut summary = Summary::default();
     let verdict = ended.map(|transcript| {
         summary = Summary::of(&transcript.messages);
-        verdict::of_run(&request.words.executable, &transcript)
+        verdict::of_run(&request.command.executable, &transcript)
     });
     let exit = match verdict.unwrap_or_else(Verdict::Problem) {
         Verdict::Success => Exit::Success,

@@ -16,7 +16,7 @@ pub struct Summary {
     /// `SUBMITTED` if the command did not wait.
     status: String,
     runtime_ms: Option<u64>,
-    /// Of a job on a cluster.
+    /// Fields of a job on a cluster.
     #[serde(skip_serializing_if = "Option::is_none")]
     application_id: Option<String>,
     /// The page of a job on a cluster.
@@ -45,7 +45,7 @@ struct Failure {
 }
 
 impl Summary {
-    /// Of what a program told.
+    /// The summary of a program's messages.
     pub fn of(messages: &[JobMessage]) -> Self {
         let unknown = || Self { status: "UNKNOWN".to_owned(), ..Self::default() };
         let mut summary = unknown();
@@ -87,14 +87,14 @@ impl Summary {
         self.web_address = Some(web_address);
     }
 
-    /// Of a job that was submitted and not waited for, that is its status.
+    /// This is the status of a job that was submitted and not waited for.
     pub fn is_detached(&mut self, is_detached: bool) {
         if is_detached && self.status == "UNKNOWN" {
             self.status = "SUBMITTED".to_owned();
         }
     }
 
-    /// Adds where a job on a cluster failed, if that is the failure that is told.
+    /// Adds where a job on a cluster failed, if that is the reported failure.
     pub fn failed_at(&mut self, report: &FailureReport) {
         let FailureReport { operator, task, host, container, log_excerpt, .. } = report.clone();
         if let Some(told) = self.failure.take_if(|told| told.message == report.message) {

@@ -7,12 +7,12 @@
 //! ```
 //!
 //! Only this thread touches the process, so its number cannot be another's when a signal is sent.
-//! A program whose messages make no sense is told to end by its lifeline, and killed if it does not.
+//! A program whose messages are not valid is ended by its lifeline, and killed if it does not end.
 
 use crate::output;
 use crate::problem::Problem;
 use crate::program::{self, Answers, Program, Streams};
-use crate::request::Words;
+use crate::request::ProgramCommand;
 use crate::signals::{self, Reports, Signal};
 use std::convert::Infallible;
 use std::io::{self, BufReader, PipeReader, PipeWriter};
@@ -34,7 +34,7 @@ const REST: Duration = Duration::from_secs(1);
 /// How long further messages of other senders are read after that.
 const FLOOD: Duration = Duration::from_secs(10);
 
-/// What a program told, and how it ended.
+/// The messages of a program, and how it ended.
 #[derive(Debug)]
 pub struct Transcript {
     /// Its messages in order, without progress.
@@ -61,34 +61,34 @@ pub struct End {
 /// Why a program is not listened to.
 #[derive(Debug)]
 pub enum Refusal {
-    /// It speaks another version of the protocol.
+    /// It uses another version of the protocol.
     Protocol {
         /// Its version.
         protocol: u32,
         /// The release it was built with.
         weir_version: String,
     },
-    /// It does not speak the protocol.
+    /// It does not use the protocol.
     Messages(protocol::Error),
 }
 
-/// What happened next.
+/// The next event.
 #[derive(Debug)]
 pub enum Step<N> {
-    /// The program said this.
+    /// A message of the program.
     Message(JobMessage),
     /// We got this signal.
     Signal(Signal),
     /// A message of another sender.
     News(N),
-    /// The program has ended, and all it said was given. Comes once; signals and news go on.
+    /// The program has ended, and all its messages were returned. Comes once; signals and news may follow.
     Ended(End),
 }
 
-/// What comes in.
+/// An incoming event.
 #[derive(Debug)]
 pub enum Event<N> {
-    /// The program said this.
+    /// A message of the program.
     Message(JobMessage),
     /// It will say no more.
     EndOfMessages(Option<protocol::Error>),
@@ -105,8 +105,12 @@ impl<N> From<Signal> for Event<N> {
 }
 
 /// Starts a program and waits for its end.
-pub fn run_to_end(words: &Words, launch: Launch, streams: Streams) -> Result<Transcript, Problem> {
-    let mut supervised = Supervised::<Infallible>::start(words, launch, streams, Answers::None)?;
+pub fn run_to_end(
+    command: &ProgramCommand,
+    launch: Launch,
+    streams: Streams,
+) -> Result<Transcript, Problem> {
+    let mut supervised = Supervised::<Infallible>::start(command, launch, streams, Answers::None)?;
     supervised.until_end().map_err(cannot_wait)
 }
 
@@ -115,18 +119,18 @@ pub fn cannot_wait(error: io::Error) -> Problem {
     Problem::system("cannot wait for the program", &error)
 }
 
-fn hint(words: &Words) -> String {
+fn hint(command: &ProgramCommand) -> String {
     format!(
         "weir: {} has run for {} s without creating a StreamExecutionEnvironment; waiting on \
          (Ctrl-C ends it). Is it a Weir job?",
-        words.executable.display(),
+        command.executable.display(),
         HINT_AFTER.as_secs()
     )
 }
 
 type Hint = Box<dyn FnOnce()>;
 
-/// A program that was started, and everything that happens meanwhile.
+/// A program that was started, and the events while it runs.
 pub struct Supervised<N> {
     child: Child,
     events: Receiver<Event<N>>,
@@ -150,18 +154,18 @@ pub struct Supervised<N> {
 impl<N: Send + 'static> Supervised<N> {
     /// Starts a program.
     pub fn start(
-        words: &Words,
+        command: &ProgramCommand,
         launch: Launch,
         streams: Streams,
         answers: Answers,
     ) -> Result<Self, Problem> {
-        let text = hint(words);
+        let text = hint(command);
         let hint = Box::new(move || output::note(&text));
-        Self::start_with_hint(words, launch, streams, answers, (HINT_AFTER, hint))
+        Self::start_with_hint(command, launch, streams, answers, (HINT_AFTER, hint))
     }
 
     fn start_with_hint(
-        words: &Words,
+        command: &ProgramCommand,
         launch: Launch,
         streams: Streams,
         answers: Answers,
@@ -172,7 +176,7 @@ impl<N: Send + 'static> Supervised<N> {
         let reports =
             reports.map_err(|error| Problem::system("cannot wait for signals", &error))?;
         let Program { child, messages, lifeline, answers } =
-            program::start(words, launch, streams, answers)?;
+            program::start(command, launch, streams, answers)?;
         let to_events = sender.clone();
         thread::spawn(move || read_all(messages, &to_events));
         Ok(Self {
@@ -223,10 +227,10 @@ impl<N: Send + 'static> Supervised<N> {
         self.kill_at.get_or_insert(Instant::now() + ENDS_WITHIN);
     }
 
-    /// Ends the program at once, without a word of its own about our end.
+    /// Ends the program at once, without waiting for its lifeline.
     pub fn end_now(&mut self) {
         if self.ended.is_none() {
-            // One that has ended meanwhile is as good.
+            // One that has ended in the meantime needs no signal.
             let _ = self.child.kill();
             let _ = self.child.wait();
         }
@@ -304,7 +308,7 @@ impl<N: Send + 'static> Supervised<N> {
             self.child.kill()?;
             self.killed = true;
         }
-        // What has come by then was taken in before this.
+        // Earlier messages were read before this.
         if self.ended.is_some_and(|(_, until)| until <= now) {
             self.listening = false;
         }
@@ -372,7 +376,7 @@ mod tests {
     fn program_without_messages_gets_a_hint() {
         let folder = tempfile::tempdir().expect("a folder");
         let hinted = folder.path().join("hinted");
-        let words = Words {
+        let command = ProgramCommand {
             executable: "/bin/sh".into(),
             arguments: vec![
                 "-c".into(),
@@ -384,7 +388,7 @@ mod tests {
         let launch = Launch::default();
         let hint: (Duration, Hint) = (Duration::ZERO, hint);
         let supervised = Supervised::<Infallible>::start_with_hint(
-            &words,
+            &command,
             launch,
             Streams::OutputDropped,
             Answers::None,

@@ -30,7 +30,7 @@ fn name_of(user_id: libc::uid_t) -> Option<String> {
     name.to_str().ok().filter(|name| !name.is_empty()).map(str::to_owned)
 }
 
-/// The name as it stands in the query of a URL.
+/// The name, encoded for the query of a URL.
 pub fn in_query(name: &str) -> String {
     let mut text = String::new();
     for byte in name.bytes() {

@@ -1,4 +1,4 @@
-//! What the end of a program means: pure, from its transcript.
+//! The verdict on the end of a program: pure, from its transcript.
 //!
 //! | it was or told | and then | verdict |
 //! |---|---|---|
@@ -18,12 +18,12 @@ use std::process::ExitStatus;
 use weir_graph::{Fingerprint, StreamGraph};
 use weir_protocol::job_executable::{JobMessage, PROTOCOL};
 
-/// What the end of a program in role local means.
+/// The verdict on the end of a program in the role local.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Verdict {
     /// It ended well.
     Success,
-    /// It failed and has said why.
+    /// It failed and has reported the reason.
     Told,
     /// It failed, and this is why.
     Problem(Problem),
@@ -31,7 +31,7 @@ pub enum Verdict {
 
 /// The first job of a program.
 #[derive(Clone, Copy, Debug)]
-pub struct Plan<'a> {
+pub struct ProgramPlan<'a> {
     /// The graph with the values of `env.once`.
     pub stream_graph: &'a StreamGraph,
     pub fingerprint: &'a Fingerprint,
@@ -58,7 +58,10 @@ pub fn of_run(executable: &Path, transcript: &Transcript) -> Verdict {
 }
 
 /// Judges a program in role client, and finds the plan it handed over.
-pub fn of_plan<'a>(executable: &Path, transcript: &'a Transcript) -> Result<Plan<'a>, Problem> {
+pub fn of_plan<'a>(
+    executable: &Path,
+    transcript: &'a Transcript,
+) -> Result<ProgramPlan<'a>, Problem> {
     sound(executable, transcript)?;
     for message in &transcript.messages {
         match message {
@@ -67,7 +70,7 @@ pub fn of_plan<'a>(executable: &Path, transcript: &'a Transcript) -> Result<Plan
                 return Err(Problem::failure(code, what));
             }
             JobMessage::Graph { stream_graph, fingerprint, plan_json, .. } => {
-                return Ok(Plan { stream_graph, fingerprint, json: plan_json });
+                return Ok(ProgramPlan { stream_graph, fingerprint, json: plan_json });
             }
             _ => {}
         }

@@ -78,7 +78,7 @@ impl ConfigBuilder {
     }
 }
 
-/// What has been read so far.
+/// Layers that were read so far.
 #[derive(Default)]
 struct Layers {
     config: Config,

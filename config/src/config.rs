@@ -77,7 +77,7 @@ impl Config {
     }
 
     /// Sets the key of this name in code, under its present or a former spelling, to a value as it
-    /// would stand in a file. An empty value takes the key back to its default.
+    /// would be in a file. An empty value resets the key to its default.
     ///
     /// # Errors
     /// There is no such key, no job reads it, or the value is not one of the key.

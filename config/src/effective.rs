@@ -1,4 +1,4 @@
-//! Settings that follow from several keys together, so that the rule stands in one place.
+//! Settings that follow from several keys together: each rule is in one place.
 
 use crate::config::Config;
 use crate::keys::{self, BufferTimeout, MaxParallelism};

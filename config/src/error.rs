@@ -1,4 +1,4 @@
-//! What can be wrong with a configuration.
+//! Errors of a configuration.
 //!
 //! Every [`Error`] is the user's to mend, and trying again without a change does not help; the one
 //! exception is an unreadable file, which may become readable. Each has a code and a page under
@@ -23,7 +23,7 @@ pub struct BadValue {
     pub origin: Origin,
     /// What is wrong with it.
     pub problem: String,
-    /// What the key accepts.
+    /// The accepted values.
     pub expected: String,
     /// A value that the key accepts.
     pub example: &'static str,
@@ -113,7 +113,7 @@ pub enum Error {
     NotForPrograms {
         /// The key, in its present spelling.
         key: &'static str,
-        /// Which process reads it.
+        /// The process that reads it.
         reader: Reader,
     },
     /// A key of Flink that Weir does not support, and that must not be ignored.
@@ -191,7 +191,7 @@ pub enum Warning {
     Foreign {
         /// The key as it was written.
         name: String,
-        /// What to know about it, such as what replaces it.
+        /// A remark, such as the key that replaces it.
         note: &'static str,
         /// Where.
         origin: Origin,

@@ -3,7 +3,7 @@
 //! Ignoring lets a Flink user's file be read as it is. A key is refused where ignoring it could lose
 //! state, put state elsewhere or weaken a guarantee; a value that asks for no more than Weir does
 //! is accepted all the same. A key moves from here to a table under `keys` when it gains a meaning.
-//! A name that ends in `*` stands for all keys under it.
+//! A name that ends in `*` means all keys under it.
 
 /// A key of Flink without meaning here.
 #[derive(Debug)]
@@ -12,11 +12,11 @@ pub(crate) struct ForeignKey {
     pub name: &'static str,
     /// Why it is ignored or refused, or what to use instead.
     pub note: &'static str,
-    /// What happens when it is set.
+    /// Effect of setting it.
     pub treatment: Treatment,
 }
 
-/// What happens when a key without meaning is set.
+/// Effect of setting a key that has no meaning in Weir.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Treatment {
     /// A warning names it.
@@ -74,7 +74,7 @@ const fn refused(
     ForeignKey { name, note, treatment: Treatment::Refused { harmless } }
 }
 
-/// Those that are refused.
+/// Keys that are refused.
 pub(crate) static REFUSED: &[ForeignKey] = &[
     refused("execution.state-recovery.path", FROM_SAVEPOINT, &[]),
     refused("execution.savepoint.path", FROM_SAVEPOINT, &[]),
@@ -92,7 +92,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static ForeignKey> {
     REFUSED.iter().chain(IGNORED)
 }
 
-/// Those that are ignored.
+/// Keys that are ignored.
 pub(crate) static IGNORED: &[ForeignKey] = foreign! {
     LATER {
         "taskmanager.load-balance.mode"

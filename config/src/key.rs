@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 
 use crate::value::ConfigValue;
 
-/// Which process reads a key, and so until when it can be set.
+/// The process that reads a key, which decides until when it can be set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reader {
     /// A job: it can be set in every layer, the code of the program included.
@@ -87,7 +87,7 @@ impl KeySpec {
         self.name
     }
 
-    /// What the key does, in prose.
+    /// Description of the key.
     pub fn doc(&self) -> &'static str {
         self.doc.trim()
     }
@@ -107,12 +107,12 @@ impl KeySpec {
         self.refused
     }
 
-    /// Which process reads the key.
+    /// The process that reads the key.
     pub fn reader(&self) -> Reader {
         self.reader
     }
 
-    /// What a value must look like: `integer from 1 to 32768`, `one of STREAMING, BATCH`.
+    /// Form of a value: `integer from 1 to 32768`, `one of STREAMING, BATCH`.
     pub fn expected(&self) -> String {
         match (self.names, self.at_least, self.at_most) {
             ([only], ..) => format!("the name {only}"),
@@ -213,7 +213,7 @@ impl<T: ConfigValue> OptionalKey<T> {
     }
 }
 
-/// What a table may add to either kind of key.
+/// Attributes that a table may add to either kind of key.
 macro_rules! builder_methods {
     ($key:ident) => {
         impl<T> $key<T> {

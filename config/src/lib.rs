@@ -14,7 +14,7 @@
 //! spellings and the sentence that documents it. Parsing, error texts, `docs/configuration.md` and
 //! the sample `conf/weir.yaml` all come from that definition.
 //!
-//! What always holds: a [`Config`] contains only known keys with values that parse and lie in
+//! Invariant: a [`Config`] contains only known keys with values that parse and lie in
 //! range, so reading from it cannot fail. A key of Flink that means nothing here yields a
 //! [`Warning`], or an [`Error`] where ignoring it could lose state; any other unknown key is an
 //! [`Error`].

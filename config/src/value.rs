@@ -11,7 +11,7 @@ use weir_base::{ParseShareError, Share, units};
 
 /// A type that a configuration key may have.
 pub trait ConfigValue: Sized + PartialOrd + 'static {
-    /// What the type is called in documentation and errors.
+    /// Name of the type in documentation and errors.
     const TYPE_NAME: &'static str;
 
     /// All accepted texts, when they can be listed.

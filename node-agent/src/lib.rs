@@ -5,7 +5,7 @@
 //!  app masters ──start, stop──────▶ │ AgentShell ⟷ brain  │ ◀─pidfd, exit file─┘
 //!  any client ─/ws/v1/node────────▶ └─────────────────────┘
 //! ```
-//! What always holds: a container is a process tree under a shim of its own, which outlives the agent;
+//! Invariants: a container is a process tree under its own shim, which outlives the agent;
 //! a restarted agent adopts the containers that run and reports those that have ended. Containers inherit only
 //! `PATH`, `HOME`, `USER` and `LANG` of the agent's environment, and never see the cluster's secret.
 //! the agent's environment but `PATH`, `HOME`, `USER` and `LANG`, and never the cluster's secret.

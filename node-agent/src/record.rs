@@ -43,7 +43,7 @@ pub(crate) struct PidRecord {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct ExitRecord {
     pub exit_status: i32,
-    /// Reason, for people; may be empty.
+    /// Reason as text for the user; may be empty.
     pub diagnostics: String,
 }
 

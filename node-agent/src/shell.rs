@@ -26,7 +26,7 @@ use weir_service::{
 /// Time after the end of its hold when an answer counts as lost.
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What readers see of an agent.
+/// View of an agent for readers.
 #[derive(Debug)]
 pub(crate) struct AgentView {
     pub node: NodeView,

@@ -7,7 +7,7 @@
 //!        ◀─.weir/exit────   └ orphans become its children (it is their subreaper)
 //! ```
 //!
-//! What always holds: `exit` is written after the last process of the container has ended; when the
+//! Invariants: `exit` is written after the last process of the container has ended; when the
 //! shim itself is killed, the kernel kills the command. The shim is a single thread that waits in `poll`, so it
 //! needs little memory; that thread is the command's parent, and the kernel watches for its end.
 

@@ -33,7 +33,7 @@ pub(crate) fn marked(processes: &Processes, folder: &Path) -> Vec<ProcessId> {
 
 /// Live processes of this shim, also after its end, without the shim itself.
 pub(crate) fn of_shim(processes: &Processes, shim: ProcessId) -> Vec<ProcessId> {
-    // Another process with a session of its own may have this pid now.
+    // Another session leader may have this pid now.
     match processes.stat(shim.pid) {
         Some(leader) if leader.start_time != shim.start_time => Vec::new(),
         _ => below(processes, shim.pid),

@@ -27,12 +27,12 @@ pub struct Nonce(pub [u8; CHALLENGE_BYTES]);
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Proof(pub [u8; CHALLENGE_BYTES]);
 
-/// Which end of the connection proves.
+/// The end of the connection that gives the proof.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Side {
-    /// Who opened it.
+    /// The end that opened the connection.
     Connector,
-    /// Who accepted it.
+    /// The end that accepted it.
     Acceptor,
 }
 

@@ -115,13 +115,11 @@ pub mod variables {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("damaged {what}: {problem}")]
 pub struct DecodeError {
-    /// What was expected.
     pub what: &'static str,
-    /// What is wrong.
     pub problem: String,
 }
 
-/// What is encoded and decoded here: a message, or a value within a token or file.
+/// A type with an encoding: a message, or a value within a token or file.
 pub trait Message: Serialize + DeserializeOwned {
     /// The name of the type, which is also that of its fixture.
     const NAME: &'static str;

@@ -19,12 +19,12 @@
 //!           then Order ◀──, ──▶ Report, as long as the connection lives
 //! ```
 //!
-//! **Two fences.** Every order carries the leader epoch; who has seen a higher one refuses it.
+//! **Two fences.** Every order carries the leader epoch; a receiver that has seen a higher one refuses it.
 //! Deployments, and every report about one, carry the execution attempt.
 //!
 //! The end of a connection is news by itself: without its task manager or job master a task host
 //! ends, without its task host or task manager the tasks are lost. Each side also sends something at
-//! least every [`KEEP_ALIVE_MS`], so that a peer that is gone without a word is found out.
+//! least every [`KEEP_ALIVE_MS`], so that a peer that ends without closing the connection is noticed.
 //!
 //! Here is no socket and no clock: functions over byte slices.
 
@@ -44,7 +44,7 @@ use crate::challenge::{Nonce, Proof};
 use serde::{Deserialize, Serialize};
 use weir_base::{ContainerId, JobId, LeaderEpoch};
 
-/// What a connection begins with.
+/// First bytes of a connection.
 pub const MAGIC: [u8; 8] = *b"WEIRCTRL";
 /// The version spoken here. All processes of a job come from one submission, so it must match.
 pub const VERSION: u16 = 3;
@@ -54,10 +54,10 @@ pub const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
 pub const MAX_PROOF_BYTES: usize = 1024;
 /// Bytes of an introduction at most: the fingerprint of a graph with thousands of operators.
 pub const MAX_HANDSHAKE_BYTES: usize = 1024 * 1024;
-/// Each side sends something at least so often, in milliseconds.
+/// Each side sends a message at least this often, in milliseconds.
 pub const KEEP_ALIVE_MS: u64 = 5_000;
 
-/// What connects.
+/// The process that connects.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Peer {
     /// The task manager of a container.
@@ -105,22 +105,22 @@ pub enum Admission {
 /// A frame from the acceptor once the handshake is through.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Order<T> {
-    /// Of the job master that gives it.
+    /// Leader epoch of the job master that gives the order.
     pub epoch: LeaderEpoch,
-    /// What to do: [`ManagerOrder`] or [`HostOrder`].
+    /// The order: [`ManagerOrder`] or [`HostOrder`].
     pub order: T,
 }
 
 /// Why bytes are no frame, or no message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The peer speaks something else.
+    /// The peer uses another protocol.
     #[error("the peer does not speak the control protocol of Weir: its first bytes are {found:?}")]
     Foreign {
-        /// What came.
+        /// The bytes that came instead.
         found: Vec<u8>,
     },
-    /// The peer speaks another version.
+    /// The peer uses another version of the protocol.
     #[error(
         "the peer uses version {found} of the control protocol, this process uses version {VERSION}"
     )]
@@ -138,12 +138,7 @@ pub enum Error {
     },
     /// The body is no message of the expected kind.
     #[error("damaged {what} on a control connection: {problem}")]
-    Malformed {
-        /// What was expected.
-        what: &'static str,
-        /// What is wrong.
-        problem: String,
-    },
+    Malformed { what: &'static str, problem: String },
     /// The proof is wrong.
     #[error("the peer does not hold the key of job {job}")]
     WrongKey { job: JobId },

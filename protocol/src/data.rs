@@ -55,7 +55,7 @@ pub use error::{Error, Result};
 pub use frame::{Buffer, Control, FLAG_LAST, Frame, HEADER_BYTES, encode_buffer};
 pub use message::{Challenge, ChannelEnds, CloseReason, ErrorReport, Hello, Window};
 
-/// What a connection begins with.
+/// First bytes of a connection.
 pub const MAGIC: [u8; 8] = *b"WEIRDATA";
 /// The version spoken here.
 pub const VERSION: u16 = 2;

@@ -97,9 +97,9 @@ pub enum ExecutionState {
     /// Processes records, or waits behind its last one for barriers.
     Running,
     Finished,
-    /// Told to stop.
+    /// The task was ordered to stop.
     Canceling,
-    /// Stopped on request, or left behind since it did not stop in time.
+    /// Stopped on request, or abandoned because it did not stop in time.
     Canceled,
     /// Stopped by a failure, or lost with its task host.
     Failed,

@@ -1,4 +1,4 @@
-//! How a job executable and the process that started it speak.
+//! Messages between a job executable and the process that started it.
 //!
 //! ```text
 //! weir run ──spawns with variables──▶ job executable
@@ -45,7 +45,7 @@ use std::{
     io::{self, Read, Write},
 };
 
-/// Version of the messages below, said in [`JobMessage::Hello`]. Both sides must have the same.
+/// Version of the messages below, sent in [`JobMessage::Hello`]. Both sides must have the same.
 pub const PROTOCOL: u32 = 2;
 
 /// Upper bound of one message, and of the values for `env.once`.
@@ -54,7 +54,7 @@ pub const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
 /// Why a message, or a variable, could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The pipe failed. When writing, `BrokenPipe` says that the parent is gone.
+    /// The pipe failed. When writing, `BrokenPipe` means that the parent has ended.
     #[error("cannot reach the other end of the pipe between weir and the job executable")]
     Pipe(#[from] io::Error),
     /// A message is larger than [`MAX_MESSAGE_BYTES`]: the author's to mend, commonly by a smaller
@@ -64,15 +64,12 @@ pub enum Error {
          {MAX_MESSAGE_BYTES} are allowed"
     )]
     TooLarge {
-        /// Its size, as said by its head when it was read.
+        /// Its size, as its header says.
         size_bytes: usize,
     },
     /// The bytes are no message: something else writes to the descriptor.
     #[error("damaged message between weir and the job executable: {problem}")]
-    Damaged {
-        /// What is wrong.
-        problem: String,
-    },
+    Damaged { problem: String },
     /// A variable of [`VARIABLES`] has a value that `weir` does not set.
     #[error(
         "environment variable {name} has the value {value:?}, which weir does not set: remove it"

@@ -4,7 +4,7 @@
 //! ```text
 //! cluster          resource manager ⇄ node agents ⇄ app masters    HTTP, msgpack bodies
 //! control          job master ⇄ task managers and task hosts       TCP, msgpack frames
-//! task             what control says to and hears from one task
+//! task             commands to one task, and its reports
 //! data             task host ⇄ task host                           TCP, binary frames
 //! job              states of a job, its tasks and its checkpoints
 //! job_executable   weir ⇄ job executable                           pipes and variables

@@ -16,9 +16,9 @@ use std::{collections::BTreeMap, net::IpAddr};
 /// How many peers may be pending.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PendingLimits {
-    /// Of all addresses together.
+    /// Limit for all addresses together.
     pub total: usize,
-    /// Of one address. It does not hold for loopback, where every process has the same address.
+    /// Limit for one address. Loopback is exempt, since every process there has the same address.
     pub per_address: usize,
 }
 

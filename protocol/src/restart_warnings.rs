@@ -2,7 +2,7 @@
 //! delay and cause of the restart, in one line.
 //!
 //! Only text and counts. The caller waits for [`RestartWarnings::pause`] between two lines, so that a job
-//! that restarts for ever writes a bounded amount; restarts in that time are told by number in the next line.
+//! that restarts for ever writes a bounded amount; restarts in that time are counted in the next line.
 
 use crate::rest::flink::result::FailureReport;
 use std::fmt::Write as _;
@@ -16,7 +16,7 @@ const LONG_PAUSE: Duration = Duration::from_secs(10);
 /// The warnings of one job.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct RestartWarnings {
-    /// The number of the last restart that was told.
+    /// The number of the last restart that was reported.
     told_restarts: u32,
     lines: u32,
 }

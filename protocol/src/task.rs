@@ -1,4 +1,4 @@
-//! What a job master tells one deployed subtask, and what the subtask reports.
+//! Commands of a job master to one deployed subtask, and the reports of the subtask.
 //!
 //! The job master's brain, the wire, the task host and the simulator all use these types. A command and a
 //! report name the deployment they are about, so that those of an earlier one are recognised and ignored.
@@ -32,7 +32,7 @@ pub struct TaskReport {
     pub kind: ReportKind,
 }
 
-/// What has happened to a task.
+/// The kind of a task's report.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum ReportKind {
     /// Its state is restored and its operators are open.

@@ -13,7 +13,7 @@
 //!
 //! A file that appears under its hash is whole and on disk: it is written and synced elsewhere on the
 //! same file system, compared with its hash and renamed. A file that an application uses is never
-//! removed. Which those are the brain knows; [`Artifacts::evict`] is told. Between the look at a file
+//! removed. The brain knows them and passes them to [`Artifacts::evict`]. Between the look at a file
 //! and the submission that makes it used it is fresh.
 //!
 //! The index is never locked during file system calls: a caller that puts a file in place or removes
@@ -35,7 +35,7 @@ use weir_base::ArtifactHash;
 
 const STAGING: &str = "staging";
 
-/// What may be kept, and for how long.
+/// Limits of the cache.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
     /// The largest file.
@@ -98,7 +98,7 @@ impl Index {
         Some(kept)
     }
 
-    /// What is over the size of the cache and not fresh, the oldest first.
+    /// Files over the size of the cache that are not fresh, the oldest first.
     fn surplus(&self, cache_bytes: u64, used: &BTreeSet<ArtifactHash>) -> Vec<ArtifactHash> {
         let stays = |hash: &ArtifactHash| used.contains(hash) || self.claimed.contains(hash);
         let unused = self.kept.iter().filter(|(hash, _)| !stays(hash));
@@ -143,7 +143,7 @@ impl Artifacts {
         Ok(Self { folder, limits, index, unclaimed: Condvar::new() })
     }
 
-    /// What may be kept.
+    /// Limits of the cache.
     pub fn limits(&self) -> Limits {
         self.limits
     }

@@ -25,7 +25,7 @@ const EVICTION_INTERVAL: Duration = Duration::from_secs(60);
 /// How long a node that is lost is still shown.
 const LOST_NODE_RETENTION: Duration = Duration::from_secs(600);
 
-/// What a resource manager is started with.
+/// Start options of a resource manager.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Settings of the cluster.
@@ -55,14 +55,14 @@ impl Daemon {
     }
 }
 
-/// Runs a resource manager until SIGTERM or SIGINT, and tells whoever started the process when it is
+/// Runs a resource manager until SIGTERM or SIGINT, and tells the process that started it when it is
 /// ready, or why it is not.
 ///
 /// # Errors
 /// It cannot begin.
 pub fn run(options: Options) -> Result<(), Error> {
     logs::init_logging("resource manager");
-    // Each node, app master and client is a connection.
+    // Each node, app master and client needs a connection.
     if let Err(error) = raise_descriptor_limit() {
         tracing::warn!("the limit of open files stays as it is: {error}");
     }
@@ -121,7 +121,7 @@ pub async fn start(options: &Options) -> Result<Daemon, Error> {
     Ok(Daemon { server })
 }
 
-/// The folder that app masters are told. It is absolute: theirs is another working directory.
+/// The folder that app masters use. It is absolute: they run in another working directory.
 fn storage(folder: &Folder) -> String {
     let path = folder.path();
     let path = std::path::absolute(&path).unwrap_or(path);

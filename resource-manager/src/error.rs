@@ -1,6 +1,6 @@
-//! Why a resource manager cannot begin or go on, told apart by what its operator would do.
+//! Why a resource manager cannot start or continue: one variant for each remedy.
 //!
-//! Refusals of single requests are [`weir_service::ApiError`]s; their codes stand in [`codes`].
+//! Refusals of single requests are [`weir_service::ApiError`]s; their codes are in [`codes`].
 
 use std::{error::Error as StdError, io, path::PathBuf};
 
@@ -44,7 +44,7 @@ pub mod codes {
     pub const READ_ONLY: &str = "WEIR-RM-0053";
 }
 
-/// What keeps a resource manager from running.
+/// Why a resource manager cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The store cannot be read or written.
@@ -66,7 +66,6 @@ pub enum Error {
     StoreDamaged {
         /// Its file.
         path: PathBuf,
-        /// What is wrong with it.
         problem: String,
     },
     /// A later release has written the store.

@@ -1,4 +1,4 @@
-//! The resource manager: takes applications, leases containers on nodes, keeps on record what must
+//! The resource manager: accepts applications, leases containers on nodes, stores what must
 //! outlive it, and is the one address at which a cluster is reached.
 //!
 //! ```text
@@ -8,7 +8,7 @@
 //!                                          └─▶ app masters, agents (proxies)
 //! ```
 //!
-//! What decides is in `brain/`. This crate stores, answers, converts and passes on; it knows nothing of
+//! The decisions are made in `brain/`. This crate stores, answers, converts and forwards; it knows nothing of
 //! the engine.
 //!
 //! ```text

@@ -39,7 +39,7 @@ use std::sync::Arc;
 use weir_resource_manager_brain::{Error as Refusal, Input, Reply, Ticket};
 use weir_service::{ApiError, Handle, Secret, require_cluster};
 
-/// What every handler uses.
+/// State that every handler uses.
 pub struct State {
     /// The brain.
     pub handle: Handle<ResourceManagerShell>,
@@ -51,11 +51,11 @@ pub struct State {
     pub store: StoreThread,
     /// Passes requests on.
     pub forwarder: reqwest::Client,
-    /// What never changes while this process runs.
+    /// Values that never change while this process runs.
     pub about: About,
 }
 
-/// What never changes while a resource manager runs.
+/// Values that never change while a resource manager runs.
 #[derive(Clone, Debug)]
 pub struct About {
     /// When the cluster was first started.

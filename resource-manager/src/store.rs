@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! start:   open ─▶ begin: a new epoch, all facts in the order they were persisted
-//! run:     append ─▶ on disk ─▶ the brain is told, and only then answers its caller
+//! run:     append ─▶ on disk ─▶ the brain gets to know, and only then answers its caller
 //! ```
 //!
 //! A store is used by one thread ([`StoreThread`]) and by one process at a time. What it has appended
@@ -19,7 +19,7 @@ use crate::error::Error;
 use weir_base::ApplicationId;
 use weir_resource_manager_brain::Fact;
 
-/// What a store remembers of earlier processes.
+/// Data of earlier processes in a store.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Recovered {
     /// When the cluster was first started, in milliseconds since 1970.
@@ -46,7 +46,7 @@ pub trait Store: Send + 'static {
     /// They cannot be written.
     fn append(&mut self, facts: &[Fact]) -> Result<(), Error>;
 
-    /// What an application's archive has under exactly this path.
+    /// The answer of an application's archive under exactly this path.
     ///
     /// # Errors
     /// It cannot be read.

@@ -1,4 +1,4 @@
-//! What readers see: the brain's view of one moment, with the words that YARN has for it.
+//! The view for readers: the state of the brain at one moment, in YARN's terms.
 
 use std::collections::BTreeSet;
 use weir_base::{ApplicationId, ArtifactHash, AttemptId, NodeId, Now};
@@ -11,14 +11,14 @@ use weir_resource_manager_brain::{
 pub struct View {
     /// When, in milliseconds since 1970.
     pub taken_ms: u64,
-    /// What there is.
+    /// The state.
     pub cluster: ClusterView,
     /// Files that applications use which have not ended.
     pub used_artifacts: BTreeSet<ArtifactHash>,
 }
 
 impl View {
-    /// Of the brain, now.
+    /// Time of the brain.
     pub fn of(brain: &ResourceManager, now: Now) -> Self {
         Self {
             taken_ms: now.wall.0,
@@ -44,7 +44,7 @@ impl View {
     }
 }
 
-/// Whether an application has ended, as the world is told.
+/// Returns true if an application has ended, as REST shows it.
 pub fn has_ended(application: &ApplicationView) -> bool {
     application.yarn_state.has_ended()
 }

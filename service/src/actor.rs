@@ -6,7 +6,7 @@
 //! timer        ─┘                └─ next_deadline sets the next timer
 //! ```
 //!
-//! What always holds: one thread runs the brain; effects are performed in the order given,
+//! Invariants: one thread runs the brain; effects are performed in the order given,
 //! before the next step; every `ask` ends, at the latest with [`Gone`]; a snapshot is made only when one is
 //! read and the last is older than 100 ms; a panic of the brain or its shell ends the process.
 

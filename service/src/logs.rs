@@ -1,5 +1,5 @@
 //! The log of a daemon: lines on standard error, which the starting process redirects to a file.
-//! A line that cannot be written is lost, and the daemon goes on.
+//! A line that cannot be written is lost, and the daemon continues.
 
 use std::{
     io::{self, Write},

@@ -32,14 +32,14 @@ pub use defect::Defect;
 use crate::TraceHash;
 use std::fmt;
 
-/// What became of one run.
+/// Result of one run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Report {
     /// The seed that gives this run again.
     pub seed: u64,
     /// A fingerprint of everything that happened.
     pub trace: TraceHash,
-    /// What happened, as lines; empty unless asked for.
+    /// Trace of the run, one line per event; empty unless asked for.
     pub lines: Vec<String>,
     /// How much happened.
     pub counts: Counts,
@@ -62,7 +62,7 @@ pub struct Counts {
     pub lost_messages: u64,
     /// Applications submitted.
     pub applications: u64,
-    /// Of these, those that ended by their app master's word that all went well.
+    /// Applications among these whose app master reported success.
     pub succeeded: u64,
     /// Processes started in containers.
     pub processes: u64,

@@ -1,4 +1,4 @@
-//! What goes wrong in a run, drawn from its seed.
+//! Faults of a run, drawn from its seed.
 //!
 //! Each kind of fault is on in about half of the runs: a run in which everything goes wrong gets
 //! nowhere, and hides what needs some things to go right.
@@ -10,7 +10,7 @@ use weir_base::SeededRng;
 pub struct Faults {
     /// From crash to crash of the leading master.
     pub crash_every_ms: u64,
-    /// A crashed master goes on as a zombie.
+    /// A crashed master continues as a zombie.
     pub zombie_percent: u64,
     /// Two new masters start where one would.
     pub double_start_percent: u64,
@@ -74,7 +74,7 @@ impl Faults {
         }
     }
 
-    /// What is left when faults cease: delays.
+    /// Faults that remain when the others cease: delays.
     #[must_use]
     pub fn quiet(self) -> Self {
         Self { append_ms: self.append_ms, message_ms: self.message_ms, ..Self::default() }

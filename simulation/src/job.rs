@@ -28,7 +28,7 @@ pub enum Ending {
         /// When.
         at_ms: u64,
     },
-    /// A task fails for good at this time.
+    /// A task fails permanently at this time.
     FailsForGood {
         /// When.
         at_ms: u64,

@@ -34,14 +34,14 @@ mod world;
 pub use defect::Defect;
 pub use trace::TraceHash;
 
-/// What became of one run.
+/// Result of one run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Report {
     /// The seed that gives this run again.
     pub seed: u64,
     /// A fingerprint of everything that happened.
     pub trace: TraceHash,
-    /// What happened, as lines; empty unless asked for.
+    /// Trace of the run, one line per event; empty unless asked for.
     pub lines: Vec<String>,
     /// How much happened.
     pub counts: Counts,
@@ -67,7 +67,7 @@ pub struct Counts {
     pub failed_appends: u64,
     /// Tasks that failed or were lost.
     pub lost_tasks: u64,
-    /// Tasks that were left behind.
+    /// Tasks that were abandoned.
     pub abandoned_tasks: u64,
 }
 

@@ -15,7 +15,7 @@ pub(crate) struct LogStore {
     files: BTreeMap<LogIndex, JobLogRecord>,
 }
 
-/// What a create has found.
+/// Result of a create.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Created {
     /// The index was free.
@@ -82,7 +82,7 @@ impl LogStore {
         }
     }
 
-    /// What a listing shows: the newest record and those before it without a gap.
+    /// Content of a listing: the newest record and those before it without a gap.
     pub(crate) fn tail(&self) -> Option<RangeInclusive<LogIndex>> {
         let last = *self.files.last_key_value()?.0;
         let mut first = last.0;
@@ -108,7 +108,7 @@ impl LogStore {
         self.records.iter().filter(is_snapshot).count() as u64
     }
 
-    /// The newest epoch on record.
+    /// The newest epoch in the log.
     pub(crate) fn epoch(&self) -> LeaderEpoch {
         let epochs = self.records.iter().filter_map(|record| match record {
             JobLogRecord::EpochBegins { epoch, .. } => Some(*epoch),
@@ -117,22 +117,22 @@ impl LogStore {
         epochs.max().unwrap_or_default()
     }
 
-    /// The newest completed checkpoint on record.
+    /// The newest completed checkpoint in the log.
     pub(crate) fn last_completed(&self) -> Option<CheckpointId> {
         self.records.iter().filter_map(completed).next_back()
     }
 
-    /// Whether a checkpoint is on record as completed.
+    /// Returns true if the log says that a checkpoint is completed.
     pub(crate) fn has_completed(&self, checkpoint: CheckpointId) -> bool {
         self.records.iter().filter_map(completed).any(|id| id == checkpoint)
     }
 
-    /// Completed checkpoints on record.
+    /// Completed checkpoints in the log.
     pub(crate) fn completed_count(&self) -> u64 {
         self.records.iter().filter_map(completed).count() as u64
     }
 
-    /// Whether the end of the job is on record.
+    /// Returns true if the end of the job is in the log.
     pub(crate) fn has_ended(&self) -> bool {
         self.records.iter().any(|record| matches!(record, JobLogRecord::Finished { .. }))
     }

@@ -7,7 +7,7 @@ use weir_simulation::{Counts, Options, cluster, run};
 /// Seeded simulation of job masters and of whole clusters under faults.
 #[derive(Parser)]
 struct Arguments {
-    /// What to simulate; without it everything, one after the other
+    /// The world to simulate; by default all, one after the other
     #[arg(long, value_enum, value_name = "WORLD")]
     world: Option<World>,
     /// How many seeds to run
@@ -24,7 +24,7 @@ struct Arguments {
     trace: bool,
 }
 
-/// What is simulated.
+/// A simulated world.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 enum World {
     /// Job masters with their log and tasks

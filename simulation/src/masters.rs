@@ -1,7 +1,7 @@
 //! The masters of a run: their log, their crashes, and the supervisor that starts new ones.
 //!
-//! A master that crashes is gone, or goes on as a zombie that believes it leads. The supervisor
-//! starts a new one whenever none is left that is not a zombie, until the job's end is on record.
+//! A master that crashes ends, or continues as a zombie that believes it leads. The supervisor
+//! starts a new one whenever none is left that is not a zombie, until the job's end is in the log.
 
 use crate::{
     Defect,
@@ -23,7 +23,7 @@ const LONGEST_HANG_MS: u64 = 12_000;
 pub(crate) enum MasterEvent {
     /// The supervisor starts one.
     Start,
-    /// One is told something.
+    /// An event for a master.
     Tell { master: usize, input: Input },
     /// A deadline of one may have passed.
     Wake { master: usize },
@@ -37,14 +37,13 @@ pub(crate) enum MasterEvent {
     Crash,
 }
 
-/// What a master hears of an append that has reached the store.
+/// Answer to a master about an append that has reached the store.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Answer {
-    /// What happened.
     Truth,
     /// That it failed.
     Failure,
-    /// Nothing: it was told before that it failed.
+    /// None: the failure was reported before.
     Nothing,
 }
 
@@ -63,7 +62,7 @@ struct Slot {
     superseded: bool,
     /// It has deployed tasks.
     has_led: bool,
-    /// It has not been told its log.
+    /// It has not read its log yet.
     is_unread: bool,
 }
 
@@ -73,7 +72,7 @@ impl Masters {
         self.planned_starts == 0 && self.slots.iter().all(|slot| slot.machine.is_none())
     }
 
-    /// How the job ended on record.
+    /// The end of the job according to the log.
     pub(crate) fn final_status(&self) -> Option<JobStatus> {
         self.final_status
     }
@@ -108,13 +107,13 @@ impl World {
         }
     }
 
-    /// Plans that a master is told something; who has crashed by then hears nothing.
+    /// Schedules an event for a master; it is dropped if the master has crashed by then.
     pub(crate) fn tell(&mut self, master: usize, in_ms: u64, input: Input) {
         let event = MasterEvent::Tell { master, input };
         self.queue.push(self.now_ms + in_ms, Event::Master(event));
     }
 
-    /// Whether no newer master than this one is on record.
+    /// Returns true if the log has no newer master than this one.
     pub(crate) fn leads(&self, master: usize) -> bool {
         let machine = self.masters.slots[master].machine.as_ref();
         machine.is_some_and(|machine| machine.epoch() == self.log.epoch())
@@ -158,7 +157,7 @@ impl World {
         }
     }
 
-    /// What a master reads may be old when it gets to act on it.
+    /// A listing may be outdated when the master acts on it.
     fn read_log(&mut self, master: usize) {
         let in_ms = self.delay(self.faults.append_ms);
         if self.strikes(self.faults.append_fails_percent) {

@@ -2,7 +2,7 @@
 //!
 //! - Readers of the output see each record exactly once and in order, and all of them when the
 //!   job has finished.
-//! - No checkpoint is announced or restored unless it is on record; the master of the newest
+//! - No checkpoint is announced or restored unless it is in the log; the master of the newest
 //!   epoch restores the newest one.
 //! - Checkpoint ids and execution attempts are never used twice.
 //! - A master that met the record of a newer one deploys, triggers, announces and writes nothing.
@@ -20,18 +20,18 @@ use weir_protocol::task::TaskCommand;
 #[derive(Debug, Default)]
 pub(crate) struct Oracle {
     attempts: BTreeSet<(TaskId, ExecutionAttempt)>,
-    /// Which tasks of which master were told to begin a checkpoint.
+    /// Tasks, by master, that were ordered to begin a checkpoint.
     triggers: BTreeMap<CheckpointId, usize>,
     triggered_tasks: BTreeSet<(CheckpointId, TaskId)>,
     violation: Option<String>,
 }
 
-/// What the oracle must know about the master that acts and the log at that moment.
+/// Data about the acting master and the log at that moment.
 pub(crate) struct Scene {
     pub(crate) master: usize,
     /// It met the record of a newer master.
     pub(crate) superseded: bool,
-    /// No newer master is on record.
+    /// The log has no newer master.
     pub(crate) leads: bool,
     pub(crate) last_completed: Option<CheckpointId>,
 }
@@ -92,7 +92,7 @@ impl Oracle {
     }
 }
 
-/// What only the master of the job may do.
+/// Actions that only the master of the job may take.
 fn is_leading(effect: &Effect) -> bool {
     use TaskCommand::{CheckpointCompleted, Finish, TriggerCheckpoint};
     match effect {

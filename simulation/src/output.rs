@@ -11,7 +11,7 @@ use weir_graph::TaskId;
 /// Records that a sink has written and not committed yet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Transaction {
-    /// Who wrote it.
+    /// The writer.
     pub(crate) task: TaskId,
     pub(crate) attempt: ExecutionAttempt,
     /// The checkpoint it is part of.

@@ -1,4 +1,4 @@
-//! What is going to happen, ordered by virtual time; equal times keep the order of planning.
+//! Scheduled events, ordered by virtual time; equal times keep the order of scheduling.
 
 use std::collections::BTreeMap;
 

@@ -10,7 +10,7 @@ use weir_base::{CheckpointId, ExecutionAttempt, OperatorId};
 use weir_graph::{SnapshotHandle, TaskDeployment, TaskId};
 use weir_protocol::task::ReportKind;
 
-/// What flows between tasks.
+/// An element that flows between tasks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Element {
     Record { split: u32, number: u64 },
@@ -19,7 +19,7 @@ pub(crate) enum Element {
     EndOfInput,
 }
 
-/// What one operator keeps, and has in a snapshot.
+/// State of one operator, also in a snapshot.
 #[derive(Clone, Debug)]
 pub(crate) struct OperatorState {
     id: OperatorId,
@@ -35,7 +35,7 @@ pub(crate) struct OperatorState {
 /// A snapshot of a task.
 pub(crate) type Snapshot = Vec<OperatorState>;
 
-/// What a task does in a step.
+/// Result of a step of a task.
 #[derive(Debug)]
 pub(crate) enum Action {
     /// Sends to the next task.
@@ -129,7 +129,7 @@ impl SimTask {
         self.may_finish = true;
     }
 
-    /// What a completed checkpoint covers.
+    /// Output that a completed checkpoint covers.
     pub(crate) fn take_committable(&mut self, checkpoint: CheckpointId) -> Vec<Transaction> {
         let covered = |transaction: &Transaction| transaction.checkpoint <= checkpoint;
         self.operators

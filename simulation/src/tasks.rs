@@ -39,7 +39,7 @@ pub(crate) enum TaskEvent {
     Declined { task: Deployed, checkpoint: CheckpointId },
     /// Files are deleted.
     Dispose { paths: Vec<String> },
-    /// What earlier masters have written and no record needs is deleted.
+    /// Deletes files of earlier masters that no log record needs.
     Sweep { below: CheckpointId, keep: BTreeSet<String> },
     /// A host is lost, with all its tasks.
     LoseHost,
@@ -50,7 +50,7 @@ pub(crate) enum TaskEvent {
 #[derive(Default)]
 pub(crate) struct Tasks {
     tasks: BTreeMap<Deployed, SimTask>,
-    /// What is on its way to each deployment, which need not exist yet.
+    /// Messages on their way to each deployment, which need not exist yet.
     channels: BTreeMap<Deployed, VecDeque<Element>>,
     /// Durable snapshots by path.
     storage: BTreeMap<String, Snapshot>,
@@ -217,7 +217,7 @@ impl World {
             TaskCommand::TriggerCheckpoint(checkpoint) => receiver.trigger(checkpoint),
             TaskCommand::Finish => receiver.finish(),
             TaskCommand::CheckpointCompleted(checkpoint) => self.task_commits(task, checkpoint),
-            // A task that is left behind may run on, and an aborted snapshot may still be written.
+            // An abandoned task may continue to run, and an aborted snapshot may still be written.
             TaskCommand::Abandon | TaskCommand::CheckpointAborted(_) => {}
         }
         self.wake_task(task);
@@ -339,7 +339,7 @@ impl World {
         }
     }
 
-    /// Plans a sweep, perhaps so late that the world has gone on under newer masters.
+    /// Schedules a sweep, perhaps so late that newer masters have taken over.
     pub(crate) fn plan_sweep(&mut self, below: CheckpointId, keep: BTreeSet<String>) {
         let is_late = self.strikes(self.faults.sweep_late_percent);
         let in_ms = self.delay(if is_late { LATE_SWEEP_MS } else { self.faults.message_ms });
@@ -399,7 +399,7 @@ impl World {
         self.lose(lost);
     }
 
-    /// Tasks are gone; each of their masters is told once.
+    /// Tasks are lost; this is reported once to each of their masters.
     fn lose(&mut self, lost: Vec<Deployed>) {
         let mut by_owner: BTreeMap<usize, Vec<Deployed>> = BTreeMap::new();
         for task in lost {

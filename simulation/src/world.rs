@@ -122,7 +122,7 @@ impl World {
         }
     }
 
-    /// Asks for the end again and again: who is asked may crash before it is on record.
+    /// Requests the end repeatedly: the master may crash before it is in the log.
     fn end_early(&mut self) {
         if self.log.has_ended() {
             return;

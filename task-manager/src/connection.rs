@@ -36,7 +36,7 @@ const READ_BYTES: usize = 64 * 1024;
 pub struct Connection {
     stream: TcpStream,
     address: String,
-    /// Of the job master.
+    /// Leader epoch of the job master.
     pub epoch: LeaderEpoch,
 }
 

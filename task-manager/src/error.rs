@@ -6,7 +6,7 @@ use weir_protocol::control;
 /// The result of most things here.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why a task manager ends before it is told to.
+/// Why a task manager ends without an order.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The environment is not that of a container.
@@ -19,7 +19,7 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
-    /// The container's folder is gone.
+    /// The container's folder does not exist any more.
     #[error("the container's folder cannot be found")]
     NoFolder {
         /// Why.
@@ -33,7 +33,7 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// What answers is not the job master, or does not want this task manager.
+    /// The peer is not the job master, or refuses this task manager.
     #[error(transparent)]
     Control(#[from] control::Error),
     /// The connection has ended.
@@ -46,7 +46,6 @@ pub enum Error {
     /// The system gives no threads or handlers.
     #[error("{what} cannot be had from the system")]
     System {
-        /// What is missing.
         what: &'static str,
         /// Why.
         source: io::Error,

@@ -1,4 +1,4 @@
-//! What happens to a task manager. Threads bring it, one loop handles it.
+//! Events of a task manager. Threads send them, one loop handles them.
 
 use weir_protocol::control::{self, ManagerOrder, Order};
 
@@ -7,7 +7,7 @@ use weir_protocol::control::{self, ManagerOrder, Order};
 pub enum Event {
     /// The job master wants something.
     Order(Order<ManagerOrder>),
-    /// The job master is gone, or makes no sense.
+    /// The job master was lost, or sent an invalid message.
     Disconnected(Ending),
     /// A task host has ended; it is not reaped yet.
     HostExited(u32),

@@ -5,7 +5,7 @@
 //!             └──── exits by itself ───┴──────────────────┴─▶ exited ─ reap ─▶ HostEnd
 //! ```
 //!
-//! What always holds: nothing that a host has started outlives it, whatever group or session that is in.
+//! Invariant: no process that a task host has started outlives it, whatever its process group or session.
 
 use crate::{
     error::{Error, Result},
@@ -46,7 +46,7 @@ const GRACE: Duration = Duration::from_secs(1);
 /// kernel.
 const GIVE_UP: Duration = Duration::from_secs(5);
 /// Variables of the container that a task host gets too. By the folder the node agent finds it, should the
-/// shim and the task manager be gone.
+/// shim and the task manager have ended.
 const KEPT_VARIABLES: [&str; 10] = [
     "PATH",
     "HOME",
@@ -73,7 +73,7 @@ pub struct Host {
     killed: Option<String>,
     /// Its mark, and that of whatever it starts.
     mark: OsString,
-    /// What belonged to it when it was killed; some may have lost their mark, and then their parents.
+    /// Processes that belonged to it when it was killed; some may have lost their mark, and then their parents.
     seen: Vec<ProcessId>,
 }
 
@@ -165,7 +165,7 @@ impl Host {
         }
     }
 
-    /// What it may use.
+    /// Memory that it may use.
     pub fn limit_bytes(&self) -> u64 {
         self.limit_bytes
     }
@@ -186,7 +186,7 @@ impl Host {
         }
     }
 
-    /// Takes the exit status of a host that has exited, and ends what it left behind.
+    /// Takes the exit status of a task host that has exited, and ends its remaining processes.
     pub fn reap(mut self) -> HostEnd {
         self.kill();
         let (pid, mark, seen) = (self.child.id(), &self.mark, &self.seen);
@@ -252,7 +252,7 @@ fn executable(folder: &Path, name: &str) -> std::result::Result<PathBuf, String>
     }
 }
 
-/// Files with what `main` cannot compute anew: the values of `env.once`, and earlier results.
+/// Files with values that `main` cannot compute again: those of `env.once`, and earlier results.
 fn write_files(folder: &Path, launch: &HostLaunch) -> io::Result<(PathBuf, Option<PathBuf>)> {
     let expected = folder.join(format!("once-values-{}", launch.host));
     fs::write(&expected, &launch.once_values)?;

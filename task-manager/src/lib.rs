@@ -8,10 +8,10 @@
 //! ```
 //!
 //! Plain threads and blocking sockets: it has one connection and a handful of children, and is to cost
-//! next to nothing beside them. It knows no task and reads no record; task hosts speak with the job
+//! little memory beside them. It knows no task and reads no record; task hosts communicate with the job
 //! master themselves.
 //!
-//! What always holds: a task host never outlives its task manager (its lifeline ends), and a task manager
+//! Invariants: a task host never outlives its task manager (its lifeline ends), and a task manager
 //! never its job master (its connection ends); a number that was given away again is never signalled,
 //! since a host is reaped only after its end was handled.
 

@@ -21,10 +21,10 @@ use std::{
 use weir_protocol::control::{HostLaunch, ManagerOrder, ManagerReport, Order};
 use weir_service::{logs::log_line, processes::Processes};
 
-/// How often memory is looked at and reported; also the sign of life.
+/// How often memory is measured and reported; the report also shows that the task manager is alive.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Runs until told to end.
+/// Runs until it is ordered to end.
 ///
 /// # Errors
 /// The job master cannot be reached or is lost. All hosts have ended.

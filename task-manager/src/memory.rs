@@ -10,7 +10,7 @@ use weir_service::{
 /// executable takes them out of its environment.
 pub const MARK: &str = "WEIR_TASK_HOST_MARK";
 
-/// A process and everything that it started. Of those it left behind, the ones in its process group
+/// A process and everything that it started. Of orphaned ones, those in its process group
 /// belong to it.
 pub fn tree(processes: &Processes, root: u32) -> Vec<ProcessId> {
     let group = processes.which(|stat| stat.group == root);

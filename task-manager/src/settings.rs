@@ -1,11 +1,11 @@
-//! What a task manager is told by the environment of its container.
+//! Settings of a task manager from the environment of its container.
 
 use crate::error::{Error, Result};
 use std::{path::PathBuf, str::FromStr, time::Duration};
 use weir_base::{ContainerId, JobId};
 use weir_protocol::{challenge::JobKey, cluster::variables};
 
-/// How long the job master may be silent where nothing is said about it.
+/// Default of how long the job master may be silent.
 const HEARTBEAT_TIMEOUT_MS: u64 = 50_000;
 
 /// A task manager's place and task.

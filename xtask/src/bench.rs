@@ -26,7 +26,7 @@ fn build() -> Result<PathBuf> {
     executable(&messages).with_context(|| format!("package {PACKAGE} has no binary {PACKAGE}"))
 }
 
-/// What cargo says of what it built.
+/// Messages of cargo about its artefacts.
 fn cargo_build(packages: &[&str]) -> Result<String> {
     let output = cargo::cargo()
         .args(["build", "--profile", PROFILE])

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::cargo;
 
-/// Which seeds to run. What is not given is left to the simulator's own defaults.
+/// The seeds to run. Missing values are the simulator's defaults.
 #[derive(clap::Args)]
 pub struct Seeds {
     /// What to simulate, "jobs" or "cluster"; without it both

@@ -100,7 +100,7 @@ impl Connection {
         });
         // After a panic no peer may remain whose messages are not read.
         let ended = ended.catch_unwind().await.unwrap_or(Broken::Defect);
-        // What was sent last should arrive; the peer may be gone.
+        // The last message should arrive; the peer may be lost.
         let _ = write.shutdown().await;
         ended
     }

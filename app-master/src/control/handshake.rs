@@ -63,7 +63,7 @@ impl Handshakes {
 }
 
 impl Pending {
-    /// The result of the handshake, or `None` when this connection has given way meanwhile.
+    /// The result of the handshake, or `None` if this connection was closed to make room for another one.
     pub(super) async fn unless_given_way<T>(
         mut self,
         handshake: impl Future<Output = T>,

@@ -10,15 +10,14 @@ use weir_graph::{JobGraph, TaskId};
 const MAX_PLACES: usize = 64;
 /// The end of a log that is kept with a failure, in bytes.
 const MAX_EXCERPT_BYTES: usize = 16 * 1024;
-/// The longest that a failure and its place are told apart from each other, in milliseconds.
+/// The longest time between the reports of a failure and of its place, in milliseconds.
 const MATCH_WITHIN_MS: u64 = 10_000;
 
 /// A failure and where it was.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FailureReading {
-    /// When the job master heard of it, in milliseconds since 1970.
+    /// When the job master got the report, in milliseconds since 1970.
     pub wall_ms: u64,
-    /// What happened.
     pub failure: Failure,
     /// The container, if one is to blame.
     pub container: Option<ContainerId>,

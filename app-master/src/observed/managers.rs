@@ -1,10 +1,10 @@
-//! Task managers and their task hosts, those that are gone included, and which slot lies where.
+//! Task managers and their task hosts, also those that have ended, and the place of each slot.
 
-use super::tasks::Place;
+use super::tasks::SubtaskLocation;
 use std::{collections::BTreeMap, net::SocketAddr};
 use weir_base::{ContainerId, NodeId};
 
-/// Task managers that are gone and still shown.
+/// Ended task managers that are still shown.
 const MAX_LEFT: usize = 100;
 
 /// A task manager as it introduced itself.
@@ -48,9 +48,9 @@ pub struct ManagerReading {
     pub info: ManagerInfo,
     /// When it did, in milliseconds since 1970.
     pub joined_ms: u64,
-    /// When it was gone; `None` while it is there.
+    /// When it ended; `None` while it runs.
     pub left_ms: Option<u64>,
-    /// When it was last heard of.
+    /// Time of its last message.
     pub heard_ms: u64,
     /// Memory that it uses itself, in bytes.
     pub own_bytes: u64,
@@ -143,15 +143,15 @@ impl Managers {
     }
 
     /// Where a slot lies, if its task manager is known.
-    pub(super) fn place_of_slot(&self, slot: u32) -> Option<Place> {
+    pub(super) fn place_of_slot(&self, slot: u32) -> Option<SubtaskLocation> {
         self.place(*self.slots.get(&slot)?)
     }
 
     /// Where tasks of this container run.
-    pub(super) fn place(&self, container: ContainerId) -> Option<Place> {
+    pub(super) fn place(&self, container: ContainerId) -> Option<SubtaskLocation> {
         let manager = self.managers.get(&container)?;
         let host = manager.info.host.clone();
-        Some(Place { container, host, data_port: manager.data_port })
+        Some(SubtaskLocation { container, host, data_port: manager.data_port })
     }
 
     /// Every one, in the order of their containers.
@@ -203,7 +203,8 @@ mod tests {
         managers
             .host_joined(container(2), HostReading::new(1, 9, "127.0.0.1:4000".parse().unwrap()));
         managers.placed(vec![(0, container(2)), (1, container(2))]);
-        let place = Place { container: container(2), host: "node".to_owned(), data_port: 4000 };
+        let place =
+            SubtaskLocation { container: container(2), host: "node".to_owned(), data_port: 4000 };
         assert_eq!(managers.place_of_slot(1), Some(place));
         assert_eq!(managers.place_of_slot(2), None);
         assert_eq!(managers.readings()[0].used_slots, [0, 1]);

@@ -20,7 +20,7 @@ pub struct Reading {
     pub now_ms: u64,
     /// Grows with every change of the job's state.
     pub version: u64,
-    /// What never changes.
+    /// Values that never change.
     pub facts: Arc<Facts>,
     /// The job's state.
     pub state: JobStatus,
@@ -39,11 +39,11 @@ pub struct Reading {
     pub failures: Vec<EpisodeReading>,
     /// The failure that ended the job.
     pub end_failure: Option<EpisodeReading>,
-    /// Its task managers, those that are gone included.
+    /// Its task managers, also those that have ended.
     pub managers: Vec<ManagerReading>,
     /// Resident memory of the app master in bytes.
     pub own_bytes: u64,
-    /// What the job waits for before its tasks can be deployed.
+    /// The reason why the tasks of the job cannot be deployed yet.
     pub waits_for: Option<String>,
 }
 
@@ -124,7 +124,7 @@ impl Reading {
 }
 
 impl VertexReading {
-    /// What a subtask takes in and gives out. The end of a chain that no vertex follows gives out what
+    /// Records that a subtask takes in and emits. The end of a chain that no vertex follows emits what
     /// reaches it; Flink shows 0 there.
     pub fn flow(&self, subtask: &SubtaskReading) -> Flow {
         let Some(counts) = &subtask.counts else { return Flow::default() };

@@ -1,4 +1,4 @@
-//! What each subtask has gone through and counted in its present deployment.
+//! States and counters of each subtask in its present deployment.
 //!
 //! Counters come about once a second. Rates and shares of time are those between the newest report
 //! and the last one that is at least a second older, by the clock of the task itself: its busy,
@@ -22,7 +22,7 @@ const MAX_REPORTS: usize = 16;
 
 /// Where a subtask runs.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Place {
+pub struct SubtaskLocation {
     /// The container of its task manager.
     pub container: ContainerId,
     /// Name or address of the node.
@@ -31,7 +31,7 @@ pub struct Place {
     pub data_port: u16,
 }
 
-impl Place {
+impl SubtaskLocation {
     /// `host:port`
     pub fn endpoint(&self) -> String {
         format!("{}:{}", self.host, self.data_port)
@@ -49,7 +49,7 @@ pub struct TimeShares {
     pub idle_ms: f64,
 }
 
-/// What a subtask has counted, or an operator of it.
+/// Counters of a subtask or of one of its operators.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct Flow {
     /// Records taken in.
@@ -62,7 +62,7 @@ pub struct Flow {
     pub records_out_per_s: f64,
 }
 
-/// What a subtask has counted since its deployment.
+/// Counters of a subtask since its deployment.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Counts {
     /// By operator of the chain, head first.
@@ -98,15 +98,15 @@ pub struct SubtaskReading {
     /// When it entered each state it has been in.
     pub times: BTreeMap<ExecutionState, u64>,
     /// Where it runs or ran.
-    pub place: Option<Place>,
-    /// What it has counted; `None` before its first report.
+    pub place: Option<SubtaskLocation>,
+    /// Its counters; `None` before its first report.
     pub counts: Option<Counts>,
 }
 
 impl SubtaskReading {
     /// `host:port` of its task host, or Flink's word for none.
     pub fn endpoint(&self) -> String {
-        self.place.as_ref().map_or_else(|| UNASSIGNED.to_owned(), Place::endpoint)
+        self.place.as_ref().map_or_else(|| UNASSIGNED.to_owned(), SubtaskLocation::endpoint)
     }
 
     /// The host alone.
@@ -115,7 +115,7 @@ impl SubtaskReading {
     }
 
     pub fn container(&self) -> String {
-        let container = |place: &Place| place.container.to_string();
+        let container = |place: &SubtaskLocation| place.container.to_string();
         self.place.as_ref().map_or_else(|| UNASSIGNED.to_owned(), container)
     }
 }
@@ -131,14 +131,14 @@ struct Entry {
     attempt: ExecutionAttempt,
     state: ExecutionState,
     times: BTreeMap<ExecutionState, u64>,
-    place: Option<Place>,
+    place: Option<SubtaskLocation>,
     /// Newest last.
     reports: VecDeque<TaskCounters>,
     operators: usize,
 }
 
 impl Tasks {
-    /// Subtasks that are yet to be deployed. Those of coordinators are left out for good.
+    /// Subtasks that are not deployed yet. Those of coordinators are never shown.
     pub(super) fn new(graph: &JobGraph) -> Self {
         let mut tasks = BTreeMap::new();
         for (index, vertex) in (0u32..).zip(&graph.vertices).filter(|(_, v)| !v.coordinator) {
@@ -152,7 +152,11 @@ impl Tasks {
 
     /// Takes note of the states in a view. A state that came and went between two views is filled
     /// in from the job's.
-    pub(super) fn fold(&mut self, view: &JobView, place_of_slot: impl Fn(u32) -> Option<Place>) {
+    pub(super) fn fold(
+        &mut self,
+        view: &JobView,
+        place_of_slot: impl Fn(u32) -> Option<SubtaskLocation>,
+    ) {
         let created = view.status_times.iter().find(|time| time.status == JobStatus::Created);
         let created_ms = created.map(|time| time.wall_ms);
         for (index, vertex) in (0u32..).zip(&view.vertices) {
@@ -168,7 +172,7 @@ impl Tasks {
     }
 
     /// A report of a task host in this place.
-    pub(super) fn counted(&mut self, place: Option<Place>, counters: TaskCounters) {
+    pub(super) fn counted(&mut self, place: Option<SubtaskLocation>, counters: TaskCounters) {
         let Some(entry) = self.tasks.get_mut(&counters.task) else { return };
         if counters.attempt < entry.attempt {
             return;

@@ -37,7 +37,7 @@ pub(super) struct Watch {
 
 struct Latest {
     version: u64,
-    /// With the moment at which it was heard.
+    /// With the time of the report.
     ended: Option<(Ended, Instant)>,
 }
 
@@ -63,7 +63,7 @@ impl Watch {
         self.latest().ended.as_ref().map(|(_, heard)| heard.elapsed())
     }
 
-    /// Makes everybody who waits look again.
+    /// Wakes all waiting threads.
     pub(super) fn nudge(&self) {
         self.news.send_replace(());
     }
@@ -100,7 +100,7 @@ impl Watch {
     }
 }
 
-/// Follows the states of the job on a thread of its own until it has ended.
+/// Follows the states of the job on a separate thread until it has ended.
 pub(super) fn follow(shared: &Arc<Shared>) {
     let changes = shared.handle.subscribe_status();
     let weak = Arc::downgrade(shared);

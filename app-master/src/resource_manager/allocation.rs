@@ -16,7 +16,7 @@ use weir_service::CallError;
 /// The one kind of container that is asked for.
 const ASK: u32 = 1;
 const PRIORITY: u32 = 1;
-/// Requests under way: one that is held back, and those that bring news meanwhile.
+/// Requests under way: one that is held back, and those that bring changes in the meantime.
 const MAX_IN_FLIGHT: usize = 4;
 
 /// An answer, or why there is none.
@@ -24,7 +24,7 @@ struct Answer {
     sequence: u64,
     sent: Instant,
     asked: bool,
-    /// What the request named as seen.
+    /// The answers that the request named as seen.
     seen: BTreeSet<ContainerId>,
     result: Result<Allocated, CallError>,
 }
@@ -46,7 +46,7 @@ pub(super) struct Allocation<'a> {
     has_warned: bool,
 }
 
-/// What an answer leads to.
+/// Consequence of an answer.
 enum Next {
     GoOn,
     Register,
@@ -69,7 +69,7 @@ impl<'a> Allocation<'a> {
         }
     }
 
-    /// Speaks with the resource manager until it has to be registered with again (`None`), or wants
+    /// Exchanges requests with the resource manager until it asks for a new registration (`None`), or orders
     /// this app master to end.
     pub(super) async fn run(mut self) -> Option<String> {
         self.send();
@@ -158,7 +158,7 @@ impl<'a> Allocation<'a> {
         }
         self.tell_what_waits(&allocated);
         let has_news = self.take(allocated, &answer.seen);
-        // Held back as long as it could be, or not at all by one that holds nothing back.
+        // Held back as long as possible, or not at all if the resource manager holds nothing back.
         let next = answer.sent + self.interval;
         match has_news || self.is_behind || next <= Instant::now() {
             true => self.send(),
@@ -173,7 +173,7 @@ impl<'a> Allocation<'a> {
             self.due = Some(Instant::now() + self.pause.next());
             return Next::GoOn;
         }
-        // Of a request that makes sense only the ask can be refused; other refusals mean us.
+        // Only the request for containers of a valid request can be refused; other refusals concern this app master.
         if !asked || !matches!(error, CallError::Refused { status: 400, .. }) {
             return Next::End(format!("the resource manager refuses this app master: {error}"));
         }

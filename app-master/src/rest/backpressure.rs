@@ -1,4 +1,4 @@
-//! `/jobs/:id/vertices/:vid/backpressure`: who waits for room downstream, by Flink's thresholds.
+//! `/jobs/:id/vertices/:vid/backpressure`: backpressure of a vertex, by Flink's thresholds.
 
 use super::{
     Paths,

@@ -173,7 +173,7 @@ fn is_discarded(reading: &Reading, record: &CheckpointRecord) -> bool {
     newer.count() >= retained
 }
 
-/// The folder of a checkpoint, below that of its job, where the job was told where to keep them.
+/// The folder of a checkpoint, below that of its job, if the job has a checkpoint folder.
 fn path_of(reading: &Reading, id: u64) -> Option<String> {
     let folder = reading.facts.config.get_optional(&keys::CHECKPOINTING_DIR)?;
     let folder = folder.path().join(reading.facts.submission.job.to_string());

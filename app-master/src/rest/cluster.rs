@@ -1,4 +1,4 @@
-//! `/overview`, `/config` and what is said of the job manager, which is this app master.
+//! `/overview`, `/config` and the job manager, which is this app master.
 
 use super::{
     Paths,

@@ -1,4 +1,4 @@
-//! What handlers are given and what they give: the job at one moment, the vertex of a path, JSON.
+//! Arguments and answers of handlers: the job at one moment, the vertex of a path, JSON.
 
 use crate::observed::{Observed, Reading, VertexReading};
 use actix_web::{
@@ -115,7 +115,7 @@ fn vertex_of(request: &HttpRequest) -> Result<Vertex, ApiError> {
     }
 }
 
-/// A parameter of the path as what it stands for.
+/// A parsed parameter of the path.
 pub(super) fn parameter<T: FromStr>(request: &HttpRequest, name: &str) -> Result<T, ApiError> {
     let text = request.match_info().query(name);
     text.parse().map_err(|_| {

@@ -3,7 +3,7 @@
 
 use crate::observed::{
     Counts, EpisodeReading, Facts, FailureReading, Flow, HostReading, ManagerInfo, ManagerReading,
-    OwnAddress, Place, Reading, SubtaskReading, TimeShares, VertexReading,
+    OwnAddress, Reading, SubtaskLocation, SubtaskReading, TimeShares, VertexReading,
 };
 use std::sync::Arc;
 use weir_base::{
@@ -46,7 +46,7 @@ pub fn own() -> OwnAddress {
     }
 }
 
-/// What never changes.
+/// Values that never change.
 pub fn facts() -> Facts {
     let mut config = Config::new();
     for (key, value) in [
@@ -177,7 +177,11 @@ pub fn subtask(subtask: u32, times: &[(ExecutionState, u64)]) -> SubtaskReading 
         attempt_number: 0,
         state: times.last().map_or(ExecutionState::Created, |(state, _)| *state),
         times: times.iter().copied().collect(),
-        place: Some(Place { container: container(2), host: "node".to_owned(), data_port: 4000 }),
+        place: Some(SubtaskLocation {
+            container: container(2),
+            host: "node".to_owned(),
+            data_port: 4000,
+        }),
         counts: None,
     }
 }

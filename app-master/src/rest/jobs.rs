@@ -71,7 +71,7 @@ struct Termination {
     mode: Option<String>,
 }
 
-/// `PATCH /jobs/:id?mode=cancel`. It answers when the job was told, not when it has ended.
+/// `PATCH /jobs/:id?mode=cancel`. It answers when the cancellation has begun, not when the job has ended.
 async fn terminate(
     request: HttpRequest,
     job: JobOfPath,

@@ -47,7 +47,7 @@ pub(super) type Sample = (&'static str, Value);
 
 use Value::{Count, Flag, Real, Signed};
 
-/// Of a subtask as a whole; none before its first report.
+/// Metrics of a subtask as a whole; none before its first report.
 pub(super) fn of_task(vertex: &VertexReading, subtask: &SubtaskReading) -> Vec<Sample> {
     let Some(counts) = &subtask.counts else { return Vec::new() };
     let shares = counts.shares;
@@ -69,7 +69,7 @@ pub(super) fn of_task(vertex: &VertexReading, subtask: &SubtaskReading) -> Vec<S
     samples
 }
 
-/// Of each operator of a subtask, by the name of the operator.
+/// Metrics of each operator of a subtask, by the name of the operator.
 pub(super) fn of_operators<'a>(
     vertex: &'a VertexReading,
     subtask: &'a SubtaskReading,
@@ -165,7 +165,7 @@ fn downtime_ms(reading: &Reading) -> u64 {
     }
 }
 
-/// Of the app master.
+/// Metrics of the app master.
 pub(super) fn of_job_manager(reading: &Reading) -> Vec<Sample> {
     let slots = Slots::of(reading);
     vec![

@@ -28,7 +28,7 @@ pub(super) fn configure(paths: &mut Paths) {
     paths.get("/taskmanagers/{taskmanagerid}/metrics", task_manager);
 }
 
-/// What is asked of metrics.
+/// Query of metrics.
 pub(super) enum Ask<'a> {
     /// Their names.
     Names,
@@ -168,7 +168,7 @@ fn of_subtask(vertex: &VertexReading, subtask: &SubtaskReading) -> Values {
     values
 }
 
-/// What is asked for; unknown names are left out.
+/// The requested metrics; unknown names are left out.
 fn pick(values: &Values, ask: &Ask) -> Vec<Metric> {
     let alone = |id: &String| Metric { id: id.clone(), value: None };
     let with_value =
@@ -182,7 +182,7 @@ fn pick(values: &Values, ask: &Ask) -> Vec<Metric> {
     }
 }
 
-/// What is asked for, over several; unknown names are left out.
+/// The requested metrics over several subjects; unknown names are left out.
 fn aggregated(each: &[Values], ask: &Ask, chosen: &Aggregates) -> Vec<AggregatedMetric> {
     let names = || each.iter().flat_map(BTreeMap::keys).map(String::as_str);
     let one = |name: &str| {
@@ -198,7 +198,7 @@ fn aggregated(each: &[Values], ask: &Ask, chosen: &Aggregates) -> Vec<Aggregated
     }
 }
 
-/// Which aggregates are asked for.
+/// The requested aggregates.
 struct Aggregates(Vec<String>);
 
 impl Aggregates {

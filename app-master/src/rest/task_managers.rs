@@ -16,7 +16,7 @@ use weir_protocol::rest::flink::task_managers::{
 };
 use weir_service::ApiError;
 
-/// What a task manager keeps for itself, in MiB.
+/// Memory that a task manager keeps for itself, in MiB.
 const OWN_MEMORY_MIB: u64 = 32;
 
 pub(super) fn configure(paths: &mut Paths) {
@@ -33,7 +33,7 @@ async fn details(request: HttpRequest, now: Now) -> Result<Answer<TaskManagerDet
     Ok(Answer(details_of(&now.0, manager)))
 }
 
-/// The task manager of the path, whether it is there or gone.
+/// The task manager of the path, also if it has ended.
 pub(super) fn manager_of_path<'a>(
     request: &HttpRequest,
     reading: &'a Reading,
@@ -44,7 +44,7 @@ pub(super) fn manager_of_path<'a>(
     manager.ok_or_else(unknown)
 }
 
-/// Those that are listed.
+/// The listed task managers.
 pub(super) fn shown(reading: &Reading) -> impl Iterator<Item = &ManagerReading> {
     let all = reading.state.is_terminal();
     reading.managers.iter().filter(move |manager| all || manager.left_ms.is_none())

@@ -27,7 +27,7 @@ const TOKEN: &str = "Bearer secret";
 
 type Deployed = Arc<Mutex<Vec<(TaskId, ExecutionAttempt)>>>;
 
-/// Tasks run as soon as they are deployed, and stop as soon as they are told to.
+/// Tasks run as soon as they are deployed, and stop as soon as they are cancelled.
 struct Pretending {
     reports: ReportSender,
     deployed: Deployed,

@@ -21,12 +21,12 @@ impl Times {
         }
     }
 
-    /// Of a subtask: from its deployment to its end.
+    /// Time of a subtask: from its deployment to its end.
     pub fn of_subtask(subtask: &SubtaskReading, now_ms: u64) -> Self {
         Self::new(start_of(subtask), end_of(subtask), now_ms)
     }
 
-    /// Of several: from the first deployment to the last end.
+    /// Time of several subtasks: from the first deployment to the last end.
     pub fn of_subtasks<'a>(
         subtasks: impl Iterator<Item = &'a SubtaskReading> + Clone,
         now_ms: u64,
@@ -64,7 +64,7 @@ pub(super) fn time_in(subtask: &SubtaskReading, state: ExecutionState, now_ms: u
     Some(left_ms.saturating_sub(entered_ms))
 }
 
-/// States in the order of a life.
+/// States in the order in which they are entered.
 fn order(state: ExecutionState) -> u8 {
     use ExecutionState::{
         Canceled, Canceling, Created, Deploying, Failed, Finished, Initializing, Reconciling,

@@ -119,7 +119,7 @@ pub(super) fn subtask_of(vertex: &VertexReading, subtask: &SubtaskReading, now_m
     }
 }
 
-/// What these subtasks of a vertex have counted together.
+/// Sum of the counters of these subtasks of a vertex.
 pub(super) fn io_metrics<'a>(
     vertex: &VertexReading,
     subtasks: impl Iterator<Item = &'a SubtaskReading>,
@@ -148,7 +148,7 @@ pub(super) fn io_metrics<'a>(
     }
 }
 
-/// How what these subtasks have counted and gone through is spread.
+/// Distribution of the counters and times of these subtasks.
 fn aggregated<'a>(
     vertex: &VertexReading,
     subtasks: impl Iterator<Item = &'a SubtaskReading> + Clone,

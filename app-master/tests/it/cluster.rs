@@ -26,7 +26,7 @@ use weir_service::{ApiError, ErrorStyle, Msgpack, ServerConfig};
 pub const LIMIT: Duration = Duration::from_secs(30);
 pub const LOG_LINE: &str = "thread 'Map' panicked at boom.rs";
 
-/// What the resource manager and the agent have seen, and what they are to do.
+/// Requests that the resource manager and the agent have got, and the answers that they give.
 #[derive(Default)]
 pub struct State {
     pub registered: Vec<RegisterAppMaster>,
@@ -38,9 +38,9 @@ pub struct State {
     pub earlier_attempt_asked: bool,
     /// Leases it grants at most.
     pub capacity: u64,
-    /// What an ask is answered with from now on.
+    /// Answer to requests for containers from now on.
     pub refusal: Option<(u16, &'static str, &'static str)>,
-    /// What the next start of a container is answered with.
+    /// Answer to the next start of a container.
     pub start_refusal: Option<(u16, &'static str, &'static str)>,
     command: Option<AppMasterCommand>,
     leases: BTreeMap<ContainerId, SignedLease>,

@@ -22,7 +22,7 @@ fn checkpoint_begins(host: &mut Host) {
     };
 }
 
-/// Stops both tasks of a host, whatever it hears of a checkpoint that ends with them.
+/// Stops both tasks of a task host, whatever report of their checkpoint comes.
 fn cancel(host: &mut Host) {
     let mut left = host.deployed.len();
     while left > 0 {

@@ -1,4 +1,4 @@
-//! Who connects without the key, twice, uncalled, or with garbage: it harms itself only.
+//! Connections without the key, repeated, unexpected, or with garbage: only they fail.
 
 use crate::{
     cluster::Cluster,
@@ -42,7 +42,7 @@ fn connections_without_the_key_are_refused() {
     assert!(refusal(admission).1.contains("already"));
     let (_, admission) = inside.connect(Peer::TaskHost(9), inside.host_introduction(9));
     assert_eq!(refusal(admission).0, "WEIR-AM-0014");
-    // None of it has harmed who was there before.
+    // None of it has harmed the earlier connections.
     manager.host();
     cluster.command(AppMasterCommand::Shutdown);
     let _ = cluster.returned();

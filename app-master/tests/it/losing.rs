@@ -233,7 +233,7 @@ fn host_that_cannot_be_started_fails_the_job_at_once() {
     cluster.returned().expect("told");
 }
 
-/// The last failure is told of the tasks of the next deployment, long after the container was given back.
+/// The last failure is reported for the tasks of the next deployment, long after the container was released.
 #[test]
 fn failure_of_the_pool_during_a_restart_delay_is_in_the_log() {
     let mut cluster = Cluster::run(&with(&[

@@ -1,4 +1,4 @@
-//! Task managers and task hosts that speak the control protocol and do nothing else.
+//! Task managers and task hosts that implement the control protocol and do nothing else.
 
 use crate::{
     cluster::{Cluster, LIMIT},
@@ -89,7 +89,7 @@ fn is_passing(error: &std::io::Error) -> bool {
     matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::Interrupted)
 }
 
-/// What a process in a container knows.
+/// Parameters of a process in a container.
 #[derive(Clone)]
 pub struct Inside {
     pub container: ContainerId,

@@ -1,4 +1,4 @@
-//! A job that runs: what is asked for, started, placed, deployed and told in the end.
+//! A job that runs: requests, starts, placements, deployments and the final report.
 
 use crate::{
     cluster::Cluster,
@@ -139,7 +139,7 @@ fn job_continues_and_reports_everything_to_a_restarted_resource_manager() {
     first.cancel();
     first.abandon_output();
 
-    // Of the container that was lost since, one more is asked for, not three.
+    // One container is requested for the one that was lost since, not three.
     let ask = cluster.wait("another ask", |state| {
         let later = state.allocates.iter().filter(|allocate| allocate.epoch == 1);
         later.filter_map(|allocate| allocate.asks.first().cloned()).find(|ask| ask.total > 0)

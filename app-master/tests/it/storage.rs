@@ -53,7 +53,7 @@ fn log_that_stays_unreadable_fails_the_attempt_and_not_the_application() {
     assert!(cluster.state().finished.is_none(), "the application goes on");
 }
 
-/// What is seen of storage that is not mounted is the empty folder below its mount point.
+/// Storage that is not mounted looks like an empty folder.
 #[test]
 fn later_attempt_that_finds_no_folder_of_the_job_does_not_start_it_over() {
     let (mut cluster, storage, folder) = attempt(2, "10 ms");

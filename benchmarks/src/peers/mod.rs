@@ -1,4 +1,4 @@
-//! What Weir is measured against, each written the way its own authors would.
+//! The peers, each written the way its own authors would.
 
 pub mod hand_written_loop;
 pub mod renoir_word_count;

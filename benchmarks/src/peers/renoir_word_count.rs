@@ -23,7 +23,7 @@ const BATCH_RECORD_COUNT: usize = 1024;
 /// Size of the reads of the count by hand.
 const BLOCK_BYTES: usize = 256 * 1024;
 
-/// Each word's running count, every update of it sent to the sink.
+/// Running count of each word; every update is sent to the sink.
 pub fn updates(settings: &Settings) -> Result<Outcome> {
     let path = text::path(settings)?;
     work::time(|| {

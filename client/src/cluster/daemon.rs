@@ -7,7 +7,7 @@
 //!              └── a signal, or too long ─▶ problem
 //! ```
 //!
-//! A daemon has a session of its own, no terminal, and its output in its log.
+//! A daemon runs in its own session, has no terminal, and writes its output to its log.
 
 use super::folder::{Folder, unusable};
 use crate::problem::Problem;
@@ -29,7 +29,7 @@ use weir_service::{ProcessId, ready::READY_FD_VARIABLE};
 const READY_WITHIN: Duration = Duration::from_secs(60);
 /// A line about readiness, at most.
 const LINE_BYTES: u64 = 64 * 1024;
-/// What is shown of the end of a log.
+/// Size of the end of a log that is shown.
 const LOG_TAIL_BYTES: usize = 2048;
 /// Variables of ours that are not for daemons.
 const NOT_FOR_DAEMONS: [&str; 1] = ["WEIR_TOKEN"];
@@ -37,7 +37,7 @@ const NOT_FOR_DAEMONS: [&str; 1] = ["WEIR_TOKEN"];
 /// Something that happened while daemons start.
 #[derive(Debug)]
 pub enum Event {
-    /// A daemon said this, or closed its pipe without a word.
+    /// Message of a daemon, or it closed its pipe without one.
     Said(String, String),
     /// A signal asks this process to end.
     Interrupted(i32),
@@ -106,7 +106,7 @@ fn detach(ready_fd: i32) -> io::Result<()> {
 fn listen(name: String, reader: PipeReader, events: Sender<Event>) {
     thread::spawn(move || {
         let mut line = Vec::new();
-        // A pipe that breaks has said what it has said.
+        // A broken pipe ends the message.
         let _ = reader.take(LINE_BYTES).read_to_end(&mut line);
         let _ = events.send(Event::Said(name, String::from_utf8_lossy(&line).trim().to_owned()));
     });
@@ -163,7 +163,7 @@ fn address_of(name: &str, line: &str, log: &Path) -> Result<String, Problem> {
     }
 }
 
-/// What a daemon said when it could not begin. A port in use is the starter's to mend.
+/// Message of a daemon that could not start. A port in use can be changed by the user.
 fn refusal(name: &str, code: &str, text: &str) -> Problem {
     match code {
         "WEIR-HTTP-0001" => {

@@ -48,7 +48,7 @@ impl Folder {
         Ok(path)
     }
 
-    /// What runs.
+    /// The running processes.
     pub fn record(&self) -> PathBuf {
         self.0.join("cluster.json")
     }
@@ -58,7 +58,7 @@ impl Folder {
         self.0.join("token")
     }
 
-    /// There while applications wait to be killed that the resource manager could not be told about when
+    /// Exists while kills are pending that could not be sent to the resource manager when
     /// the cluster was stopped. It would take them up again when it comes back.
     pub fn unfinished_stop(&self) -> PathBuf {
         self.0.join("unfinished-stop")

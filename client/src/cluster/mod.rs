@@ -7,8 +7,8 @@
 //!                        └─▶ stop ──▶ applications, daemons, containers
 //! ```
 //!
-//! What always holds: a process that was started is in the record before it is waited for, and
-//! is known by its number and its start time, so that nothing is left behind unseen and nothing foreign
+//! Invariants: a process that was started is in the record before it is waited for, and
+//! is identified by its pid and its start time, so that no process is left running and no foreign process
 //! is ever signalled.
 
 mod daemon;

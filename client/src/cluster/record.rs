@@ -1,4 +1,4 @@
-//! `cluster.json`: what runs on a data folder. Written whole or not at all, readable by its owner.
+//! `cluster.json`: the processes of a data folder. Written atomically, readable by its owner.
 
 use super::folder::{Folder, unusable};
 use super::settings::Settings;
@@ -12,7 +12,7 @@ use weir_service::{ProcessId, process::boot_id};
 /// The version of the file that is written and read here.
 const VERSION: u32 = 1;
 
-/// What runs on a data folder.
+/// The processes of a data folder.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Record {
     version: u32,
@@ -77,7 +77,7 @@ impl Record {
         })
     }
 
-    /// As it stands after this start of the machine. Numbers and start times begin anew with each, so a
+    /// The record as of this start of the machine. Pids and start times are reused after each, so a
     /// process of an earlier one has ended, even if another process has its number now.
     fn on_boot(mut self, boot: String) -> Self {
         if !self.boot.is_empty() && self.boot != boot {
@@ -133,7 +133,7 @@ impl Record {
     }
 
     /// Processes that live and whose address is not known: the process that started them died
-    /// before they said so.
+    /// before they had sent this message.
     pub fn strays(&self) -> Vec<(&str, ProcessId)> {
         let is_known = |name: &str| match name {
             "resource-manager" => !self.address.is_empty(),

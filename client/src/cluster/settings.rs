@@ -42,7 +42,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Of the flags and the configuration.
+    /// From the flags and the configuration.
     pub fn of(flags: &StartFlags) -> Result<(Self, Vec<Warning>), Problem> {
         let mut builder = ConfigBuilder::new().env(std::env::vars_os());
         if let Some(file) = &flags.config {

@@ -4,7 +4,7 @@
 //! lock ─▶ record? ── all live ────────────────▶ refused
 //!           │  └──── some died ─▶ those again, as recorded; first ends processes whose address is unknown
 //!           └ none ─▶ new record
-//!         ─▶ token ─▶ resource manager ready ─▶ node agents ready ─▶ all registered ─▶ told
+//!         ─▶ token ─▶ resource manager ready ─▶ node agents ready ─▶ all registered ─▶ printed
 //! ```
 
 use super::daemon::{self, Event, Starting};
@@ -75,7 +75,7 @@ struct Start {
     token: Secret,
     events: Sender<Event>,
     received: Receiver<Event>,
-    /// What this command started, to be stopped when it fails.
+    /// Processes that this command started, to be stopped if it fails.
     started: Vec<Starting>,
 }
 
@@ -343,7 +343,7 @@ fn other_settings(record: &Record, asked: &Settings) -> String {
     )
 }
 
-/// What `--output json` prints.
+/// The output of `--output json`.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct Started<'a> {

@@ -12,10 +12,10 @@ use std::fs;
 use weir_protocol::rest::yarn::{ClusterMetrics, ClusterMetricsAnswer, Node, Nodes};
 use weir_service::ProcessId;
 
-/// Of a cluster whose start was killed.
+/// Shown for a cluster whose start was killed.
 const CUT_SHORT: &str = "its start did not come to its end";
 
-/// What `--output json` prints.
+/// The output of `--output json`.
 #[derive(Serialize, Default)]
 #[serde(rename_all = "kebab-case")]
 struct Status {

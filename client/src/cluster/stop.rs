@@ -4,7 +4,7 @@
 //! 2. Agents, then the resource manager: SIGTERM, and SIGKILL for what does not end.
 //! 3. Containers that are still there: an agent that was killed leaves them to their shims.
 //!
-//! Each step is done also where the one before could not be. What is left after all is an error.
+//! Each step runs even if the one before failed. A process that is left at the end is an error.
 
 use super::folder::{Folder, unusable};
 use super::folder_of;
@@ -26,7 +26,7 @@ use weir_service::ProcessId;
 const APPLICATIONS_WITHIN: Duration = Duration::from_secs(15);
 /// How long a daemon may take from SIGTERM on.
 const DAEMON_WITHIN: Duration = Duration::from_secs(5);
-/// How long it may take from SIGKILL on: one that writes to a slow disk is not gone before that is done.
+/// Longest time from SIGKILL to the end of a process: one that writes to a slow disk ends only when that is done.
 const KILLED_WITHIN: Duration = Duration::from_secs(30);
 /// How long a container may take from SIGTERM until SIGKILL.
 const CONTAINER_WITHIN: Duration = Duration::from_millis(500);
@@ -34,7 +34,7 @@ const CONTAINER_WITHIN: Duration = Duration::from_millis(500);
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 const NOT_ENDED: &str = "NEW,NEW_SAVING,SUBMITTED,ACCEPTED,RUNNING";
 
-/// What `--output json` prints.
+/// The output of `--output json`.
 #[derive(Serialize, Default)]
 #[serde(rename_all = "kebab-case")]
 struct Stopped {
@@ -100,8 +100,8 @@ fn remember_to_kill(folder: &Folder) -> Result<(), Problem> {
     fs::write(&path, "").map_err(|error| unusable(&path, &error))
 }
 
-/// What a stop could not tell the resource manager, told when it is back and before there are nodes. A
-/// stop that did not come to its end, so that something still lives, is taken back by the start.
+/// Kills that a stop could not send to the resource manager, sent when it runs again and before nodes register. A
+/// stop that did not complete, so that a process still runs, is undone by the start.
 pub(super) fn finish_stop(folder: &Folder, remote: &Remote, lives: bool) -> Result<(), Problem> {
     if folder.unfinished_stop().exists() {
         if !lives {
@@ -141,7 +141,7 @@ fn kill_all_of(remote: &Remote) -> Result<Vec<ApplicationId>, Problem> {
     };
     for id in &ids {
         let path = format!("{}/state", application_path(*id));
-        // One that has ended meanwhile is as good.
+        // One that has ended in the meantime needs no signal.
         if let Err(problem) = remote.change::<_, serde_json::Value>(Method::PUT, &path, &killed) {
             output::note(&format!("warning: {id} could not be killed: {}", problem.what));
         }
@@ -149,7 +149,7 @@ fn kill_all_of(remote: &Remote) -> Result<Vec<ApplicationId>, Problem> {
     Ok(ids)
 }
 
-/// Agents first: with the resource manager gone they would only look for it.
+/// Agents first: without the resource manager they would only try to connect to it.
 fn end_daemons(record: &Record) -> Result<Vec<String>, Problem> {
     end_in_order(record.living())
 }

@@ -141,7 +141,7 @@ pub struct InfoFlags {
     pub program: ProgramWords,
 }
 
-/// Which cluster, and by what right.
+/// The cluster and its token.
 #[derive(Args, Clone, Debug, Default)]
 pub struct ClusterFlags {
     /// The address of the resource manager. Default: the cluster of --data-dir if that is given, else
@@ -185,7 +185,7 @@ pub struct OutputFlag {
 /// A form of output.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Output {
-    /// For people.
+    /// Text for the user.
     Text,
     /// For programs.
     Json,
@@ -218,14 +218,14 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Exit>
     let action = arguments.get(1).map(|word| word.to_string_lossy().into_owned());
     Cli::try_parse_from(arguments).map_err(|mut error| {
         let invalid = error.get(ContextKind::InvalidSubcommand).map(ToString::to_string);
-        // Of an action below another one the parser's own words are good.
+        // For an action below another one the parser's own message is good.
         if error.kind() == ErrorKind::InvalidSubcommand && invalid == action {
             output::note(&invalid_action(&error));
             return Exit::Usage;
         }
         // It advises to pass the flag as an argument, which is never what is meant.
         error.remove(ContextKind::Suggested);
-        // Standard output for help, standard error otherwise. A reader gone away is no error.
+        // Standard output for help, standard error otherwise. A closed pipe is no error.
         let _ = error.print();
         if error.use_stderr() { Exit::Usage } else { Exit::Success }
     })

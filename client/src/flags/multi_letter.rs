@@ -42,7 +42,7 @@ pub fn has_flag(action: &str, flag: &str) -> bool {
     is_spelled_out || argument(&command, action, flag).is_some()
 }
 
-/// Places of flags, not of their values. Where the words of a program follow, they end the search.
+/// Positions of flags, not of their values. The arguments of a program end the search.
 fn places_of_flags(action: &str, words: &[OsString]) -> Vec<usize> {
     let command = Cli::command();
     let Some(subcommand) = command.find_subcommand(action) else { return Vec::new() };
@@ -66,7 +66,7 @@ fn places_of_flags(action: &str, words: &[OsString]) -> Vec<usize> {
     places
 }
 
-/// The definition of a flag that is typed without a value of its own.
+/// The definition of a flag that has no value.
 fn argument<'a>(command: &'a Command, action: &str, flag: &str) -> Option<&'a Arg> {
     let subcommand = command.find_subcommand(action)?;
     subcommand.get_arguments().find(|argument| match flag.strip_prefix("--") {

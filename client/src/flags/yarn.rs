@@ -98,7 +98,7 @@ static WORDS: &[YarnWord] = words! {
     ["logs" "-help"] => Never TWO_HYPHENS, "use `weir logs --help`";
 };
 
-/// What to type instead of a command line of `yarn`, if it is one; the word `yarn` may stand before it.
+/// The `weir` command for a command line of `yarn`, if it is one; it may begin with the word `yarn`.
 pub fn refusal(words: &[OsString]) -> Option<Problem> {
     let (first, rest) = words.split_first()?;
     if rest.first().is_some_and(|word| word == "yarn") {
@@ -183,7 +183,7 @@ mod tests {
         }
     }
 
-    /// Each command that a help names is one that the parser takes, with the flags that it names.
+    /// Every command that a help names, with its flags, is accepted by the parser.
     #[test]
     fn commands_that_are_recommended_exist() {
         for command in WORDS.iter().flat_map(|word| quoted(word.instead)) {

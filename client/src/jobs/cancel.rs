@@ -18,7 +18,7 @@ use weir_service::CallError;
 /// The code of a job that cannot be cancelled, since it has ended.
 pub const HAS_ENDED: &str = "WEIR-CLI-0210";
 /// How long an app master is waited for that is out of reach: the next attempt starts within seconds, and
-/// one that runs registers within seconds with a resource manager that was started anew.
+/// a running one registers within seconds with a restarted resource manager.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 /// Between two tries.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -75,9 +75,9 @@ fn cancel_in(remote: &Remote, app: &App, job: JobId) -> Result<(), Problem> {
 
 /// Has a job cancelled by its app master, or its application killed if it never had one.
 ///
-/// Between two attempts, and until it has registered with a resource manager that was started anew, an app
+/// Between two attempts, and until it has registered with a restarted resource manager, an app
 /// master cannot be reached although the job runs or will run again. Then it is waited for: a kill would
-/// end the job without a record of its own and leave what its sinks have prepared.
+/// end the job without a record in its log and leave the prepared output of its sinks.
 pub fn cancel_or_kill(
     remote: &Remote,
     id: ApplicationId,
@@ -88,7 +88,7 @@ pub fn cancel_or_kill(
     loop {
         let error = match ask_app_master(remote, id, job) {
             Ok(()) => return Ok(()),
-            // The app master says so, or the resource manager of one that has just gone.
+            // The app master answers, or the resource manager for one that has just ended.
             Err(CallError::Refused { status: 409, message, .. }) => {
                 return Err(Problem::failure(HAS_ENDED, message));
             }

@@ -31,7 +31,7 @@ struct Job {
     application_id: Option<String>,
 }
 
-/// Which blocks are wanted.
+/// The selected blocks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Wanted {
     running: bool,
@@ -136,7 +136,7 @@ pub fn verdict_of(app: &App) -> &'static str {
     if app.state.has_ended() { state_of(app).name() } else { app.state.name() }
 }
 
-/// What an application says of its job. One that its app master has ended is `FINISHED` however the job
+/// The status of a job according to its application. One that its app master has ended is `FINISHED` however the job
 /// ended, as in YARN; the final status tells how.
 fn state_of(app: &App) -> JobStatus {
     match (app.state, app.final_status) {

@@ -12,7 +12,7 @@ use weir_base::JobId;
 
 /// The kind of applications that are jobs of ours.
 pub const APPLICATION_TYPE: &str = "WEIR";
-/// What stands before the job in the tag of its application.
+/// Prefix of the job id in the tag of its application.
 const TAG: &str = "weir-job:";
 
 /// The tag by which the application of a job is found.

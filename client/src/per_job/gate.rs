@@ -5,19 +5,19 @@
 //!  main thread: close ──▶ nothing is submitted any more, or too late
 //! ```
 //!
-//! What always holds: once it is closed nothing is submitted, so that this can be told at once, however
+//! Invariant: once it is closed nothing is submitted, so that this can be reported at once, however
 //! long an upload still takes.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Between the thread that submits and the one that hears interrupts.
+/// A gate between the thread that submits and the one that handles interrupts.
 #[derive(Debug, Default)]
 pub struct Gate(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
     is_closed: bool,
-    /// Submissions that were begun and of which the main thread has not heard.
+    /// Submissions that have begun and whose result the main thread does not know yet.
     inside: u32,
 }
 
@@ -31,7 +31,7 @@ impl Gate {
         !state.is_closed
     }
 
-    /// The main thread has heard what came of a submission, or that there was none.
+    /// The main thread knows the result of a submission, or that there was none.
     pub fn leave(&self) {
         let mut state = self.state();
         state.inside = state.inside.saturating_sub(1);

@@ -50,7 +50,7 @@ impl Cache {
             return Ok((hash, metadata.len()));
         }
         let hash = read_and_hash(path)?;
-        // What was read may be newer than what was looked at.
+        // The bytes that were read may be newer than the metadata.
         let after = fs::metadata(path)?;
         if key == self::key(path, &after) && is_settled(&after) {
             self.remember(&key, hash);
@@ -97,7 +97,7 @@ impl Cache {
     }
 }
 
-/// What a file is known by. The path comes last, as it may hold blanks.
+/// Identity of a file. The path comes last, as it may contain blanks.
 fn key(path: &Path, metadata: &Metadata) -> String {
     let nanos = |seconds: i64, nanos: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());

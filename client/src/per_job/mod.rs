@@ -7,26 +7,26 @@
 //!     └───────────────── JobAnswer ─────────────┘
 //! ```
 //!
-//! What always holds: the job does not depend on this process. Its death, or an interrupt, leaves the
+//! Invariant: the job does not depend on this process. Its death, or an interrupt, leaves the
 //! job running, unless asked otherwise.
 
 mod gate;
 mod hash_cache;
+mod job_lines;
 mod patience;
 mod ship;
 mod submit;
-mod told;
 mod watch;
 mod worker;
 
-pub use told::web_address;
+pub use job_lines::web_address;
 
 use crate::executable;
 use crate::jobs;
 use crate::problem::{Exit, Problem};
 use crate::program::{Answers, Streams};
 use crate::remote::{Remote, Target, no_token};
-use crate::request::{OnInterrupt, PerJob, Request, Words};
+use crate::request::{OnInterrupt, PerJob, ProgramCommand, Request};
 use crate::signals::Signal;
 use crate::summary::Summary;
 use crate::supervise::{End, Event, Step, Supervised, Transcript, cannot_wait};
@@ -61,7 +61,7 @@ pub fn run(request: &Request, per_job: &PerJob) -> (Exit, Summary) {
 }
 
 struct Run<'a> {
-    words: &'a Words,
+    command: &'a ProgramCommand,
     per_job: &'a PerJob,
     remote: Remote,
     supervised: Supervised<News>,
@@ -71,9 +71,9 @@ struct Run<'a> {
     in_flight: u32,
     /// The one that runs.
     running: Option<Submitted>,
-    /// What happened, as a local program would have told it.
+    /// The events of the job, as a local program would report them.
     messages: Vec<JobMessage>,
-    /// Why a job did not come to be or could not be followed.
+    /// Why a job was not submitted or could not be followed.
     failure: Option<Problem>,
     /// Where the last job failed.
     report: Option<FailureReport>,
@@ -85,7 +85,7 @@ struct Run<'a> {
     end: Option<End>,
 }
 
-/// Whether the loop goes on.
+/// Whether the loop continues.
 enum Flow {
     On,
     Exit(Exit),
@@ -93,8 +93,8 @@ enum Flow {
 
 impl<'a> Run<'a> {
     fn start(request: &'a Request, per_job: &'a PerJob) -> Result<Self, Problem> {
-        let words = &request.words;
-        let executable = executable::path_to_start(&words.executable);
+        let command = &request.command;
+        let executable = executable::path_to_start(&command.executable);
         executable::check(&executable)?;
         let target = Target::find_with(&per_job.cluster, &request.config)?;
         if target.token.is_none() {
@@ -107,11 +107,12 @@ impl<'a> Run<'a> {
         let launch = Launch {
             role: Role::Client,
             configuration: Some(request.config.to_json()),
-            // What it would print of jobs, `weir` prints.
+            // `weir` prints the lines about jobs itself.
             quiet: true,
             ..Launch::default()
         };
-        let mut supervised = Supervised::start(words, launch, Streams::Inherited, Answers::Piped)?;
+        let mut supervised =
+            Supervised::start(command, launch, Streams::Inherited, Answers::Piped)?;
         let own_remote = remote.again()?;
         let gate = Arc::new(Gate::default());
         let worker = Worker {
@@ -129,7 +130,7 @@ impl<'a> Run<'a> {
         let (graphs, to_worker) = mpsc::channel();
         thread::spawn(move || worker.work(&to_worker));
         Ok(Self {
-            words,
+            command,
             per_job,
             remote: own_remote,
             supervised,
@@ -187,7 +188,7 @@ impl<'a> Run<'a> {
             JobMessage::Graph { ordinal, stream_graph, fingerprint, plan_json, configuration } => {
                 let config = Config::from_json(&configuration)?;
                 let graph = Graph { ordinal, stream_graph, fingerprint, plan_json, config };
-                // A worker that has given up has told why.
+                // A worker that has given up has printed the reason.
                 self.in_flight += u32::from(self.graphs.send(graph).is_ok());
             }
             JobMessage::Cancel { job } => {
@@ -297,8 +298,8 @@ impl<'a> Run<'a> {
         Ok(Flow::Exit(Exit::Signal(signal)))
     }
 
-    /// Has a job cancelled. By a thread of its own: its app master may be out of reach for a while, and a
-    /// second signal is to be heard meanwhile.
+    /// Cancels a job on a separate thread: its app master may be out of reach for a while, and a
+    /// second signal must be handled in the meantime.
     fn cancel(&self, Submitted { application, job }: Submitted) -> Result<(), Problem> {
         let (remote, events) = (self.remote.again()?, self.supervised.sender());
         thread::spawn(move || {
@@ -322,7 +323,7 @@ impl<'a> Run<'a> {
         }
         let End { status, refusal, killed } = self.end.expect("the loop ends with it");
         let transcript = Transcript { messages: self.messages, status, refusal, killed };
-        match verdict::of_run(&self.words.executable, &transcript) {
+        match verdict::of_run(&self.command.executable, &transcript) {
             Verdict::Success => Ok(Exit::Success),
             Verdict::Told => Ok(Exit::Failure),
             Verdict::Problem(problem) => Err(problem),
@@ -335,7 +336,7 @@ fn origin(request: &Request) -> Result<Origin, Problem> {
         .map_err(|error| Problem::system("cannot tell the current folder", &error))?;
     Ok(Origin {
         launch_config: request.config.clone(),
-        arguments: request.words.arguments.clone(),
+        arguments: request.command.arguments.clone(),
         working_directory: folder.to_string_lossy().into_owned(),
     })
 }
@@ -345,7 +346,7 @@ fn is_left(running: Submitted) -> String {
     format!("Job {job} is left on the cluster. `weir list` shows it, `weir cancel {job}` ends it.")
 }
 
-/// The end of a job, as a local program would have told it.
+/// The end of a job, as a local program would report it.
 fn message_of(ended: Ended) -> Option<JobMessage> {
     let Ended { submitted: Submitted { job, .. }, name, result } = ended;
     let result = result?;

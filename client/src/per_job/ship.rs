@@ -12,11 +12,11 @@ use std::thread;
 use weir_base::ArtifactHash;
 use weir_protocol::cluster::ShippedFile;
 
-/// Above this an upload is told.
+/// An upload above this size is reported.
 const LARGE_BYTES: u64 = 64 << 20;
 const MB: u64 = 1_000_000;
 
-/// What every job of a program takes along.
+/// Files that every job of a program needs.
 #[derive(Clone, Debug)]
 pub struct Shipped {
     /// `weir` itself.
@@ -57,14 +57,14 @@ fn send(
         if remote.has(&path)? {
             return Ok(());
         }
-        let told = Told::new(&name, size_bytes);
+        let told = UploadProgress::new(&name, size_bytes);
         remote.put_file(&path, file, move |piece_bytes| told.sent(piece_bytes))
     };
     until_answered(remote, upload).map_err(|error| remote.problem(error))?;
     Ok(ShippedFile { name, hash, size_bytes })
 }
 
-/// The name under which the executable stands in a container's folder.
+/// Name of the executable in a container's folder.
 fn name_of(executable: &Path) -> String {
     let name = executable.file_name().map(|name| name.to_string_lossy().into_owned());
     match name.as_deref() {
@@ -81,15 +81,15 @@ fn unreadable(path: &Path, error: &io::Error) -> Problem {
 }
 
 /// Tells of an upload that takes a while.
-struct Told {
+struct UploadProgress {
     name: String,
     size_bytes: u64,
     sent_bytes: AtomicU64,
-    /// The tenth that was told last.
-    told_tenths: AtomicU64,
+    /// The last reported tenth.
+    reported_tenths: AtomicU64,
 }
 
-impl Told {
+impl UploadProgress {
     fn new(name: &str, size_bytes: u64) -> Self {
         let name = name.to_owned();
         if size_bytes >= LARGE_BYTES {
@@ -98,7 +98,7 @@ impl Told {
                 size_bytes / MB
             ));
         }
-        Self { name, size_bytes, sent_bytes: AtomicU64::new(0), told_tenths: AtomicU64::new(0) }
+        Self { name, size_bytes, sent_bytes: AtomicU64::new(0), reported_tenths: AtomicU64::new(0) }
     }
 
     fn sent(&self, piece_bytes: u64) {
@@ -107,7 +107,7 @@ impl Told {
         }
         let sent_bytes = self.sent_bytes.fetch_add(piece_bytes, Ordering::Relaxed) + piece_bytes;
         let tenths = sent_bytes * 10 / self.size_bytes.max(1);
-        if self.told_tenths.swap(tenths, Ordering::Relaxed) < tenths {
+        if self.reported_tenths.swap(tenths, Ordering::Relaxed) < tenths {
             let Self { name, size_bytes, .. } = self;
             let (sent, all) = (sent_bytes / MB, size_bytes / MB);
             output::note(&format!("Uploading {name}: {sent} of {all} MB"));

@@ -28,7 +28,7 @@ const PASSED_ON: [&str; 2] = ["WEIR_LOG", "RUST_BACKTRACE"];
 /// A job as the program built it.
 #[derive(Debug)]
 pub struct Graph {
-    /// Which `execute()`, from 0.
+    /// Index of the `execute()` call, from 0.
     pub ordinal: u32,
     pub stream_graph: Box<StreamGraph>,
     pub fingerprint: Fingerprint,
@@ -37,12 +37,12 @@ pub struct Graph {
     pub config: Config,
 }
 
-/// What is the same for every job of a program.
+/// Values that are the same for every job of a program.
 #[derive(Debug)]
 pub struct Origin {
     /// The configuration that `main` was started with.
     pub launch_config: Config,
-    /// What `main` got.
+    /// Arguments of `main`.
     pub arguments: Vec<OsString>,
     /// Where it was started.
     pub working_directory: String,

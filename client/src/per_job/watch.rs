@@ -36,9 +36,9 @@ pub struct Watch<'a> {
     submitted: Submitted,
     /// Since when there is no app master.
     waiting_since: Option<Instant>,
-    /// For what the application waits, as last told.
+    /// The last printed reason why the application waits.
     told_reason: String,
-    /// Whether a line has said that a daemon does not answer.
+    /// Whether it was printed that a daemon does not answer.
     told_silence: bool,
     /// Whether the app master has failed to answer since `attempt` was last compared.
     may_be_replaced: bool,
@@ -47,7 +47,7 @@ pub struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    /// Of this job.
+    /// Id of this job.
     pub fn new(remote: &'a Remote, submitted: Submitted) -> Self {
         Self {
             remote,
@@ -121,11 +121,11 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// What an app master that is gone has left with the resource manager.
+    /// The archive that an ended app master has left with the resource manager.
     fn what_is_left(&self, app: &App) -> Result<Option<WeirResult>, Problem> {
         let error = match self.ask() {
             Ok(Some(result)) => return Ok(Some(result)),
-            // It has gone since it was asked about the application.
+            // It has ended since the application was looked up.
             Err(CallError::Unreachable { .. } | CallError::TimedOut { .. }) => return Ok(None),
             Ok(None) => String::new(),
             Err(error) => format!(" ({error})"),

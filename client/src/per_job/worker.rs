@@ -9,9 +9,9 @@
 //! One job at a time: `execute()` of the program returns when its job has ended.
 
 use super::gate::Gate;
+use super::job_lines;
 use super::ship::{self, Shipped};
 use super::submit::{self, Graph, Origin, Submitted};
-use super::told;
 use super::watch::Watch;
 use crate::problem::Problem;
 use crate::progress::Reporter;
@@ -29,7 +29,7 @@ use weir_protocol::{cluster::RecordedResult, job::JobStatus};
 
 use crate::supervise::Event;
 
-/// What the worker tells the main thread.
+/// A message of the worker to the main thread.
 #[derive(Debug)]
 pub enum News {
     /// A job is on the cluster.
@@ -77,7 +77,7 @@ pub struct Worker {
     pub first: Option<ApplicationId>,
     /// The job executable.
     pub executable: PathBuf,
-    /// What is the same for every job.
+    /// Values that are the same for every job.
     pub origin: Origin,
     /// Whether ends are waited for.
     pub mode: Mode,
@@ -118,11 +118,11 @@ impl Worker {
         let (job, submission) =
             submit::prepare(&self.remote, application, graph, &self.origin, extras)?;
         if !self.gate.enter() {
-            // An interrupt was faster: the main thread has told so, and ends.
+            // An interrupt was faster: the main thread has reported this, and ends.
             return Ok(());
         }
         let submitted = submit::submit(&self.remote, job, &submission)?;
-        told::submitted(&self.remote, submitted, self.lines)?;
+        job_lines::submitted(&self.remote, submitted, self.lines)?;
         self.tell(News::Submitted(submitted, name.clone()));
         self.answer(&JobAnswer::Accepted { job: submitted.job });
         let result = match self.mode {
@@ -146,7 +146,7 @@ impl Worker {
         result
     }
 
-    /// Prints how it ended; gives what the program is told.
+    /// Prints how it ended; returns the answer to the program.
     fn conclude(
         &mut self,
         submitted: Submitted,
@@ -156,18 +156,18 @@ impl Worker {
         let Some(result) = result else { return Ok(JobAnswer::Detached) };
         match result.status {
             JobStatus::Finished => {
-                told::finished(submitted.job, result, self.lines)?;
+                job_lines::finished(submitted.job, result, self.lines)?;
                 let recorded = recorded(submitted, name, result);
                 self.earlier.push(recorded.clone());
                 Ok(JobAnswer::Finished(recorded))
             }
             JobStatus::Canceled => {
-                told::cancelled(submitted.job);
+                job_lines::cancelled(submitted.job);
                 Ok(JobAnswer::Canceled)
             }
             _ => {
                 let failure = failure_of(result);
-                told::failed(submitted, &failure);
+                job_lines::failed(submitted, &failure);
                 Ok(JobAnswer::Failed { code: failure.code, message: failure.message })
             }
         }
@@ -186,7 +186,7 @@ impl Worker {
     }
 
     fn answer(&mut self, answer: &JobAnswer) {
-        // A program that has gone does not want to know.
+        // A program that has ended needs no answer.
         let _ = write_answer(&mut self.answers, answer);
     }
 }

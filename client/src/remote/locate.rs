@@ -1,4 +1,4 @@
-//! Which cluster is meant, and the token for it.
+//! Finds the cluster of a command, and its token.
 //!
 //! | address | token |
 //! |---|---|
@@ -140,7 +140,7 @@ fn find_token(
     }
 }
 
-/// One line without blanks: what can stand in a header. Whether it is right the cluster knows.
+/// One line without blanks, as a header needs it. The cluster checks whether it is right.
 fn read_token(file: &Path) -> Result<String, Problem> {
     let refused = |problem: String| {
         let what = format!("cannot use the token in {}: {problem}", file.display());

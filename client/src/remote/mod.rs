@@ -5,7 +5,7 @@
 //! flags, configuration, data folder ──▶ locate ──▶ Target {address, token} ──▶ Remote ──▶ answers, problems
 //! ```
 //!
-//! All calls of one [`Remote`] go over the same connection. It needs no thread of its own.
+//! All calls of one [`Remote`] use the same connection. It needs no separate thread.
 
 mod locate;
 mod problem;
@@ -30,7 +30,7 @@ pub const CLUSTER: &str = "/ws/v1/cluster";
 /// How long an answer may take that is not held back.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What came of asking for a text.
+/// Answer to a request for a text.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum TextAnswer {
     /// It was read to its end.
@@ -116,7 +116,7 @@ impl Remote {
         }
     }
 
-    /// Uploads a file; `on_sent` is told the bytes of each piece.
+    /// Uploads a file; `on_sent` gets the number of bytes of each piece.
     pub fn put_file(
         &self,
         path: &str,

@@ -1,4 +1,4 @@
-//! What can go wrong on the way to a cluster, as its reader sees it.
+//! Errors on the way to a cluster, as they are printed.
 
 use super::Target;
 use crate::problem::{Problem, with_causes};

@@ -25,14 +25,14 @@ const CHECKPOINT_PREFIX: &str = "chk-";
 /// A job that was changed more recently than this may still be in use.
 const RECENT: Duration = Duration::from_secs(60);
 
-/// What the log of a job says about its end.
+/// The end of a job according to its log.
 #[derive(Serialize, Clone, Copy, PartialEq, Eq, Debug)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum State {
     Finished,
     Failed,
     Canceled,
-    /// No end is on record: the job runs, waits for its next attempt, or was killed.
+    /// The log has no end: the job runs, waits for its next attempt, or was killed.
     NotEnded,
     /// The log cannot be read.
     Unreadable,
@@ -147,7 +147,7 @@ impl JobFolder {
         Ok(job)
     }
 
-    /// Adds the size of a file or folder. Files that are deleted meanwhile do not count.
+    /// Adds the size of a file or folder. Files that are deleted in the meantime do not count.
     fn measure(&mut self, path: &Path) -> io::Result<()> {
         let Some(metadata) = present(fs::symlink_metadata(path))? else { return Ok(()) };
         let changed = metadata.modified()?.duration_since(SystemTime::UNIX_EPOCH);

@@ -1,6 +1,6 @@
 //! `weir storage`: the folders in which jobs keep their logs and checkpoints.
 //!
-//! It works on a folder, not on a cluster: it also serves for local jobs and for clusters that are gone.
+//! It works on a folder, not on a cluster: so also for local jobs and for clusters that do not exist any more.
 
 mod job_folder;
 
@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 use weir_config::{ConfigValue, Folder};
 
-/// What `list` and `delete` print with `--output json`.
+/// The output of `list` and `delete` with `--output json`.
 #[derive(Serialize)]
 struct Jobs<'a> {
     jobs: &'a [JobFolder],

@@ -1,4 +1,4 @@
-//! A real cluster on this machine: every daemon, every process. Few tests, each with a cluster of its own
+//! A real cluster on this machine: every daemon, every process. Few tests, each with its own cluster
 //! that is stopped whatever happens.
 
 use crate::fixture::{Ended, Folder, spawn};
@@ -15,7 +15,7 @@ use weir_service::ProcessId;
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A cluster on a folder of its own; stopped when dropped.
+/// A cluster on its own folder; stopped when dropped.
 pub struct Cluster {
     pub folder: Folder,
 }
@@ -155,7 +155,7 @@ fn cluster_is_started_repaired_and_stopped_without_leftovers() {
 fn interrupted_start_is_completed_by_the_next_one() {
     let cluster = Cluster::start(1);
     let before = cluster.daemons();
-    // As a start leaves it that is killed before the resource manager has said where it listens.
+    // The state after a start that is killed before the resource manager has reported its address.
     assert!(before[1].signal(9).expect("ours"));
     cluster.wait_until("its end", || (!before[1].is_alive()).then_some(()));
     let mut record = cluster.record();
@@ -347,7 +347,7 @@ fn stopping_ends_running_jobs_also_where_every_daemon_was_killed() {
     assert!(stopped.stdout.contains("containers that were left"), "{stopped:#?}");
     assert_eq!(cluster.processes(), [0u32; 0]);
 
-    // The resource manager could not be told, and must not take the job up again.
+    // The resource manager did not get the kill, and must not restart the job.
     cluster.weir(&["cluster", "start", "--port", "0"]).succeeds();
     let list = cluster.weir(&["application", "list", "--states", "ALL", "--output", "json"]);
     let apps = list.json()["apps"]["app"].as_array().cloned().expect("a list");

@@ -1,5 +1,5 @@
-//! An HTTP server that stands for a resource manager: it answers what a test has prepared, and keeps
-//! what it was asked.
+//! An HTTP server in place of a resource manager: it sends the answers that a test has prepared, and keeps
+//! the requests.
 
 use crate::fixture::{Ended, Folder};
 use serde_json::Value;
@@ -59,7 +59,7 @@ impl FakeCluster {
         fake
     }
 
-    /// What came, as `METHOD path` in order.
+    /// The requests as `METHOD path`, in order.
     pub fn lines(&self) -> Vec<String> {
         self.all().iter().map(Asked::line).collect()
     }

@@ -1,4 +1,4 @@
-//! A folder with scripts that stand for job executables, and `weir` started in it.
+//! A folder with scripts in place of job executables, and `weir` started in it.
 
 use std::fs::{self, Permissions};
 use std::os::unix::{fs::PermissionsExt, process::CommandExt};
@@ -115,7 +115,7 @@ fn wait_for(path: &Path) {
     }
 }
 
-/// What a finished `weir` printed, and its exit code.
+/// Output and exit code of a finished `weir`.
 #[derive(Debug)]
 pub struct Ended {
     pub code: Option<i32>,

@@ -70,7 +70,7 @@ fn plan_is_printed_in_flinks_frame() {
 No description provided.
 ";
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), expect), "{ended:#?}");
-    // What the program prints is not mixed into the plan, and shown once.
+    // The output of the program is not mixed into the plan, and is shown once.
     assert_eq!(ended.stderr, "client --input x\n");
 }
 

@@ -12,7 +12,7 @@ use std::process::Child;
 use weir_service::ProcessId;
 
 const LINE: &str = "to be\n";
-/// Of each file: read slowly they take half a minute, in which a job is disturbed.
+/// Lines of each file: read slowly they take half a minute, in which a job is disturbed.
 const LINES: usize = 150_000;
 
 /// Files of an output, which is a folder unless there is one subtask.
@@ -99,7 +99,7 @@ impl<'a> Disturbed<'a> {
     /// kill -9 of a process in a container, and another in its place.
     fn kill_one(&self, word: &str) {
         self.wait_for_running();
-        // The host that is seen may end before it is signalled: its siblings were told to.
+        // The task host that was found may end before it gets the signal: the other ones were ordered to end.
         let before = self.cluster.wait_until(word, || {
             let before = processes(self.cluster, word);
             let is_hit = before.first()?.signal(9).expect("ours");

@@ -17,7 +17,7 @@ use weir_protocol::rest::yarn::AppAttempt;
 
 const APPLICATION: &str = "application_1763640000000_0001";
 
-/// What the code of the program sets, over what it was given.
+/// Settings in the code of the program take precedence over those of the command line.
 fn resolved() -> Config {
     let mut config = Config::new();
     for (key, value) in [
@@ -324,7 +324,7 @@ fn refused_submission_is_printed_with_the_resource_managers_message() {
     let ended = fake.weir(&folder, &["run", "-t", "per-job", "--output", "json", "job"]);
     ended.fails(1, &["the largest node has 4096 MiB", "WEIR-RM-0004"]);
     assert_eq!(ended.json()["failure"]["code"], "WEIR-RM-0004");
-    // What is there already is not sent again.
+    // Files that are there already are not sent again.
     assert_eq!(fake.lines().iter().filter(|line| line.starts_with("PUT ")).count(), 1);
 }
 

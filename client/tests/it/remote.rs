@@ -160,7 +160,7 @@ fn jobs_are_listed_in_flinks_blocks() {
     assert!(lines[1].contains("Running/Restarting Jobs"), "{lines:?}");
     assert!(lines[2].ends_with(&format!(" : {job} : word count (RUNNING)")), "{lines:?}");
     assert_eq!(lines[4], "No scheduled jobs.");
-    // Without an app master the application stands for its job.
+    // Without an app master the application is shown in place of its job.
     let ended = cluster("ACCEPTED").weir(&folder, &["list", "-s"]);
     ended.succeeds();
     assert!(ended.stdout.contains(&format!(" : {job} : count (INITIALIZING)")), "{ended:#?}");
@@ -255,7 +255,7 @@ fn data_folder_names_a_cluster_for_every_action() {
         });
         folder.file("data/cluster.json", record.to_string(), 0o600);
         let mut command = folder.command(&[line, &["--data-dir", "data"]].concat());
-        // What is named goes over what the environment says.
+        // A flag takes precedence over the environment.
         command.env("WEIR_CONF_YARN_RESOURCEMANAGER_WEBAPP_ADDRESS", "127.0.0.1:1");
         command.env("WEIR_TOKEN", "of-the-variable");
         let ended = Ended::of(folder.start(&mut command));

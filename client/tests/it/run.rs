@@ -1,4 +1,4 @@
-//! `weir run`: what the program gets, and what comes of how it ends.
+//! `weir run`: the arguments of the program, and the result of its end.
 
 use crate::fixture::{Folder, failed, finished, hello, submitted};
 use std::fs;

@@ -29,7 +29,7 @@ fn interrupt_that_is_not_the_terminals_is_passed_on() {
     let folder = Folder::new();
     waiting_job(&folder, "");
     let mut command = folder.command(&["run", "job"]);
-    // In a process group of its own it is not in the foreground of a terminal.
+    // In its own process group it is not in the foreground of a terminal.
     let child = folder.start(command.process_group(0));
     folder.wait_for("up");
     send(libc::SIGINT, child.id());

@@ -86,7 +86,7 @@ pub fn of_jobs() -> impl Iterator<Item = &'static KeySpec> {
     all().filter(|spec| spec.reader() == Reader::Job)
 }
 
-/// What a name written by a user stands for.
+/// The key that a name written by a user means.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Found {
     /// One of our keys.
@@ -100,7 +100,7 @@ pub(crate) enum Found {
     Foreign(&'static ForeignKey),
 }
 
-/// All names that can be written, each with what it stands for.
+/// All names that can be written, each with its key.
 fn names() -> impl Iterator<Item = (&'static str, Found)> {
     all()
         .flat_map(|spec| {
@@ -112,7 +112,7 @@ fn names() -> impl Iterator<Item = (&'static str, Found)> {
         .chain(foreign::all().map(|key| (key.name, Found::Foreign(key))))
 }
 
-/// Finds what `name` stands for; the error is the nearest known name.
+/// Finds the key of `name`; the error is the nearest known name.
 pub(crate) fn find(name: &str) -> Result<Found, Option<&'static str>> {
     names().find(|(known, _)| matches(known, name, '.')).map(|(_, found)| found).ok_or_else(|| {
         let known = names().map(|(known, _)| known);
@@ -129,7 +129,7 @@ pub(crate) fn find_known(name: &str, origin: &Origin) -> Result<Found, Error> {
     })
 }
 
-/// Finds what the rest of an environment variable's name, after the prefix, stands for.
+/// Finds the key of an environment variable from its name after the prefix.
 pub(crate) fn find_variable(rest: &str) -> Result<Found, Option<String>> {
     let variables: Vec<(String, Found)> =
         names().map(|(name, found)| (variable(name), found)).collect();

@@ -6,7 +6,7 @@
 //! quiet-accounts --port 9000                           in another
 //! ```
 //!
-//! Type lines such as `alice 5` into the first. Each line starts the wait of its account anew.
+//! Type lines such as `alice 5` into the first. Each line restarts the wait of its account.
 
 use clap::Parser;
 use weir::{Timestamp, prelude::*};

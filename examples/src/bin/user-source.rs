@@ -8,7 +8,7 @@
 //! thermometer and the number of its next reading. The *source* describes the input, lists the
 //! splits once and deals them to the readers. A *reader* runs in each subtask and emits what its
 //! splits hold, some records per call. Checkpoints keep the splits that are not finished; after a
-//! failure they come back, and a reader goes on at exactly their positions.
+//! failure they are restored, and a reader continues at exactly their positions.
 
 use clap::Parser;
 use serde::{Deserialize, Serialize};
@@ -123,7 +123,7 @@ impl SourceReader for ThermometerReader {
     }
 }
 
-/// Stands for the device.
+/// Simulates the device.
 fn measure(thermometer: u32, at: u64) -> i64 {
     let noise = (at + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56;
     200 + i64::from(thermometer) * 10 + noise as i64

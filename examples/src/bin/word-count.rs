@@ -68,7 +68,7 @@ fn line((word, count): &(Text, u64), out: &mut String) {
     out.push_str(&count.to_string());
 }
 
-/// Stands for a defect in user code that shows now and then.
+/// Simulates a defect in user code that occurs now and then.
 fn fail_sometimes(per_million: u64) {
     use std::{
         collections::hash_map::RandomState,

@@ -7,7 +7,7 @@
 //!     └──── failed ─────────┘
 //! ```
 //!
-//! Each file counts its users: live containers to which it was promised. When the present files exceed the
+//! Each file counts its users: running containers that need it. When the present files exceed the
 //! target size, files without users are evicted, least recently used first.
 //!
 //! Containers may request the same content with different sizes. The size of a present, used file is known to
@@ -93,7 +93,7 @@ impl Entry {
         Self { users, ..Self::new(size_bytes, State::Fetching { failures: 0, retry_at: None }) }
     }
 
-    /// A fetch with the first other size and its users; requests with further sizes go on waiting.
+    /// A fetch with the first other size and its users; requests with further sizes continue to wait.
     fn by_other_size(mut other_sizes: BTreeMap<ContainerId, u64>) -> Option<Self> {
         let (container, size_bytes) = other_sizes.pop_first()?;
         let mut entry = Self::fetched_for(container, size_bytes);

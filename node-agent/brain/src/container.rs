@@ -1,4 +1,4 @@
-//! One container: its life cycle and what the agent remembers of it.
+//! One container: its life cycle and its data.
 //!
 //! ```text
 //!  NEW ──▶ LOCALIZING ──▶ SCHEDULED ──▶ RUNNING ──▶ EXITED ──▶ DONE
@@ -110,7 +110,7 @@ pub(crate) struct Container {
     pub resources: Resources,
     pub state: LifeCycle,
     pub process: Process,
-    /// What to launch; `None` after the launch.
+    /// The command to launch; `None` after the launch.
     pub launch: Option<LaunchContext>,
     pub kill: Option<Kill>,
     pub exit: Option<Exit>,
@@ -181,7 +181,7 @@ impl Container {
     }
 }
 
-/// Reason, for people, of a container that was killed on order.
+/// Reason, as text, of the end of a container that was killed on order.
 pub(crate) fn kill_reason(status: i32) -> &'static str {
     match status {
         exit_status::KILLED_BY_APP_MASTER => "killed by its app master",

@@ -7,7 +7,7 @@
 //!  shell ──Exited, Measured───▶ └───────────┘ ──Launch, Signal─▶ shell (crate node-agent)
 //! ```
 //!
-//! What always holds: a container is launched at most once, however often its start is requested; it is reported
+//! Invariants: a container is launched at most once, however often its start is requested; it is reported
 //! until the resource manager orders to forget it; none of its files is deleted while it runs; a cached
 //! file that a container uses is not evicted.
 

@@ -53,7 +53,7 @@ pub struct CachedFile {
 pub struct Exit {
     /// Exit code, `128 + signal`, or one of [`weir_protocol::cluster::exit_status`].
     pub exit_status: i32,
-    /// Reason, for people; empty when there is none.
+    /// Reason as text for the user; empty when there is none.
     pub diagnostics: String,
 }
 
@@ -62,11 +62,11 @@ pub struct Exit {
 pub struct DownloadFailure {
     /// Kind of the problem.
     pub problem: DownloadProblem,
-    /// Description for people.
+    /// Description as text for the user.
     pub message: String,
 }
 
-/// What helps after a failed download.
+/// Remedy for a failed download.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DownloadProblem {
     /// A repetition: the source was not reached, or the connection broke.
@@ -82,7 +82,7 @@ pub enum DownloadProblem {
 pub struct LaunchFailure {
     /// [`weir_protocol::cluster::exit_status::DISKS_FAILED`] or [`weir_protocol::cluster::exit_status::INVALID`].
     pub exit_status: i32,
-    /// Description for people.
+    /// Description as text for the user.
     pub message: String,
 }
 
@@ -224,7 +224,7 @@ pub enum Effect {
     Reply { ticket: Ticket, reply: Reply },
     /// End the agent; no container is left.
     End {
-        /// Reason, for people.
+        /// Reason as text for the user.
         reason: String,
     },
 }

@@ -175,7 +175,7 @@ impl Script {
         without_heartbeats(self.answer_all(orders))
     }
 
-    /// What is reported now.
+    /// The current report.
     fn reports(&mut self) -> Vec<ContainerReport> {
         let effects = self.answer_all(no_orders());
         let sent = effects.into_iter().chain(self.wait_all(1000)).find_map(|effect| match effect {

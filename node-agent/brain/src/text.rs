@@ -1,10 +1,10 @@
-//! Texts for people: sizes, and reasons for kills.
+//! Texts for the user: sizes, and reasons for kills.
 
 use crate::messages::{ContainerMemory, Exit};
 use weir_base::Resources;
 use weir_protocol::cluster::exit_status;
 
-/// A size for people: `96 mb`, `1.25 gb`.
+/// A size as text: `96 mb`, `1.25 gb`.
 fn size(bytes: u64) -> String {
     const MIB: u64 = 1 << 20;
     let mib = bytes.div_ceil(MIB);

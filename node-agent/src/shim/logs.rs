@@ -1,4 +1,4 @@
-//! Log files that are rotated at a size limit. When the disk is full, lines are lost, but the container goes on:
+//! Log files that are rotated at a size limit. When the disk is full, lines are lost, but the container continues:
 //! dropped bytes are counted, and the count is written as soon as there is space.
 //!
 //! ```text

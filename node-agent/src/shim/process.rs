@@ -29,7 +29,7 @@ fn checked(result: i32) -> io::Result<i32> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
-/// Starts a session of its own, becomes the subreaper of orphans, and blocks signals in order to read
+/// Starts a new session, becomes the subreaper of orphans, and blocks signals in order to read
 /// them.
 pub(super) fn detach() -> io::Result<Events> {
     // SAFETY: plain system calls; the first call initialises the signal set.
@@ -64,7 +64,7 @@ impl Events {
     pub fn wait(&mut self, command: &Command) -> Vec<Event> {
         let [out, err] = command.outputs();
         let waiting = |fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
-        // `poll` skips a negative descriptor, which stands for a closed output.
+        // `poll` skips a negative descriptor, which marks a closed output.
         let mut fds = [waiting(self.signals.as_raw_fd()), waiting(out), waiting(err)];
         // SAFETY: the array and its length belong together.
         unsafe { libc::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, -1) };

@@ -75,7 +75,7 @@ fn sigterm_gives_the_command_time_to_end() {
 fn sigterm_ends_a_command_without_a_handler() {
     let node = Node::start_with(&["yarn.nodemanager.sleep-delay-before-sigkill.ms=1 h"]);
     let id = container(1);
-    // No shell, since a shell sets a signal mask of its own.
+    // No shell, since a shell changes the signal mask.
     node.run(id, shell("exec sleep 600"));
     node.running(id);
     node.stop(id);

@@ -1,4 +1,4 @@
-//! A disk that fills up and later has space again. Needs a small file system of its own.
+//! A disk that fills up and later has space again. Needs a small separate file system.
 
 use crate::support::{Node, artifact, container, shell, wait_for};
 use std::{

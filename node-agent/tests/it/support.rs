@@ -1,4 +1,4 @@
-//! A node with an agent in a process of its own, its resource manager, and requests as an app master sends them.
+//! A node with an agent in a separate process, its resource manager, and requests as an app master sends them.
 
 use crate::resource_manager::ResourceManager;
 use sha2::{Digest, Sha256};

@@ -42,7 +42,7 @@ pub struct Ask {
     pub id: u32,
     /// Lower numbers first, as in YARN.
     pub priority: u32,
-    /// Of each container.
+    /// Resources of each container.
     pub resources: Resources,
     /// Number of containers that the app master has asked for since it registered, including those that were
     /// leased. A lower total withdraws containers that are not leased yet.
@@ -74,7 +74,7 @@ pub struct Allocate {
     pub progress: f32,
 }
 
-/// What the app master has to do about its registration.
+/// Instruction to an app master about its registration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum AppMasterCommand {
@@ -84,7 +84,7 @@ pub enum AppMasterCommand {
     Resync,
     /// End: the application was killed, or another attempt has begun.
     Shutdown,
-    /// A command of a later release. It changes nothing: the app master goes on as after [`Self::Normal`].
+    /// A command of a later release. It changes nothing: the app master continues as after [`Self::Normal`].
     #[serde(other)]
     Unknown,
 }
@@ -96,7 +96,7 @@ pub struct PendingAsk {
     pub ask: u32,
     /// Number of containers that are not leased yet.
     pub missing: u64,
-    /// Why, for people.
+    /// Reason as text for the user.
     #[serde(default)]
     pub reason: String,
 }
@@ -108,7 +108,7 @@ pub struct PendingAsk {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(bound(deserialize = "L: Deserialize<'de>"))]
 pub struct Allocated<L = SignedLease> {
-    /// Of the allocate that is answered.
+    /// Sequence number of the allocate request that is answered.
     pub sequence: u64,
     pub command: AppMasterCommand,
     /// Leases that the allocate did not name as held.
@@ -159,10 +159,10 @@ pub struct ArchivedAnswer {
 pub struct FinishAppMaster {
     pub attempt: AttemptId,
     pub final_status: FinalStatus,
-    /// Why, for people.
+    /// Reason as text for the user.
     #[serde(default)]
     pub diagnostics: String,
-    /// What its REST interface would answer from now on.
+    /// Answers of its REST interface, to be served after its end.
     #[serde(default)]
     pub archive: Vec<ArchivedAnswer>,
 }

@@ -63,7 +63,7 @@ pub struct ContainerReport {
     /// Its exit code, or one of [`exit_status`]; set when it is complete.
     #[serde(default)]
     pub exit_status: Option<i32>,
-    /// Why it ended, for people; may be empty.
+    /// Reason of the end, as text for the user; may be empty.
     #[serde(default)]
     pub diagnostics: String,
     /// Memory of its process tree in MiB at the last measurement.
@@ -80,7 +80,7 @@ pub struct LaunchContainer {
     pub launch: LaunchContext,
 }
 
-/// What to run in a container: any command.
+/// A command to run in a container, with its environment.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct LaunchContext {
     /// The program and its arguments, run in the container's folder without a shell. A program with a

@@ -9,7 +9,7 @@ use weir_base::{ApplicationId, ContainerId, NodeId, Resources};
 pub struct RegisterNode {
     /// The address of its agent, `host:port`.
     pub node: NodeId,
-    /// What its containers may use together.
+    /// Resources that all containers of the node may use together.
     pub total: Resources,
     /// Release of the agent.
     #[serde(default)]
@@ -24,7 +24,7 @@ pub struct RegisterNode {
 pub struct NodeRegistered {
     /// Longest time from the answer to one heartbeat to the next heartbeat.
     pub heartbeat_interval_ms: u64,
-    /// The resource manager gives up a node from which it hears nothing for this long.
+    /// Without a heartbeat for this long, the resource manager treats the node as lost.
     pub expiry_ms: u64,
 }
 
@@ -49,7 +49,7 @@ pub struct NodeHeartbeat {
     pub used_memory_mib: u64,
 }
 
-/// What the agent has to do about its registration.
+/// Instruction to a node agent about its registration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum NodeAction {
@@ -69,7 +69,7 @@ pub enum NodeAction {
 /// carried out.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct NodeOrders {
-    /// Of the heartbeat that is answered.
+    /// Sequence number of the heartbeat that is answered.
     pub sequence: u64,
     pub action: NodeAction,
     /// App masters to start, unless the agent knows the container already.
@@ -93,7 +93,7 @@ pub struct KillContainer {
     pub exit_status: i32,
 }
 
-/// A node leaves for good, after its containers have ended. Its leases end at once, not after
+/// A node leaves the cluster after its containers have ended. Its leases end at once, not after
 /// [`NodeRegistered::expiry_ms`]. An agent that leaves its containers running, to adopt them at its next
 /// start, does not send this. Repeating it changes nothing.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -1,4 +1,4 @@
-//! What `weir run` hands to the app master of a job, as an artefact of the application.
+//! The artefact that `weir run` uploads for the app master of a job.
 
 use super::Message;
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ pub struct JobSubmission {
     pub ordinal: u32,
     /// Its graph, with the values of `env.once`.
     pub stream_graph: StreamGraph,
-    /// What a rerun `main` must agree with.
+    /// Values with which a later run of `main` must agree.
     pub fingerprint: Fingerprint,
     /// The plan as Flink shows it.
     pub plan_json: String,

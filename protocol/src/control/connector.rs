@@ -22,7 +22,7 @@ impl Connector {
         Self { hello, key }
     }
 
-    /// What goes first: preamble and hello.
+    /// First message: preamble and hello.
     pub fn greeting(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         encode_preamble(&mut bytes);
@@ -53,7 +53,7 @@ impl Connector {
         Ok(bytes)
     }
 
-    /// Who leads, by the second answer.
+    /// The leader, according to the second answer.
     ///
     /// # Errors
     /// The acceptor refuses.

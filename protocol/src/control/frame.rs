@@ -60,7 +60,7 @@ pub fn decode_body<T: DeserializeOwned>(what: &'static str, body: &[u8]) -> Resu
 #[derive(Debug)]
 pub struct FrameReader {
     bytes: Vec<u8>,
-    /// Of `bytes`, what has been handed out.
+    /// Number of `bytes` that were handed out.
     taken: usize,
     preamble_is_through: bool,
     limit_bytes: usize,

@@ -7,14 +7,14 @@ use std::net::SocketAddr;
 use weir_base::ExecutionAttempt;
 use weir_graph::{Fingerprint, TaskDeployment, TaskId};
 
-/// What a task host offers: that its `main` has built the graph, and where its data port is.
+/// Registration of a task host: its `main` has built the graph, and its data port is open.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct HostIntroduction {
     /// Its process.
     pub pid: u32,
     /// Where other task hosts send records.
     pub data_address: SocketAddr,
-    /// Of the graph that its `main` has built.
+    /// Fingerprint of the graph that its `main` has built.
     pub fingerprint: Fingerprint,
 }
 
@@ -29,7 +29,7 @@ pub struct Placement {
     pub own: u32,
 }
 
-/// What a task host is told.
+/// Orders to a task host.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum HostOrder {
     /// Where tasks run from now on; comes before the deployments that it holds for.
@@ -41,8 +41,8 @@ pub enum HostOrder {
         attempt: ExecutionAttempt,
         command: TaskCommand,
     },
-    /// The job has ended for good without finishing: clear away what the sinks of this process have
-    /// prepared. Sent to every task host, and answered by [`HostReport::Abandoned`].
+    /// The job has ended permanently without finishing: remove the prepared output of the sinks of this
+    /// process. Sent to every task host, and answered by [`HostReport::Abandoned`].
     AbandonOutput,
     /// End.
     Shutdown,
@@ -62,9 +62,7 @@ pub struct OperatorCounters {
 /// Counters of one subtask, since its deployment.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct TaskCounters {
-    /// Which subtask.
     pub task: TaskId,
-    /// Which deployment.
     pub attempt: ExecutionAttempt,
     /// One per operator of the chain, head first.
     pub operators: Vec<OperatorCounters>,
@@ -82,7 +80,7 @@ pub struct TaskCounters {
     pub watermark: Option<i64>,
 }
 
-/// What a task host reports.
+/// Reports of a task host.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum HostReport {
     /// About a task.

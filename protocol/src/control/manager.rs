@@ -3,7 +3,7 @@
 use crate::cluster::RecordedResult;
 use serde::{Deserialize, Serialize};
 
-/// What a task manager offers.
+/// Registration of a task manager.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ManagerIntroduction {
     /// Name or address of its node, for display and for the data plane.
@@ -15,7 +15,7 @@ pub struct ManagerIntroduction {
     pub memory_mib: u64,
 }
 
-/// What a task manager is told.
+/// Orders to a task manager.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum ManagerOrder {
     /// Start a task host.
@@ -41,11 +41,11 @@ pub struct HostLaunch {
     pub working_directory: String,
     /// The configuration of the job as JSON: what the task host works with.
     pub configuration: String,
-    /// What `main` is given, as the client gave it, as JSON.
+    /// Arguments of `main` as the client gave them, as JSON.
     pub launch_configuration: String,
     /// Values for `env.once`, as `job_executable::write_once_values` writes them.
     pub once_values: Vec<u8>,
-    /// Which `execute()` of `main` is the job, from 0.
+    /// Index of the `execute()` call of `main` that is the job, from 0.
     pub ordinal: u32,
     /// Results of the earlier ones, as in the submission.
     pub earlier: Vec<RecordedResult>,
@@ -63,7 +63,7 @@ pub struct HostEnd {
     pub code: String,
 }
 
-/// What a task manager reports.
+/// Reports of a task manager.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum ManagerReport {
     /// A task host runs as this process.
@@ -74,7 +74,7 @@ pub enum ManagerReport {
     },
     /// A task host has ended, or could not be started.
     HostEnded(HostEnd),
-    /// How much memory is used; sent every second or so, also as a sign of life.
+    /// Memory in use; sent about every second, also to show that the task manager is alive.
     Memory {
         /// By the task manager itself, in bytes.
         own_bytes: u64,

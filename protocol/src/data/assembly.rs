@@ -9,7 +9,7 @@ const KEY_HASHES: u8 = 2;
 const TIMESTAMPS: u8 = 4;
 const WEIGHTS: u8 = 8;
 
-/// Which columns stand before the records, 8 bytes per record each, in this order.
+/// The columns that precede the records, 8 bytes per record each, in this order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Columns {
     pub key_hashes: bool,

@@ -1,7 +1,7 @@
 //! Finds the frames in a stream of bytes, however it is cut.
 //!
-//! The decoder owns the buffer that a socket reads into, so a body is copied out of it only by
-//! whoever keeps it. The buffer holds what one read brought and at most one frame begun.
+//! The decoder owns the buffer that a socket reads into, so only a receiver that keeps a body copies
+//! it. The buffer holds the bytes of one read and at most one incomplete frame.
 
 use super::{
     Error, Frame, MAGIC, MAX_PROOF_BYTES, Result, VERSION, frame::HEADER_BYTES, frame::Header,

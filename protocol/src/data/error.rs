@@ -29,7 +29,6 @@ pub enum Error {
     /// Something is longer than its bound.
     #[error("{what} of {length_bytes} bytes exceeds the limit of {limit_bytes} bytes")]
     Oversized {
-        /// What is too long.
         what: &'static str,
         length_bytes: u64,
         /// The bound.
@@ -38,15 +37,14 @@ pub enum Error {
     /// The bytes end in the middle of something.
     #[error("the connection ended inside {what} after {got_bytes} bytes of it")]
     Truncated {
-        /// What was not complete.
         what: &'static str,
-        /// What there was of it.
+        /// The part that was there.
         got_bytes: usize,
     },
     /// A channel that is unknown, or that a fence keeps out.
     #[error("channel refused: {problem}")]
     Refused {
-        /// Which channel, and why.
+        /// The channel and the reason.
         problem: String,
     },
     /// The connection broke.
@@ -54,7 +52,6 @@ pub enum Error {
     ConnectionLost {
         /// The other host.
         peer: String,
-        /// What was seen of it.
         problem: String,
     },
     /// The connection never came to be.
@@ -62,7 +59,6 @@ pub enum Error {
     CannotConnect {
         /// The other host.
         peer: String,
-        /// What was seen of it.
         problem: String,
     },
     /// A frame that breaks a rule of the protocol.
@@ -78,7 +74,7 @@ pub enum Error {
     CannotListen {
         /// As it was configured.
         address: String,
-        /// What the operating system said.
+        /// Message of the operating system.
         problem: String,
     },
     /// The peer is none of the job's.
@@ -90,7 +86,7 @@ pub enum Error {
         peer: String,
         job: JobId,
     },
-    /// The peer said it in an Error frame.
+    /// The peer reported it in an Error frame.
     #[error("{message}")]
     Reported {
         /// Its code, if it is one of those above.
@@ -142,7 +138,7 @@ impl Error {
         Self::Refused { problem: problem.into() }
     }
 
-    /// What an Error frame of the peer says. A code that is none of ours counts as malformed.
+    /// The error of an Error frame. A code that this release does not know counts as malformed.
     pub fn reported(code: &str, message: String) -> Self {
         let known = CODES.into_iter().find(|known| *known == code);
         Self::Reported { code: known.unwrap_or(CODES[7]), message }

@@ -20,7 +20,7 @@ pub struct Buffer<'a> {
     pub channel: u32,
     /// Whether the batch ends here.
     pub is_last: bool,
-    /// Columns of the batch; they stand before its records.
+    /// Columns of the batch; they precede its records.
     pub columns: Columns,
     /// Records of the batch.
     pub records: u32,
@@ -49,7 +49,7 @@ pub enum Control {
     EndOfInput,
 }
 
-/// What one frame says. The number is its channel where there is one.
+/// One frame, decoded. The number is its channel where there is one.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Frame<'a> {
     Hello(Hello),

@@ -31,7 +31,7 @@ pub struct Challenge {
 }
 
 /// A channel by its two ends. Their execution attempts are the fence: a receiver refuses a
-/// channel to or from a deployment that is not the one it was told of.
+/// channel to or from a deployment that is not the expected one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct ChannelEnds {
     /// Index of the job edge.
@@ -80,7 +80,6 @@ pub enum CloseReason {
 pub struct ErrorReport {
     /// Code of an [`Error`].
     pub code: String,
-    /// What happened.
     pub message: String,
 }
 

@@ -1,4 +1,4 @@
-//! What a parent answers to a job executable in role client: plain data, with field names on the wire.
+//! Answers of a parent to a job executable in the role client: plain data, with field names on the wire.
 
 use crate::cluster::RecordedResult;
 use serde::{Deserialize, Serialize};

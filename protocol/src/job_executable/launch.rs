@@ -1,4 +1,4 @@
-//! The environment variables by which a job executable is told what to do. They name descriptors and
+//! The environment variables that give a job executable its task. They name descriptors and
 //! a file; opening, removing and obeying is the executable's part.
 
 use super::{
@@ -8,14 +8,14 @@ use super::{
 };
 use std::{ffi::OsString, path::PathBuf, str::FromStr};
 
-/// What `execute()` does: a [`Role`]. Absent means local.
+/// Role of the process, which decides what `execute()` does: a [`Role`]. Absent means local.
 pub const ROLE_VARIABLE: &str = "WEIR_ROLE";
 /// Number of the inherited descriptor that takes [`JobMessage`](super::JobMessage)s: the write end of a pipe.
 pub const PARENT_FD_VARIABLE: &str = "WEIR_PARENT_FD";
 /// Number of the inherited descriptor that brings [`JobAnswer`](super::JobAnswer)s: the read end of a
 /// pipe. Where it is given, `execute()` in role client waits for its job.
 pub const ANSWER_FD_VARIABLE: &str = "WEIR_ANSWER_FD";
-/// Number of the inherited descriptor whose end of file says that the parent is gone: the read end
+/// Number of the inherited descriptor whose end of file means that the parent has ended: the read end
 /// of a pipe on which nothing is ever written.
 pub const LIFELINE_FD_VARIABLE: &str = "WEIR_LIFELINE_FD";
 /// The configuration that `main` begins with, as JSON. Where it is given, the executable reads
@@ -49,7 +49,7 @@ pub const VARIABLES: [&str; 16] = [
     EARLIER_VARIABLE,
 ];
 
-/// What `execute()` of a job executable does.
+/// Role of a job executable, which decides what its `execute()` does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Role {
     /// Runs the job in this process.
@@ -82,7 +82,7 @@ impl FromStr for Role {
     }
 }
 
-/// What the parent tells a job executable when it starts it.
+/// The environment with which a parent starts a job executable.
 ///
 /// ```
 /// use std::collections::HashMap;
@@ -95,13 +95,13 @@ impl FromStr for Role {
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Launch {
-    /// What `execute()` does.
+    /// Decides what `execute()` does.
     pub role: Role,
     /// Where messages go; none in a program that was started by hand.
     pub parent_fd: Option<i32>,
     /// Where answers come from; none where the parent only wants the graph.
     pub answer_fd: Option<i32>,
-    /// What ends when the parent does.
+    /// The descriptor that reaches its end of file when the parent ends.
     pub lifeline_fd: Option<i32>,
     /// The configuration that `main` begins with, as JSON.
     pub configuration: Option<String>,
@@ -109,7 +109,7 @@ pub struct Launch {
     pub expected: Option<PathBuf>,
     /// Whether the lines about submission and end are left out.
     pub quiet: bool,
-    /// Which task host it becomes; there in role task, and only there.
+    /// The task host that it becomes; present only in the role task.
     pub task: Option<TaskLaunch>,
 }
 

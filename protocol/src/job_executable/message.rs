@@ -1,11 +1,11 @@
-//! What a job executable tells its parent: plain data, with field names on the wire.
+//! Messages of a job executable to its parent: plain data, with field names on the wire.
 
 use crate::progress::OperatorProgress;
 use serde::{Deserialize, Serialize};
 use weir_base::JobId;
 use weir_graph::{Fingerprint, StreamGraph};
 
-/// What a job executable tells its parent.
+/// A message of a job executable to its parent.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum JobMessage {
     /// A `StreamExecutionEnvironment` was created. First, and once per process.
@@ -17,7 +17,7 @@ pub enum JobMessage {
     },
     /// Role client: `execute()` was called.
     Graph {
-        /// Which `execute()` of this `main`, from 0.
+        /// Index of the `execute()` call of this `main`, from 0.
         ordinal: u32,
         /// The job as written, with the values of `env.once`.
         stream_graph: Box<StreamGraph>,
@@ -54,7 +54,7 @@ pub enum JobMessage {
     },
     /// A job failed, or could not be submitted.
     Failed {
-        /// Which job; none if it failed before it had an id.
+        /// The job; `None` if it failed before it had an id.
         job: Option<JobId>,
         /// Stable code, such as `WEIR-RUN-0001`.
         code: String,
@@ -66,7 +66,7 @@ pub enum JobMessage {
     },
     /// Role client: a job that was handed over shall stop.
     Cancel {
-        /// Which, as the parent has named it.
+        /// The id that the parent gave to the job.
         job: JobId,
     },
 }

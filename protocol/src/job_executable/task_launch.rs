@@ -1,4 +1,4 @@
-//! What a task manager tells a task host when it starts it, besides what every job executable is told.
+//! The environment with which a task manager starts a task host, in addition to that of every job executable.
 
 use super::Error;
 use super::launch::{Get, bad_variable, parsed, text};
@@ -21,13 +21,13 @@ pub const CONTAINER_VARIABLE: &str = "WEIR_CONTAINER";
 pub const HOST_VARIABLE: &str = "WEIR_TASK_HOST";
 /// The leader that ordered it.
 pub const EPOCH_VARIABLE: &str = "WEIR_LEADER_EPOCH";
-/// Which `execute()` of `main` is the job, from 0.
+/// Index of the `execute()` call of `main` that is the job, from 0.
 pub const ORDINAL_VARIABLE: &str = "WEIR_JOB_ORDINAL";
 /// Path of a file with the results of the earlier ones, see
 /// [`write_earlier_results`](super::write_earlier_results).
 pub const EARLIER_VARIABLE: &str = "WEIR_EARLIER_RESULTS";
 
-/// Which host of which job it becomes, and who leads it.
+/// The job, the number of the task host in it, and its leader.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TaskLaunch {
     /// `host:port` where the job master listens.
@@ -43,7 +43,7 @@ pub struct TaskLaunch {
     pub host: u32,
     /// The leader that ordered it: orders of an earlier one are ignored.
     pub epoch: LeaderEpoch,
-    /// Which `execute()` of `main` is the job, from 0.
+    /// Index of the `execute()` call of `main` that is the job, from 0.
     pub ordinal: u32,
     /// File of the results of the earlier ones; none where there are none.
     pub earlier: Option<PathBuf>,
@@ -70,7 +70,7 @@ impl TaskLaunch {
         Ok(Self {
             job_master: required(get, JOB_MASTER_VARIABLE)?,
             job: required(get, JOB_VARIABLE)?,
-            // What is in the variable is a secret, or was meant to be.
+            // The value is a secret, also if it is not valid.
             key: JobKey::from_hex(&key)
                 .map_err(|_| bad_variable(JOB_KEY_VARIABLE, "(not shown)"))?,
             configuration: required(get, JOB_CONFIGURATION_VARIABLE)?,

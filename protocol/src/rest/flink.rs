@@ -20,17 +20,16 @@ pub mod vertex;
 
 use serde::{Deserialize, Serialize};
 
-/// Stands for a time that is not known, or has not come.
+/// A time that is not known, or has not come yet.
 pub const UNKNOWN_MS: i64 = -1;
 
-/// What Flink shows as address of a task that runs nowhere yet.
+/// The address that Flink shows for a task that is not deployed yet.
 pub const UNASSIGNED: &str = "(unassigned)";
 
 /// Every error: an object with this one field. Flink's client knows an error by that.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Errors {
-    /// What is wrong.
     pub errors: Vec<String>,
 }
 

@@ -103,7 +103,7 @@ pub struct RemoteException {
     pub exception: String,
     /// Its full name.
     pub java_class_name: String,
-    /// For people.
+    /// A text for the user.
     pub message: String,
     /// Weir's stable code, the name of a page under `docs/errors/`; YARN has none.
     pub code: String,

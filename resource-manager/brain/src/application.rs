@@ -1,4 +1,4 @@
-//! An application: its life cycle and what is remembered of it.
+//! An application: its life cycle and its data.
 //!
 //! ```text
 //!  NEW_SAVING ─▶ SUBMITTED ─▶ ACCEPTED ◀─attempt failed─▶ RUNNING ─finish─▶ FINISH_SAVING ─▶ FINISHING
@@ -10,8 +10,8 @@
 //!                                                      FINISHED, FAILED, KILLED
 //! ```
 //!
-//! After YARN's, with two states where YARN has one FINAL_SAVING: FINISH_SAVING puts the words of the
-//! app master on record, FINAL_SAVING the end. Nobody is told of either before it is on record.
+//! As in YARN, but with two states for FINAL_SAVING: in FINISH_SAVING the report of the
+//! app master is stored, in FINAL_SAVING the end. Neither is reported to a caller before it is stored.
 
 use crate::{
     attempt::Attempt,
@@ -26,21 +26,21 @@ use weir_protocol::{
 /// The life cycle of an application, finer than the states that YARN shows.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum ApplicationLife {
-    /// It is being put on record.
+    /// It is being stored.
     NewSaving,
-    /// It is on record.
+    /// It is stored.
     Submitted,
     /// It has an attempt whose app master has not registered yet.
     Accepted,
     /// Its app master has registered.
     Running,
-    /// What its app master said at its end is being put on record.
+    /// The final report of its app master is being stored.
     FinishSaving,
     /// Its app master may exit.
     Finishing,
     /// Its app master is being killed.
     Killing,
-    /// Its end is being put on record.
+    /// Its end is being stored.
     FinalSaving,
     /// Ended by its app master, well or not.
     Finished,
@@ -114,7 +114,7 @@ pub(crate) struct End {
     pub(crate) usage: Usage,
 }
 
-/// What an app master said at its end.
+/// The final report of an app master.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Finish {
     pub(crate) final_status: FinalStatus,
@@ -130,7 +130,7 @@ pub(crate) struct Usage {
 }
 
 impl Usage {
-    /// What a recorded end says.
+    /// The status of a stored end.
     pub(crate) fn of_seconds(memory_mib_seconds: u64, vcore_seconds: u64) -> Self {
         Self {
             memory_mib_ms: memory_mib_seconds.saturating_mul(1000),
@@ -168,11 +168,11 @@ pub(crate) struct Application {
     pub(crate) attempts: Vec<Attempt>,
     /// Why and by whom it is to be killed.
     pub(crate) kill: Option<String>,
-    /// What its app master said at its end.
+    /// The final report of its app master.
     pub(crate) finish: Option<Finish>,
     /// Set from FINAL_SAVING on.
     pub(crate) end: Option<End>,
-    /// Of containers that have ended.
+    /// Use of containers that have ended.
     pub(crate) usage: Usage,
     /// Failed attempts that count against the limit.
     pub(crate) counted_failures: u32,
@@ -201,7 +201,7 @@ impl Application {
         self.submission.application
     }
 
-    /// Goes on to another state.
+    /// Changes to another state.
     pub(crate) fn enter(&mut self, to: ApplicationLife) {
         let id = self.id();
         invariant!(self.state.may_become(to), "{id}: {:?} to {to:?}", self.state);
@@ -209,7 +209,7 @@ impl Application {
         self.shown = to.shown().unwrap_or(self.shown);
     }
 
-    /// Takes the state that is on record, at a start.
+    /// Takes the stored state, at a start.
     pub(crate) fn recover_as(&mut self, state: ApplicationLife) {
         self.state = state;
         self.shown = state.shown().unwrap_or(self.shown);
@@ -241,7 +241,7 @@ impl Application {
         }
     }
 
-    /// Whether its containers may go on: it neither finishes nor is killed.
+    /// Returns true if its containers may continue to run: it neither finishes nor is killed.
     pub(crate) fn is_working(&self) -> bool {
         matches!(self.state, Accepted | Running)
     }

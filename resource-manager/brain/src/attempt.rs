@@ -7,7 +7,7 @@
 //!  any of them ─▶ FAILED, KILLED
 //! ```
 //!
-//! ALLOCATED_SAVING: the app master's container is leased and is being put on record; only then is it
+//! ALLOCATED_SAVING: the app master's container is leased and is being stored; only then is it
 //! launched. ALLOCATED: its node has not reported it yet.
 
 use crate::{Error, messages::Ticket, scheduler::WaitReason};
@@ -18,14 +18,14 @@ use std::{
 use weir_base::{AttemptId, ContainerId, Resources, invariant};
 use weir_protocol::cluster::{Ask, ContainerReport, Lease};
 
-/// Where an attempt is in its life.
+/// State of an attempt.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum AttemptLife {
     /// It waits a little, since the one before failed.
     New,
     /// It waits for the container of its app master.
     Scheduled,
-    /// That container is leased and is being put on record.
+    /// That container is leased and is being stored.
     AllocatedSaving,
     /// Its node is to launch it.
     Allocated,
@@ -33,7 +33,7 @@ pub enum AttemptLife {
     Launched,
     /// Its app master has registered.
     Running,
-    /// What its app master said at its end is being put on record.
+    /// The final report of its app master is being stored.
     FinishSaving,
     /// Its app master may exit.
     Finishing,
@@ -120,7 +120,7 @@ pub(crate) struct Held {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct AskState {
     pub(crate) priority: u32,
-    /// Of each container, rounded up.
+    /// Resources of each container, rounded up.
     pub(crate) resources: Resources,
     /// Ever asked for.
     pub(crate) total: u64,
@@ -142,9 +142,9 @@ impl AskState {
 pub(crate) enum ContainersAsked {
     /// Not yet.
     No,
-    /// It has; this is being put on record. Until then the app master is told of no lease.
+    /// It has; this is being stored. Until then no lease is reported to the app master.
     BeingSaved,
-    /// It has, and this is on record.
+    /// It has, and this is stored.
     Saved,
 }
 
@@ -175,7 +175,7 @@ pub(crate) struct Attempt {
     pub(crate) ended_wall_ms: Option<u64>,
     pub(crate) exit_status: Option<i32>,
     pub(crate) diagnostics: String,
-    /// Its end is on record: its app master's container may be forgotten.
+    /// Its end is stored: its app master's container may be forgotten.
     pub(crate) end_saved: bool,
     /// The number of its next container in this epoch.
     pub(crate) next_container: u64,
@@ -188,9 +188,9 @@ pub(crate) struct Attempt {
     pub(crate) registered: bool,
     /// Whether its app master has asked for containers, in this epoch or an earlier one.
     pub(crate) asked: ContainersAsked,
-    /// Its app master has said in this epoch what it holds.
+    /// Its app master has reported its containers in this epoch.
     pub(crate) synchronised: bool,
-    /// Of the last allocate in this epoch.
+    /// Sequence number of the last allocate request in this epoch.
     pub(crate) sequence: u64,
     pub(crate) held: Option<Held>,
     pub(crate) asks: BTreeMap<u32, AskState>,
@@ -238,7 +238,7 @@ impl Attempt {
         }
     }
 
-    /// Goes on to another state.
+    /// Changes to another state.
     pub(crate) fn enter(&mut self, to: AttemptLife) {
         invariant!(self.state.may_become(to), "{}: {:?} to {to:?}", self.id, self.state);
         self.state = to;
@@ -249,8 +249,8 @@ impl Attempt {
         self.master.as_ref().is_some_and(|master| master.container == container)
     }
 
-    /// Whether a container that is not known here may have been leased: what was never given out is
-    /// not kept in mind, and of what earlier epochs may have given out only so much.
+    /// Returns true if an unknown container may have been leased. Numbers of this epoch show it; of
+    /// earlier epochs only a limited number of containers is remembered.
     pub(crate) fn may_have_been_leased(&self, container: ContainerId, epoch: u32) -> bool {
         match container.epoch.cmp(&epoch) {
             Ordering::Less => self.gone.contains(&container) || self.gone.len() < MAX_GONE,
@@ -290,12 +290,12 @@ impl Attempt {
             state.resources = ask.resources;
             state.total = ask.total;
         }
-        // What was leased must be remembered; the rest is as if it had never been asked for.
+        // Only what was leased is kept; the rest of the request is dropped.
         self.asks.retain(|_, ask| ask.total > 0 || ask.leased > 0);
         before != self.wants()
     }
 
-    /// What of the asks a plan depends on.
+    /// The part of the requests that a placement depends on.
     fn wants(&self) -> Vec<(u32, u64, u32, Resources)> {
         let waiting = self.asks.iter().filter(|(_, ask)| ask.missing() > 0);
         waiting.map(|(&id, ask)| (id, ask.missing(), ask.priority, ask.resources)).collect()

@@ -7,7 +7,7 @@ use crate::{
 use std::collections::BTreeSet;
 use weir_base::invariant;
 
-/// Each ticket is answered once.
+/// A ticket is answered exactly once.
 #[derive(Debug, Default)]
 pub(crate) struct Callers {
     waiting: BTreeSet<Ticket>,

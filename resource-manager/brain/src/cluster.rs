@@ -103,7 +103,7 @@ impl Cluster {
         node.containers.iter().filter_map(|id| self.leases.get(id))
     }
 
-    /// What an application has used so far.
+    /// Resources that an application has used so far.
     pub(crate) fn usage_of(&self, now: Monotonic, application: &Application) -> Usage {
         if let Some(end) = &application.end {
             return end.usage;
@@ -143,7 +143,7 @@ impl Cluster {
         let Some(attempt) = application.current().filter(|one| one.id == id.attempt) else {
             return false;
         };
-        // Of an application that finishes only the app master itself still runs.
+        // Of a finishing application only the app master still runs.
         let may_run = application.is_working() || attempt.is_master(id);
         !attempt.gone.contains(&id) && may_run && !self.leases.contains_key(&id)
     }

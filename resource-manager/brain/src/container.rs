@@ -8,32 +8,32 @@
 //!             └────────────▶ RELEASED, EXPIRED, KILLED ◀┘
 //! ```
 //!
-//! After YARN's, with STOPPING: a container that is taken back holds its resources until its node
+//! As in YARN, with STOPPING: a released container holds its resources until its node
 //! says that nothing of it runs, so that a node never runs more than it offers.
 
 use weir_base::{ContainerId, Monotonic, NodeId, Resources, invariant};
 use weir_protocol::cluster::ContainerState as Reported;
 
-/// Where a container is in its life.
+/// State of a container.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum ContainerLife {
     /// Nothing yet.
     New,
-    /// Leased; its app master has not been told yet.
+    /// Leased; not yet reported to its app master.
     Allocated,
-    /// Its app master was told of it, or its node was told to launch it.
+    /// Reported to its app master, or its node was ordered to launch it.
     Acquired,
     /// Its node has reported it.
     Running,
-    /// It was taken back; something of it may still run.
+    /// It was released; processes of it may still run.
     Stopping,
     /// Ended by itself, or with its node.
     Completed,
-    /// Taken back because it was not started in time.
+    /// Released because it was not started in time.
     Expired,
     /// Given back.
     Released,
-    /// Taken back.
+    /// Released.
     Killed,
 }
 
@@ -44,7 +44,7 @@ use ContainerLife::{
 /// Every legal edge.
 const EDGES: &[(ContainerLife, ContainerLife)] = &[
     (New, Allocated),
-    // Found by a restarted resource manager: on record or held by its app master, or running.
+    // Found by a restarted resource manager: stored, or held by its app master, or running.
     (New, Acquired),
     (New, Running),
     (Allocated, Acquired),
@@ -89,14 +89,14 @@ impl ContainerLife {
     }
 }
 
-/// Why a container is taken back.
+/// Why a container is released.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Stop {
-    /// What it becomes.
+    /// Its final state.
     pub(crate) into: ContainerLife,
     /// The exit status it gets.
     pub(crate) exit_status: i32,
-    /// For people.
+    /// Text for the user.
     pub(crate) diagnostics: String,
 }
 
@@ -110,7 +110,7 @@ pub(crate) struct Container {
     /// The ask it answers in this epoch.
     pub(crate) ask: Option<u32>,
     pub(crate) life: ContainerLife,
-    /// Its app master knows of it.
+    /// It was reported to its app master.
     pub(crate) is_held: bool,
     /// How its node reported it last.
     pub(crate) reported: Option<Reported>,
@@ -140,7 +140,7 @@ impl Container {
         }
     }
 
-    /// Goes on to another state.
+    /// Changes to another state.
     pub(crate) fn enter(&mut self, to: ContainerLife) {
         invariant!(self.life.may_become(to), "{}: {:?} to {to:?}", self.id, self.life);
         self.life = to;

@@ -28,7 +28,7 @@ pub enum Error {
     #[error("the submission of {application} is not valid: {problem}")]
     InvalidSubmission {
         application: ApplicationId,
-        /// What is wrong and what to write.
+        /// The problem and how to correct it.
         problem: String,
     },
     /// No node could ever hold it.
@@ -37,13 +37,13 @@ pub enum Error {
          or add a larger node"
     )]
     TooLarge {
-        /// What was asked for.
+        /// The requested resources.
         what: String,
         /// How much.
         asked: Resources,
         /// The largest node.
         node: NodeId,
-        /// What it offers.
+        /// Resources that it offers.
         largest: Resources,
     },
     /// The store cannot be written; a retry may help.
@@ -51,10 +51,7 @@ pub enum Error {
         "the resource manager could not write its store and goes on trying: {problem}; repeat the \
          request, which is safe"
     )]
-    StoreFailed {
-        /// What happened.
-        problem: String,
-    },
+    StoreFailed { problem: String },
     /// The attempt is over, or never was.
     #[error(
         "attempt {attempt} is not the current one of its application, or has ended: end this app master"
@@ -62,24 +59,16 @@ pub enum Error {
     AttemptOver { attempt: AttemptId },
     /// The node's words make no sense.
     #[error("node {:?} cannot be taken in: {problem}", node.0)]
-    InvalidNode {
-        node: NodeId,
-        /// What is wrong.
-        problem: String,
-    },
+    InvalidNode { node: NodeId, problem: String },
     /// Another agent has registered as this node since.
     #[error(
         "another agent has registered as node {node} since: end this one, or give it an address of \
          its own"
     )]
     NodeSuperseded { node: NodeId },
-    /// The words of an app master make no sense.
+    /// A message of an app master is not valid.
     #[error("the request of attempt {attempt} is not valid: {problem}")]
-    InvalidRequest {
-        attempt: AttemptId,
-        /// What is wrong.
-        problem: String,
-    },
+    InvalidRequest { attempt: AttemptId, problem: String },
 }
 
 impl Error {

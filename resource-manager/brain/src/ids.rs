@@ -1,6 +1,6 @@
 //! Ids of applications: handed out once, also across restarts.
 //!
-//! Numbers are set aside on record, some at a time, before they are handed out. A restarted resource
+//! Numbers are reserved in the store, some at a time, before they are given out. A restarted resource
 //! manager begins behind those set aside.
 
 use crate::messages::Ticket;
@@ -8,12 +8,12 @@ use crate::messages::Ticket;
 /// Ids that one record sets aside; the next record is written when half of them are left.
 const AT_A_TIME: u32 = 8;
 
-/// What was handed out.
+/// The numbers that were given out.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ids {
     /// The next to be handed out.
     next: u32,
-    /// The first that is not set aside on record.
+    /// The first number that is not reserved in the store.
     below: u32,
     /// As `below`, with the record that is under way.
     asked_below: u32,
@@ -23,7 +23,7 @@ pub(crate) struct Ids {
 }
 
 impl Ids {
-    /// Takes what is on record.
+    /// Takes the stored numbers.
     pub(crate) fn recover(&mut self, below: u32, highest_forgotten: u32) {
         self.next = below.max(1);
         self.below = self.next;

@@ -1,6 +1,6 @@
 //! Facts on their way to the store, and what waits for them.
 //!
-//! One batch is under way at a time; what comes meanwhile waits and goes together. A batch that
+//! One batch is being written at a time; facts that come in the meantime form the next batch. A batch that
 //! failed is tried again, with what has come since, until it succeeds: so facts become durable in
 //! the order in which they were written, and a repeated one does no harm, for it replaces itself.
 
@@ -11,14 +11,14 @@ use weir_base::{ApplicationId, AttemptId, Monotonic, Now};
 /// From a failed write to the next try.
 pub(crate) const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// What happens when everything written before it is durable.
+/// An action that waits until everything written before it is durable.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum After {
-    /// A caller gets its answer; when the store fails, it is told that instead.
+    /// A caller gets its answer, or the error if the store fails.
     Reply(Ticket, Reply),
     /// More ids may be handed out.
     IdsReserved {
-        /// Those below this number.
+        /// Numbers below this one.
         below: u32,
     },
     /// An application may begin.
@@ -27,7 +27,7 @@ pub(crate) enum After {
     KillSaved(ApplicationId),
     /// An app master may be launched.
     AttemptSaved(AttemptId),
-    /// An app master may be told of leases.
+    /// Leases may be reported to an app master.
     FirstAskSaved(AttemptId),
     /// An app master may go.
     FinishSaved(AttemptId),
@@ -60,10 +60,10 @@ pub(crate) struct Journal {
     resting: bool,
 }
 
-/// What a failed batch leads to.
+/// Consequences of a failed batch.
 #[derive(Debug, Default)]
 pub(crate) struct Failed {
-    /// Callers to be told.
+    /// Callers that get an error.
     pub(crate) tickets: Vec<Ticket>,
     /// When to call [`Journal::retry`].
     pub(crate) retry_at: Option<Monotonic>,

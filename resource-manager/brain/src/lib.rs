@@ -2,12 +2,12 @@
 //! decided without a clock, a socket or a file.
 //!
 //! ```text
-//!  clients ─────Submit, Kill──▶ ┌─────────────────┐ ──Reply───────────▶ whoever waits
+//!  clients ─────Submit, Kill──▶ ┌─────────────────┐ ──Reply───────────▶ waiting callers
 //!  node agents ───heartbeats──▶ │ ResourceManager │ ──Persist─────────▶ store
 //!  app masters ────allocates──▶ └─────────────────┘ ──ArtifactsUnused─▶ artefact folder
 //! ```
 //!
-//! Nodes and leases are not on record: after a restart they are learnt from those who have them.
+//! Nodes and leases are not stored: after a restart, nodes and app masters report them.
 
 mod application;
 mod attempt;

@@ -11,14 +11,14 @@
 //!
 //! The modules below hold the changes that concern several parts.
 //!
-//! What always holds:
+//! Invariants:
 //!
 //! - A container id is given out once: it carries the epoch, and numbers grow within one.
 //! - A lease holds its resources until its node says that nothing of it runs, or the node is lost; so
 //!   the leases on a node never exceed what it offers.
-//! - A submission, a kill, a finish or an end is on record before a caller is told of it. The container
-//!   of an app master is on record before it is launched.
-//! - An app master is told of leases only when it is on record that it has asked for containers.
+//! - A submission, a kill, a finish or an end is stored before a caller gets an answer. The container
+//!   of an app master is stored before it is launched.
+//! - Leases are reported to an app master only once it is stored that it has asked for containers.
 //! - The container of an app master is forgotten by its node only when the end of its attempt is on
 //!   record.
 //! - Every ticket is answered once.
@@ -29,6 +29,7 @@
 mod app_masters;
 mod applications;
 mod attempts;
+mod free_texts;
 mod leases;
 mod node_reports;
 mod nodes;
@@ -37,7 +38,6 @@ mod recovering;
 #[cfg(test)]
 mod tests;
 mod waiting;
-mod words;
 
 use crate::{
     Error, Settings,
@@ -132,7 +132,7 @@ impl ResourceManager {
     }
 
     fn take(&mut self, now: Now, mut input: Input) {
-        words::shorten(&mut input);
+        free_texts::shorten(&mut input);
         if let Some(ticket) = ticket_of(&input) {
             self.callers.add(ticket);
             if self.epoch.is_none() {
@@ -162,7 +162,7 @@ impl ResourceManager {
     }
 
     /// A process that was stopped for a while, or whose machine was, comes back late to its own
-    /// deadlines. The other processes were not silent in this time; they were not heard. So their deadlines move.
+    /// deadlines. The other processes were not silent in this time; this one did not run. So their deadlines move.
     fn notice_pause(&mut self, now: Now) {
         let last_step = std::mem::replace(&mut self.last_step, now.monotonic);
         let due = self.timers.next().unwrap_or(now.monotonic).max(last_step);

@@ -31,13 +31,13 @@ pub struct GrantedLease {
     pub lease: Lease,
 }
 
-/// What happened. Late and repeated ones are legal.
+/// An event. Late and repeated ones are legal.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Input {
     /// The store was read: the first input, and the only one of its kind. Callers that come before
     /// are refused with [`Error::NotReady`].
     Start {
-        /// Starts before this one, 0 for the first; the shell has it on record already.
+        /// Number of starts before this one, 0 for the first; the shell has stored it already.
         epoch: u32,
         /// Every fact kept, in the order in which they were persisted. Of [`Fact::Archived`] none
         /// is needed.
@@ -48,25 +48,25 @@ pub enum Input {
     /// They are not, or it is not known.
     PersistFailed {
         token: Token,
-        /// Why, for people.
+        /// Reason as text for the user.
         problem: String,
     },
     /// A node joins. Answered by [`Reply::NodeRegistered`].
     RegisterNode { ticket: Ticket, register: RegisterNode },
     /// Answered by [`Reply::NodeOrders`], perhaps after `hold_ms`.
     NodeHeartbeat { ticket: Ticket, heartbeat: NodeHeartbeat },
-    /// A node leaves for good, its containers have ended. Answered by [`Reply::NodeLeft`].
+    /// A node leaves the cluster, its containers have ended. Answered by [`Reply::NodeLeft`].
     NodeLeaves { ticket: Ticket, leave: LeaveNode },
     /// A client wants an id. Answered by [`Reply::NewApplication`].
     NewApplication { ticket: Ticket },
     /// A client submits; the shell has seen that its artefacts are there. Repeating it changes
-    /// nothing. Answered by [`Reply::Submitted`] when it is on record.
+    /// nothing. Answered by [`Reply::Submitted`] when it is stored.
     Submit { ticket: Ticket, submission: ApplicationSpec },
     /// A client wants an application dead. Answered by [`Reply::Kill`].
     Kill {
         ticket: Ticket,
         application: ApplicationId,
-        /// Why and by whom, for people.
+        /// Reason and user, as text.
         diagnostics: String,
     },
     /// An app master begins. Answered by [`Reply::AppMasterRegistered`].
@@ -82,7 +82,7 @@ pub enum Input {
         /// The shell has checked the token of the attempt.
         allocate: Allocate,
     },
-    /// An app master ends. Answered by [`Reply::AppMasterFinished`] when it is on record.
+    /// An app master ends. Answered by [`Reply::AppMasterFinished`] when this is stored.
     FinishAppMaster {
         ticket: Ticket,
         /// The shell has checked the token of the attempt.
@@ -90,14 +90,14 @@ pub enum Input {
     },
 }
 
-/// What the shell has to do, in order.
+/// An effect that the shell has to carry out, in order.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Effect {
     /// Make these facts durable, all or none, then say [`Input::Persisted`] or
     /// [`Input::PersistFailed`]. One is under way at a time. See [`Fact`] for how they are kept.
     Persist {
         token: Token,
-        /// What, in order.
+        /// The facts, in order.
         facts: Vec<Fact>,
     },
     /// Answer a waiting caller.
@@ -113,11 +113,11 @@ pub enum Effect {
     ArtifactsUnused(Vec<ArtifactHash>),
 }
 
-/// What a waiting caller gets.
+/// The answer to a waiting caller.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Reply {
     NodeRegistered(NodeRegistered),
-    /// What the node has to do.
+    /// Orders to the node.
     NodeOrders(NodeOrders),
     /// The node is out.
     NodeLeft,
@@ -127,7 +127,7 @@ pub enum Reply {
         /// The largest node; nothing when there is none.
         largest_node: Resources,
     },
-    /// The application is on record.
+    /// The application is stored.
     Submitted(ApplicationId),
     /// The application is being killed, or had ended.
     Kill {
@@ -135,8 +135,8 @@ pub enum Reply {
         had_ended: bool,
     },
     AppMasterRegistered(AppMasterRegistered),
-    /// What the app master gets.
+    /// Answer to an allocate request.
     Allocated(Allocated<GrantedLease>),
-    /// The end is on record: the app master may exit.
+    /// The end is stored: the app master may exit.
     AppMasterFinished,
 }

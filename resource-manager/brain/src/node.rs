@@ -1,4 +1,4 @@
-//! A node: its life cycle, what it offers, what it was told.
+//! A node: its life cycle, its resources, the orders that it got.
 //!
 //! ```text
 //!  RUNNING ◀──────▶ UNHEALTHY
@@ -39,7 +39,7 @@ fn may_become(from: NodeState, to: NodeState) -> bool {
 
 /// Incarnations remembered, so that none comes back.
 const PAST_INCARNATIONS: usize = 32;
-/// The number of answers in which a node is told that an application has ended: any of them may be lost.
+/// The number of answers in which the end of an application is repeated to a node: any of them may be lost.
 const TIMES_TOLD: u8 = 10;
 
 /// A container that a node has without a lease.
@@ -57,7 +57,7 @@ pub(crate) struct Node {
     pub(crate) id: NodeId,
     pub(crate) state: NodeState,
     pub(crate) total: Resources,
-    /// Of all leases on it.
+    /// Resources of all leases on it.
     pub(crate) leased: Resources,
     pub(crate) containers: BTreeSet<ContainerId>,
     /// Reported without a lease; they are ordered killed.
@@ -68,24 +68,24 @@ pub(crate) struct Node {
     pub(crate) complete: BTreeSet<ContainerId>,
     /// Applications that had a lease on it and have not ended.
     pub(crate) applications: BTreeSet<ApplicationId>,
-    /// Applications that have ended, with how often it is still told so.
+    /// Applications that have ended, with the number of answers that will still repeat it.
     pub(crate) ended: BTreeMap<ApplicationId, u8>,
-    /// It is not told yet of one that has ended.
+    /// The end of an application was not reported to it yet.
     pub(crate) has_ended_news: bool,
     pub(crate) incarnation: u64,
     past: VecDeque<u64>,
     /// Another agent has registered as this node. A registration may be late and from an agent that
-    /// is gone; so it takes over only with its first heartbeat, unless this one is heard of before.
+    /// has ended; so it takes over only with its first heartbeat, unless this one sends one before.
     pub(crate) candidate: Option<RegisterNode>,
-    /// Of the last heartbeat of the incarnation.
+    /// Sequence number of the last heartbeat of the incarnation.
     pub(crate) sequence: u64,
     pub(crate) held: Option<Held>,
     pub(crate) unhealthy: Option<String>,
     pub(crate) used_memory_mib: u64,
     pub(crate) weir_version: String,
     pub(crate) heard_wall_ms: u64,
-    /// It has said in a heartbeat since it registered what it has. A registration may be late, and so
-    /// what it lists may be old; a heartbeat has a sequence.
+    /// It has sent a heartbeat with its containers since it registered. A registration may be late, so
+    /// its list may be outdated; a heartbeat has a sequence number.
     pub(crate) has_reported: bool,
     /// It offers less than it did when its leases were given.
     pub(crate) has_shrunk: bool,
@@ -119,7 +119,7 @@ impl Node {
         }
     }
 
-    /// Goes on to another state, if it is another.
+    /// Changes to another state, if it is another.
     pub(crate) fn enter(&mut self, to: NodeState) {
         if self.state != to {
             invariant!(may_become(self.state, to), "{}: {:?} to {to:?}", self.id, self.state);
@@ -156,7 +156,7 @@ impl Node {
         self.past.contains(&incarnation)
     }
 
-    /// What it has left for new leases: strays hold theirs until they have ended.
+    /// Resources left for new leases: stray containers hold theirs until they have ended.
     pub(crate) fn free(&self) -> Resources {
         let strays = self.strays.values().map(|stray| stray.resources);
         let taken = strays.fold(self.leased, |sum, one| Resources {
@@ -186,7 +186,7 @@ impl Node {
         self.has_shrunk &= !self.leased.fits_in(self.total);
     }
 
-    /// An application has ended: the node is to be told if it had a part in it.
+    /// An application has ended: this will be reported to the node if it ran containers of it.
     pub(crate) fn tell_ended(&mut self, application: ApplicationId) {
         self.barred.retain(|container, _| container.attempt.application != application);
         if self.applications.remove(&application) {
@@ -195,12 +195,12 @@ impl Node {
         }
     }
 
-    /// It has something of an application that has ended: it is told so with what it is told anyway.
+    /// It has files of an application that has ended: the next answer reports this.
     pub(crate) fn tell_again(&mut self, application: ApplicationId) {
         self.ended.entry(application).or_insert(TIMES_TOLD);
     }
 
-    /// Which applications to name as ended in an answer.
+    /// The applications that an answer reports as ended.
     pub(crate) fn take_ended(&mut self) -> Vec<ApplicationId> {
         let told = self.ended.keys().copied().collect();
         for times in self.ended.values_mut() {
@@ -211,7 +211,7 @@ impl Node {
         told
     }
 
-    /// What is to be killed and with which status: taken back, or never leased.
+    /// Containers to kill with their status: released, or never leased.
     pub(crate) fn kills<'a>(
         &'a self,
         leases: impl Iterator<Item = &'a Container>,

@@ -1,6 +1,6 @@
 //! When to plan, and what the last plan found.
 
-use crate::scheduler::{GiveWay, Plan, Scheduler, Snapshot, WaitReason};
+use crate::scheduler::{GiveWay, Scheduler, SchedulingPlan, Snapshot, WaitReason};
 use std::collections::BTreeSet;
 use weir_base::AttemptId;
 
@@ -53,7 +53,7 @@ impl Planner {
         self.is_due = true;
     }
 
-    pub(crate) fn plan(&self, snapshot: &Snapshot) -> Plan {
+    pub(crate) fn plan(&self, snapshot: &Snapshot) -> SchedulingPlan {
         self.scheduler.plan(snapshot)
     }
 

@@ -1,7 +1,7 @@
-//! Who gets what: a snapshot goes in, a plan comes out.
+//! The scheduler: a snapshot of the cluster goes in, placements come out.
 //!
 //! A scheduler decides on plain data and changes nothing. The resource manager carries its plan out
-//! and leaves what has become stale meanwhile. Everything that stays unplaced comes with a reason.
+//! and drops those that have become stale. Every demand that is not placed gets a reason.
 
 mod fifo;
 mod give_way;
@@ -19,26 +19,26 @@ use weir_base::{AttemptId, NodeId, Resources};
 
 /// Decides who gets what.
 pub trait Scheduler: Debug + Send {
-    /// What to lease now, and why not more.
-    fn plan(&self, snapshot: &Snapshot) -> Plan;
+    /// The leases to make now, and the reasons for those that are not made.
+    fn plan(&self, snapshot: &Snapshot) -> SchedulingPlan;
 
-    /// Which applications give up their containers, so that the oldest one that waits gets its own.
+    /// The applications that give up their containers, so that the oldest waiting one gets its own.
     /// `None` when that would not help it, or when what it needs is about to become free.
     fn give_way(&self, snapshot: &Snapshot) -> Option<GiveWay>;
 }
 
-/// What there is and what is wanted.
+/// The nodes and the demands.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Snapshot {
     /// Nodes that take containers.
     pub nodes: Vec<NodeRoom>,
-    /// Nodes that are heard of but take no containers.
+    /// Nodes that send heartbeats but take no containers.
     pub unhealthy_nodes: usize,
-    /// What is wanted, by attempt, priority and key.
+    /// Demands by attempt, priority and key.
     pub demands: Vec<Demand>,
     /// App masters that work.
     pub app_masters: AppMasters,
-    /// What attempts have leased whose app master waits for containers, by attempt.
+    /// Leases of attempts whose app master waits for containers, by attempt.
     pub holdings: Vec<Holding>,
 }
 
@@ -46,11 +46,11 @@ pub struct Snapshot {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct AppMasters {
     pub count: usize,
-    /// Of their containers.
+    /// Resources of their containers.
     pub resources: Resources,
 }
 
-/// What an attempt has leased on a node.
+/// Leases of an attempt on a node.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Holding {
     pub attempt: AttemptId,
@@ -63,11 +63,11 @@ pub struct Holding {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NodeRoom {
     pub node: NodeId,
-    /// What it offers.
+    /// Resources that it offers.
     pub total: Resources,
-    /// What is left of it.
+    /// Resources left for new leases.
     pub free: Resources,
-    /// What is about to become free: held by containers that are being ended. A plan does without.
+    /// Resources about to become free: held by containers that are being stopped. A placement does not use them.
     pub ending: Resources,
 }
 
@@ -86,16 +86,16 @@ pub struct Demand {
     pub attempt: AttemptId,
     /// Lower numbers first.
     pub priority: u32,
-    /// Which demand of the attempt.
+    /// The demand of the attempt.
     pub key: DemandKey,
-    /// Of each container.
+    /// Resources of each container.
     pub resources: Resources,
     pub missing: u64,
 }
 
-/// What to lease, and what waits.
+/// The leases to make, and the demands that wait.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Plan {
+pub struct SchedulingPlan {
     /// Leases to give, in order.
     pub placements: Vec<Placement>,
     /// Demands that are not wholly placed.

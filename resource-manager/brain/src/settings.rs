@@ -1,9 +1,9 @@
-//! What the resource manager is set to.
+//! Settings of the resource manager.
 
 use std::time::Duration;
 use weir_base::Share;
 
-/// What the resource manager is set to. The keys of the configuration are named where there is one.
+/// Settings of the resource manager, with their configuration keys where there is one.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
     /// When the cluster was first started, in milliseconds since 1970: part of every id.

@@ -6,14 +6,14 @@ use std::{
 };
 use weir_base::{ApplicationId, AttemptId, ContainerId, Monotonic, NodeId};
 
-/// What a deadline is for.
+/// Purpose of a deadline.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Purpose {
     /// The store is tried again.
     Store,
     /// Nodes and app masters had time to come back: leasing begins.
     LeasingBegins,
-    /// What has not come back by now is lost.
+    /// Nodes and app masters that have not registered by now are lost.
     RecoveryEnds,
     /// The oldest application has waited long enough for containers: younger ones give way.
     GiveWay,
@@ -64,7 +64,7 @@ impl Timers {
         self.by_time.insert((at, purpose));
     }
 
-    /// Takes back the deadline of a purpose.
+    /// Cancels the deadline of a purpose.
     pub(crate) fn clear(&mut self, purpose: &Purpose) {
         if let Some((purpose, at)) = self.by_purpose.remove_entry(purpose) {
             self.by_time.remove(&(at, purpose));

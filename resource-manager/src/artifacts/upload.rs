@@ -1,4 +1,4 @@
-//! One upload: bytes into a file aside, compared with their hash, put in place whole or not at all.
+//! One upload: bytes go into a temporary file, are compared with their hash, and are published whole or not at all.
 
 use super::{Artifacts, Index, Kept, STAGING};
 use sha2::{Digest, Sha256};
@@ -27,9 +27,9 @@ pub enum UploadError {
          was changed, or damaged in transit"
     )]
     Mismatch {
-        /// What the path said.
+        /// The hash in the path.
         expected: ArtifactHash,
-        /// What came.
+        /// The hash of the bytes.
         actual: ArtifactHash,
         /// How many bytes came.
         size_bytes: u64,
@@ -57,7 +57,7 @@ struct Staged(PathBuf);
 
 impl Drop for Staged {
     fn drop(&mut self) {
-        // It is gone already when it was put in place.
+        // It does not exist any more if it was published.
         let _ = fs::remove_file(&self.0);
     }
 }

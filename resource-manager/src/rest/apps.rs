@@ -187,7 +187,7 @@ fn place(app: &mut App, application: &ApplicationView, links: &Links) {
     app.am_rpc_address = attempt.rest_address.clone().unwrap_or_default();
 }
 
-/// What it has and had.
+/// Its present and past resources.
 fn usage(app: &mut App, application: &ApplicationView, view: &View) {
     let seconds = [
         Entry::new("memory-mb", application.memory_mib_seconds.to_string()),
@@ -202,7 +202,7 @@ fn usage(app: &mut App, application: &ApplicationView, view: &View) {
     app.pending_reason =
         reasons.into_iter().find(|reason| !reason.is_empty()).cloned().unwrap_or_default();
     if has_ended(application) {
-        // What an ended application no longer has, YARN gives as -1.
+        // YARN shows -1 for resources of an ended application.
         (app.allocated_mb, app.allocated_vcores, app.running_containers) = (-1, -1, -1);
         (app.reserved_mb, app.reserved_vcores) = (-1, -1);
         return;

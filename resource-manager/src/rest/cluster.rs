@@ -79,7 +79,7 @@ pub fn figures(view: &View) -> ClusterMetrics {
         shutdown_nodes: counted.shutdown_nodes,
         total_used_resources_across_partition: counted.allocated.into(),
         total_cluster_resources_across_partition: counted.total.into(),
-        // What this resource manager never has: reservations, decommissioned and rebooted nodes.
+        // This resource manager never has reservations, decommissioned or rebooted nodes.
         ..ClusterMetrics::default()
     }
 }

@@ -50,7 +50,7 @@ fn bad(problem: &str) -> ApiError {
     ApiError::bad_request(codes::BAD_QUERY, format!("the query is wrong: {problem}"))
 }
 
-/// Which applications are wanted.
+/// Filter of applications.
 #[derive(Debug, Default)]
 pub struct Applications {
     states: BTreeSet<ApplicationState>,
@@ -94,7 +94,7 @@ impl Applications {
         })
     }
 
-    /// Those wanted, the newest first.
+    /// The matching applications, the newest first.
     pub fn pick<'a>(
         &'a self,
         all: impl DoubleEndedIterator<Item = &'a ApplicationView> + 'a,
@@ -138,7 +138,7 @@ fn final_status(word: &str) -> Result<FinalStatus, ApiError> {
     }
 }
 
-/// What is to be counted.
+/// Filter of statistics.
 #[derive(Debug)]
 pub struct Statistics {
     states: BTreeSet<ApplicationState>,
@@ -178,7 +178,7 @@ impl Statistics {
     }
 }
 
-/// Which nodes are wanted.
+/// Filter of nodes.
 #[derive(Debug)]
 pub struct Nodes(BTreeSet<NodeState>);
 

@@ -127,7 +127,7 @@ fn is_named_by_connection(name: &str, request: &HttpRequest) -> bool {
     options.any(|option| option.trim().eq_ignore_ascii_case(name))
 }
 
-/// Whether a body goes on with the request. One of a request that only reads does not: it needs no token.
+/// Returns true if the body is forwarded. That of a request that only reads is not: it needs no token.
 fn has_body(request: &HttpRequest) -> bool {
     if !is_changing(request.method()) {
         return false;

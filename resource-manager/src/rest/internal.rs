@@ -1,4 +1,4 @@
-//! What daemons ask, in msgpack: node agents with the cluster's token, app masters with their
+//! Requests of daemons, in msgpack: node agents with the cluster's token, app masters with their
 //! attempt's.
 
 use super::State;

@@ -9,10 +9,10 @@
 //!                                              if it was kept so, else without
 //! ```
 //!
-//! What changes something needs the cluster's token, and goes on under the attempt's. Whatever an app
-//! master answers comes back without rights of its own (`Content-Security-Policy: sandbox`), also when it
-//! says that it is of our build: any command can be an app master, and its pages would else stand beside
-//! ours. The page of a job needs no such rights from it, since its files are served from here.
+//! A request that changes something needs the cluster's token, and is forwarded with the attempt's. The
+//! answer of an app master is returned without rights (`Content-Security-Policy: sandbox`), also when it
+//! claims to be of our build: any command can be an app master, and its pages would else have the origin
+//! of ours. The page of a job needs no such rights from it, since its files are served from here.
 
 use super::{
     State,

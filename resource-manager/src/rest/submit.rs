@@ -54,7 +54,7 @@ pub async fn new_application(state: Data<State>) -> Result<Json<NewApplication>,
     }
 }
 
-/// Takes an application; answers when it is on record.
+/// Accepts an application; answers when it is stored.
 pub async fn submit(
     request: HttpRequest,
     state: Data<State>,
@@ -104,7 +104,7 @@ fn read(body: Submission, user: String) -> Result<ApplicationSpec, ApiError> {
         application_type: or(body.application_type, DEFAULT_TYPE),
         tags: body.application_tags.tag,
         max_attempts: (body.max_app_attempts > 0).then_some(body.max_app_attempts),
-        // What is left out is the least there is: memory is rounded up to the smallest lease.
+        // A missing value is the minimum: memory is rounded up to the smallest lease.
         resources: Resources {
             memory_mib: resources.memory_mib.max(1),
             vcores: resources.vcores.max(1),

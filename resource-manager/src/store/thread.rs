@@ -64,19 +64,19 @@ impl StoreThread {
     }
 
     fn send(&self, command: Command) {
-        // The thread ends before its last sender only by a panic, which has been reported; whoever
-        // waits is told by the drop of what it waits for.
+        // The thread ends before its last sender only by a panic, which has been reported; a waiting
+        // caller notices that its channel was dropped.
         let _ = self.commands.send(command);
     }
 }
 
-/// Works until all senders are gone.
+/// Works until all senders are dropped.
 fn work(store: &mut impl Store, inbox: &Receiver<Command>) {
     for command in inbox {
         match command {
             Command::Append(facts, done) => done(store.append(&facts)),
             Command::Archived(application, path, done) => {
-                // A caller that has gone away does not want to know.
+                // A caller that was dropped needs no answer.
                 let _ = done.send(store.archived(application, &path));
             }
         }

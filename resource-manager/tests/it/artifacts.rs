@@ -1,4 +1,4 @@
-//! Files by their content: whole or not at all.
+//! Artefacts are stored by their content: whole or not at all.
 
 use crate::daemon::{
     Agent, Caller, Daemon, DataDir, code, eventually, hash_of, read, report, staging, test,
@@ -67,7 +67,7 @@ fn only_holders_of_a_token_write_or_read_files() {
             assert_eq!(status, expected, "{method}");
             assert!(status == 200 || code(&body) == "WEIR-HTTP-0011", "{method}: {body}");
         }
-        // Its next attempt has a token of its own.
+        // Its next attempt has another token.
         agent.beat(&[report(&launch, Some(1))], 0).await;
         let (status, body) = read(attempt.send(Method::GET, &path).await).await;
         assert_eq!((status, code(&body)), (409, "WEIR-RM-0008"));

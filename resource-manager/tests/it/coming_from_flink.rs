@@ -1,4 +1,4 @@
-//! What `docs/coming-from-flink.md` says of the endpoints of YARN's resource manager.
+//! Checks what `docs/coming-from-flink.md` says about the endpoints of YARN's resource manager.
 
 use crate::daemon::{Daemon, read, test};
 use reqwest::Method;

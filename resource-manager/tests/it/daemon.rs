@@ -22,10 +22,10 @@ use weir_service::{CallError, Client, Secret};
 
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// What an agent or app master lets its answer be held back.
+/// How long the answer to an agent or app master may be held back.
 pub const HOLD_MS: u64 = 5_000;
 
-/// Runs a test in an actix system of its own.
+/// Runs a test in its own actix system.
 pub fn test<T>(body: impl Future<Output = T>) -> T {
     actix_web::rt::System::new().block_on(body)
 }
@@ -85,7 +85,7 @@ fn config(settings: &[&str]) -> Config {
     builder.build().expect("settings").0
 }
 
-/// A resource manager that runs, in a thread of its own.
+/// A resource manager that runs in its own thread.
 pub struct Daemon {
     pub address: SocketAddr,
     pub data_dir: DataDir,
@@ -357,7 +357,7 @@ impl Agent {
     }
 }
 
-/// What an agent says of a container.
+/// Report of an agent about a container.
 pub fn report(launch: &LaunchContainer, exit_status: Option<i32>) -> ContainerReport {
     let state = match exit_status {
         Some(_) => ContainerState::Complete,

@@ -1,4 +1,4 @@
-//! Who may ask: tokens, hosts, origins, versions, and bodies that are garbage.
+//! Which requests are refused: tokens, hosts, origins, versions, and bodies that are garbage.
 
 use crate::daemon::{Agent, Daemon, code, read, submission, test};
 use reqwest::Method;

@@ -1,4 +1,4 @@
-//! A life: node, application, app master, leases, end.
+//! A whole life cycle: node, application, app master, leases, end.
 
 use crate::daemon::{Agent, AppMaster, Daemon, HOLD_MS, eventually, report, test};
 use serde_json::json;

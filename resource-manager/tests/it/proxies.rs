@@ -99,7 +99,7 @@ fn requests_reach_the_app_master_without_the_proxys_token() {
             "authorization": null, "cookie": null, "accept": "a/b"});
         assert_eq!(said, expected);
 
-        // What changes something goes on under the attempt's token.
+        // A request that changes something is forwarded with the attempt's token.
         let path = format!("/proxy/{id}/v1/jobs/a?mode=cancel");
         let request = client.request(Method::PATCH, &path).body("why");
         let (_, said) = read(request.send().await.expect("an answer")).await;

@@ -1,4 +1,4 @@
-//! What a restarted resource manager still knows, and what it refuses to begin with.
+//! What a restarted resource manager still knows, and with which stores it refuses to start.
 
 use crate::daemon::{Agent, AppMaster, Daemon, DataDir, HOLD_MS, report, test};
 use serde_json::json;
@@ -36,7 +36,7 @@ fn restarted_resource_manager_recovers_its_applications() {
         assert_eq!(info["clusterInfo"]["weirEpoch"], 1);
         assert_eq!(info["clusterInfo"]["id"], json!(running.cluster_timestamp));
 
-        // The node is told to come back, and the app master with it.
+        // The node and its app master are ordered to register again.
         let mut agent = Agent::new(&daemon, "127.0.0.1:1");
         assert_eq!(agent.beat(&[], 0).await.action, NodeAction::Resync);
         agent.register(vec![report(&attempt, None)]).await.expect("registered");

@@ -59,7 +59,7 @@ pub enum CallError {
         /// Address called.
         address: String,
     },
-    /// The server speaks a protocol version that this release does not understand.
+    /// The server uses a protocol version that this release does not understand.
     #[error(
         "{address} uses version {version} of the cluster protocol, this process uses version \
          {PROTOCOL_VERSION}; run releases that differ by at most one"

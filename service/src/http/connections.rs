@@ -36,7 +36,7 @@ pub(super) struct Connections {
     given_way_count: AtomicU64,
 }
 
-/// What the server keeps with a connection.
+/// State that the server keeps for a connection.
 struct Connection {
     connections: Arc<Connections>,
     /// `None` when it is not pending.

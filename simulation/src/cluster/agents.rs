@@ -126,7 +126,7 @@ impl World {
         self.agent_dies(host, self.faults.agent_away_ms);
     }
 
-    /// An agent is gone for a while; what it did to processes is not.
+    /// An agent is down for a while; its processes continue to run.
     pub(crate) fn agent_dies(&mut self, host: usize, away_ms: u64) {
         self.hosts[host].agent = None;
         self.oracle.node_was_away(&self.hosts[host].node);

@@ -14,7 +14,7 @@ const ANSWER_MS: u64 = 2000;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Client {
     pub(crate) application: Option<ApplicationId>,
-    /// It has heard that its application is on record.
+    /// It has the answer that its application is stored.
     pub(crate) is_submitted: bool,
     /// It was refused, and has given up.
     pub(crate) is_refused: bool,

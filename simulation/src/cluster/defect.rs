@@ -3,7 +3,9 @@
 //! They sit in the simulated world around the brains, never in the brains themselves.
 
 use std::collections::BTreeMap;
-use weir_resource_manager_brain::scheduler::{Fifo, GiveWay, Placement, Plan, Scheduler, Snapshot};
+use weir_resource_manager_brain::scheduler::{
+    Fifo, GiveWay, Placement, Scheduler, SchedulingPlan, Snapshot,
+};
 
 /// Something that must not go unnoticed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,9 +22,9 @@ pub enum Defect {
     DiskIgnored,
     /// Orders to kill never reach an agent.
     KillsDropped,
-    /// App masters are not told of containers that have completed.
+    /// Completed containers are not reported to app masters.
     CompletedDropped,
-    /// App masters are not told of the leases for their second ask.
+    /// Leases for the second request are not reported to app masters.
     LeasesDropped,
     /// A container is launched at each request, also at a repeated one.
     LaunchedAgain,
@@ -54,7 +56,7 @@ impl Defect {
 pub(crate) struct EagerScheduler;
 
 impl Scheduler for EagerScheduler {
-    fn plan(&self, snapshot: &Snapshot) -> Plan {
+    fn plan(&self, snapshot: &Snapshot) -> SchedulingPlan {
         let nodes = snapshot.nodes.iter().map(|node| (node.node.clone(), node.free));
         let mut free: BTreeMap<_, _> = nodes.collect();
         let mut placements = Vec::new();
@@ -67,7 +69,7 @@ impl Scheduler for EagerScheduler {
                 placements.push(Placement { attempt, key, node: node.clone(), resources });
             }
         }
-        Plan { placements, ..Plan::default() }
+        SchedulingPlan { placements, ..SchedulingPlan::default() }
     }
 
     fn give_way(&self, _: &Snapshot) -> Option<GiveWay> {
@@ -80,7 +82,7 @@ impl Scheduler for EagerScheduler {
 pub(crate) struct StubbornScheduler(pub(crate) Fifo);
 
 impl Scheduler for StubbornScheduler {
-    fn plan(&self, snapshot: &Snapshot) -> Plan {
+    fn plan(&self, snapshot: &Snapshot) -> SchedulingPlan {
         self.0.plan(snapshot)
     }
 

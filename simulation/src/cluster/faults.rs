@@ -1,4 +1,4 @@
-//! What goes wrong in a run, drawn from its seed. Each kind is on in about half of the runs.
+//! Faults of a run, drawn from its seed. Each kind is on in about half of the runs.
 
 use crate::faults::{between, sometimes};
 use weir_base::SeededRng;
@@ -75,7 +75,7 @@ impl Faults {
         }
     }
 
-    /// What is left when faults cease: delays, and what processes were born with.
+    /// Faults that remain when the others cease: delays, and properties of processes that run already.
     #[must_use]
     pub fn quiet(self) -> Self {
         Self { message_ms: self.message_ms, store_ms: self.store_ms, ..Self::default() }

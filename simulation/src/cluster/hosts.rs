@@ -35,7 +35,7 @@ pub(crate) struct Process {
     is_deaf: bool,
 }
 
-/// What the disk says of a container.
+/// State of a container on disk.
 #[derive(Clone, Debug)]
 pub(crate) struct Folder {
     pub(crate) resources: Resources,
@@ -70,7 +70,7 @@ impl Host {
         }
     }
 
-    /// What processes use that were started with a lease.
+    /// Resources of processes that were started with a lease.
     fn used(&self, oracle: &Oracle) -> Resources {
         let with_lease = self.processes.iter().filter(|(id, _)| oracle.counts(**id));
         let all = with_lease.map(|(_, process)| process.resources);

@@ -38,7 +38,7 @@ pub(crate) struct ManagerProcess {
     tickets: u64,
     /// Facts on their way to the store.
     writing: Option<Vec<Fact>>,
-    /// Said to be durable, and not.
+    /// Reported as durable although it is not.
     unwritten: Vec<Fact>,
     wake_at: Option<Monotonic>,
 }
@@ -87,7 +87,7 @@ impl World {
         self.tell_manager(Input::Start { epoch, facts });
     }
 
-    /// What was on its way to the store may have arrived there.
+    /// Writes on their way to the store may have arrived there.
     fn crash_manager(&mut self) {
         if self.is_quiet {
             return;

@@ -9,7 +9,7 @@ use weir_base::{AttemptId, ContainerId};
 use weir_protocol::cluster::{Allocate, Allocated, Ask, FinalStatus, Lease, RegisterAppMaster};
 use weir_resource_manager_brain::GrantedLease;
 
-/// Where an app master is in its life.
+/// State of an app master.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Phase {
     /// It registers, for the first time or again.
@@ -98,7 +98,7 @@ impl Master {
         RegisterAppMaster { attempt: self.attempt, rest_port: 1, held: held.collect() }
     }
 
-    /// It is in, with a resource manager of this epoch: asks begin anew.
+    /// It is registered with a resource manager of this epoch: requests are reset.
     pub(crate) fn registered(&mut self, epoch: u32, interval_ms: u64) {
         self.phase = Phase::Working;
         self.epoch = epoch;

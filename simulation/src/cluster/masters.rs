@@ -193,7 +193,7 @@ impl World {
                 master.held.insert(held.lease.container, held);
             }
         }
-        // The next one goes out at once, unless this one came early and said nothing new.
+        // The next one goes out at once, unless this one came early and brought nothing new.
         if let Some(master) = self.masters.get_mut(&container) {
             master.next_call_ms = now_ms + 50;
         }

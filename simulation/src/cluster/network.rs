@@ -1,4 +1,4 @@
-//! Who calls whom, and what the network does to it.
+//! The network: callers, messages, and their faults.
 //!
 //! A call names its caller and a number. The answer goes back to that caller, if it still lives; it
 //! ignores numbers that it does not wait for any more. Either way a message may be lost, repeated or
@@ -13,7 +13,7 @@ use weir_protocol::cluster::{
 };
 use weir_resource_manager_brain as manager;
 
-/// Who calls.
+/// The caller.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Caller {
     /// The agent of a host, in one of its starts.
@@ -32,7 +32,7 @@ pub(crate) struct Call {
     pub(crate) number: u64,
 }
 
-/// What the resource manager is asked.
+/// A request to the resource manager.
 #[derive(Clone, Debug)]
 pub(crate) enum Request {
     RegisterNode(RegisterNode),
@@ -55,7 +55,7 @@ pub(crate) enum Message {
 }
 
 impl World {
-    /// Sends a message, perhaps in vain.
+    /// Sends a message, which may be lost.
     pub(crate) fn send(&mut self, message: Message) {
         self.counts.messages += 1;
         if self.is_cut(&message) || self.strikes(self.faults.lose_percent) {
@@ -70,7 +70,7 @@ impl World {
         self.queue.push(at_ms, Event::Arrives(message));
     }
 
-    /// Asks the resource manager, perhaps in vain.
+    /// Sends a request to the resource manager, which may be lost.
     pub(crate) fn ask_manager(&mut self, call: Call, request: Request) {
         let start = self.manager.start;
         self.send(Message::ToManager { call, start, request: Box::new(request) });

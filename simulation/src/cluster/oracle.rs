@@ -4,16 +4,16 @@
 //! - The processes on a host never exceed what it offers.
 //! - Ids of applications are handed out once; a lease is given to one attempt, and never again once
 //!   it has completed.
-//! - What was acknowledged is so: a submission survives, a finished application is finished, with the
-//!   status its app master said, a killed one does not go on. An application ends once.
-//! - Nothing waits for what is free, and something always moves: see [`super::waits`]. No lease and no
-//!   end is kept from an app master: none gives up while nothing it asked for waits.
-//! - No client is refused that did nothing wrong; what is too large for all nodes is, or ends, and
-//!   nothing else does for that.
-//! - What an app master holds it hears of, now or later. No file is called unused that an application
-//!   uses.
-//! - The resource manager does not ask to be woken for what is past, answers every ticket once, and
-//!   keeps the invariants of its own.
+//! - Acknowledged facts are true: a submission survives, a finished application is finished, with the
+//!   status that its app master reported, a killed one does not continue. An application ends once.
+//! - No demand waits for free resources, and some application always makes progress: see
+//!   [`super::waits`]. Every lease and every end is reported to its app master.
+//! - No valid request of a client is refused. A request that is too large for all nodes is refused, or
+//!   its application ends, and no other one is or does for this reason.
+//! - Every lease is reported to its app master, now or later. No file is called unused that an
+//!   application uses.
+//! - The resource manager does not request a wake-up in the past, answers every ticket once, and
+//!   keeps its own invariants.
 //! - When faults have ceased, every application ends, and no process, container or lease is left.
 
 use super::{clients::Client, master::Phase, world::World};
@@ -37,17 +37,17 @@ pub(crate) struct Oracle {
     ids: BTreeSet<ApplicationId>,
     submitted: BTreeSet<ApplicationId>,
     asked_to_kill: BTreeSet<ApplicationId>,
-    /// Of which a kill is on record, with whether it came in time.
+    /// Applications whose kill is stored, and whether it came in time.
     kills: BTreeMap<ApplicationId, bool>,
-    /// Whose app master's last words are on record.
+    /// Applications whose app master's final report is stored.
     said: BTreeSet<ApplicationId>,
     finished: BTreeMap<ApplicationId, FinalStatus>,
     ended: BTreeMap<ApplicationId, (ApplicationOutcome, FinalStatus)>,
-    /// Whose app master's answers are on record.
+    /// Applications whose app master's answers are stored.
     archived: BTreeSet<ApplicationId>,
-    /// What applications use that are on record and have not ended.
+    /// Files used by stored applications that have not ended.
     files: BTreeMap<ApplicationId, BTreeSet<ArtifactHash>>,
-    /// Containers that their app master was told have completed.
+    /// Containers whose completion was reported to their app master.
     completed: BTreeSet<ContainerId>,
     violation: Option<String>,
 }
@@ -81,14 +81,14 @@ impl Oracle {
         !self.zombies.contains(&container)
     }
 
-    /// A restarted resource manager may tell again what it has told, and does not know yet which
+    /// A restarted resource manager may report again what was reported, and does not know yet which
     /// leases there are.
     pub(crate) fn manager_starts(&mut self) {
         self.completed.clear();
         self.steady.clear();
     }
 
-    /// A node may start what was taken back while it was away.
+    /// A node may start a container that was released while the node was away.
     pub(crate) fn node_was_away(&mut self, node: &NodeId) {
         self.steady.retain(|_, place| place != node);
     }
@@ -121,7 +121,7 @@ impl Oracle {
         }
     }
 
-    /// Files are said to be used by no application.
+    /// Checks files that are said to be used by no application.
     pub(crate) fn are_unused(&mut self, hashes: &[ArtifactHash]) {
         let uses = |(_, files): &(_, &BTreeSet<_>)| hashes.iter().any(|hash| files.contains(hash));
         let user = self.files.iter().find(uses).map(|(application, _)| *application);
@@ -160,7 +160,7 @@ impl Oracle {
         }
     }
 
-    /// Judges what an app master is told.
+    /// Checks the reports to an app master.
     pub(crate) fn leases(&mut self, attempt: AttemptId, answer: &Allocated<GrantedLease>) {
         for GrantedLease { lease, .. } in &answer.leases {
             if lease.container.attempt != attempt || self.completed.contains(&lease.container) {
@@ -194,7 +194,7 @@ impl Oracle {
 }
 
 impl World {
-    /// Judges that app masters which are in step with the resource manager hear of all they hold.
+    /// Checks that all their containers are reported to app masters which have the last answer of the resource manager.
     pub(crate) fn judge_held(&mut self) {
         let Some(manager) = &self.manager.brain else { return };
         let unknown = self.masters.values().find_map(|master| {
@@ -235,7 +235,7 @@ impl World {
         }
     }
 
-    /// What still stands when all should be over; `None` when nothing does.
+    /// The work that is left when all should be done; `None` if there is none.
     pub(crate) fn what_is_left(&self) -> Option<String> {
         let Some(manager) = &self.manager.brain else {
             return Some("the manager is away".to_owned());
@@ -277,7 +277,7 @@ impl World {
         (!self.manager.is_settled()).then(|| "a write is under way".to_owned())
     }
 
-    /// What was acknowledged is so.
+    /// Checks that acknowledged facts are true.
     pub(crate) fn judge_end(&mut self) {
         let succeeded = (ApplicationOutcome::Finished, FinalStatus::Succeeded);
         let ended = self.oracle.ended.values();

@@ -1,4 +1,4 @@
-//! What a run consists of: settings, hosts, applications.
+//! Plan of a run: settings, hosts, applications.
 
 use crate::faults::between;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use weir_resource_manager_brain::Settings;
 
 /// Everything of a run but its faults.
 #[derive(Clone, Debug)]
-pub(crate) struct Plan {
+pub(crate) struct RunPlan {
     pub(crate) settings: Settings,
     pub(crate) hosts: Vec<HostPlan>,
     pub(crate) applications: Vec<ApplicationPlan>,
@@ -52,7 +52,7 @@ pub(crate) struct Kind {
     pub(crate) count: u64,
 }
 
-impl Plan {
+impl RunPlan {
     pub(crate) fn draw(rng: &mut SeededRng) -> Self {
         let quiet_at_ms = between(rng, 5_000, 40_000);
         let hosts: Vec<HostPlan> = (1..=between(rng, 1, 4)).map(|n| host(rng, n)).collect();

@@ -2,7 +2,7 @@
 
 use weir_resource_manager_brain::Fact;
 
-/// What is durable.
+/// The durable facts.
 #[derive(Debug, Default)]
 pub(crate) struct Store {
     facts: Vec<Fact>,

@@ -81,7 +81,7 @@ fn is_within_share(view: &ClusterView, settings: &Settings, needs: Resources) ->
     masters.is_empty() || is_within
 }
 
-/// What the app master of a working application holds.
+/// Containers held by the app master of a working application.
 fn app_master(application: &ApplicationView) -> Option<Resources> {
     let works = matches!(application.state, ApplicationLife::Accepted | ApplicationLife::Running);
     let attempt = application.last_attempt().filter(|one| works && !one.state.is_terminal())?;

@@ -10,7 +10,7 @@ use super::{
     master::Master,
     network::Message,
     oracle::Oracle,
-    plan::Plan,
+    plan::RunPlan,
     store::Store,
     waits::Stillness,
 };
@@ -50,7 +50,7 @@ pub(crate) struct World {
     pub(crate) faults: Faults,
     pub(crate) is_quiet: bool,
     is_over: bool,
-    pub(crate) plan: Plan,
+    pub(crate) plan: RunPlan,
     pub(crate) queue: Queue<Event>,
     pub(crate) manager: ManagerProcess,
     pub(crate) store: Store,
@@ -67,7 +67,7 @@ impl World {
     pub(crate) fn new(seed: u64, options: Options) -> Self {
         let mut rng = SeededRng::new(seed);
         let faults = Faults::draw(&mut rng);
-        let plan = Plan::draw(&mut rng);
+        let plan = RunPlan::draw(&mut rng);
         Self {
             seed,
             defect: options.defect,

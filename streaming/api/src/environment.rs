@@ -225,11 +225,11 @@ impl StreamExecutionEnvironment {
     /// It runs in [`execute`](Self::execute), after the graph was found to be right and before anything
     /// of the job runs: in the program itself in local mode, in the program that `weir run` starts on
     /// the client's machine on a cluster. It does not run in a task host, for `weir info`, nor when
-    /// a local job goes on from its checkpoint folder (`execution.checkpointing.dir`). Several actions
+    /// a local job continues from its checkpoint folder (`execution.checkpointing.dir`). Several actions
     /// run in the order of their calls. One that returns an error keeps the job from being submitted:
     /// `execute` returns `WEIR-RUN-0008`.
     ///
-    /// A local job recognises that it goes on by the job log in its checkpoint folder. If that folder is
+    /// A local job recognises by the job log in its checkpoint folder that it continues. If that folder is
     /// on a file system that is not mounted, the job looks like a new one: mount it first.
     pub fn on_submit(&self, action: impl FnOnce() -> UserResult + 'static) -> &Self {
         self.inner.plan.borrow_mut().submit_actions.push(Box::new(action));
@@ -351,7 +351,7 @@ impl StreamExecutionEnvironment {
     /// On a cluster `main` runs again in each task host, up to this call, which then does not return
     /// there: see [`on_submit`](Self::on_submit) for what must be done once.
     ///
-    /// The plan is empty afterwards; a program may go on and execute a further job.
+    /// The plan is empty afterwards; a program may then execute a further job.
     ///
     /// # Errors
     /// A plan that cannot run, a job that failed or was cancelled.

@@ -76,12 +76,12 @@ impl From<RecordedResult> for JobExecutionResult {
 /// wait for any job). If the program panics, such jobs are cancelled.
 pub struct JobClient {
     /// `None` once it is waited for or dropped.
-    place: Option<Place>,
+    place: Option<JobLocation>,
     unwaited: Arc<Unwaited>,
 }
 
 /// Where it runs.
-enum Place {
+enum JobLocation {
     /// In this process.
     Local(Box<local::Running>),
     /// On a cluster.
@@ -93,7 +93,7 @@ enum Place {
 /// Jobs of an environment whose clients were dropped. The environment and its clients share it;
 /// when the last of them goes, the jobs are waited for.
 #[derive(Default)]
-pub(crate) struct Unwaited(Mutex<Vec<Place>>);
+pub(crate) struct Unwaited(Mutex<Vec<JobLocation>>);
 
 impl Drop for Unwaited {
     fn drop(&mut self) {
@@ -107,7 +107,7 @@ impl Drop for Unwaited {
     }
 }
 
-impl Place {
+impl JobLocation {
     fn cancel(&self) {
         match self {
             Self::Local(running) => running.handle.cancel(),
@@ -145,27 +145,27 @@ impl Drop for JobClient {
 
 impl JobClient {
     pub(crate) fn local(running: local::Running, unwaited: Arc<Unwaited>) -> Self {
-        Self { place: Some(Place::Local(Box::new(running))), unwaited }
+        Self { place: Some(JobLocation::Local(Box::new(running))), unwaited }
     }
 
     pub(crate) fn remote(submitted: remote::Submitted, unwaited: Arc<Unwaited>) -> Self {
-        Self { place: Some(Place::Remote(submitted)), unwaited }
+        Self { place: Some(JobLocation::Remote(submitted)), unwaited }
     }
 
     pub(crate) fn recorded(result: JobExecutionResult) -> Self {
-        Self { place: Some(Place::Recorded(result)), unwaited: Arc::default() }
+        Self { place: Some(JobLocation::Recorded(result)), unwaited: Arc::default() }
     }
 
-    fn place(&self) -> &Place {
+    fn place(&self) -> &JobLocation {
         self.place.as_ref().expect("it is taken only when the client goes")
     }
 
     /// The job.
     pub fn job_id(&self) -> JobId {
         match self.place() {
-            Place::Local(running) => running.job,
-            Place::Remote(submitted) => submitted.job,
-            Place::Recorded(result) => result.job_id,
+            JobLocation::Local(running) => running.job,
+            JobLocation::Remote(submitted) => submitted.job,
+            JobLocation::Recorded(result) => result.job_id,
         }
     }
 
@@ -179,9 +179,9 @@ impl JobClient {
     /// interface has the rest.
     pub fn status(&self) -> Arc<JobView> {
         match self.place() {
-            Place::Local(running) => running.handle.view(),
-            Place::Remote(submitted) => Arc::new(submitted.status()),
-            Place::Recorded(result) => {
+            JobLocation::Local(running) => running.handle.view(),
+            JobLocation::Remote(submitted) => Arc::new(submitted.status()),
+            JobLocation::Recorded(result) => {
                 Arc::new(remote_view(result.job_id, &result.name, JobStatus::Finished))
             }
         }
@@ -190,9 +190,9 @@ impl JobClient {
     /// Counters of the operators so far; those of a job on a cluster only when it has ended.
     pub fn operators(&self) -> Vec<OperatorResult> {
         match self.place() {
-            Place::Local(running) => running.operators(),
-            Place::Remote(submitted) => submitted.operators(),
-            Place::Recorded(result) => result.operators.clone(),
+            JobLocation::Local(running) => running.operators(),
+            JobLocation::Remote(submitted) => submitted.operators(),
+            JobLocation::Recorded(result) => result.operators.clone(),
         }
     }
 

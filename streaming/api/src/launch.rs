@@ -181,7 +181,7 @@ impl Launched {
         self.executions.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Sends a message to the parent of this program. A parent that is gone is not an error
+    /// Sends a message to the parent of this program. A parent that has ended is not an error
     /// here: the lifeline handles that.
     pub fn tell(&self, message: &JobMessage) {
         let _ = self.try_tell(message);

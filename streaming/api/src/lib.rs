@@ -47,12 +47,12 @@
 //! # Ok::<(), weir::Error>(())
 //! ```
 //!
-//! What `execute` does depends on who has started the program:
+//! What `execute` does depends on the process that has started the program:
 //!
 //! ```text
 //! by hand, weir run -t local    role local    runs the job in this process            (local)
 //! weir run -t per-job, info     role client   hands the graph over, waits for the job  (remote)
-//! a task manager                role task     runs the tasks it is told to, never returns (task)
+//! a task manager                role task     runs the tasks that are deployed to it, never returns (task)
 //! ```
 
 #![warn(missing_docs)]

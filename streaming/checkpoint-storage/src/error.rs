@@ -1,4 +1,4 @@
-//! What can go wrong with storage, told apart by what a caller or an operator would do.
+//! Errors of storage, one variant for each reaction of a caller or user.
 //!
 //! Each variant has a stable code with a page in `docs/errors/`.
 
@@ -20,9 +20,9 @@ pub enum Error {
     Folder {
         /// The folder as it was given.
         folder: String,
-        /// What was tried.
+        /// The attempted operation.
         action: &'static str,
-        /// What the operating system said.
+        /// Message of the operating system.
         #[source]
         source: Cause,
     },
@@ -31,10 +31,9 @@ pub enum Error {
     Damaged {
         /// The file or object.
         object: String,
-        /// What is wrong with it.
         problem: String,
     },
-    /// A record of the job log is gone, yet later ones are there.
+    /// A record of the job log is missing, but later ones are there.
     #[error(
         "the job log has a gap: {missing} is missing but {found} exists; restore the missing file from a copy"
     )]
@@ -49,7 +48,7 @@ pub enum Error {
     NoSpace {
         /// The file or object.
         object: String,
-        /// What the operating system said.
+        /// Message of the operating system.
         #[source]
         source: Cause,
     },
@@ -58,11 +57,11 @@ pub enum Error {
     Storage {
         /// The file or object.
         object: String,
-        /// What was tried.
+        /// The attempted operation.
         action: &'static str,
         /// Whether it may have happened all the same.
         ambiguous: bool,
-        /// What the store said.
+        /// Message of the store.
         #[source]
         source: Cause,
     },

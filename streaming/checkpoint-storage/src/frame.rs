@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Integers are little-endian. The frame keeps this layout in every version, so that a damaged
-//! version number is told from a newer one; the version speaks of what the body means.
+//! version number is distinguished from a newer one; the version defines the meaning of the body.
 
 use crate::error::{Error, Result};
 use bytes::Bytes;

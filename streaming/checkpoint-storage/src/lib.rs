@@ -11,7 +11,7 @@
 //! The API is synchronous and needs no async runtime: callers are plain threads, and a call may
 //! block for as long as the store takes. It knows nothing of what a record or a snapshot means.
 //!
-//! What always holds:
+//! Invariants:
 //! - An object is there whole or not at all, and is never changed once it is there.
 //! - Every object is framed with magic, version, kind, length and checksum (`frame`). What does
 //!   not read back as it was written is an [`Error`] that names the file, never a wrong byte.

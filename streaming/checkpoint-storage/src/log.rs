@@ -66,7 +66,7 @@ impl JobLog {
             if let Some(records) = read? {
                 return Ok((first, records));
             }
-            // A record was deleted between the two looks: the log has been compacted meanwhile.
+            // A record was deleted between the two looks: the log was compacted in between.
         }
     }
 
@@ -117,7 +117,7 @@ impl JobLog {
         }
     }
 
-    /// The file or object of a record, for people.
+    /// The file or object of a record, as text.
     pub fn name_of(&self, index: LogIndex) -> String {
         self.store.display(&path(index))
     }

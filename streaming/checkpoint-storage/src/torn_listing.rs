@@ -1,4 +1,4 @@
-//! A store for tests whose first listing is suspended while another master goes on.
+//! A store for tests whose first listing is suspended while another master continues.
 
 use async_trait::async_trait;
 use futures::{StreamExt, executor, stream, stream::BoxStream};

@@ -1,4 +1,4 @@
-//! What the job master is told, what it asks for, and what it writes down.
+//! Events, effects and log records of the job master.
 
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, ops::RangeInclusive, time::Duration};
@@ -13,7 +13,7 @@ use weir_protocol::{
 #[derive(Clone, Debug)]
 pub struct JobSettings {
     pub job: JobId,
-    /// What must agree with the log it resumes.
+    /// Values that must agree with the log that it resumes.
     pub fingerprint: Fingerprint,
     /// `None` when periodic checkpoints are off; a bounded job with a committing sink still
     /// takes its final one.
@@ -22,7 +22,7 @@ pub struct JobSettings {
     pub final_checkpoint_timeout: Duration,
     /// Whether the snapshots of the job outlive its end.
     pub retention: CheckpointRetention,
-    /// What to do after a failure.
+    /// Restart strategy.
     pub restart: RestartStrategy,
     /// How long the log may be unreadable or unwritable before this master gives up.
     pub storage_timeout: Duration,
@@ -45,7 +45,7 @@ pub struct CheckpointSettings {
     pub retained: usize,
 }
 
-/// Which ends of a job leave the snapshots of its retained checkpoints in the storage. The job log always
+/// Ends of a job after which the snapshots of its retained checkpoints stay in the storage. The job log always
 /// remains.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CheckpointRetention {
@@ -70,12 +70,12 @@ impl CheckpointRetention {
     }
 }
 
-/// What to do after a failure.
+/// Restart strategy.
 #[derive(Clone, PartialEq, Debug)]
 pub enum RestartStrategy {
     /// Fail the job.
     None,
-    /// Restart a number of times over the life of this master, each time after the same delay.
+    /// Restart at most a number of times under this master, each time after the same delay.
     FixedDelay {
         /// Restarts before the job fails.
         attempts: u32,
@@ -124,7 +124,7 @@ impl Default for ExponentialDelay {
     }
 }
 
-/// What the job master is told.
+/// An event of the job master.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Input {
     /// Begin: the records of the job's log.
@@ -141,7 +141,7 @@ pub enum Input {
     },
     /// An [`Effect::AppendLog`] has ended.
     LogAppended {
-        /// Which record.
+        /// The record.
         index: LogIndex,
         outcome: AppendOutcome,
     },
@@ -149,9 +149,9 @@ pub enum Input {
     Task(TaskReport),
     /// A client asks for the end of the job.
     CancelRequested,
-    /// The task host of these tasks is gone: nothing more will be heard of them.
+    /// The task host of these tasks is lost: no more reports of them will come.
     TasksLost {
-        /// Which deployments.
+        /// The deployments.
         tasks: Vec<(TaskId, ExecutionAttempt)>,
         /// Why.
         failure: Failure,
@@ -159,7 +159,7 @@ pub enum Input {
     /// There will be no task host for these tasks, for a reason that is not theirs: too few slots, or a
     /// container that is larger than every node.
     TasksUnplaceable {
-        /// Which deployments.
+        /// The deployments.
         tasks: Vec<(TaskId, ExecutionAttempt)>,
         /// Why.
         failure: Failure,
@@ -185,7 +185,7 @@ pub enum AppendOutcome {
     Failed(Failure),
 }
 
-/// What the shell has to do, in order.
+/// An effect that the shell has to carry out, in order.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Effect {
     /// Read the log again, then tell [`Input::Start`] or [`Input::LogUnreadable`].
@@ -208,7 +208,7 @@ pub enum Effect {
     Command { task: TaskId, attempt: ExecutionAttempt, command: TaskCommand },
     /// Delete snapshots that no retained checkpoint needs.
     Dispose {
-        /// Which checkpoint they belonged to.
+        /// The checkpoint to which they belonged.
         checkpoint: CheckpointId,
         /// Their paths.
         paths: Vec<String>,
@@ -246,7 +246,7 @@ pub struct JobOutcome {
     pub completed_checkpoints: u64,
     /// The last completed checkpoint, from whichever master.
     pub last_checkpoint: Option<CheckpointId>,
-    /// Only this master has ended: the log does not say so, and another one can go on from it, unless
+    /// Only this master has ended: the log does not have this end, and another master can continue, unless
     /// the failure is permanent.
     #[serde(skip)]
     pub off_record: bool,
@@ -293,7 +293,7 @@ pub enum JobLogRecord {
         /// Display time in milliseconds since 1970.
         wall_ms: u64,
     },
-    /// A checkpoint is no longer needed; its files may be gone.
+    /// A checkpoint is no longer needed; its files may be deleted.
     CheckpointDisposed { checkpoint: CheckpointId },
     /// All that the records before this one amount to; they may have been deleted.
     LogSnapshot {

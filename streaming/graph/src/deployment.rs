@@ -1,4 +1,4 @@
-//! What a task host is told about one subtask: its chain, its channels, what to restore.
+//! The deployment of one subtask: its chain, its channels, and the snapshots to restore.
 
 use crate::{
     job_graph::{ChainEdge, ChainedOperator},

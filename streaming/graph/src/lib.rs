@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! StreamGraph ──chain──▶ JobGraph ──expand──▶ TaskDeployment (one per subtask)
-//! as written             chained               parallel, what a task host is told
+//! as written             chained               parallel, deployment of a subtask
 //! ```
 //!
 //! Every type here serialises. The crate knows no operator, no thread, no storage.

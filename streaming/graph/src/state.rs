@@ -17,7 +17,7 @@ pub enum StateKind {
     Reducing,
     /// An accumulator per key.
     Aggregating,
-    /// A list per subtask, dealt out anew when the parallelism changes.
+    /// A list per subtask, redistributed when the parallelism changes.
     OperatorList,
 }
 

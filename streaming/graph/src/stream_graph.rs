@@ -52,7 +52,7 @@ pub enum ExchangeKind {
     /// At once, through bounded queues.
     #[default]
     Pipelined,
-    /// When the producer is done; spilled meanwhile.
+    /// When the producer is done; spilled until then.
     Blocking,
 }
 

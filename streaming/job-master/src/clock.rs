@@ -1,4 +1,4 @@
-//! The time a brain is told: milliseconds since its shell was started, and the time of day.
+//! The time of a brain: milliseconds since its shell was started, and the time of day.
 
 use std::time::{Duration, Instant, SystemTime};
 use weir_base::{Monotonic, Now, WallTime};

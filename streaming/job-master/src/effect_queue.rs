@@ -13,7 +13,7 @@ type Deployed = (TaskId, ExecutionAttempt);
 
 #[derive(Default)]
 pub(crate) struct EffectQueue {
-    /// Each with the time of the step that gave it.
+    /// Effects with the time of the step that returned them.
     effects: VecDeque<(Now, Effect)>,
     /// Tasks whose deployment is in `effects` and is to be performed.
     to_deploy: BTreeSet<Deployed>,

@@ -1,4 +1,4 @@
-//! What goes wrong in the shell itself, and how a failure is told to the brain.
+//! Errors of the shell itself, and how they become failures for the brain.
 
 use std::any::Any;
 use weir_base::{Failure, FailureOrigin};
@@ -6,13 +6,13 @@ use weir_base::{Failure, FailureOrigin};
 /// Results of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why the shell cannot go on. Callers meet it as the [`Failure`] of the job's outcome.
+/// Why the shell cannot continue. Callers get it as the [`Failure`] of the job's outcome.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A defect of ours: the thread of the job master cannot be started, or has panicked.
     #[error("internal error in the job master: {problem}")]
     Internal {
-        /// The words of the panic, or what could not be started.
+        /// The message of the panic, or the thread that could not be started.
         problem: String,
     },
     /// A record of the job log is intact, but says nothing this release understands.
@@ -57,7 +57,7 @@ impl Error {
         }
     }
 
-    /// As the brain and the user are told, with all causes in the message.
+    /// The failure for the brain and the user, with all causes in the message.
     pub fn to_failure(&self) -> Failure {
         let mut message = self.to_string();
         let mut cause = std::error::Error::source(self);

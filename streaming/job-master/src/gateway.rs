@@ -36,7 +36,7 @@ impl ReportSender {
         self.send(Input::Task(report));
     }
 
-    /// The host of these tasks is gone: nothing more will be heard of them.
+    /// The task host of these tasks is lost: no more reports of them will come.
     pub fn tasks_lost(&self, tasks: Vec<(TaskId, ExecutionAttempt)>, failure: Failure) {
         self.send(Input::TasksLost { tasks, failure });
     }

@@ -21,7 +21,7 @@ pub struct StatusChange {
     pub wall: WallTime,
 }
 
-/// A running or ended job. Clones speak of the same job; dropping them all does not end it.
+/// A running or ended job. Clones refer to the same job; dropping them all does not end it.
 #[derive(Clone)]
 pub struct Handle {
     shared: Arc<Shared>,
@@ -94,7 +94,7 @@ impl fmt::Debug for Handle {
     }
 }
 
-/// What the shell publishes.
+/// The state that the shell publishes.
 pub(crate) struct Shared {
     view: Mutex<Arc<JobView>>,
     statuses: Mutex<Statuses>,
@@ -136,7 +136,7 @@ impl Shared {
         statuses.latest = change;
     }
 
-    /// The job has ended; wakes everybody who waits. The first outcome stands.
+    /// The job has ended; wakes all waiting threads. The first outcome stays.
     pub(crate) fn end(&self, outcome: JobOutcome) {
         lock(&self.outcome).get_or_insert_with(|| (outcome, Instant::now()));
         self.ended.notify_all();
@@ -154,7 +154,7 @@ impl Shared {
     }
 }
 
-/// What a mutex here guards is whole after every statement, so a panic elsewhere spoils nothing.
+/// Guarded data is consistent after every statement, so a poisoned lock can be used.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

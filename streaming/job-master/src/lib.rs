@@ -1,4 +1,4 @@
-//! The shell of coordination: runs the brain of one job on a thread of its own.
+//! The shell of coordination: runs the brain of one job on its own thread.
 //!
 //! ```text
 //!   Handle ──cancel──▶ ┌───────────────────┐ ──effects──▶ TaskGateway ──▶ tasks
@@ -11,10 +11,10 @@
 //! It decides nothing: what happens next is the business of `weir-coordination`. It knows no task
 //! thread, no socket and no async runtime; the part that runs tasks implements [`TaskGateway`].
 //!
-//! What always holds:
+//! Invariants:
 //! - The brain is stepped by one thread, which never waits for storage, tasks or callers.
 //! - Effects are performed in the order the brain gave them. Deployments of tasks that the brain has
-//!   cancelled meanwhile are left out.
+//!   cancelled in the meantime are left out.
 //! - Every caller of [`Handle::wait`] gets an outcome, also after a panic of the brain.
 
 mod clock;

@@ -1,4 +1,4 @@
-//! What reaches the thread of the job master.
+//! Messages to the thread of the job master.
 
 use crate::error::Error;
 use weir_coordination::Input;
@@ -10,6 +10,6 @@ use weir_coordination::Input;
 pub(crate) enum Mail {
     /// For the brain.
     Input(Input),
-    /// The shell cannot go on: a thread of ours has panicked.
+    /// The shell cannot continue: one of its threads has panicked.
     Fatal(Error),
 }

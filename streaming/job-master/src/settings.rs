@@ -1,4 +1,4 @@
-//! What a job master needs of a job's configuration: the one place that reads it.
+//! The settings of a job master: the one place that reads a job's configuration.
 //!
 //! Local execution and app masters both call [`job_settings`], so a key means the same in every mode.
 
@@ -13,7 +13,7 @@ use weir_coordination::{
 };
 use weir_graph::Fingerprint;
 
-/// What Flink calls unlimited: `Integer.MAX_VALUE`.
+/// Flink's value for unlimited: `Integer.MAX_VALUE`.
 const UNLIMITED_ATTEMPTS: u32 = i32::MAX as u32;
 
 /// How a job is run, by its configuration.

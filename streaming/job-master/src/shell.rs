@@ -40,7 +40,7 @@ pub struct JobMasterShell {
     mailbox: Receiver<Mail>,
     /// For the storage thread; also keeps the mailbox open when everybody else has hung up.
     own_mail: Sender<Mail>,
-    /// `None` once the storage thread has been told to end.
+    /// `None` once the storage thread has been ordered to end.
     storage: Option<(Sender<StorageWork>, JoinHandle<()>)>,
     shared: Arc<Shared>,
     clock: Clock,
@@ -126,7 +126,7 @@ impl JobMasterShell {
         }
     }
 
-    /// Steps the brain until the job has ended; `Err` when the shell cannot go on.
+    /// Steps the brain until the job has ended; `Err` when the shell cannot continue.
     fn work(&mut self) -> Result<JobOutcome> {
         let mut effects = EffectQueue::default();
         loop {
@@ -263,12 +263,12 @@ impl JobMasterShell {
 
     fn send_to_storage(&self, work: StorageWork) {
         if let Some((storage, _)) = &self.storage {
-            // When the thread is gone, its last letter says why and is on its way.
+            // When the thread has ended, its last message with the reason is on its way.
             let _ = storage.send(work);
         }
     }
 
-    /// Waits until what was to be disposed of is gone: the process may end right after the job.
+    /// Waits until all deletions are done: the process may end right after the job.
     fn close_storage(&mut self) {
         if let Some((sender, thread)) = self.storage.take() {
             drop(sender);

@@ -16,7 +16,7 @@ use weir_base::{CheckpointId, LogIndex};
 use weir_checkpoint_storage::{Append, CheckpointStorage, Result as StorageResult};
 use weir_coordination::{AppendOutcome, Input, JobLogRecord};
 
-/// What the storage thread is told to do.
+/// Orders to the storage thread.
 #[derive(Debug)]
 pub(crate) enum StorageWork {
     ReadLog,
@@ -61,11 +61,11 @@ impl StorageThread {
                     self.answer(Input::LogAppended { index, outcome });
                 }
                 StorageWork::DeleteLog { below } => {
-                    // What cannot be deleted now is deleted behind the next snapshot record.
+                    // Records that cannot be deleted now are deleted after the next snapshot record.
                     let _ = self.storage().and_then(|storage| storage.log().delete_below(below));
                 }
                 StorageWork::Dispose { paths } => {
-                    // What cannot be deleted now is swept by the next master.
+                    // Files that cannot be deleted now are swept by the next master.
                     let _ = self.storage().and_then(|storage| storage.delete(paths));
                 }
                 StorageWork::Sweep { below, keep } => {

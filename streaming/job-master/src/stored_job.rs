@@ -7,15 +7,15 @@ use weir_checkpoint_storage::CheckpointStorage;
 use weir_coordination::JobLogRecord;
 use weir_protocol::job::JobStatus;
 
-/// What the log in the folder of a job says.
+/// Content of the log in the folder of a job.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StoredJob {
     pub job: JobId,
     pub name: String,
-    /// How it ended. `None` while no end is on record: the job may be running, or its processes were
+    /// How it ended. `None` while the log has no end: the job may be running, or its processes were
     /// killed.
     pub end: Option<JobStatus>,
-    /// Completed checkpoints on record, oldest first. Their files may have been deleted at the end.
+    /// Completed checkpoints, oldest first. Their files may have been deleted at the end.
     pub checkpoints: Vec<CheckpointId>,
 }
 

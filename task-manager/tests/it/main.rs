@@ -159,7 +159,7 @@ fn refusal_is_passed_on() {
     assert!(error.to_string().contains("not leased"), "{error}");
 }
 
-/// Not a test of its own: the task manager that the next one kills.
+/// Not a separate test: the task manager that the next test kills.
 #[test]
 #[ignore = "a process of the test below"]
 fn task_manager_of_its_own_process() {
@@ -168,7 +168,7 @@ fn task_manager_of_its_own_process() {
     let _ = weir_task_manager::run_with(&settings);
 }
 
-/// A task manager in a process of its own, with a host that ends with its lifeline, as a job executable
+/// A task manager in a separate process, with a task host that ends with its lifeline, as a job executable
 /// does.
 fn manager_process(master: &JobMaster) -> (Child, Connected, ProcessId) {
     let manager = Command::new(std::env::current_exe().expect("known"))

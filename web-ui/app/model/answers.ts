@@ -248,9 +248,7 @@ export type DashboardConfig = {
 
 export type Entry = { key: string, value: string, };
 
-export type EntryList = {
-  entry: Array<Entry>,
-};
+export type EntryList = { entry: Array<Entry>, };
 
 export type ExceptionEntry = {
   exceptionName: string,
@@ -286,8 +284,7 @@ export type Externalization = {
 };
 
 export type FailureReport = {
-  code: string,
-  message: string, operator?: string | null,
+  code: string, message: string, operator?: string | null,
   task?: string | null,
   host?: string | null, container?: string | null,
   "log-excerpt"?: string | null,
@@ -445,8 +442,7 @@ export type NodeContainer = { id: string,
   usedMemoryMB: number,
 };
 
-export type NodeInfo = {
-  id: string, nodeHostName: string,
+export type NodeInfo = { id: string, nodeHostName: string,
   totalPmemAllocatedContainersMB: number,
   totalVmemAllocatedContainersMB: number,
   totalVCoresAllocatedContainers: number,
@@ -581,8 +577,7 @@ export type Subtask = {
   host: string,
   "start-time": number,
   "end-time": number,
-  duration: number,
-  metrics: IoMetrics,
+  duration: number, metrics: IoMetrics,
   "taskmanager-id": string,
   "status-duration": { [key in ExecutionState]?: number },
   "other-concurrent-attempts": Array<Subtask>,
@@ -619,9 +614,7 @@ export type TaskManagers = {
   taskmanagers: Array<TaskManager>,
 };
 
-export type UsageInfo = {
-  resourceUsagesByPartition: Array<PartitionUsage>,
-};
+export type UsageInfo = { resourceUsagesByPartition: Array<PartitionUsage>, };
 
 export type Utilization = {
   nodePhysicalMemoryMB: number,

@@ -1,6 +1,6 @@
 //! Paths named in ARCHITECTURE.md exist.
 //!
-//! A path is what stands in backticks outside fenced blocks, or is the target of a link, and
+//! A path is a text in backticks outside fenced blocks, or the target of a link, that
 //! looks like one: from the root of the repository, with a slash inside or an ending that our
 //! files have, and no placeholder. `/v1`, `a::b`, `weir run` and `docs/errors/<CODE>.md` are none.
 

@@ -1,4 +1,4 @@
-//! What is reachable from a crate along edges.
+//! The crates that are reachable from a crate along edges.
 
 use std::collections::BTreeSet;
 

@@ -1,8 +1,8 @@
 //! Edges between our crates: exactly those of the crate table.
 //!
-//! Normal and build dependencies must stand in the row. A dev-dependency may be any crate of ours
+//! Normal and build dependencies must be in the row. A dev-dependency may be any crate of ours
 //! whose own normal dependencies do not lead back to the crate: then the tests would see a second
-//! copy of it, with types of its own.
+//! copy of it, with separate types.
 
 use super::Problem;
 use super::closures::closure;

@@ -27,7 +27,7 @@ use anyhow::Result;
 
 use self::tree::Tree;
 
-/// What `cargo xtask tidy --help` says.
+/// The text of `cargo xtask tidy --help`.
 pub const ABOUT: &str = "\
 Check what the compiler cannot.
 

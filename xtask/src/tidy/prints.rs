@@ -1,7 +1,7 @@
 //! Macros that print and panic if the text cannot be written: the reader of a pipe has ended, or the
 //! disk of a log is full. No crate that runs on a cluster or in a job may use them.
 //!
-//! Tools for developers may. Build scripts speak with cargo through standard output.
+//! Tools for developers may. Build scripts write to cargo through standard output.
 
 use super::Problem;
 use super::source;

@@ -1,4 +1,4 @@
-//! Programs quoted in README.md are the files they are said to be, word for word.
+//! Programs quoted in README.md are equal to the files that they name.
 //!
 //! A quote is a fenced block whose info string names its file: ```` ```rust,file=a/src/b.rs ````.
 //! The file is compiled with its crate, so what a newcomer copies from the page compiles too.

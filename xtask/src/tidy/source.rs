@@ -165,7 +165,7 @@ fn item_len(code: &str) -> usize {
     for (at, c) in code.char_indices() {
         match c {
             '{' | '(' | '[' => depth += 1,
-            // What encloses the item ends here: it was a field or a variant.
+            // The enclosing item ends here: it was a field or a variant.
             '}' | ')' | ']' if depth == 0 => return at,
             '}' | ')' | ']' => {
                 depth -= 1;
@@ -184,7 +184,7 @@ fn item_len(code: &str) -> usize {
 mod tests {
     use super::*;
 
-    /// What is left of a text, with runs of white space as one space.
+    /// The rest of a text, with runs of white space as one space.
     fn words(text: &str) -> String {
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     }

@@ -1,5 +1,5 @@
 //! The crate table: every crate of the house, also those to come, what it may use of ours and
-//! what it must never see. Everything that `tidy` knows about borders stands here.
+//! what it must never use. Everything that `tidy` knows about borders is here.
 //!
 //! Edges between our crates are exact: what is not listed is refused. Of the outside crates only
 //! bans are listed. A change here is a decision about the architecture and wants an ADR.
@@ -21,7 +21,7 @@ pub struct Row {
     pub pure: Purity,
 }
 
-/// What a crate may use of ours.
+/// Crates of ours that a crate may use.
 pub enum Uses {
     Only(&'static [&'static str]),
     Anything,
@@ -44,7 +44,7 @@ impl Ban {
     }
 }
 
-/// Which calls a crate's sources are free of.
+/// Calls that a crate's sources must not make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purity {
     /// No rule.

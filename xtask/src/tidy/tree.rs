@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use super::metadata::{self, Workspace};
 
-/// What the checks read.
+/// Input of the checks.
 pub struct Tree {
     root: PathBuf,
     pub workspace: Workspace,

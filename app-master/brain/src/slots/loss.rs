@@ -16,7 +16,7 @@ pub const GRACE: Duration = Duration::from_secs(2);
 /// Why, as far as it is known.
 #[derive(Clone, Debug)]
 pub(super) enum Cause {
-    /// What the end of its connection tells.
+    /// The cause that the end of its connection shows.
     Vague(Failure),
     /// The reason from a process that saw it end.
     Known(Failure),
@@ -30,7 +30,7 @@ impl Cause {
     }
 }
 
-/// A host that is gone, or a task manager that never had one.
+/// A task host that was lost, or a task manager that never had one.
 #[derive(Clone, Debug)]
 pub(super) struct Loss {
     pub(super) container: ContainerId,
@@ -47,7 +47,7 @@ pub(super) struct Loss {
 }
 
 impl Loss {
-    /// Whether nothing better will be heard.
+    /// Returns true if no better report will come.
     pub(super) fn is_settled(&self, now: Monotonic) -> bool {
         let is_known = matches!(self.cause, Cause::Known(_));
         self.deadline <= now || (is_known && !self.is_connected)

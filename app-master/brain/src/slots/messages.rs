@@ -1,9 +1,9 @@
-//! What the slot pool is told and what it asks for.
+//! Events and effects of the slot pool.
 
 use std::time::Duration;
 use weir_base::{ContainerId, Failure};
 
-/// What a job needs to run.
+/// Resources that a job needs.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SlotSettings {
     /// Slots of the job: the largest parallelism of its vertices.
@@ -14,11 +14,11 @@ pub struct SlotSettings {
     pub request_timeout: Duration,
 }
 
-/// What the slot pool is told.
+/// An event of the slot pool.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum SlotInput {
     /// The resource manager knows the app master, at first or again after it was restarted: asks
-    /// count anew.
+    /// are reset.
     Registered,
     /// Why the ask is not placed yet, in the resource manager's words; empty when nothing waits.
     AskWaits {
@@ -45,7 +45,7 @@ pub enum SlotInput {
     /// The connection of a task manager has ended.
     ManagerLost {
         container: ContainerId,
-        /// What is known of it.
+        /// The known cause.
         failure: Failure,
     },
     /// A task host has introduced itself, with the right graph.
@@ -54,7 +54,7 @@ pub enum SlotInput {
     HostDisconnected {
         container: ContainerId,
         host: u32,
-        /// What is known of it.
+        /// The known cause.
         failure: Failure,
     },
     /// A task host has ended, could not be started, or is of no use. A failure that is permanent
@@ -69,7 +69,7 @@ pub enum SlotInput {
     JobEnded,
 }
 
-/// What the shell has to do, in order.
+/// An effect that the shell has to carry out, in order.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum SlotEffect {
     /// Ask for containers: the total number since the registration.
@@ -99,9 +99,9 @@ pub enum SlotEffect {
     },
     /// A slot has lost its host: hold deployments back from now on.
     Close,
-    /// What deployments wait for has changed.
+    /// The reason why deployments wait has changed.
     WaitsFor {
-        /// What is missing, for people: `for 2 of 3 containers: …`; `None` when nothing is.
+        /// Missing resources, as text for the user: `for 2 of 3 containers: …`; `None` when nothing is missing.
         what: Option<String>,
     },
     /// Whatever was deployed to this host is lost.

@@ -12,11 +12,11 @@
 //! parallelism. The slots are dealt out to *places*, as many as one task manager has slots; each place
 //! wants one container, in it one task manager, under it one task host.
 //!
-//! What always holds:
+//! Invariants:
 //!
 //! - It never asks for more containers than there are vacant places, and gives back what comes beside.
 //! - Deployments pass only while every place has a ready host and every loss is settled: the job master
-//!   has heard of lost tasks before their successors run.
+//!   knows of lost tasks before their successors run.
 //! - A new host is ordered only when the end of the last one under the same task manager is settled.
 //! - A place whose container ends before a host was ready asks for the next one after a pause: what is wrong
 //!   with a node takes longer to be seen, or to pass, than a refusal takes to come.
@@ -35,7 +35,7 @@ pub use loss::GRACE;
 pub use messages::{SlotEffect, SlotInput, SlotSettings};
 
 use loss::{Cause, Loss};
-use place::{Holder, Host, Place};
+use place::{Holder, Host, HostPlace};
 use std::{collections::BTreeSet, time::Duration};
 use weir_base::{ContainerId, Failure, FailureOrigin, Machine, Monotonic, Now, invariant};
 
@@ -51,19 +51,19 @@ const CONTAINER_RETRY_DELAY: Duration = Duration::from_secs(1);
 const SHORT_LIFE: Duration = Duration::from_secs(5);
 const SHORT_LIFE_PAUSE: Duration = Duration::from_secs(1);
 
-/// What a job has and wants of the cluster. See the module for what always holds.
+/// Containers and demands of a job. See the module for the invariants.
 #[derive(Clone, Debug)]
 pub struct SlotPool {
     settings: SlotSettings,
     phase: Phase,
-    places: Vec<Place>,
+    places: Vec<HostPlace>,
     losses: Vec<Loss>,
     /// Leases since the last registration, also those given back.
     granted: u64,
-    /// The total of the last ask; `None` when it must be said again.
+    /// The total of the last request; `None` when it must be sent again.
     asked: Option<u64>,
     ask_waits: String,
-    /// What deployments wait for, as last said.
+    /// The reason why deployments wait, as last reported.
     waits_for: Option<String>,
     /// Deployments pass.
     is_open: bool,
@@ -77,7 +77,7 @@ enum Phase {
     Initial,
     /// The job wants its slots.
     Wanted,
-    /// It was told that it will not get them.
+    /// The resource manager has refused them.
     Failed,
     /// The job has ended.
     Ended,
@@ -91,7 +91,7 @@ impl SlotPool {
         let mut left = settings.slots;
         while left > 0 {
             let slots = left.min(per_manager);
-            places.push(Place::new(slots));
+            places.push(HostPlace::new(slots));
             left -= slots;
         }
         Self {
@@ -152,7 +152,7 @@ impl SlotPool {
         }
     }
 
-    /// The host of a place is gone while its task manager lives; `false` when it was not there.
+    /// The task host of a place was lost while its task manager runs; `false` if there was none.
     fn host_lost(
         &mut self,
         now: Now,
@@ -384,7 +384,7 @@ impl Machine for SlotPool {
 
     fn next_deadline(&self) -> Option<Monotonic> {
         let losses = self.losses.iter().map(|loss| loss.deadline);
-        let unsettled = |place: &Place| {
+        let unsettled = |place: &HostPlace| {
             self.losses.iter().any(|loss| Some(loss.container) == place.container())
         };
         let orders = self.places.iter().filter_map(|place| match place.host() {
@@ -393,12 +393,12 @@ impl Machine for SlotPool {
             }
             _ => None,
         });
-        let pauses = self.places.iter().filter_map(Place::pauses_until);
+        let pauses = self.places.iter().filter_map(HostPlace::pauses_until);
         losses.chain(orders).chain(pauses).chain(self.gives_up_at()).min()
     }
 
     fn check_invariants(&self) {
-        let held: Vec<ContainerId> = self.places.iter().filter_map(Place::container).collect();
+        let held: Vec<ContainerId> = self.places.iter().filter_map(HostPlace::container).collect();
         let distinct: BTreeSet<_> = held.iter().collect();
         invariant!(held.len() == distinct.len(), "a container serves two places: {held:?}");
         invariant!(

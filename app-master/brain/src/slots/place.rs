@@ -10,14 +10,14 @@ use weir_base::{ContainerId, Monotonic};
 
 /// A group of slots that one task manager with one task host serves.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct HostPlace {
     pub(super) slots: u32,
     pub(super) holder: Holder,
     /// Containers and hosts in a row that ended before their host was ready.
     pub(super) failures: u32,
 }
 
-/// Who serves a place.
+/// The task manager and task host of a place.
 #[derive(Clone, Debug)]
 pub(super) enum Holder {
     /// No host. A container is requested, after the pause if one is set.
@@ -28,7 +28,7 @@ pub(super) enum Holder {
     Managed {
         container: ContainerId,
         host: Host,
-        /// Hosts it was ever told to start: the number of the last one.
+        /// The number of the last task host that it was ordered to start.
         hosts: u32,
     },
 }
@@ -38,13 +38,13 @@ pub(super) enum Holder {
 pub(super) enum Host {
     /// None; the next one is ordered at this moment, and when the last one's loss is settled.
     Idle { due: Monotonic },
-    /// Told to start.
+    /// Ordered to start.
     Ordered(u32),
     /// Ready for tasks since this moment.
     Ready(u32, Monotonic),
 }
 
-impl Place {
+impl HostPlace {
     pub(super) fn new(slots: u32) -> Self {
         Self { slots, holder: Holder::Vacant { until: None }, failures: 0 }
     }

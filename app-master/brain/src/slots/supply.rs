@@ -3,7 +3,7 @@
 use super::{
     Failure, FailureOrigin, Phase, SlotEffect, SlotPool, SlotSettings,
     loss::Cause,
-    place::{Holder, Host, Place},
+    place::{Holder, Host, HostPlace},
 };
 use weir_base::{ContainerId, Now};
 
@@ -64,7 +64,7 @@ impl SlotPool {
         out: &mut Vec<SlotEffect>,
     ) {
         let is_starting =
-            |place: &Place| matches!(place.holder, Holder::Starting(id) if id == container);
+            |place: &HostPlace| matches!(place.holder, Holder::Starting(id) if id == container);
         if self.places.iter().any(is_starting) {
             self.container_lost(now, container, Cause::Known(failure));
             out.push(SlotEffect::ReleaseContainer { container });
@@ -139,8 +139,8 @@ impl SlotPool {
         }
         let of = self.places.len();
         let count =
-            |is_it: fn(&Place) -> bool| self.places.iter().filter(|place| is_it(place)).count();
-        let vacant = count(Place::is_vacant);
+            |is_it: fn(&HostPlace) -> bool| self.places.iter().filter(|place| is_it(place)).count();
+        let vacant = count(HostPlace::is_vacant);
         let starting = count(|place| matches!(place.holder, Holder::Starting(_)));
         let what = match (vacant, starting) {
             (0, 0) => format!("for the task hosts of {of} containers to be ready"),
@@ -151,7 +151,7 @@ impl SlotPool {
         Some(what)
     }
 
-    /// What stands between the job and its slots, for people.
+    /// The reason why the job has not all its slots, as text for the user.
     fn missing(&self) -> String {
         let vacant = self.places.iter().filter(|place| place.is_vacant()).count();
         let mut parts = Vec::new();

@@ -7,7 +7,7 @@ use weir_coordination::{JobMaster, job_master::StatusTime};
 
 const TASK: TaskId = TaskId { vertex: 1, subtask: 0 };
 
-/// A report of a task that is so old, of which it waited for room so long, and has emitted so much.
+/// A report of a task with this age, backpressured time and number of emitted records.
 fn report(attempt: u64, age_ms: u64, backpressured_ms: u64, records_out: u64) -> TaskCounters {
     TaskCounters {
         task: TASK,
@@ -58,7 +58,7 @@ fn rates_are_those_of_the_last_second_by_the_tasks_own_clock() {
         (&[(2_000, 500, 100), (3_000, 600, 400)], 300.0, 100.0),
         // Reports that come close together are compared with one that is a second older.
         (&[(2_000, 0, 0), (2_500, 0, 50), (3_000, 0, 100), (3_500, 500, 100)], 50.0, 500.0),
-        // Nothing new was heard.
+        // There was no new report.
         (&[(2_000, 500, 100), (2_000, 500, 100)], 50.0, 250.0),
     ] {
         let mut tasks = tasks();
@@ -141,7 +141,7 @@ fn states_that_no_view_has_shown_are_filled_in() {
 
 #[test]
 fn a_task_runs_where_its_slot_was_when_it_was_deployed() {
-    let place = |sequence| Place {
+    let place = |sequence| SubtaskLocation {
         container: fixture::container(sequence),
         host: "node".to_owned(),
         data_port: 4000,

@@ -118,7 +118,7 @@ pub struct Checkpoint {
     /// Completed: its folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_path: Option<String>,
-    /// Completed: whether it is gone because newer ones are there.
+    /// Completed: whether it was deleted because newer ones exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discarded: Option<bool>,
     /// Failed: when.
@@ -143,7 +143,7 @@ pub struct CheckpointConfig {
     pub min_pause: i64,
     /// Always 1.
     pub max_concurrent: u32,
-    /// What stays after the job.
+    /// Retention after the end of the job.
     pub externalization: Externalization,
     /// `hashmap`
     pub state_backend: String,
@@ -165,7 +165,7 @@ pub struct CheckpointConfig {
     pub changelog_storage: String,
 }
 
-/// What stays of checkpoints after the job.
+/// Retention of checkpoints after the end of the job.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Externalization {

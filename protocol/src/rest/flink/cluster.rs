@@ -1,4 +1,4 @@
-//! `/overview`, `/config` and what is said of the job manager.
+//! `/overview`, `/config` and the job manager.
 
 use serde::{Deserialize, Serialize};
 
@@ -35,11 +35,11 @@ pub struct DashboardConfig {
     pub flink_version: String,
     /// The commit.
     pub flink_revision: String,
-    /// What a page may offer.
+    /// Features that a page may offer.
     pub features: Features,
 }
 
-/// What a page may offer.
+/// Features that a page may offer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
@@ -75,7 +75,7 @@ pub struct Environment {
     pub classpath: Vec<String>,
 }
 
-/// What runs the job manager.
+/// The process that runs the job manager.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Machine {

@@ -40,9 +40,9 @@ pub struct ExceptionHistory {
 pub struct ExceptionEntry {
     /// Its code, such as `WEIR-TASK-0001`.
     pub exception_name: String,
-    /// What is known of it: message, operator, and the end of the container's log.
+    /// Message, operator, and the end of the container's log, as far as known.
     pub stacktrace: String,
-    /// When it was heard of.
+    /// When the job master got the report.
     pub timestamp: i64,
     /// Always empty.
     pub failure_labels: BTreeMap<String, String>,
@@ -85,7 +85,7 @@ pub struct LegacyException {
     /// `host:port`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
-    /// When it was heard of.
+    /// When the job master got the report.
     pub timestamp: i64,
     /// The container.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -180,11 +180,11 @@ pub struct VertexSummary {
     pub duration: i64,
     /// Its subtasks by state.
     pub tasks: StateCounts,
-    /// What its subtasks have counted in their present deployments.
+    /// Counters of its subtasks in their present deployments.
     pub metrics: IoMetrics,
 }
 
-/// What tasks have read, written and waited for.
+/// Records and bytes that tasks have read and written, and their waiting times.
 #[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]

@@ -43,7 +43,7 @@ pub struct PlanNode {
     pub description: String,
     /// Always empty.
     pub optimizer_properties: BTreeMap<String, String>,
-    /// What it reads; left out of the JSON when it reads nothing.
+    /// Its inputs; left out of the JSON when there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<PlanInput>,
 }
@@ -86,7 +86,7 @@ pub struct StreamGraphNode {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(type = "string | null"))]
     pub job_vertex_id: Option<VertexId>,
-    /// What it reads.
+    /// Its input.
     pub inputs: Vec<StreamGraphInput>,
 }
 

@@ -50,7 +50,7 @@ pub enum ApplicationStatus {
     Failed,
     /// It was cancelled.
     Canceled,
-    /// Another master goes on with it.
+    /// Another app master continues the job.
     Unknown,
 }
 
@@ -98,7 +98,6 @@ pub struct WeirResult {
 pub struct FailureReport {
     /// Stable code.
     pub code: String,
-    /// What failed and why.
     pub message: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operator: Option<String>,
@@ -118,7 +117,7 @@ pub struct FailureReport {
     pub consequence_count: u32,
 }
 
-/// What an operator did in the last deployment of the job, over its subtasks.
+/// Counters of an operator in the last deployment of the job, summed over its subtasks.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]

@@ -24,16 +24,16 @@ pub struct TaskManager {
     pub data_port: u16,
     /// Always -1.
     pub jmx_port: i32,
-    /// When it was last heard of, in spite of the name.
+    /// Time of its last heartbeat, in spite of the name.
     pub time_since_last_heartbeat: i64,
     pub slots_number: u32,
     /// Slots that run nothing.
     pub free_slots: u32,
     /// Subtasks that it runs.
     pub assigned_tasks: u32,
-    /// What its container was leased.
+    /// Resources of its container.
     pub total_resource: ResourceProfile,
-    /// What of it is not given to slots in use.
+    /// The part that is not given to slots in use.
     pub free_resource: ResourceProfile,
     /// The machine, as far as the container may use it.
     pub hardware: Hardware,
@@ -41,7 +41,7 @@ pub struct TaskManager {
     pub memory_configuration: MemoryConfiguration,
 }
 
-/// What a task manager or slot has. Memory in MiB.
+/// Resources of a task manager or slot. Memory in MiB.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
@@ -67,9 +67,9 @@ pub struct ResourceProfile {
 pub struct Hardware {
     /// Slots, since cores are not known here.
     pub cpu_cores: u32,
-    /// Of the container.
+    /// Memory of the container.
     pub physical_memory: u64,
-    /// Of it, what is not used.
+    /// Its unused part.
     pub free_memory: u64,
     /// Always 0.
     pub managed_memory: u64,
@@ -87,11 +87,11 @@ pub struct MemoryConfiguration {
     pub managed_memory: u64,
     pub jvm_metaspace: u64,
     pub jvm_overhead: u64,
-    /// What task hosts may use.
+    /// Memory that task hosts may use.
     pub task_heap: u64,
     /// The same.
     pub total_flink_memory: u64,
-    /// What the container may use.
+    /// Memory that the container may use.
     pub total_process_memory: u64,
 }
 
@@ -105,7 +105,6 @@ pub struct TaskManagerDetails {
     pub task_manager: TaskManager,
     /// Slots in use.
     pub allocated_slots: Vec<AllocatedSlot>,
-    /// What it has measured.
     pub metrics: TaskManagerMetrics,
 }
 

@@ -51,7 +51,6 @@ pub struct Subtask {
     pub end_time: i64,
     /// From start to end, or to now; -1 before.
     pub duration: i64,
-    /// What it has counted.
     pub metrics: IoMetrics,
     /// Its container.
     pub taskmanager_id: String,
@@ -71,7 +70,7 @@ pub struct Subtask {
 pub struct Aggregated {
     /// By the name of a field of [`IoMetrics`].
     pub metrics: BTreeMap<String, Statistics>,
-    /// Of the time spent in each state.
+    /// Sums of the time spent in each state.
     pub status_duration: BTreeMap<ExecutionState, Statistics>,
 }
 
@@ -150,7 +149,7 @@ pub struct VertexTaskManager {
     pub end_time: i64,
     /// From start to end, or to now; -1 before.
     pub duration: i64,
-    /// What they have counted together.
+    /// Sum of their counters.
     pub metrics: IoMetrics,
     /// They by state.
     pub status_counts: StateCounts,

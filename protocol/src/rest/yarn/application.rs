@@ -24,16 +24,16 @@ pub enum ApplicationState {
     Accepted,
     /// Its app master has registered.
     Running,
-    /// Its app master said that it has ended.
+    /// Its app master reported its end.
     Finished,
     /// It could not.
     Failed,
-    /// Somebody stopped it.
+    /// A user stopped it.
     Killed,
 }
 
 impl ApplicationState {
-    /// In the order of a life.
+    /// In the order in which they are entered.
     pub const ALL: [Self; 8] = [
         Self::New,
         Self::NewSaving,
@@ -89,7 +89,6 @@ impl FromStr for ApplicationState {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct Apps {
-    /// Those asked for.
     pub apps: AppList,
 }
 
@@ -98,7 +97,6 @@ pub struct Apps {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct AppList {
-    /// Each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub app: Vec<App>,
 }
@@ -107,7 +105,6 @@ pub struct AppList {
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct OneApp {
-    /// That one.
     pub app: App,
 }
 
@@ -118,22 +115,22 @@ pub struct OneApp {
 pub struct App {
     #[cfg_attr(test, ts(type = "string"))]
     pub id: ApplicationId,
-    /// Who submitted it.
+    /// The user who submitted it.
     pub user: String,
     pub name: String,
     pub queue: String,
     /// How it stands.
     pub state: ApplicationState,
-    /// How it ended, as its app master said.
+    /// How it ended, as its app master reported.
     pub final_status: FinalStatus,
     /// In percent.
     pub progress: f32,
-    /// What the tracking URL leads to: `UNASSIGNED`, `ApplicationMaster`, `History`.
+    /// Target of the tracking URL: `UNASSIGNED`, `ApplicationMaster`, `History`.
     #[serde(rename = "trackingUI")]
     pub tracking_ui: String,
     /// Its page, through the proxy of the resource manager.
     pub tracking_url: String,
-    /// Why it waits or ended, for people.
+    /// Why it waits or ended, as text for the user.
     pub diagnostics: String,
     /// When the cluster was first started.
     pub cluster_id: u64,
@@ -207,7 +204,7 @@ pub struct App {
     pub resource_requests: Vec<ResourceRequestInfo>,
     /// Containers of all asks that wait; not YARN's.
     pub pending_containers: u64,
-    /// Why the first of them wait, for people; not YARN's.
+    /// Why the first of them wait, as text for the user; Weir's own field.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub pending_reason: String,
     /// `DISABLED`: logs stay where they were written.
@@ -218,7 +215,7 @@ pub struct App {
     pub app_node_label_expression: String,
     /// On which nodes its app master may run; empty for all.
     pub am_node_label_expression: String,
-    /// What it has, by partition.
+    /// Its resources by partition.
     pub resource_info: UsageInfo,
     /// How long it may live.
     pub timeouts: AppTimeouts,
@@ -231,7 +228,6 @@ pub struct App {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct EntryList {
-    /// Each.
     pub entry: Vec<Entry>,
 }
 
@@ -244,7 +240,7 @@ pub struct ResourceRequestInfo {
     pub priority: u32,
     /// On which host or rack; `*` for any.
     pub resource_name: String,
-    /// Of each container.
+    /// Resources of each container.
     pub capability: Resource,
     pub num_containers: u64,
     /// Whether another place will do.
@@ -255,28 +251,27 @@ pub struct ResourceRequestInfo {
     pub allocation_request_id: u64,
 }
 
-/// What an application has, by partition of the cluster. There is one, without a name.
+/// Resources of an application by partition of the cluster. There is one partition, without a name.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, rename_all = "camelCase")]
 pub struct UsageInfo {
-    /// Each.
     pub resource_usages_by_partition: Vec<PartitionUsage>,
 }
 
-/// What an application has in a partition.
+/// Resources of an application in a partition.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, rename_all = "camelCase")]
 pub struct PartitionUsage {
     pub partition_name: String,
-    /// What its containers have.
+    /// Resources of its containers.
     pub used: Resource,
-    /// What is kept free for it.
+    /// Resources that are reserved for it.
     pub reserved: Resource,
-    /// What it asks for.
+    /// Resources that it asks for.
     pub pending: Resource,
-    /// What its app master has.
+    /// Resources of its app master.
     pub am_used: Resource,
 }
 
@@ -289,7 +284,7 @@ pub struct AppTimeouts {
     pub timeout: Vec<AppTimeout>,
 }
 
-/// A limit of a life.
+/// A time limit of an application.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
@@ -338,7 +333,6 @@ pub struct PendingAnswer {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct PendingAsks {
-    /// Each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ask: Vec<PendingAskInfo>,
 }
@@ -355,10 +349,10 @@ pub struct PendingAskInfo {
     pub ask_id: Option<u64>,
     /// Lower numbers first.
     pub priority: u32,
-    /// Of each container.
+    /// Resources of each container.
     pub capability: Resource,
     /// Containers missing.
     pub missing: u64,
-    /// Why, for people.
+    /// Reason as text for the user.
     pub reason: String,
 }

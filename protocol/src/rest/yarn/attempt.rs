@@ -19,7 +19,6 @@ pub struct AppAttempts {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, rename_all = "camelCase")]
 pub struct AppAttemptList {
-    /// Each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub app_attempt: Vec<AppAttempt>,
 }
@@ -29,7 +28,6 @@ pub struct AppAttemptList {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct OneAppAttempt {
-    /// That one.
     pub app_attempt: AppAttempt,
 }
 
@@ -71,7 +69,6 @@ pub struct AppAttempt {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct Containers {
-    /// Those that are known.
     pub containers: ContainerList,
 }
 
@@ -80,7 +77,6 @@ pub struct Containers {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct ContainerList {
-    /// Each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub container: Vec<Container>,
 }
@@ -89,7 +85,6 @@ pub struct ContainerList {
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct OneContainer {
-    /// That one.
     pub container: Container,
 }
 
@@ -108,7 +103,7 @@ pub struct Container {
     pub allocated_vcores: u32,
     /// On which node.
     pub assigned_node_id: String,
-    /// Of the ask that it answers.
+    /// Priority of the request that it answers.
     pub priority: u32,
     /// When it was leased.
     pub started_time: u64,

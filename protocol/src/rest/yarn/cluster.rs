@@ -25,7 +25,7 @@ pub struct ClusterInfo {
     pub state: String,
     /// `ACTIVE`: there is no other.
     pub ha_state: String,
-    /// What keeps its state.
+    /// The store that keeps its state.
     pub rm_state_store_name: String,
     /// Its release.
     pub resource_manager_version: String,
@@ -41,7 +41,7 @@ pub struct ClusterInfo {
     pub hadoop_version_built_on: String,
     /// There is no ZooKeeper.
     pub ha_zoo_keeper_connection_state: String,
-    /// Its release; Weir's own field, by which it is told from Hadoop's.
+    /// Its release; Weir's own field, which distinguishes it from Hadoop.
     pub weir_version: String,
     /// Starts of the resource manager before this one; Weir's own field.
     pub weir_epoch: u32,
@@ -65,15 +65,15 @@ pub struct ClusterMetricsAnswer {
 pub struct ClusterMetrics {
     /// Applications ever submitted.
     pub apps_submitted: u64,
-    /// Of these, those that finished.
+    /// Applications that finished.
     pub apps_completed: u64,
-    /// Those that wait for their app master.
+    /// Applications that wait for their app master.
     pub apps_pending: u64,
-    /// Those whose app master runs.
+    /// Applications whose app master runs.
     pub apps_running: u64,
-    /// Those that failed.
+    /// Applications that failed.
     pub apps_failed: u64,
-    /// Those that were killed.
+    /// Applications that were killed.
     pub apps_killed: u64,
     /// Memory kept free for an ask, in MiB.
     #[serde(rename = "reservedMB")]
@@ -111,15 +111,15 @@ pub struct ClusterMetrics {
     pub decommissioning_nodes: u64,
     /// Nodes that were taken out.
     pub decommissioned_nodes: u64,
-    /// Nodes that began anew.
+    /// Nodes whose agent was restarted.
     pub rebooted_nodes: u64,
     /// Nodes that run and are healthy.
     pub active_nodes: u64,
     /// Nodes that ended by themselves.
     pub shutdown_nodes: u64,
-    /// What is leased.
+    /// Leased resources.
     pub total_used_resources_across_partition: Resource,
-    /// What there is.
+    /// Resources of all nodes.
     pub total_cluster_resources_across_partition: Resource,
 }
 
@@ -200,7 +200,6 @@ pub struct StatisticsAnswer {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Statistics {
-    /// Each count.
     pub stat_item: Vec<StatItem>,
 }
 

@@ -25,14 +25,14 @@ pub enum NodeState {
     Decommissioned,
     /// It went silent.
     Lost,
-    /// It began anew.
+    /// Its agent was restarted.
     Rebooted,
     /// It ended by itself.
     Shutdown,
 }
 
 impl NodeState {
-    /// In the order of a life.
+    /// In the order in which they are entered.
     pub const ALL: [Self; 8] = [
         Self::New,
         Self::Running,
@@ -58,7 +58,7 @@ impl NodeState {
         }
     }
 
-    /// Whether its agent speaks with the resource manager.
+    /// Returns true if its agent sends heartbeats.
     pub fn is_active(self) -> bool {
         matches!(self, Self::New | Self::Running | Self::Unhealthy | Self::Decommissioning)
     }
@@ -88,7 +88,6 @@ impl FromStr for NodeState {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct Nodes {
-    /// Those asked for.
     pub nodes: NodeList,
 }
 
@@ -97,7 +96,6 @@ pub struct Nodes {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct NodeList {
-    /// Each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub node: Vec<Node>,
 }
@@ -106,7 +104,6 @@ pub struct NodeList {
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct OneNode {
-    /// That one.
     pub node: Node,
 }
 
@@ -117,18 +114,18 @@ pub struct Node {
     pub rack: String,
     /// How it stands.
     pub state: NodeState,
-    /// Which: also the address of its agent.
+    /// Its id, which is also the address of its agent.
     #[cfg_attr(test, ts(type = "string"))]
     pub id: NodeId,
     pub node_host_name: String,
     /// Its agent, `host:port`.
     #[serde(rename = "nodeHTTPAddress")]
     pub node_http_address: String,
-    /// When it last said how it is.
+    /// Time of its last health report.
     pub last_health_update: u64,
     /// Release of its agent.
     pub version: String,
-    /// What is wrong with it; empty when nothing is.
+    /// Why it is unhealthy; empty when it is healthy.
     pub health_report: String,
     /// Containers on it.
     pub num_containers: u64,
@@ -152,11 +149,11 @@ pub struct Node {
     /// Containers that wait on the node; there are none.
     pub num_queued_containers: u64,
     pub node_labels: Vec<String>,
-    /// What is really used.
+    /// Measured use.
     pub resource_utilization: Utilization,
-    /// What is leased.
+    /// Leased resources.
     pub used_resource: Resource,
-    /// What is free.
+    /// Free resources.
     pub available_resource: Resource,
 }
 

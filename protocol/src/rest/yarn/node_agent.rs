@@ -1,4 +1,4 @@
-//! What a node agent says of itself under `/ws/v1/node`.
+//! Answers of a node agent under `/ws/v1/node`.
 
 use serde::{Deserialize, Serialize};
 use weir_base::{ApplicationId, ContainerId, NodeId};
@@ -17,7 +17,6 @@ pub struct NodeInfoAnswer {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, rename_all = "camelCase")]
 pub struct NodeInfo {
-    /// Which node.
     #[cfg_attr(test, ts(type = "string"))]
     pub id: NodeId,
     pub node_host_name: String,
@@ -39,7 +38,7 @@ pub struct NodeInfo {
     /// When it began.
     #[serde(rename = "nmStartupTime")]
     pub nm_startup_time: u64,
-    /// What is wrong with it; empty when nothing is.
+    /// Why it is unhealthy; empty when it is healthy.
     pub health_report: String,
     /// Whether it can run containers.
     pub node_healthy: bool,
@@ -57,7 +56,7 @@ pub struct NodeInfo {
     pub hadoop_build_version: String,
     /// Empty: builds carry no date.
     pub hadoop_version_built_on: String,
-    /// Its release; Weir's own field, by which it is told from Hadoop's.
+    /// Its release; Weir's own field, which distinguishes it from Hadoop.
     pub weir_version: String,
 }
 
@@ -66,7 +65,6 @@ pub struct NodeInfo {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct NodeApps {
-    /// Those asked for.
     pub apps: NodeAppList,
 }
 
@@ -75,7 +73,6 @@ pub struct NodeApps {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct NodeAppList {
-    /// Each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub app: Vec<NodeApp>,
 }
@@ -84,7 +81,6 @@ pub struct NodeAppList {
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct OneNodeApp {
-    /// That one.
     pub app: NodeApp,
 }
 
@@ -97,7 +93,7 @@ pub struct NodeApp {
     pub id: ApplicationId,
     /// `RUNNING`, `FINISHING_CONTAINERS_WAIT`, `FINISHED`.
     pub state: String,
-    /// Who submitted it, where the agent knows.
+    /// The user who submitted it; empty if the agent does not know.
     pub user: String,
     /// Its containers on the node.
     #[cfg_attr(test, ts(type = "Array<string>"))]
@@ -118,7 +114,6 @@ pub struct NodeContainers {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct NodeContainerList {
-    /// Each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub container: Vec<NodeContainer>,
 }
@@ -127,7 +122,6 @@ pub struct NodeContainerList {
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct OneNodeContainer {
-    /// That one.
     pub container: NodeContainer,
 }
 
@@ -144,7 +138,7 @@ pub struct NodeContainer {
     pub exit_code: i32,
     /// Why it ended.
     pub diagnostics: String,
-    /// Who submitted its application, where the agent knows.
+    /// The user who submitted its application; empty if the agent does not know.
     pub user: String,
     /// Its memory limit in MiB.
     #[serde(rename = "totalMemoryNeededMB")]
@@ -177,7 +171,6 @@ pub struct ContainerLogsAnswer {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ContainerLogs {
-    /// Each file.
     pub container_log_info: Vec<LogFile>,
     /// `LOCAL`.
     pub log_aggregation_type: String,

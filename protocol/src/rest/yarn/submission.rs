@@ -1,10 +1,10 @@
-//! What a client sends to start an application, and what it asks before.
+//! Requests of a client that start an application.
 
 use super::{Entry, Resource, list::one_or_many};
 use serde::{Deserialize, Serialize};
 use weir_base::{ApplicationId, ArtifactHash};
 
-/// What stands before the hash in [`LocalResource::resource`].
+/// Prefix of the hash in [`LocalResource::resource`].
 pub const ARTIFACT_SCHEME: &str = "artifact:";
 
 /// Answer to `POST /apps/new-application`.
@@ -31,7 +31,7 @@ pub struct Submission {
     /// As given out by `new-application`.
     #[cfg_attr(test, ts(type = "string"))]
     pub application_id: ApplicationId,
-    /// Its name, for people.
+    /// Its name, as it is shown.
     #[serde(default)]
     pub application_name: String,
     /// Its queue; `default` when empty.
@@ -40,7 +40,7 @@ pub struct Submission {
     /// Larger numbers first, among applications of a queue.
     #[serde(default)]
     pub priority: i32,
-    /// What to run.
+    /// The command to run.
     pub am_container_spec: ContainerSpec,
     /// Whether the app master runs outside of the cluster, which Weir refuses.
     #[serde(default, rename = "unmanaged-AM")]
@@ -48,7 +48,7 @@ pub struct Submission {
     /// The highest number of attempts; 0 for as many as the cluster allows.
     #[serde(default)]
     pub max_app_attempts: u32,
-    /// Of the app master's container.
+    /// Resources of the app master's container.
     #[serde(default)]
     pub resource: Resource,
     /// Its kind: `WEIR` for jobs.
@@ -66,7 +66,7 @@ pub struct Submission {
     pub weir_artifacts: Vec<ArtifactHash>,
 }
 
-/// What runs in a container.
+/// A command with its environment and files.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, rename_all = "kebab-case")]
@@ -138,12 +138,11 @@ pub struct Commands {
     pub command: String,
 }
 
-/// The words by which an application is found.
+/// Tags by which an application is found.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default)]
 pub struct Tags {
-    /// Each.
     #[serde(deserialize_with = "one_or_many")]
     pub tag: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! What applications wait for, as the scheduler sees it, and which of it no node could hold.
+//! The demands of applications, as the scheduler sees them, and those that no node could hold.
 
 use super::{Cluster, nodes::nearest_of};
 use crate::{
@@ -19,7 +19,7 @@ pub(crate) const MASTER_PRIORITY: u32 = 0;
 pub(crate) const APP_MASTER: &str = "the app master's container";
 
 impl Cluster {
-    /// What there is and what is wanted. Without demands the rest is left out.
+    /// The nodes and the demands. Without demands everything else is left out.
     pub(crate) fn snapshot(&self) -> Snapshot {
         let demands: Vec<Demand> =
             self.applications.values().flat_map(|one| self.demands(one)).collect();
@@ -51,7 +51,7 @@ impl Cluster {
         snapshot
     }
 
-    /// What an application waits for, by priority.
+    /// Demands of an application, by priority.
     pub(super) fn demands(&self, application: &Application) -> Vec<Demand> {
         let current = application.current().filter(|_| application.is_working());
         let Some(attempt) = current else { return Vec::new() };
@@ -91,7 +91,7 @@ impl Cluster {
         })
     }
 
-    /// What attempts have leased that wait for containers.
+    /// Leases of attempts that wait for containers.
     fn holdings(&self, demands: &[Demand]) -> Vec<Holding> {
         let waiting: BTreeSet<_> = demands.iter().map(|demand| demand.attempt).collect();
         let attempts = waiting.into_iter().filter_map(|id| self.applications.attempt(id));
@@ -132,7 +132,7 @@ impl Cluster {
         let mut is_too_large = |demand: &Demand| {
             let needs = demand.resources;
             let large_enough = || self.nodes.active().filter(|node| needs.fits_in(node.total));
-            // Of two nodes at least one is without the app master.
+            // At least one of two nodes does not run the app master.
             let holders = holders
                 .entry((needs.memory_mib, needs.vcores))
                 .or_insert_with(|| large_enough().take(2).collect());
@@ -165,7 +165,7 @@ impl Cluster {
         Some(Error::TooLarge { what, asked: needs, node, largest })
     }
 
-    /// What a node could have for a demand when nothing but the attempt's app master ran there.
+    /// Resources that a node would have for a demand if only the attempt's app master ran there.
     fn room_on(&self, node: &Node, demand: &Demand) -> Resources {
         let master = self.applications.attempt(demand.attempt).and_then(|one| one.master.as_ref());
         match master.filter(|master| demand.key != DemandKey::AppMaster && master.node == node.id) {

@@ -1,4 +1,4 @@
-//! What must hold between any two steps.
+//! Invariants that hold between any two steps.
 
 use super::Cluster;
 use crate::{container::ContainerLife, messages::Ticket, node::Node};

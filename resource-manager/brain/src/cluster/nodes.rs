@@ -58,7 +58,7 @@ impl Nodes {
         std::mem::take(&mut self.touched)
     }
 
-    /// Each node is told that an application has ended.
+    /// Notes for each node that it has to be told of the end of an application.
     pub(crate) fn tell_ended(&mut self, application: ApplicationId) {
         for node in self.by_id.values_mut() {
             node.tell_ended(application);
@@ -68,7 +68,7 @@ impl Nodes {
         }
     }
 
-    /// What is free on nodes that take containers.
+    /// Free resources of nodes that take containers.
     pub(crate) fn headroom(&self) -> Resources {
         self.open().fold(Resources::default(), |sum, node| sum.saturating_add(node.free()))
     }
@@ -95,7 +95,7 @@ impl Nodes {
     }
 }
 
-/// Of nodes with their room the one with most of what all of them have too little of.
+/// The node that has most of the resource that all nodes lack.
 pub(crate) fn nearest_of<'a, I: Iterator<Item = (&'a Node, Resources)>>(
     needs: Resources,
     nodes: impl Fn() -> I,

@@ -34,7 +34,7 @@ pub struct ClusterView {
 /// YARN's cluster metrics, as far as there is something to count.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ClusterMetrics {
-    /// Applications taken in since this resource manager started, with those it found on record then.
+    /// Applications accepted since this resource manager started, including those that it found in its store.
     pub apps_submitted: u64,
     /// Ended by their app master.
     pub apps_completed: u64,
@@ -46,7 +46,7 @@ pub struct ClusterMetrics {
     pub apps_failed: u64,
     /// Ended by clients.
     pub apps_killed: u64,
-    /// Of nodes that are up.
+    /// Sums over nodes that are up.
     pub total: Resources,
     /// Leased.
     pub allocated: Resources,
@@ -73,15 +73,15 @@ pub struct NodeView {
     /// Its id: where its agent listens.
     pub node: NodeId,
     pub state: NodeState,
-    /// What it offers.
+    /// Resources that it offers.
     pub total: Resources,
-    /// What is leased of it.
+    /// Leased resources.
     pub used: Resources,
-    /// What is left for new leases.
+    /// Resources left for new leases.
     pub available: Resources,
     /// Its leases.
     pub containers: Vec<ContainerId>,
-    /// When it was heard of last.
+    /// Time of its last heartbeat.
     pub heard_wall_ms: u64,
     /// Release of its agent.
     pub weir_version: String,
@@ -112,7 +112,7 @@ pub struct ApplicationView {
     pub submitted_wall_ms: u64,
     /// When the container of its current or last app master was leased.
     pub launched_wall_ms: Option<u64>,
-    /// When it ended: when its app master said so, if it did.
+    /// Time of its end: that of its app master's final report, if there is one.
     pub ended_wall_ms: Option<u64>,
     /// Leased now.
     pub allocated: Resources,
@@ -141,11 +141,11 @@ pub struct PendingView {
     /// Its id; `None` for the container of an app master.
     pub ask: Option<u32>,
     pub priority: u32,
-    /// Of each container.
+    /// Resources of each container.
     pub resources: Resources,
     /// Containers missing.
     pub missing: u64,
-    /// Why, for people.
+    /// Reason as text for the user.
     pub reason: String,
 }
 
@@ -154,7 +154,7 @@ pub struct AttemptView {
     /// Its id.
     pub attempt: AttemptId,
     pub state: AttemptLife,
-    /// How it ended: as its app master said, `Failed` or `Killed`; `Undefined` before.
+    /// How it ended: as its app master reported, `Failed` or `Killed`; `Undefined` before.
     pub final_status: FinalStatus,
     /// When the container of its app master was leased, 0 before.
     pub started_wall_ms: u64,
@@ -195,7 +195,7 @@ pub struct ContainerView {
     pub exit_status: Option<i32>,
     /// Why it ended.
     pub diagnostics: String,
-    /// Memory of its processes in MiB, as its node said last.
+    /// Memory of its processes in MiB, by the last report of its node.
     pub used_memory_mib: u64,
 }
 

@@ -1,4 +1,4 @@
-//! What app masters say and are told.
+//! Requests of app masters and their answers.
 
 use super::ResourceManager;
 use crate::{
@@ -23,7 +23,7 @@ const MAX_ASKS: usize = 1000;
 const MAX_NAMED: usize = 100_000;
 
 impl ResourceManager {
-    /// Asks begin anew only with the first registration in an epoch: a later one is a repetition.
+    /// Requests are reset only by the first registration in an epoch: a later one is a repetition.
     pub(super) fn register_app_master(
         &mut self,
         now: Now,
@@ -94,7 +94,7 @@ impl ResourceManager {
         self.timers.set(Purpose::AppMasterHold(id), hold);
         let refused = is_fresh.then(|| self.take_allocate(now, &allocate).err()).flatten();
         self.cluster.applications.touch(id);
-        // What it did may have ended the attempt, and so answered it.
+        // The request may have ended the attempt, and so have been answered.
         let is_held =
             self.cluster.applications.attempt(id).is_some_and(|attempt| attempt.held.is_some());
         match refused {
@@ -182,8 +182,8 @@ impl ResourceManager {
         refused.map_or(Ok(()), Err)
     }
 
-    /// Answers an allocate whose sender does not want to wait, when this step has placed what it can. The
-    /// first ask is answered when it is on record.
+    /// Answers an allocate request whose sender does not wait, after this step has placed what it can. The
+    /// first request is answered when it is stored.
     fn touch_now(&mut self, now: Now, id: AttemptId) {
         self.plan_and_place(now);
         let asked = self.cluster.applications.attempt(id).map(|attempt| attempt.asked);
@@ -192,7 +192,7 @@ impl ResourceManager {
         }
     }
 
-    /// The first ask of an attempt is on record: its app master may be told of leases.
+    /// The first request of an attempt is stored: leases may be reported to its app master.
     pub(super) fn first_ask_saved(&mut self, now: Now, id: AttemptId) {
         let Some(attempt) = self.cluster.applications.attempt_mut(id) else { return };
         attempt.asked = ContainersAsked::Saved;
@@ -242,7 +242,7 @@ impl ResourceManager {
         answer
     }
 
-    /// An app master is told of a lease.
+    /// Reports a lease to an app master.
     fn tell_lease(&mut self, now: Now, id: ContainerId) -> Option<GrantedLease> {
         let container = self.cluster.leases.get_mut(&id)?;
         if container.life == ContainerLife::Allocated {
@@ -296,7 +296,7 @@ impl ResourceManager {
                 self.timers.clear(&Purpose::AppMaster(id));
                 self.cluster.applications.touch(id);
             }
-            // Said before.
+            // A repetition.
             _ if was_said => {}
             // It is killed anyway, but what it knows is kept.
             (_, Some(_)) if is_killed => self.archive(id, archive),
@@ -310,7 +310,7 @@ impl ResourceManager {
     }
 }
 
-/// What becomes of an allocate.
+/// Outcome of an allocate request.
 enum Verdict {
     /// News.
     Fresh,
@@ -327,7 +327,7 @@ fn progress(said: f32) -> f32 {
     if said.is_finite() { said.clamp(0.0, 1.0) } else { 0.0 }
 }
 
-/// What an allocate has too much of: it stays in memory for as long as the attempt lives.
+/// The limit that an allocate request exceeds. Requests stay in memory for as long as the attempt.
 fn excess(allocate: &Allocate) -> Option<String> {
     let named = allocate.held.len().max(allocate.release.len());
     if allocate.asks.len() > MAX_ASKS {

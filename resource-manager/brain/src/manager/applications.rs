@@ -98,8 +98,8 @@ impl ResourceManager {
         }
     }
 
-    /// A kill takes effect when it is on record. What comes behind it, to the record too, is behind it:
-    /// an attempt that ends meanwhile is the last, and the last words of its app master are too late.
+    /// A kill takes effect when it is stored. Facts that are stored later come too late: an attempt that
+    /// ends in between is the last one, and the final report of its app master is ignored.
     pub(super) fn kill_application(
         &mut self,
         ticket: Ticket,
@@ -146,7 +146,7 @@ impl ResourceManager {
         self.end_application(now, id, (outcome, final_status, diagnostics));
     }
 
-    /// Puts the end of an application on record.
+    /// Stores the end of an application.
     pub(super) fn end_application(
         &mut self,
         now: Now,

@@ -64,7 +64,7 @@ impl ResourceManager {
         }
     }
 
-    /// The container of an app master is leased: it goes on record.
+    /// The container of an app master is leased: it is stored.
     pub(super) fn master_is_leased(&mut self, now: Now, master: Lease) {
         let id = master.container.attempt;
         let Some(attempt) = self.cluster.applications.attempt_mut(id) else { return };
@@ -82,7 +82,7 @@ impl ResourceManager {
         self.journal.then(After::AttemptSaved(id));
     }
 
-    /// The container of an app master is on record: its node may launch it.
+    /// The container of an app master is stored: its node may launch it.
     pub(super) fn attempt_saved(&mut self, now: Now, id: AttemptId) {
         let expiry = now.monotonic.after(self.settings.container_allocation_expiry);
         let Some(attempt) = self.cluster.applications.working_attempt_mut(id) else { return };
@@ -170,7 +170,7 @@ impl ResourceManager {
         self.end_application(now, id.application, end);
     }
 
-    /// Puts the end of the current attempt on record, and takes its containers back.
+    /// Stores the end of the current attempt, and releases its containers.
     fn attempt_ended(
         &mut self,
         now: Now,
@@ -283,7 +283,7 @@ impl ResourceManager {
         }
     }
 
-    /// What an app master said at its end is on record.
+    /// The final report of an app master is stored.
     pub(super) fn finish_saved(&mut self, now: Now, id: AttemptId) {
         let expiry = now.monotonic.after(self.settings.app_master_expiry);
         let Some(application) = self.cluster.applications.get_mut(&id.application) else { return };
@@ -302,7 +302,7 @@ impl ResourceManager {
         }
     }
 
-    /// An app master that said that it ends has ended.
+    /// An app master has ended after its final report.
     fn finished(&mut self, now: Now, id: AttemptId) {
         let Some(application) = self.cluster.applications.get_mut(&id.application) else { return };
         let Some(attempt) = application.current_mut() else { return };
@@ -318,7 +318,7 @@ impl ResourceManager {
     }
 }
 
-/// Which containers of an attempt go on.
+/// The containers of an attempt that continue to run.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Keep {
     None,

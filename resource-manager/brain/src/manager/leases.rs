@@ -1,4 +1,4 @@
-//! Leases: taken back, ended, lost; and those that app masters name, give back, and bring along after a
+//! Leases: released, ended, lost; and those that app masters confirm, release, and report after a
 //! restart.
 
 use super::ResourceManager;
@@ -12,8 +12,8 @@ use weir_base::{AttemptId, ContainerId, Now, Resources};
 use weir_protocol::cluster::{ContainerReport, ContainerState, Lease, exit_status};
 
 impl ResourceManager {
-    /// Takes a lease back. It ends when its node says that nothing of it runs, or at once when
-    /// nobody was told of it.
+    /// Releases a lease. It ends when its node reports that none of its processes runs, or at once when
+    /// the lease was not reported yet.
     pub(super) fn stop_container(&mut self, now: Now, id: ContainerId, stop: Stop) {
         let Some(container) = self.cluster.leases.get_mut(&id) else { return };
         match container.life {
@@ -74,12 +74,12 @@ impl ResourceManager {
             return self.master_has_ended(now, id.attempt, exit_status, diagnostics);
         }
         if !matches!(attempt.state, AttemptLife::FinishSaving | AttemptLife::Finishing) {
-            // One that was taken over may be held: its app master has not said yet.
+            // A container of an earlier epoch may be held: its app master has not reported yet.
             if container.is_held || (id.epoch < epoch && !attempt.synchronised) {
                 let report = completed(id, container.resources, exit_status, diagnostics);
                 attempt.completed.insert(id, report);
             } else if let Some(ask) = container.ask {
-                // Its app master has not heard of it: another takes its place.
+                // It was not reported to its app master: another one replaces it.
                 attempt.withdrawn.insert(id, ask);
                 if let Some(ask) = attempt.asks.get_mut(&ask) {
                     ask.leased = ask.leased.saturating_sub(1);
@@ -132,7 +132,7 @@ impl ResourceManager {
         }
     }
 
-    /// A lease of an earlier epoch that its node has not reported, and may still be told to start.
+    /// A lease of an earlier epoch that its node has not reported, and may still be ordered to start.
     pub(super) fn adopt_unreported(&mut self, now: Now, lease: &Lease) {
         let free = self.cluster.nodes.get(&lease.node).map(|node| node.free());
         if !free.is_some_and(|free| lease.resources.fits_in(free)) {
@@ -179,7 +179,7 @@ impl ResourceManager {
         }
         let epoch = self.current_epoch();
         let Some(attempt) = self.cluster.applications.working_attempt_mut(id) else { return };
-        // Of answers older than this allocate it takes nothing any more: these it never had.
+        // It ignores answers older than this request: it never had these leases.
         attempt.withdrawn.clear();
         if attempt.synchronised {
             return;
@@ -231,7 +231,7 @@ impl ResourceManager {
         let diagnostics = "it ended before it was known to be held".to_owned();
         let report = completed(id, Resources::default(), exit_status::ABORTED, diagnostics);
         attempt.completed.insert(id, report);
-        // What its ask no longer lacks may have been in the way of others.
+        // Its request may have blocked others.
         self.planner.request();
     }
 
@@ -254,7 +254,7 @@ impl ResourceManager {
     }
 }
 
-/// A container that has ended, as its app master is told.
+/// A container that has ended, as it is reported to its app master.
 pub(super) fn completed(
     container: ContainerId,
     resources: Resources,

@@ -1,4 +1,4 @@
-//! What a node says it has, compared with what it should have.
+//! The containers that a node reports, compared with those that it should have.
 
 use super::{ResourceManager, leases::completed};
 use crate::{
@@ -11,7 +11,7 @@ use weir_base::{ContainerId, NodeId, Now, Resources};
 use weir_protocol::cluster::{ContainerReport, ContainerState, Lease, exit_status};
 
 impl ResourceManager {
-    /// Takes the whole list of a node: starts, ends, containers that nobody leased, and those that
+    /// Takes the whole list of a node: starts, ends, containers that were never leased, and those that
     /// have vanished.
     pub(super) fn take_reports(&mut self, now: Now, id: &NodeId, reports: &[ContainerReport]) {
         let Some(node) = self.cluster.nodes.get_mut(id) else { return };
@@ -24,7 +24,7 @@ impl ResourceManager {
         node.complete.retain(|container| unknown.contains(container));
         for report in reports.iter().filter(|report| !is_unknown(report)) {
             let container = report.container;
-            // No node was told to start it, so it cannot run.
+            // No node was ordered to start it, so it cannot run.
             if self.cluster.is_being_saved(container) {
                 continue;
             }
@@ -46,8 +46,8 @@ impl ResourceManager {
         self.planner.request_if(had_strays || has_strays);
     }
 
-    /// A node that has something of an application which has ended, or which nobody knows any more,
-    /// is told so: else its folders and logs would stay there for ever.
+    /// A node that has files of an application which has ended, or which is no longer known,
+    /// gets to know this: else its folders and logs would stay there for ever.
     fn tell_of_ended(&mut self, id: &NodeId, reports: &[ContainerReport]) {
         let over = reports.iter().map(|report| report.container.attempt.application);
         let over: BTreeSet<_> =
@@ -120,7 +120,7 @@ impl ResourceManager {
         id.epoch < self.current_epoch() && self.cluster.may_be_taken_over(id)
     }
 
-    /// Whether the app master has not said yet whether it holds a container.
+    /// Returns true if the app master has not reported yet whether it holds a container.
     fn is_unsynchronised(&self, id: ContainerId) -> bool {
         self.cluster.applications.attempt(id.attempt).is_some_and(|attempt| !attempt.synchronised)
     }

@@ -25,7 +25,7 @@ impl ResourceManager {
             Some(node) if node.incarnation != register.incarnation => {
                 node.candidate = Some(register);
             }
-            // What a repeated one lists may be older than the heartbeats since.
+            // The list of a repeated registration may be older than the heartbeats since.
             Some(node) if node.state.is_active() && node.total == register.total => {}
             _ => self.take_registration(now, &register),
         }
@@ -81,7 +81,7 @@ impl ResourceManager {
         self.cluster.nodes.touch(id);
     }
 
-    /// What was leased on a node before the restart, and what it has not reported.
+    /// Leases on a node from before the restart that it has not reported.
     fn adopt_awaited(&mut self, now: Now, node: &NodeId) {
         for lease in self.cluster.leases.awaited_on(node) {
             self.adopt_unreported(now, &lease);

@@ -5,7 +5,7 @@ use crate::{
     attempt::{Attempt, AttemptLife},
     cluster::MASTER_PRIORITY,
     container::{Container, ContainerLife},
-    scheduler::{DemandKey, Placement, Plan, WaitReason},
+    scheduler::{DemandKey, Placement, SchedulingPlan, WaitReason},
     timers::Purpose,
 };
 use weir_base::{ContainerId, Now, Resources};
@@ -22,7 +22,7 @@ impl ResourceManager {
         if snapshot.demands.is_empty() {
             return self.watch_head(now, None);
         }
-        let Plan { placements, waiting, head } = self.planner.plan(&snapshot);
+        let SchedulingPlan { placements, waiting, head } = self.planner.plan(&snapshot);
         for demand in &snapshot.demands {
             self.set_reason((demand.attempt, demand.key), None);
         }

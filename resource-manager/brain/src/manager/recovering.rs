@@ -1,6 +1,6 @@
 //! The start: from facts to applications, and what is waited for.
 //!
-//! Nodes and leases are not on record: nodes register again with what they have, app masters with what
+//! Nodes and leases are not stored: nodes register again with their containers, app masters with those that
 //! they hold. Until that has had time to happen nothing is leased, and what has not come back when it
 //! has is lost.
 
@@ -52,7 +52,7 @@ impl ResourceManager {
         self.timers.set(Purpose::RecoveryEnds, now.monotonic.after(expiry));
     }
 
-    /// Goes on with an application where its facts end.
+    /// Continues an application where its stored facts end.
     fn resume(&mut self, now: Now, id: ApplicationId) {
         let Some(application) = self.cluster.applications.get_mut(&id) else { return };
         let current = application.current().and_then(|attempt| attempt.master.clone());
@@ -95,7 +95,7 @@ impl ResourceManager {
         }
     }
 
-    /// What has not come back by now is lost.
+    /// Nodes and app masters that have not registered by now are lost.
     pub(super) fn recovery_ends(&mut self, now: Now) {
         self.cluster.is_recovering = false;
         for lease in self.cluster.leases.awaited().cloned().collect::<Vec<_>>() {

@@ -21,7 +21,7 @@ use weir_base::{AttemptId, Now};
 use weir_protocol::cluster::exit_status;
 
 impl ResourceManager {
-    /// Begins the wait anew when another application is the oldest, or when it got something.
+    /// Restarts the wait when another application is the oldest, or when it got a container.
     pub(super) fn watch_head(&mut self, now: Now, head: Option<AttemptId>) {
         let missing = |id: AttemptId| {
             let asks = self

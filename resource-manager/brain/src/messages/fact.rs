@@ -1,4 +1,4 @@
-//! What is on record, and comes back at the next start.
+//! Facts: what is stored, and read again at the next start.
 //!
 //! A store keeps facts in the order in which they were persisted. A fact replaces an earlier one of
 //! the same [`Fact::key`], and one that [`Fact::forgets`] an application takes all others of it away:
@@ -16,7 +16,7 @@ use weir_protocol::cluster::{ArchivedAnswer, FinalStatus};
 /// How an application ended: YARN's terminal states.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum ApplicationOutcome {
-    /// Its app master said how it went.
+    /// Its app master has sent its final report.
     Finished,
     /// Its last attempt failed.
     Failed,
@@ -24,7 +24,7 @@ pub enum ApplicationOutcome {
     Killed,
 }
 
-/// Something on record.
+/// A stored fact.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "fact", rename_all = "kebab-case")]
 pub enum Fact {
@@ -57,7 +57,7 @@ pub enum Fact {
     },
     /// An app master has asked for its first container.
     ContainersAsked { attempt: AttemptId },
-    /// An app master said that it ends.
+    /// An app master has sent its final report.
     AttemptFinished {
         attempt: AttemptId,
         final_status: FinalStatus,
@@ -81,7 +81,7 @@ pub enum Fact {
     ApplicationEnded {
         application: ApplicationId,
         outcome: ApplicationOutcome,
-        /// As its app master said, or `Failed`, `Killed`.
+        /// As its app master reported, or `Failed`, `Killed`.
         final_status: FinalStatus,
         diagnostics: String,
         /// When, for display.
@@ -91,7 +91,7 @@ pub enum Fact {
         /// Virtual cores held over time.
         vcore_seconds: u64,
     },
-    /// What an application's REST interface answers from its end on. Need not be read at a start.
+    /// The answers of an application's REST interface after its end. Not read at a start.
     Archived {
         application: ApplicationId,
         /// Path and body.
@@ -138,7 +138,7 @@ impl Fact {
         }
     }
 
-    /// The application of which everything else on record is to go.
+    /// The application whose other facts are to be deleted.
     pub fn forgets(&self) -> Option<ApplicationId> {
         match self {
             Self::ApplicationForgotten { application, .. } => Some(*application),

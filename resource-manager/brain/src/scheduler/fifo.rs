@@ -16,8 +16,8 @@
 //! - When the head still waits, younger applications give way: see [`super::GiveWay`].
 
 use super::{
-    AppMasters, Demand, DemandKey, GiveWay, Placement, Plan, Scheduler, Shortage, Snapshot,
-    WaitReason, Waiting, give_way,
+    AppMasters, Demand, DemandKey, GiveWay, Placement, Scheduler, SchedulingPlan, Shortage,
+    Snapshot, WaitReason, Waiting, give_way,
     rooms::{Rooms, Shortages},
 };
 use std::{
@@ -43,7 +43,7 @@ impl Fifo {
 }
 
 impl Scheduler for Fifo {
-    fn plan(&self, snapshot: &Snapshot) -> Plan {
+    fn plan(&self, snapshot: &Snapshot) -> SchedulingPlan {
         let pass = Pass::run(snapshot, self.app_master_share);
         let mut shortages = Shortages::new(snapshot, &pass.rooms);
         let waiting = pass.waiting.iter().map(|unplaced| Waiting {
@@ -56,7 +56,7 @@ impl Scheduler for Fifo {
                 queue: QUEUE.to_owned(),
             },
         });
-        Plan {
+        SchedulingPlan {
             waiting: waiting.collect(),
             placements: pass.placements,
             head: pass.head.map(|head| head.attempt),
@@ -88,14 +88,14 @@ struct Unplaced<'a> {
     position: usize,
 }
 
-/// What keeps a demand from being placed.
+/// The reason why a demand is not placed.
 #[derive(Clone, Copy)]
 enum Obstacle {
     /// No node that it may use has room.
     Room,
     /// A more important ask of the same application waits.
     Priority(u32),
-    /// App masters hold their share; so much of it when this one was looked at.
+    /// App masters hold their whole share: this much of it when this demand was looked at.
     Share(AppMasters),
     /// An older app master waits for the share.
     OlderAppMaster(ApplicationId),
@@ -104,16 +104,16 @@ enum Obstacle {
 /// The oldest application that waits for containers which some node could hold.
 struct Head {
     attempt: AttemptId,
-    /// Those nodes.
+    /// The nodes.
     nodes: Rc<BTreeSet<NodeId>>,
 }
 
-/// One look at all demands.
+/// One pass over all demands.
 struct Pass<'a> {
     snapshot: &'a Snapshot,
     rooms: Rooms,
     app_masters: AppMasters,
-    /// What app masters may hold.
+    /// Resources that app masters may hold.
     allowed: Resources,
     share: Share,
     placements: Vec<Placement>,
@@ -241,7 +241,7 @@ impl<'a> Pass<'a> {
         nodes
     }
 
-    /// Nodes that could hold a demand if nothing but the containers of its own attempt ran there.
+    /// Nodes that could hold a demand if only the containers of its own attempt ran there.
     fn nodes_for(&self, demand: &Demand) -> BTreeSet<NodeId> {
         let mut own: BTreeMap<&NodeId, Resources> = BTreeMap::new();
         let mut add = |node, resources| {

@@ -1,4 +1,4 @@
-//! Which applications give way to the oldest one that waits.
+//! The applications that give way to the oldest waiting one.
 //!
 //! Applications that wait for containers keep those they have, their app masters at least. When they
 //! hold what the oldest of them needs, all wait for ever. Then younger ones give up what they have, the
@@ -26,7 +26,7 @@ pub(super) fn choose(
     younger: &BTreeSet<AttemptId>,
 ) -> Option<Vec<AttemptId>> {
     if placed(snapshot, wants, &BTreeSet::new()) > 0 {
-        // What is about to become free suffices.
+        // The resources about to become free suffice.
         return None;
     }
     let most = placed(snapshot, wants, younger);

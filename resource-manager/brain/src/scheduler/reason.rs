@@ -6,16 +6,16 @@ use weir_base::{ApplicationId, Resources, Share};
 /// Why a container is not leased yet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct WaitReason {
-    /// What one container needs.
+    /// Resources of one container.
     pub needs: Resources,
-    /// What is in its way.
+    /// The obstacle.
     pub shortage: Shortage,
     /// Place of its application among those that wait in its queue, from 1.
     pub position: usize,
     pub queue: String,
 }
 
-/// What is in the way.
+/// An obstacle to a placement.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Shortage {
     /// No node takes containers.
@@ -25,13 +25,13 @@ pub enum Shortage {
     },
     /// The same application waits for a more important ask.
     BehindPriority(u32),
-    /// What is free is kept for an older application that waits.
+    /// Free resources are kept for an older application that waits.
     BehindApplication(ApplicationId),
     /// App masters hold what they may hold of the cluster.
     AppMasterShare {
-        /// What they hold.
+        /// Resources that they hold.
         held: Resources,
-        /// What they may hold.
+        /// Resources that they may hold.
         allowed: Resources,
         /// Whether memory is what they hold too much of, and not virtual cores.
         is_memory: bool,
@@ -42,9 +42,9 @@ pub enum Shortage {
     Room {
         /// Nodes that take containers.
         up: usize,
-        /// Of these, those without the memory.
+        /// Nodes among these without enough memory.
         lack_memory: usize,
-        /// Of the others, those without the virtual cores.
+        /// Nodes among the others without enough virtual cores.
         lack_vcores: usize,
         /// Nodes that could not hold it even when empty.
         too_small: usize,

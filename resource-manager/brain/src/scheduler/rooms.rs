@@ -1,4 +1,4 @@
-//! What nodes have left while a plan is made.
+//! Free resources of nodes during a scheduling pass.
 
 use std::{
     cmp::Reverse,

@@ -1,7 +1,8 @@
-//! Tables of the fifo scheduler: what there is and what is wanted, and what comes of it.
+//! Tables of the FIFO scheduler: nodes, demands and the expected placements.
 
 use super::{
-    AppMasters, Demand, DemandKey, Fifo, GiveWay, Holding, NodeRoom, Plan, Scheduler, Snapshot,
+    AppMasters, Demand, DemandKey, Fifo, GiveWay, Holding, NodeRoom, Scheduler, SchedulingPlan,
+    Snapshot,
 };
 use weir_base::{ApplicationId, AttemptId, NodeId, Resources, Share};
 
@@ -76,7 +77,7 @@ fn snapshot(there_is: &str, wanted: &str) -> Snapshot {
 }
 
 #[track_caller]
-fn check_plan(plan: &Plan, placed: &str, waiting: &str) {
+fn check_plan(plan: &SchedulingPlan, placed: &str, waiting: &str) {
     let placements = plan.placements.iter();
     let placements: Vec<String> =
         placements.map(|p| format!("{}@{}", name(p.attempt, p.key), p.node)).collect();
@@ -313,7 +314,7 @@ fn an_application_without_waiting_asks_is_not_preempted() {
     check_give_way(FULL, MASTERS, "4 p1 1 100 1 x1", "nobody");
 }
 
-/// Room for a container of two cores comes from one node, so who is on another one keeps its app master.
+/// Room for a container of two cores comes from one node, so an app master on another node stays.
 #[test]
 fn only_those_give_way_whose_room_is_of_use() {
     let wanted = "1 p1 1 100 2 x1, 2 p1 1 100 1 x1, 3 p1 1 100 1 x1, 4 p1 1 100 1 x1";

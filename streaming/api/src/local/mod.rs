@@ -51,7 +51,7 @@ pub(crate) fn start(
         Some(folder) => CheckpointStorage::local(folder)?,
         None => CheckpointStorage::in_memory(),
     };
-    // A log with records is that of an earlier process, whose job goes on now.
+    // A log with records is that of an earlier process, whose job continues now.
     if built.has_submit_actions() && storage.log().load()?.1.is_empty() {
         built.run_submit_actions()?;
     }
@@ -96,7 +96,7 @@ pub(crate) fn checkpoint_folder(config: &Config) -> Option<PathBuf> {
 }
 
 /// A job that keeps its checkpoints in a folder is the same job whenever it runs again there: it
-/// goes on where it was. Otherwise every run is a job of its own.
+/// continues from its checkpoint. Otherwise every run is a new job.
 fn job_id(graph: &StreamGraph, ordinal: u32, resumable: bool) -> JobId {
     if resumable {
         return JobId::of_text(&format!("local:{ordinal}:{}", graph.name));

@@ -26,7 +26,7 @@ pub(crate) struct Running {
     pub restarts: restarts::Warner,
     pub submitted: Instant,
     pub abandons: Vec<Abandon>,
-    /// Whether a later run may go on from its checkpoints, unless the job has ended for good.
+    /// Whether a later run may continue from its checkpoints, unless the job has ended permanently.
     pub resumable: bool,
 }
 

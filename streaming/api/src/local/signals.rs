@@ -61,8 +61,8 @@ pub(crate) fn cancel_running() -> bool {
     running.as_ref().map(|running| running.handle.cancel()).is_some()
 }
 
-/// The parent of this program is gone. A job that can be resumed just ends with the process, as
-/// by `kill -9`: to cancel it would end it for good. Any other is cancelled, which cleans up.
+/// The parent of this program has ended. A job that can be resumed just ends with the process, as
+/// by `kill -9`: a cancellation would end it permanently. Any other is cancelled, which cleans up.
 pub(crate) fn parent_is_gone() {
     let resumable = {
         let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);

@@ -178,7 +178,7 @@ impl<T: Record, R: Run<Out = T>> DataStream<T, R> {
         sealed
     }
 
-    /// Names the last operator for people.
+    /// Sets the display name of the last operator.
     pub fn name(self, name: impl Into<String>) -> DataStream<T> {
         let sealed = self.seal();
         if let [Upstream { operation, .. }] = sealed.upstream[..] {
@@ -270,7 +270,7 @@ impl DataStreamSink {
         self
     }
 
-    /// Names the sink for people.
+    /// Sets the display name of the sink.
     pub fn name(self, name: impl Into<String>) -> Self {
         self.env.plan(|plan| {
             if let Some(operation) = plan.operation(self.operation) {

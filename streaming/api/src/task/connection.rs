@@ -28,7 +28,7 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Connects; nothing is said yet.
+    /// Connects without sending anything.
     pub fn open(address: &str) -> Result<Self> {
         let failed = |error: io::Error| {
             let problem = error.to_string();
@@ -94,7 +94,7 @@ impl Connection {
         writer.map_err(|error| lost(&error))
     }
 
-    /// From now on a job master that is silent for this time counts as gone.
+    /// From now on a job master that is silent for this time counts as lost.
     pub fn wait_at_most(&mut self, silence: Duration) -> Result<()> {
         self.stream.set_read_timeout(Some(silence)).map_err(|error| lost(&error))
     }

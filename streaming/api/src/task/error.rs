@@ -14,18 +14,18 @@ pub(super) enum Error {
     /// There is no way to the job master.
     #[error("cannot connect to the job master at {address}: {problem}")]
     CannotConnect {
-        /// As it was told.
+        /// The address as it was given.
         address: String,
-        /// What the operating system said.
+        /// Message of the operating system.
         problem: String,
     },
-    /// The way is gone.
+    /// The connection is lost.
     #[error("the connection to the job master has ended: {problem}")]
     Lost {
-        /// What was seen of it.
+        /// The cause, as far as known.
         problem: String,
     },
-    /// It speaks nonsense, or refuses.
+    /// It sent an invalid message, or a refusal.
     #[error(transparent)]
     Control(#[from] control::Error),
     /// It belongs to the past.
@@ -33,7 +33,7 @@ pub(super) enum Error {
     OldLeader {
         /// Its epoch.
         epoch: LeaderEpoch,
-        /// Of the order.
+        /// Leader epoch of the order.
         ordered: LeaderEpoch,
     },
     /// It takes no reports.
@@ -60,7 +60,7 @@ pub(super) enum Error {
     /// The system gives no more threads.
     #[error("cannot start a thread of the task host: {problem}")]
     NoThread {
-        /// What it said.
+        /// Its message.
         problem: String,
     },
 }
@@ -82,7 +82,7 @@ impl Error {
     }
 }
 
-/// What broke the connection, in words.
+/// The cause of the lost connection, as text.
 pub(super) fn lost(error: &std::io::Error) -> Error {
     use std::io::ErrorKind;
     let problem = match error.kind() {

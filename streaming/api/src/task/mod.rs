@@ -8,9 +8,9 @@
 //!                                         other task hosts
 //! ```
 //!
-//! The process ends when it is told to, and whenever it would be of no use: when the job master refuses
-//! it, its connection ends, or the task manager is gone (the lifeline). Nothing is saved then: that is
-//! what checkpoints are for.
+//! The process ends on an order, and whenever it is useless: when the job master refuses
+//! it, its connection ends, or the task manager has ended (the lifeline). Nothing is saved then: that is
+//! the purpose of checkpoints.
 
 mod connection;
 mod error;
@@ -69,7 +69,7 @@ fn end(error: &Error) -> ! {
     std::process::exit(1);
 }
 
-/// Returns when it is told to shut down.
+/// Returns when it is ordered to shut down.
 fn serve(built: Built, launch: &TaskLaunch, config: &Config) -> Result<()> {
     let storage = storage(launch, config)?;
     let silence = config.get(&keys::HEARTBEAT_TIMEOUT);

@@ -1,4 +1,4 @@
-//! What the job master orders, and the fence that keeps an older one out.
+//! Orders of the job master, and the fence against an older one.
 
 use super::{
     error::Result,
@@ -29,7 +29,7 @@ pub(super) struct Orders {
 }
 
 impl Orders {
-    /// Of the leader of this epoch, and later ones.
+    /// Accepts orders of the leader of this epoch, and of later ones.
     pub fn new(
         host: TaskHost,
         net: Arc<NetHost>,
@@ -40,7 +40,7 @@ impl Orders {
         Self { host, net, epoch, slots: 0, reports, abandons }
     }
 
-    /// Does what it is told; breaks when that is to end.
+    /// Carries out an order; breaks if the order is to end.
     ///
     /// # Errors
     /// An order that cannot be: the connection is of no use.
@@ -93,7 +93,7 @@ impl Orders {
         Ok(())
     }
 
-    /// In a thread of its own, since it may take its time.
+    /// On a separate thread, since it may take long.
     fn abandon_output(&self) -> Result<()> {
         let (abandons, reports) = (self.abandons.clone(), Arc::clone(&self.reports));
         spawn("abandon", move || reports.push(HostReport::Abandoned(abandon_all(&abandons))))
@@ -104,7 +104,7 @@ fn impossible(problem: &str) -> super::Error {
     Error::Malformed { what: "order", problem: problem.to_owned() }.into()
 }
 
-/// Goes on after a failure; tells the first one.
+/// Continues after a failure; returns the first one.
 fn abandon_all(abandons: &[Abandon]) -> Result<(), String> {
     let mut first = Ok(());
     for abandon in abandons {

@@ -1,12 +1,12 @@
-//! What a task host reports: task reports at once, counters each second.
+//! Reports of a task host: task reports at once, counters each second.
 //!
 //! ```text
 //! task threads ──sink──▶ queue ──writer thread──▶ job master
 //! counters thread ─────────┘
 //! ```
 //!
-//! What always holds: the counters that go out last for a task are those of its end, and they go out
-//! before its end does. The queue is bounded; a job master that lets it fill up is as good as gone.
+//! Invariants: the last counters of a task are those of its end, and they are sent
+//! before its end. The queue is bounded; a job master that lets it fill up counts as lost.
 
 use super::{
     end,
@@ -113,7 +113,7 @@ impl Reports {
         self.push(HostReport::Task(report));
     }
 
-    /// Of every task that has changed. Also without any it says that this host lives.
+    /// Counters of every task that has changed. Sent also without any, to show that this task host is alive.
     fn report_counters(&self) {
         let mut counted = self.counted();
         let mut changed = Vec::new();

@@ -1,4 +1,4 @@
-//! Bad input and output: a clear error with its code, nothing overwritten, nothing left behind.
+//! Bad input and output: a clear error with its code, nothing overwritten, no file left.
 
 use crate::{
     files::gzip,
@@ -9,7 +9,7 @@ use weir::{Error, Result, StreamExecutionEnvironment, connectors::TextFileSource
 
 /// Environments that must all end at once. Those with a restart strategy would wait for a day
 /// before they try again: what no retry mends is not tried again. Those with checkpoints have begun
-/// output that nobody will commit: no job takes so long that one is due, and would rightly leave some.
+/// output that will never be committed: no job here takes so long that one is due, and would leave some correctly.
 fn environments() -> Vec<StreamExecutionEnvironment> {
     let mut environments = Vec::new();
     for parallelism in ["1", "3"] {

@@ -19,7 +19,7 @@ struct Trap {
 }
 
 impl Trap {
-    /// The trap, what tells who is in it, and what holds it shut.
+    /// The trap, the count of threads in it, and its lock.
     fn new() -> (Self, Receiver<u64>, Sender<()>) {
         let (entered, entries) = mpsc::channel();
         let (held, release) = mpsc::channel();

@@ -50,7 +50,7 @@ fn failure_of(write: impl Fn(&StreamExecutionEnvironment)) -> Failure {
     }
 }
 
-/// Runs `broken` as the only operator of a task of its own.
+/// Runs `broken` as the only operator of a separate task.
 fn alone<T: weir::Record>(
     env: &StreamExecutionEnvironment,
     broken: impl Fn(u64) -> T + Clone + Send + Sync + 'static,

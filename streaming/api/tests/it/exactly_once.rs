@@ -16,7 +16,7 @@ use weir_base::SeededRng;
 
 /// Where user code fails.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Place {
+enum FailurePoint {
     /// In a function chained to the source, in front of the exchange.
     BeforeKeying,
     /// In the function that takes the key.
@@ -27,7 +27,12 @@ enum Place {
     Sink,
 }
 
-const PLACES: [Place; 4] = [Place::BeforeKeying, Place::Key, Place::AfterCounting, Place::Sink];
+const PLACES: [FailurePoint; 4] = [
+    FailurePoint::BeforeKeying,
+    FailurePoint::Key,
+    FailurePoint::AfterCounting,
+    FailurePoint::Sink,
+];
 
 /// How user code fails.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,7 +50,7 @@ struct Mishaps {
 }
 
 impl Mishaps {
-    /// So many, among the first `calls` calls: all of them will happen.
+    /// Number of failures among the first `calls` calls: all of these calls will happen.
     fn seeded(seed: u64, count: usize, calls: u64) -> Self {
         let mut rng = SeededRng::new(seed);
         let at = (0..count).map(|_| 1 + rng.below(calls)).collect();
@@ -68,7 +73,11 @@ impl Mishaps {
     }
 
     /// Fails if the place is the one that was chosen.
-    fn at(&self, here: Place, chosen: Place) -> impl Fn() + Clone + Send + Sync + use<> {
+    fn at(
+        &self,
+        here: FailurePoint,
+        chosen: FailurePoint,
+    ) -> impl Fn() + Clone + Send + Sync + use<> {
         let mishaps = (here == chosen).then(|| self.clone());
         move || mishaps.iter().for_each(Self::maybe_panic)
     }
@@ -81,13 +90,13 @@ struct Case {
     task_hosts: u32,
     mode: &'static str,
     in_folder: bool,
-    place: Place,
+    place: FailurePoint,
     kind: Kind,
     delay: &'static str,
 }
 
 impl Case {
-    fn streaming(seed: u64, parallelism: u32, place: Place) -> Self {
+    fn streaming(seed: u64, parallelism: u32, place: FailurePoint) -> Self {
         let (mode, kind, delay) = ("STREAMING", Kind::Panic, "0 ms");
         let seed = seed + other_seeds();
         Self { seed, parallelism, task_hosts: 1, mode, in_folder: false, place, kind, delay }
@@ -140,10 +149,10 @@ impl Case {
             settings.push(("execution.checkpointing.dir", checkpoints));
         }
         let env = StreamExecutionEnvironment::with_config(config(settings));
-        let before = mishaps.at(Place::BeforeKeying, self.place);
-        let key = mishaps.at(Place::Key, self.place);
-        let after = mishaps.at(Place::AfterCounting, self.place);
-        let sink = mishaps.at(Place::Sink, self.place);
+        let before = mishaps.at(FailurePoint::BeforeKeying, self.place);
+        let key = mishaps.at(FailurePoint::Key, self.place);
+        let after = mishaps.at(FailurePoint::AfterCounting, self.place);
+        let sink = mishaps.at(FailurePoint::Sink, self.place);
         let words = env.from_source(PacedLines::new(lines)).flat_map(split_words);
         let words = match self.kind {
             Kind::Panic => words
@@ -224,7 +233,7 @@ fn errors_leave_no_trace_in_the_output() {
         for parallelism in [1, 2, 4] {
             let seed = 90 + u64::from(parallelism);
             // The place of panics plays no part.
-            let case = Case::streaming(seed, parallelism, Place::BeforeKeying);
+            let case = Case::streaming(seed, parallelism, FailurePoint::BeforeKeying);
             Case { kind: Kind::Error, ..case }.run();
         }
     });
@@ -235,7 +244,7 @@ fn panics_leave_no_trace_in_batch_mode() {
     within_patience(|| {
         for (parallelism, task_hosts) in [(1, 1), (2, 1), (2, 2), (4, 1)] {
             let seed = 200 + u64::from(parallelism);
-            let case = Case::streaming(seed, parallelism, Place::BeforeKeying);
+            let case = Case::streaming(seed, parallelism, FailurePoint::BeforeKeying);
             Case { mode: "BATCH", task_hosts, ..case }.run();
         }
     });

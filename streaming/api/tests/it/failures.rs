@@ -1,4 +1,4 @@
-//! A job that fails for good: what its error says.
+//! The error of a job that fails permanently.
 
 use crate::support::{config, env, within_patience};
 use weir::{Error, Result, StreamExecutionEnvironment, prelude::*};

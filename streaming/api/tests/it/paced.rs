@@ -37,7 +37,7 @@ struct PacedReader {
     held_while: Option<PathBuf>,
     /// Next line and the one behind the last.
     splits: Vec<(usize, usize)>,
-    /// What may still be emitted before the next barrier; refilled by `splits`.
+    /// Number of records that may still be emitted before the next barrier; refilled by `splits`.
     allowance: AtomicU64,
 }
 

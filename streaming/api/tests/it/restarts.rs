@@ -1,4 +1,4 @@
-//! What a program prints when its job restarts.
+//! Output of a program whose job restarts.
 //!
 //! The program is this test binary, started again to run only [`job_of_a_program`]: only a program, not a
 //! library, prints.

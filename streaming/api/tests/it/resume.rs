@@ -1,4 +1,4 @@
-//! Jobs that outlive their process: a process is killed, the next one goes on where it was.
+//! Jobs that outlive their process: a process is killed, the next one continues from its checkpoint.
 //!
 //! The killed process is this test binary, started again to run only [`job_of_another_process`].
 
@@ -55,7 +55,7 @@ fn count_from(
     folder: &Path,
 ) -> Result<JobExecutionResult> {
     let counts = folder.join("counts");
-    // Of the first process only: later it would delete what is committed.
+    // In the first process only: later it would delete committed output.
     env.on_submit(move || {
         let _ = fs::remove_dir_all(&counts).or_else(|_| fs::remove_file(&counts));
         Ok(())

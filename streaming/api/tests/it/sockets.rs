@@ -92,7 +92,7 @@ fn a_record_is_not_held_back_for_a_full_batch() {
 #[test]
 fn refused_connection_is_an_error_that_names_the_address() {
     within_patience(|| {
-        // An address of its own: no other program takes the port that is given back.
+        // A separate address: no other program takes the port that is released.
         let listener = TcpListener::bind(("127.0.0.5", 0)).expect("a free port");
         let port = listener.local_addr().expect("bound").port();
         drop(listener);

@@ -1,4 +1,4 @@
-//! What each transformation gives, through the whole engine and between task hosts.
+//! Results of each transformation, through the whole engine and between task hosts.
 
 use crate::support::{Folder, env, sorted_output, within_patience};
 use serde::{Deserialize, Serialize};
@@ -77,7 +77,7 @@ fn sorted<T: std::fmt::Debug>(records: impl IntoIterator<Item = T>) -> Vec<Strin
 const NUMBERS: u64 = 5_000;
 const KEYS: u64 = 37;
 
-/// Each key with what an aggregate makes of its numbers.
+/// Each key with the aggregate of its numbers.
 fn by_key<V: std::fmt::Debug>(of: impl Fn(&[u64]) -> V) -> Vec<String> {
     let mut groups: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
     (1..=NUMBERS).for_each(|n| groups.entry(n % KEYS).or_default().push(n));

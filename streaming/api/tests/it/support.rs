@@ -1,4 +1,4 @@
-//! What the tests share: folders, configurations, inputs, and outputs read back.
+//! Shared by the tests: folders, configurations, inputs, and outputs read back.
 
 use std::{
     collections::BTreeMap,
@@ -133,9 +133,9 @@ pub fn sorted_output(path: &Path) -> Vec<String> {
     lines
 }
 
-/// What every part of an output says about each word, in order.
+/// The counts of each word in every part of an output, in order.
 ///
-/// All counts of a word must stand in one part: that is what keying means.
+/// All counts of a word must be in one part, since the stream is keyed.
 #[track_caller]
 pub fn updates_by_word(parts: &[Vec<String>]) -> BTreeMap<String, Vec<u64>> {
     let mut all = BTreeMap::new();

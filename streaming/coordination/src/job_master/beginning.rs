@@ -1,5 +1,5 @@
 //! How a master takes a job: what it reads, the record it begins with, what it deploys. And what
-//! each durable record sets off.
+//! each durable record starts.
 
 use super::{
     DataEnd, Goal, JobMaster, Phase, State, Tasks, WhenEnded, deployment, failures,
@@ -74,7 +74,7 @@ impl JobMaster {
         self.log.append(record, out);
     }
 
-    /// Why the job cannot go on from its log.
+    /// Why the job cannot continue from its log.
     fn refusal(&self) -> Option<Failure> {
         if let Some(outcome) = &self.past.ended {
             return Some(failures::already_ended(outcome.status));

@@ -1,4 +1,4 @@
-//! The checkpoint coordinator: when one is due, who has acknowledged it, which are kept.
+//! The checkpoint coordinator: when a checkpoint is due, which tasks have acknowledged it, which checkpoints are kept.
 //!
 //! ```text
 //!  due ─▶ COLLECTING ──all acknowledged──▶ RECORDING ──record durable──▶ completed
@@ -38,7 +38,7 @@ struct InFlight {
 #[derive(Debug)]
 pub(super) struct Aborted {
     pub(super) id: CheckpointId,
-    /// What was written for it.
+    /// Files written for it.
     pub(super) paths: Vec<String>,
 }
 

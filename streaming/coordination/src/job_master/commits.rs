@@ -1,7 +1,7 @@
 //! How far sinks have come with what they commit, and the job that ends before they have.
 //!
-//! A sink that was told of a recorded checkpoint commits its part. When a job restarts, or goes on under
-//! another master, what was not committed is when it is restored. When it ends for good nobody makes up
+//! A sink commits its part when a checkpoint is recorded. When a job restarts, or continues under
+//! another master, uncommitted output is committed at the restore. When it ends permanently, there is no restore that makes up
 //! for it, and what sinks have prepared is cleared away: so its tasks run on until all have committed, for
 //! at most the cancellation timeout. Where they cannot, the outcome says so.
 
@@ -9,7 +9,7 @@ use super::{Goal, JobMaster, Phase};
 use crate::messages::Effect;
 use weir_base::{CheckpointId, Now};
 
-/// Which checkpoints sinks commit.
+/// The checkpoints that sinks commit.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Commits {
     /// The newest that any sink may have committed.
@@ -19,7 +19,7 @@ pub(super) struct Commits {
 }
 
 impl Commits {
-    /// Sinks are told to commit this checkpoint, do so because they restore it, or may have.
+    /// Sinks are ordered to commit this checkpoint, commit it because they restore it, or may have committed it.
     pub(super) fn begin(&mut self, checkpoint: Option<CheckpointId>) {
         self.begun = self.begun.max(checkpoint);
     }
@@ -31,7 +31,7 @@ impl Commits {
 }
 
 impl JobMaster {
-    /// Takes note when every sink has committed what it was told to.
+    /// Notes when every sink has committed as ordered.
     pub(super) fn note_commits(&mut self) {
         let Some(open) = self.commits.open() else { return };
         if !self.graph_commits() || (!self.tasks.is_empty() && self.tasks.all_committed(open)) {

@@ -1,4 +1,4 @@
-//! From the job graph to what each task host is told: channels expanded, snapshots selected.
+//! From the job graph to the deployments of each task host: channels expanded, snapshots selected.
 //!
 //! A forward edge joins subtask `i` with subtask `i`; every other edge joins each with each. State
 //! follows operators, not vertices: a subtask is handed every old snapshot that holds one of its

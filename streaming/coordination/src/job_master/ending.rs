@@ -1,6 +1,6 @@
 //! Why tasks stop, and what follows when they have: another deployment, or the end of the job.
 //!
-//! Also what moves a live job on without an input of its own: see [`JobMaster::advance`].
+//! Also the steps of a running job that need no event: see [`JobMaster::advance`].
 
 use super::{DataEnd, Goal, JobMaster, Phase, State, episode::Rank, restart::Verdict};
 use crate::messages::{Effect, JobLogRecord, JobOutcome};
@@ -135,7 +135,7 @@ impl JobMaster {
                 }
                 Verdict::GiveUp => self.stop(now, self.failed(failure), out),
             },
-            // What came up while stopping is mostly a consequence; but this no retry mends.
+            // Failures while stopping are mostly consequences; but this one is permanent.
             Phase::Stopping { goal: Goal::Restart(_), .. }
                 if failure.origin == FailureOrigin::Permanent =>
             {
@@ -175,7 +175,7 @@ impl JobMaster {
         match goal.clone() {
             Goal::Restart(at) => self.restart(now, at, out),
             Goal::Fail(failure) => {
-                // The cause may have been heard of only after this failure.
+                // The cause may be reported only after this failure.
                 let root = self.failover.final_cause().cloned().unwrap_or(failure);
                 self.end(JobStatus::Failed, Some(root), out);
             }
@@ -199,13 +199,13 @@ impl JobMaster {
         }
     }
 
-    /// Whether the record written since the failure is durable. It stands behind that of any
+    /// Returns true if the record written since the failure is durable. It follows that of any
     /// completed checkpoint that was under way, so what is restored then is the newest.
     pub(super) fn may_deploy(&self) -> bool {
         !self.log.holds_reservation()
     }
 
-    /// Records the end, once everything before it is on record.
+    /// Records the end, once all earlier records are durable.
     pub(super) fn end(
         &mut self,
         status: JobStatus,
@@ -220,7 +220,7 @@ impl JobMaster {
         self.log.append(JobLogRecord::Finished { epoch: self.epoch, outcome }, out);
     }
 
-    /// Deletes the snapshots of a job whose end is on record, unless they are retained. The log stays: it
+    /// Deletes the snapshots of a job whose end is in the log, unless they are retained. The log stays: it
     /// says how the job has ended.
     ///
     /// A job that ended within a commit keeps them: they say which part of its output is not committed.

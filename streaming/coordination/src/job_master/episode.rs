@@ -13,12 +13,11 @@ const MAX_EPISODES: usize = 16;
 /// Consequences of one episode that are kept for display; further ones are only counted.
 const MAX_CONSEQUENCES: usize = 16;
 
-/// A failure and when the job master heard of it.
+/// A failure and when it was reported to the job master.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FailureRecord {
     /// Display time in milliseconds since 1970.
     pub wall_ms: u64,
-    /// What happened.
     pub failure: Failure,
     /// The subtask at the other end of the connection that was lost: `Map (1/2)`.
     pub lost_peer: Option<String>,
@@ -29,7 +28,7 @@ pub struct FailureRecord {
 pub struct FailureEpisode {
     /// The cause.
     pub root: FailureRecord,
-    /// Other failures of the episode in the order in which they were heard of, at most 16.
+    /// Other failures of the episode in the order of their reports, at most 16.
     pub consequences: Vec<FailureRecord>,
     /// Further consequences, which are not kept.
     pub omitted_consequences: u32,
@@ -54,7 +53,7 @@ pub(super) enum Rank {
     Permanent,
     /// A task, task host or container failed by itself.
     Own,
-    /// A task failed after it had been told to stop.
+    /// A task failed after it had been ordered to stop.
     WhileStopping,
     /// A task lost the connection to a task of another task host.
     LostPeer,

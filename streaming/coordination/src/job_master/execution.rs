@@ -1,4 +1,4 @@
-//! The life of each subtask: one table of legal edges, and who has reported what.
+//! The state of each subtask: one table of legal edges, and the reports.
 //!
 //! ```text
 //!  CREATED ─▶ DEPLOYING ─▶ RUNNING ─▶ FINISHED
@@ -8,8 +8,8 @@
 //!     └─▶ CANCELED
 //! ```
 //!
-//! A task that was left behind after it did not stop in time counts as `CANCELED`: its attempt is
-//! fenced, and nothing it says is heard again.
+//! A task that was abandoned because it did not stop in time counts as `CANCELED`: its attempt is
+//! fenced, and its reports are ignored.
 
 use std::collections::BTreeMap;
 use weir_base::{CheckpointId, ExecutionAttempt, WallTime, invariant};
@@ -48,7 +48,7 @@ pub(super) struct Task {
     pub(super) end_of_data: bool,
     /// The newest checkpoint it has committed.
     pub(super) committed: Option<CheckpointId>,
-    /// It did not stop in time and was left behind.
+    /// It did not stop in time and was abandoned.
     pub(super) abandoned: bool,
     /// Its vertex reads no other: barriers and the end are injected here.
     pub(super) is_root: bool,

@@ -1,4 +1,4 @@
-//! What a failure leads to: another start, or the end of the job.
+//! The reaction to a failure: another start, or the end of the job.
 
 use super::{
     episode::{Episodes, Rank},

@@ -55,7 +55,7 @@ pub(super) fn checkpoint_timeout(id: CheckpointId, acknowledged: usize, tasks: u
     Failure::new("WEIR-JOB-0007", FailureOrigin::External, message)
 }
 
-/// Only shown beside the checkpoint: the job has a failure, or a request, of its own.
+/// Only shown beside the checkpoint: the job has another failure, or a request.
 pub(super) fn checkpoint_cut_off() -> Failure {
     let message = "tasks were stopped before the checkpoint was complete".to_owned();
     Failure::new("WEIR-JOB-0010", FailureOrigin::External, message)

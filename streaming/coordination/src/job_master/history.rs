@@ -1,4 +1,4 @@
-//! What is remembered of checkpoints for display: counts, and the latest few.
+//! Checkpoints as they are shown: counts, and the latest few.
 
 use std::collections::VecDeque;
 use weir_base::{CheckpointId, Failure, Monotonic, Now};

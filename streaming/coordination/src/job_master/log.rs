@@ -7,9 +7,9 @@
 //! [`JobMaster`](super::JobMaster).
 //!
 //! **Compaction.** After a number of records a master writes a snapshot record, which holds all that
-//! those before it amount to. When that is durable it deletes the records before the snapshot record
-//! that came before (so a reader that lists the log meanwhile still finds one of the two). Deleted
-//! indexes are free again, and a master that was suspended meanwhile can create a record at one of
+//! the state after those before it. When that is durable it deletes the records before the snapshot record
+//! that came before (so a reader that lists the log in the meantime still finds one of the two). Deleted
+//! indexes are free again, and a master that was suspended in the meantime can create a record at one of
 //! them. So the log is listed after each append. A record counts only when it is the newest one and
 //! the log is gapless from the oldest record that its writer needs up to it:
 //!
@@ -59,7 +59,7 @@ impl Retries {
     }
 }
 
-/// What the records so far amount to.
+/// The state after the records so far.
 #[derive(Clone, Debug, Default)]
 pub(super) struct JobHistory {
     /// The record it begins with: the first one, or a snapshot record.
@@ -143,16 +143,16 @@ fn check_owner(
     same.map_err(|mismatch| failures::other_graph(&mismatch))
 }
 
-/// What became of an append.
+/// Result of an append.
 #[derive(Debug)]
 pub(super) enum Settled {
     /// The record is durable.
     Durable(JobLogRecord),
     /// The index holds another record, or one that may be another master's.
     Taken {
-        /// What this master tried to write.
+        /// The record that this master tried to write.
         mine: JobLogRecord,
-        /// What is there.
+        /// The record that is there.
         theirs: JobLogRecord,
         /// An earlier try had an unknown outcome, so that `theirs` may be this master's.
         tried_before: bool,
@@ -184,7 +184,7 @@ pub(super) struct LogWriter {
 }
 
 impl LogWriter {
-    /// A writer that goes on behind what has been read.
+    /// A writer that continues behind the records that were read.
     pub(super) fn behind(history: &JobHistory, timeout: Duration) -> Self {
         let JobHistory { first_index, next_index, .. } = *history;
         Self { first_index, next_index, timeout, ..Self::default() }

@@ -19,7 +19,7 @@ pub const CAUSE_WAIT: Duration = Duration::from_millis(2_100);
 pub(super) struct AwaitedCause {
     /// When the job acts without knowing it.
     deadline: Monotonic,
-    /// What the job then acts on: the first loss.
+    /// The loss that the job then reacts to: the first one.
     first: Failure,
     peers: Vec<(TaskId, ExecutionAttempt)>,
 }

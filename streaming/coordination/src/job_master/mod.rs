@@ -9,20 +9,20 @@
 //!                                        (end record) ──▶ OVER
 //! ```
 //!
-//! What always holds:
+//! Invariants:
 //!
 //! - Nothing is deployed before the record that begins this master's epoch is durable.
 //! - A checkpoint is announced as complete only when its record is durable.
-//! - Tasks are deployed again only when every older one has stopped or was left behind, and when
+//! - Tasks are deployed again only when every older one has stopped or was abandoned, and when
 //!   a record written since the failure is durable: then no newer master had taken over, and no
 //!   record of a completed checkpoint is still under way, which a restore would miss.
 //! - Execution attempts are `epoch << 32 | deployment`, checkpoint ids are set aside in the log
 //!   before use; neither is ever used twice.
 //! - What fails while a checkpoint is restored, and no retry mends, ends the job off the record: the
 //!   checkpoint is still good for a next start, when people have mended what was in its way.
-//! - A job that ends early lets its sinks first commit what they were told to, for as long as they can.
+//! - A job that ends early first lets its sinks commit as ordered, for as long as they can.
 //! - A job that has ended is not run again. Where its log is that of one submission, which may have
-//!   several masters, a later one ends as the log says; elsewhere it was started anew, and is refused.
+//!   several masters, a later one ends as the log says; elsewhere it is a new start, and is refused.
 //! - When tasks lose connections to peers, the job waits a bounded time for what has happened to those, so
 //!   that it restarts or fails because of the cause and not of its consequences.
 //! - The job ends once: the last effect is [`Effect::Terminated`], and it is silent after it.
@@ -69,7 +69,7 @@ use weir_base::{
 use weir_graph::{JobGraph, TaskId};
 use weir_protocol::job::{ExecutionState as State, JobStatus};
 
-/// What a job does next. See the module for what always holds.
+/// The state machine of a job. See the module for its invariants.
 #[derive(Clone, Debug)]
 pub struct JobMaster {
     graph: JobGraph,
@@ -80,7 +80,7 @@ pub struct JobMaster {
     epoch: LeaderEpoch,
     /// Deployments of the whole graph under this master.
     deployments: u64,
-    /// What was read from the log; given up when the epoch begins.
+    /// Data read from the log; dropped when the epoch begins.
     past: JobHistory,
     log: LogWriter,
     tasks: Tasks,
@@ -109,7 +109,7 @@ enum Phase {
     Beginning,
     /// Tasks are deployed.
     Live,
-    /// Tasks run on until sinks have committed what they were told to; then they are stopped.
+    /// Tasks continue to run until sinks have committed as ordered; then they are stopped.
     Committing {
         goal: Goal,
         /// When that is not waited for any longer.
@@ -118,7 +118,7 @@ enum Phase {
     /// Tasks are being stopped.
     Stopping {
         goal: Goal,
-        /// When tasks that have not stopped are left behind.
+        /// When tasks that have not stopped are abandoned.
         deadline: Monotonic,
     },
     /// The record of the end is under way.
@@ -127,7 +127,7 @@ enum Phase {
     Over,
 }
 
-/// What becomes of a job whose log says that it has ended.
+/// Treatment of a job whose log says that it has ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum WhenEnded {
     /// It was started again, which fails.
@@ -136,7 +136,7 @@ enum WhenEnded {
     Repeat,
 }
 
-/// What follows when all tasks have stopped.
+/// The next step when all tasks have stopped.
 ///
 /// A job ends without a record in three cases. It is suspended when the log belongs to another master. It
 /// fails when the log cannot be written, or when the checkpoint in it cannot be restored: once the cause is
@@ -161,7 +161,7 @@ enum DataEnd {
     Open,
     /// Covered by this recorded checkpoint, which is being committed.
     Recorded(CheckpointId),
-    /// Tasks have been told that nothing follows.
+    /// Tasks have been ordered to finish their input.
     Finishing,
 }
 
@@ -208,7 +208,7 @@ impl JobMaster {
         self.epoch
     }
 
-    /// What the job's state is.
+    /// State of the job.
     pub fn status(&self) -> JobStatus {
         self.status
     }

@@ -1,4 +1,4 @@
-//! What tasks report, what a running job does about it, and its checkpoints.
+//! Reports of tasks, the reactions of a running job, and its checkpoints.
 
 use super::{
     DataEnd, Goal, JobMaster, Phase, State, checkpoints::Aborted, episode::Rank, failures,
@@ -79,7 +79,7 @@ impl JobMaster {
         }
     }
 
-    /// Notes that deployments are gone. Returns the first one that was current.
+    /// Notes that deployments are lost. Returns the first one that was current.
     fn stop_lost(&mut self, now: Now, tasks: &[(TaskId, ExecutionAttempt)]) -> Option<TaskId> {
         let mut first = None;
         for (id, attempt) in tasks {
@@ -91,7 +91,7 @@ impl JobMaster {
         first
     }
 
-    /// A task is gone. Whether that was expected depends on what it was told.
+    /// A task has stopped. Whether that was expected depends on its orders.
     fn task_stopped(
         &mut self,
         now: Now,
@@ -270,7 +270,7 @@ impl JobMaster {
         }
     }
 
-    /// Tasks are being stopped: the checkpoint in flight cannot complete, and no task is told of it.
+    /// Tasks are being stopped: the checkpoint in flight cannot complete, and is not announced to tasks.
     pub(super) fn drop_checkpoint_in_flight(&mut self, now: Now, out: &mut Vec<Effect>) {
         let why = match &self.phase {
             Phase::Stopping { goal: Goal::Fail(failure), .. }

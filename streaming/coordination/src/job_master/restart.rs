@@ -15,7 +15,7 @@ use crate::messages::{ExponentialDelay, RestartStrategy};
 use std::{collections::VecDeque, time::Duration};
 use weir_base::{Monotonic, SeededRng};
 
-/// What to do about a failure.
+/// Decision about a failure.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Verdict {
     /// Deploy again, not before this moment.

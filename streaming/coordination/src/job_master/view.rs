@@ -61,7 +61,7 @@ pub struct SubtaskView {
     pub since_wall_ms: u64,
     /// All its input has ended.
     pub end_of_data: bool,
-    /// It did not stop in time and was left behind.
+    /// It did not stop in time and was abandoned.
     pub abandoned: bool,
 }
 
@@ -83,7 +83,7 @@ pub struct CheckpointsView {
 }
 
 impl JobMaster {
-    /// What there is to show.
+    /// The data to show.
     pub fn view(&self) -> JobView {
         JobView {
             job: self.settings.job,

@@ -1,4 +1,4 @@
-//! Which operators run in one task, and what the vertices and edges between tasks are then.
+//! Chaining: the operators that run in one task, and the vertices and edges between tasks.
 //!
 //! An operator joins its producer when that is its only input, the edge is a pipelined forward
 //! one, and both sides allow it. One producer may feed several operators of its chain, so a chain
@@ -18,7 +18,7 @@ use weir_graph::{
 
 /// Where a node went.
 #[derive(Clone, Copy)]
-struct Place {
+struct ChainPosition {
     /// Index of its vertex.
     vertex: u32,
     /// Position in the vertex's chain.
@@ -41,7 +41,7 @@ pub(super) fn chain(
         .map(|(edge, partitioning)| is_chainable(graph, sizes, edge, *partitioning))
         .collect();
     let mut vertices: Vec<JobVertex> = Vec::new();
-    let mut places: Vec<Place> = Vec::new();
+    let mut places: Vec<ChainPosition> = Vec::new();
     for (id, size) in (0..).map(NodeId).zip(sizes) {
         let into = graph.edges.iter().zip(&chained).find(|(e, chained)| **chained && e.to == id);
         let place = match into {
@@ -69,7 +69,7 @@ fn is_chainable(
     partitioning: Partitioning,
 ) -> bool {
     let (from, to) = (graph.node(edge.from), graph.node(edge.to));
-    // Equal sizes imply equal parallelism; a max parallelism of its own keeps an operator apart.
+    // Equal sizes imply equal parallelism; an operator with another max parallelism is not chained.
     graph.chaining
         && partitioning == Partitioning::Forward
         && edge.exchange == ExchangeKind::Pipelined
@@ -82,7 +82,12 @@ fn is_chainable(
 }
 
 /// Starts a vertex with this node as its head.
-fn open(vertices: &mut Vec<JobVertex>, id: NodeId, size: Size, graph: &StreamGraph) -> Place {
+fn open(
+    vertices: &mut Vec<JobVertex>,
+    id: NodeId,
+    size: Size,
+    graph: &StreamGraph,
+) -> ChainPosition {
     let node = graph.node(id);
     vertices.push(JobVertex {
         id: VertexId(node.operator_id.0),
@@ -93,29 +98,29 @@ fn open(vertices: &mut Vec<JobVertex>, id: NodeId, size: Size, graph: &StreamGra
         chain: Vec::new(),
         coordinator: node.coordinator,
     });
-    Place { vertex: vertices.len() as u32 - 1, position: 0 }
+    ChainPosition { vertex: vertices.len() as u32 - 1, position: 0 }
 }
 
 /// Puts the consumer of an edge into its producer's chain.
 fn join(
     vertices: &mut [JobVertex],
-    producer: Place,
+    producer: ChainPosition,
     edge: &EdgeSpec,
     graph: &StreamGraph,
-) -> Place {
+) -> ChainPosition {
     let vertex = &mut vertices[producer.vertex as usize];
     let position = vertex.operators.len() as u32;
     let node = graph.node(edge.to).clone();
     vertex.operators.push(ChainedOperator { node_id: edge.to, node });
     vertex.chain.push(ChainEdge { from: producer.position, to: position, input: edge.input });
-    Place { vertex: producer.vertex, position }
+    ChainPosition { vertex: producer.vertex, position }
 }
 
 fn job_edge(
     stream_edge: u32,
     edge: &EdgeSpec,
     partitioning: Partitioning,
-    places: &[Place],
+    places: &[ChainPosition],
 ) -> JobEdge {
     let (from, to) = (places[edge.from.index()], places[edge.to.index()]);
     JobEdge {

@@ -1,4 +1,4 @@
-//! What can be wrong with a stream graph; each variant has a page in `docs/errors/`.
+//! Errors of a stream graph; each variant has a page in `docs/errors/`.
 
 use weir_graph::key_groups::UPPER_BOUND;
 
@@ -35,7 +35,7 @@ pub enum PlanError {
     MaxParallelismOutOfRange {
         /// The operator, or the job for the default.
         owner: String,
-        /// What was set.
+        /// The value that was set.
         max_parallelism: u32,
     },
     /// Two operators with one uid.
@@ -91,9 +91,9 @@ pub enum PlanError {
     )]
     FixedParallelism {
         operator: String,
-        /// What it can run with.
+        /// The parallelism with which it can run.
         fixed: u32,
-        /// What was asked for.
+        /// The requested parallelism.
         requested: u32,
     },
 }

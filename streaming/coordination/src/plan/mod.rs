@@ -23,7 +23,7 @@ use weir_graph::{JobGraph, StreamGraph};
 ///
 /// Operators without a partitioning on the edge between them are joined forward where their
 /// parallelism agrees, otherwise by rebalance. A vertex takes its id from its head operator, and
-/// vertices stand in topological order.
+/// vertices are in topological order.
 ///
 /// # Errors
 ///

@@ -77,7 +77,7 @@ fn parallelism_of(graph: &StreamGraph, node: &StreamNode) -> Result<u32, PlanErr
     default_parallelism(graph)
 }
 
-/// What the operator itself says, by nature or by setting.
+/// The parallelism of the operator itself, by its kind or by a setting.
 fn own_parallelism(node: &StreamNode) -> Result<Option<u32>, PlanError> {
     match (node.fixed_parallelism, node.parallelism) {
         (Some(0), _) | (_, Some(0)) => {

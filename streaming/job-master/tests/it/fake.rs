@@ -18,14 +18,14 @@ use weir_protocol::{
 /// Longer than anything here takes; only a hanging test gets there.
 pub const LONG: Duration = Duration::from_secs(60);
 
-/// What the gateway was told.
+/// Calls of the gateway.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Order {
     Deploy(Box<TaskDeployment>),
     Command(TaskCommand),
 }
 
-/// What a task does about an order: the reports it sends.
+/// Reaction of a task to an order: the reports that it sends.
 pub type Script = Box<dyn FnMut(TaskId, ExecutionAttempt, &Order) -> Vec<ReportKind> + Send>;
 
 struct FakeGateway {
@@ -81,7 +81,7 @@ impl Job {
         }
     }
 
-    /// Waits until a failure is told.
+    /// Waits until a failure is reported.
     pub fn wait_for_failure(&self) -> Failure {
         let changes = self.handle.subscribe_status();
         loop {
@@ -139,7 +139,7 @@ pub fn checkpoints_every(interval: Duration) -> CheckpointSettings {
     }
 }
 
-/// A task that runs for ever and otherwise does as it is told; it writes its snapshots.
+/// A task that runs for ever and otherwise obeys orders; it writes its snapshots.
 pub fn endless(storage: &CheckpointStorage) -> Script {
     let storage = storage.clone();
     Box::new(move |task, attempt, order| match order {

@@ -1,4 +1,4 @@
-//! A job that goes well: from its first record to its last, and what others see of it.
+//! A job without failures: from its first record to its last, and how it is shown.
 
 use super::fake::{
     Job, LONG, Order, Script, bounded, checkpoints_every, endless, log_of, settings,
@@ -68,7 +68,7 @@ fn cancel_ends_every_task_and_is_recorded() {
     job.handle.cancel();
 }
 
-/// Regression: every task was deployed before a cancel was looked at, so the cancellation timeout began
+/// Regression: every task was deployed before a cancel was handled, so the cancellation timeout began
 /// only when a long deployment was over.
 #[test]
 fn cancel_that_comes_while_tasks_are_deployed_leaves_out_the_rest() {

@@ -1,4 +1,4 @@
-//! What one master leaves to the next, and two masters at once.
+//! Recovery by the next master, and two masters at once.
 
 use super::fake::{
     Job, LONG, Order, Script, bounded, checkpoints_every, endless, log_of, settings,

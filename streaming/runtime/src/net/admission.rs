@@ -2,7 +2,7 @@
 //! the job, of which the oldest gives way, and a bounded number that have.
 //!
 //! ```text
-//! accepted ─▶ Pending ─ proof ─▶ Place ─▶ ended
+//! accepted ─▶ Pending ─ proof ─▶ ProvedConnection ─▶ ended
 //!                └────▶ given way to a newer connection, or too late
 //! ```
 
@@ -85,8 +85,8 @@ impl Pending {
     ///
     /// # Errors
     /// `WEIR-NET-0005` when there are too many of them.
-    pub fn prove(self) -> Result<Place> {
-        let place = Place(Arc::clone(&self.shared));
+    pub fn prove(self) -> Result<ProvedConnection> {
+        let place = ProvedConnection(Arc::clone(&self.shared));
         let taken_count = self.shared.admission.proved_count.fetch_add(1, Ordering::SeqCst);
         match taken_count < self.shared.config.max_connections {
             true => Ok(place),
@@ -104,9 +104,9 @@ impl Drop for Pending {
 }
 
 /// A place among the connections of peers that hold the key; freed when dropped.
-pub struct Place(Arc<Shared>);
+pub struct ProvedConnection(Arc<Shared>);
 
-impl Drop for Place {
+impl Drop for ProvedConnection {
     fn drop(&mut self) {
         self.0.admission.proved_count.fetch_sub(1, Ordering::SeqCst);
     }

@@ -1,4 +1,4 @@
-//! From the first ask to the first placement, and what stands in between.
+//! From the first request to the first placement, and the delays in between.
 
 use super::script::{check, check_waiting};
 

@@ -103,8 +103,8 @@ fn the_youngest_application_is_preempted_when_all_wait() {
     assert_eq!(view.applications[1].state, ApplicationLife::Accepted);
 }
 
-/// The end of the attempt is on record as one that gave way, so a restarted resource manager begins the
-/// next attempt of an application that may have only one.
+/// The stored end of the attempt says that it gave way, so a restarted resource manager starts the next
+/// attempt of an application that may have only one.
 #[test]
 fn an_application_that_gave_way_begins_again_after_a_restart() {
     Script::new().check(&format!(

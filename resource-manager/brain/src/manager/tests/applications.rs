@@ -130,7 +130,7 @@ fn what_no_node_could_hold_ends_when_nodes_had_time_to_come() {
     );
 }
 
-/// The submission is taken while nodes come back after a restart, and goes on record after that.
+/// The submission is accepted while nodes register again after a restart, and is stored after that.
 #[test]
 fn what_no_node_could_hold_ends_also_when_it_was_put_on_record_after_the_recovery() {
     check(

@@ -57,7 +57,7 @@ fn a_node_without_room_or_address_is_refused() {
     );
 }
 
-/// A heartbeat that was sent before the node was told to register again lists too little.
+/// A heartbeat that was sent before the order to register again lists too few containers.
 #[test]
 fn a_heartbeat_sent_before_a_registration_frees_no_resources() {
     check_running(

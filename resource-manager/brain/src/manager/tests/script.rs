@@ -3,7 +3,7 @@
 //! Containers are written `application.attempt.number`, with `e1/` in front for those of epoch 1;
 //! `1.1.2=running` is how a node reports one, `1.1.2=complete:7` one that ended with 7. Nodes are
 //! named by one letter; `node a` is a registration and the first heartbeat behind it. `paused-until 9000`
-//! is a process that was stopped meanwhile. What is to be stored is durable at once, until `> slow-store`.
+//! is a process that was suspended until then. Facts are durable at once, until `> slow-store`.
 
 use super::super::ResourceManager;
 use crate::{
@@ -38,7 +38,7 @@ pub(super) struct Script {
     slow_store: bool,
     pub(super) kill_diagnostics: String,
     under_way: Option<(Token, Vec<Fact>)>,
-    /// Who waits, by ticket.
+    /// Waiting callers, by ticket.
     callers: BTreeMap<Ticket, String>,
     tickets: u64,
     /// Sequence numbers of nodes and app masters.

@@ -136,7 +136,7 @@ fn a_parent_that_stops_answering_is_an_error() {
     within_patience(|| {
         let mut client = Client::start("count");
         client.graph();
-        // The answering end is closed with nothing said on it.
+        // The answering end is closed without an answer.
         let (_, unused) = std::io::pipe().expect("a pipe");
         drop(std::mem::replace(&mut client.process.answers, unused));
         assert!(client.printed().contains("WEIR-CLI-0101"));

@@ -216,7 +216,7 @@ impl Link {
     pub fn send<T: serde::Serialize>(&mut self, message: &T) {
         let mut bytes = Vec::new();
         encode_frame(message, &mut bytes).expect("small");
-        // Who is gone is found out by the reader.
+        // A peer that has ended is noticed by the reader.
         let _ = self.stream.write_all(&bytes);
     }
 

@@ -28,14 +28,14 @@ const HOLD: &str = "hold";
 const SUBMITTED: &str = "submitted";
 /// Where the code of the program wants checkpoints.
 const FOLDER_IN_CODE: &str = "/nowhere/checkpoints";
-/// How `main` goes on: a word of [`program`].
+/// Behaviour of `main`: a word of [`program`].
 const PLOT: &str = "WEIR_TEST_PLOT";
 
 fn lines() -> Vec<String> {
     text(17, 2_400)
 }
 
-/// What every process is given.
+/// Environment of every process.
 fn configuration() -> Config {
     config([
         ("parallelism.default", "2".to_owned()),
@@ -107,9 +107,9 @@ fn describe_count(env: &StreamExecutionEnvironment, folder: &Path, salt: u32) {
 /// A process; killed when dropped.
 struct Process {
     child: Child,
-    /// Dropping it tells the process that its parent is gone.
+    /// Dropping it tells the process that its parent has ended.
     lifeline: Option<PipeWriter>,
-    /// What it tells.
+    /// Its messages.
     messages: PipeReader,
     answers: PipeWriter,
 }
@@ -164,7 +164,7 @@ impl Drop for Process {
     }
 }
 
-/// Which pipes a process has.
+/// The pipes of a process.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Pipes {
     /// Only the lifeline, as a task host.

@@ -15,7 +15,7 @@ use weir_protocol::{
     control::{Admission, HostOrder, HostReport},
 };
 
-/// What the job writes: the salt is that of the client.
+/// Output of the job: the salt is that of the client.
 fn expected(cluster: &Cluster) -> BTreeMap<String, u64> {
     let salt: u32 = rmp_serde::from_slice(&cluster.graph.once["salt"]).expect("a number");
     let counts = count_words(lines()).into_iter();

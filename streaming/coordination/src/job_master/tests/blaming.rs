@@ -1,4 +1,4 @@
-//! Which failure is the cause, and which are its consequences.
+//! Which failure is the cause, and which ones are consequences.
 //!
 //! Subtasks 0 run in one task host, subtasks 1 in another.
 
@@ -17,7 +17,7 @@ const UP: &str = "> start
     > running all
     status Running\n";
 
-/// What is heard when the first task host is killed, in some order.
+/// Reports when the first task host is killed, in some order.
 const HOST_KILLED: [&str; 3] = ["lost 0/0 1/0", "loses-peer 1/1 0/0", "loses-peer 0/1 1/0"];
 
 fn orders() -> Vec<[&'static str; 3]> {
@@ -134,7 +134,7 @@ fn job_is_cancelled_while_it_waits_for_a_cause() {
     ));
 }
 
-/// What user code fails with when it is told to stop is a consequence of that.
+/// An error of user code after the order to stop is a consequence of that order.
 #[test]
 fn failure_of_a_task_that_was_cancelled_is_not_the_cause() {
     let mut script = script(None);

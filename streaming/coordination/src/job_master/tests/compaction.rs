@@ -1,4 +1,4 @@
-//! The log is kept short by snapshot records, and a master that was suspended meanwhile finds out.
+//! The log is kept short by snapshot records, and a master that was suspended in the meantime notices it.
 
 use super::script::Script;
 use crate::messages::{CompletedCheckpoint, JobLogRecord};

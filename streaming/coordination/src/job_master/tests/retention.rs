@@ -1,9 +1,9 @@
-//! What becomes of the snapshots of a job that has ended.
+//! Retention of the snapshots of a job that has ended.
 
 use super::script::{Script, graph, settings};
 use crate::messages::{CheckpointRetention, RestartStrategy};
 
-/// Runs until checkpoint 1 is on record; its sink has not committed yet.
+/// Runs until checkpoint 1 is recorded; its sink has not committed yet.
 const CHECKPOINTED: &str = "> start
     status Initializing
     append 0: epoch 1 from c1

@@ -2,7 +2,7 @@
 //!
 //! The job is a source (vertex 0) and a committing sink (vertex 1) with one subtask each, unless
 //! a test says otherwise. Tasks are written `vertex/subtask`, with `#epoch.deployment` behind it
-//! for an attempt; `all` stands for every task that was deployed last.
+//! for an attempt; `all` means every task that was deployed last.
 
 use crate::{
     job_master::JobMaster,

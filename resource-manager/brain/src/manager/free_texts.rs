@@ -1,4 +1,4 @@
-//! Words for people that came from outside: they stay in memory, go on record and are shown in lists, so
+//! Free texts of requests: they stay in memory, are stored and are shown in lists, so
 //! they are cut to a size.
 
 use crate::messages::Input;
@@ -9,7 +9,7 @@ const MAX_BYTES: usize = 64 * 1024;
 /// What stands for the middle.
 const LEFT_OUT: &str = "\n[...]\n";
 
-/// Cuts every text for people in what came in.
+/// Shortens every free text of a request.
 pub(super) fn shorten(input: &mut Input) {
     match input {
         Input::Kill { diagnostics, .. } => shorten_text(diagnostics),
@@ -27,7 +27,7 @@ fn shorten_reports(reports: &mut [ContainerReport]) {
     reports.iter_mut().for_each(|report| shorten_text(&mut report.diagnostics));
 }
 
-/// Leaves out the middle: what went wrong first and what came of it stand at the ends.
+/// Leaves out the middle: the first cause and the final error are at the ends.
 fn shorten_text(text: &mut String) {
     if text.len() <= MAX_BYTES {
         return;

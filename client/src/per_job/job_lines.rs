@@ -1,4 +1,4 @@
-//! What `weir` prints of a job on a cluster: Flink's lines on standard output, the rest on standard
+//! Lines that `weir` prints about a job on a cluster: Flink's lines go to standard output, the rest to standard
 //! error.
 
 use super::submit::Submitted;
