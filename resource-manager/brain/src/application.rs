@@ -1,4 +1,4 @@
-//! An application: its life cycle and its data.
+//! An application: its life cycle and its state.
 //!
 //! ```text
 //!  NEW_SAVING ─▶ SUBMITTED ─▶ ACCEPTED ◀─attempt failed─▶ RUNNING ─finish─▶ FINISH_SAVING ─▶ FINISHING
@@ -10,8 +10,8 @@
 //!                                                      FINISHED, FAILED, KILLED
 //! ```
 //!
-//! As in YARN, but with two states for FINAL_SAVING: in FINISH_SAVING the report of the
-//! app master is stored, in FINAL_SAVING the end. Neither is reported to a caller before it is stored.
+//! The states are YARN's, except that YARN has only one FINAL_SAVING. FINISH_SAVING stores the final report of the
+//! app master, FINAL_SAVING the end of the application. Neither is visible outside before it is durable.
 
 use crate::{
     attempt::Attempt,
@@ -26,9 +26,9 @@ use weir_protocol::{
 /// The life cycle of an application, finer than the states that YARN shows.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum ApplicationLife {
-    /// It is being stored.
+    /// The submission is being stored.
     NewSaving,
-    /// It is stored.
+    /// The submission is durable.
     Submitted,
     /// It has an attempt whose app master has not registered yet.
     Accepted,
@@ -42,7 +42,7 @@ pub enum ApplicationLife {
     Killing,
     /// Its end is being stored.
     FinalSaving,
-    /// Ended by its app master, well or not.
+    /// Ended by its app master, with success or without.
     Finished,
     /// Ended because its last attempt failed.
     Failed,
@@ -55,7 +55,7 @@ use ApplicationLife::{
     Running, Submitted,
 };
 
-/// Every legal edge.
+/// Every legal transition.
 const EDGES: &[(ApplicationLife, ApplicationLife)] = &[
     (NewSaving, Submitted),
     (NewSaving, Killing),
@@ -79,17 +79,17 @@ const EDGES: &[(ApplicationLife, ApplicationLife)] = &[
 ];
 
 impl ApplicationLife {
-    /// Whether an application may go from one state to the other.
+    /// Whether the transition from this state to `to` is legal.
     pub fn may_become(self, to: Self) -> bool {
         EDGES.contains(&(self, to))
     }
 
-    /// Whether nothing follows.
+    /// Whether the state is final.
     pub fn is_terminal(self) -> bool {
         matches!(self, Finished | Failed | Killed)
     }
 
-    /// The state as YARN shows it; `None` for one during which YARN shows the state before.
+    /// The state as YARN shows it. `None` if YARN shows the previous state instead.
     fn shown(self) -> Option<ApplicationState> {
         Some(match self {
             NewSaving => ApplicationState::NewSaving,
@@ -122,7 +122,7 @@ pub(crate) struct Finish {
     pub(crate) wall_ms: u64,
 }
 
-/// Resources held over time.
+/// Resource usage: resources multiplied by time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Usage {
     memory_mib_ms: u64,
@@ -130,7 +130,7 @@ pub(crate) struct Usage {
 }
 
 impl Usage {
-    /// The status of a stored end.
+    /// The usage in a stored fact.
     pub(crate) fn of_seconds(memory_mib_seconds: u64, vcore_seconds: u64) -> Self {
         Self {
             memory_mib_ms: memory_mib_seconds.saturating_mul(1000),
@@ -138,7 +138,7 @@ impl Usage {
         }
     }
 
-    /// Adds resources that were held for a time.
+    /// Adds resources that were held for this many milliseconds.
     pub(crate) fn add(&mut self, resources: Resources, millis: u64) {
         let memory = resources.memory_mib.saturating_mul(millis);
         let vcores = u64::from(resources.vcores).saturating_mul(millis);
@@ -166,17 +166,16 @@ pub(crate) struct Application {
     pub(crate) submitted_wall_ms: u64,
     /// Oldest first; the last one is current until it has ended.
     pub(crate) attempts: Vec<Attempt>,
-    /// Why and by whom it is to be killed.
+    /// Set when a kill was requested: reason and user.
     pub(crate) kill: Option<String>,
-    /// The final report of its app master.
     pub(crate) finish: Option<Finish>,
     /// Set from FINAL_SAVING on.
     pub(crate) end: Option<End>,
-    /// Use of containers that have ended.
+    /// Usage of the containers that have ended.
     pub(crate) usage: Usage,
     /// Failed attempts that count against the limit.
     pub(crate) counted_failures: u32,
-    /// Failed attempts that do not.
+    /// Failed attempts that do not count against the limit.
     pub(crate) uncounted_failures: u32,
 }
 
@@ -201,7 +200,7 @@ impl Application {
         self.submission.application
     }
 
-    /// Changes to another state.
+    /// Changes the state. Panics if the transition is not legal.
     pub(crate) fn enter(&mut self, to: ApplicationLife) {
         let id = self.id();
         invariant!(self.state.may_become(to), "{id}: {:?} to {to:?}", self.state);
@@ -209,7 +208,7 @@ impl Application {
         self.shown = to.shown().unwrap_or(self.shown);
     }
 
-    /// Takes the stored state, at a start.
+    /// Sets the state that follows from the stored facts, at a start.
     pub(crate) fn recover_as(&mut self, state: ApplicationLife) {
         self.state = state;
         self.shown = state.shown().unwrap_or(self.shown);
@@ -220,19 +219,18 @@ impl Application {
         self.attempts.last().filter(|attempt| !attempt.state.is_terminal())
     }
 
-    /// The attempt that has not ended.
     pub(crate) fn current_mut(&mut self) -> Option<&mut Attempt> {
         self.attempts.last_mut().filter(|attempt| !attempt.state.is_terminal())
     }
 
-    /// When it ended, as it is reported.
+    /// The end time that clients see. It is set as soon as the state is shown as FINISHED.
     pub(crate) fn ended_wall_ms(&self) -> Option<u64> {
         let end = self.end.as_ref().map(|end| end.wall_ms);
         let is_shown = self.shown == ApplicationState::Finished;
         end.or_else(|| self.finish.as_ref().filter(|_| is_shown).map(|finish| finish.wall_ms))
     }
 
-    /// Counts the end of an attempt that has not finished. One that gave way is no failure.
+    /// Counts the end of an attempt that has not finished. A preempted attempt is not a failure.
     pub(crate) fn count_failure(&mut self, exit_status: i32, counted: bool) {
         match counted {
             _ if exit_status == exit_status::PREEMPTED => {}
@@ -241,7 +239,7 @@ impl Application {
         }
     }
 
-    /// Returns true if its containers may continue to run: it neither finishes nor is killed.
+    /// Whether its containers may run: it neither finishes nor is being killed.
     pub(crate) fn is_working(&self) -> bool {
         matches!(self.state, Accepted | Running)
     }

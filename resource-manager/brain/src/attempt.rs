@@ -7,8 +7,8 @@
 //!  any of them ─▶ FAILED, KILLED
 //! ```
 //!
-//! ALLOCATED_SAVING: the app master's container is leased and is being stored; only then is it
-//! launched. ALLOCATED: its node has not reported it yet.
+//! ALLOCATED_SAVING: the app master's container is leased and the lease is being stored; the container is
+//! launched only when that is done. ALLOCATED: the node has not reported the container yet.
 
 use crate::{Error, messages::Ticket, scheduler::WaitReason};
 use std::{
@@ -18,18 +18,18 @@ use std::{
 use weir_base::{AttemptId, ContainerId, Resources, invariant};
 use weir_protocol::cluster::{Ask, ContainerReport, Lease};
 
-/// State of an attempt.
+/// The life cycle of an attempt.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum AttemptLife {
-    /// It waits a little, since the one before failed.
+    /// It waits for a short time because the previous attempt failed.
     New,
     /// It waits for the container of its app master.
     Scheduled,
-    /// That container is leased and is being stored.
+    /// That container is leased; the lease is being stored.
     AllocatedSaving,
-    /// Its node is to launch it.
+    /// The node has been ordered to launch that container.
     Allocated,
-    /// Its node has reported it.
+    /// The node has reported that container.
     Launched,
     /// Its app master has registered.
     Running,
@@ -50,20 +50,20 @@ use AttemptLife::{
     Running, Scheduled,
 };
 
-/// Every legal edge.
+/// Every legal transition.
 const EDGES: &[(AttemptLife, AttemptLife)] = &[
     (New, Scheduled),
     (New, Failed),
     (New, Killed),
     (Scheduled, AllocatedSaving),
-    // No node could ever hold its app master.
+    // No node is large enough for its app master.
     (Scheduled, Failed),
     (Scheduled, Killed),
     (AllocatedSaving, Allocated),
     (AllocatedSaving, Failed),
     (AllocatedSaving, Killed),
     (Allocated, Launched),
-    // The app master was faster than the report of its node.
+    // The app master registered before its node reported the container.
     (Allocated, Running),
     // A recovered app master finishes without registering again.
     (Allocated, FinishSaving),
@@ -81,17 +81,17 @@ const EDGES: &[(AttemptLife, AttemptLife)] = &[
 ];
 
 impl AttemptLife {
-    /// Whether an attempt may go from one state to the other.
+    /// Whether the transition from this state to `to` is legal.
     pub fn may_become(self, to: Self) -> bool {
         EDGES.contains(&(self, to))
     }
 
-    /// Whether nothing follows.
+    /// Whether the state is final.
     pub fn is_terminal(self) -> bool {
         matches!(self, Finished | Failed | Killed)
     }
 
-    /// As YARN spells it.
+    /// The name that YARN uses.
     pub fn name(self) -> &'static str {
         match self {
             New => "NEW",
@@ -109,24 +109,24 @@ impl AttemptLife {
     }
 }
 
-/// A caller whose answer is held back.
+/// A long-polling caller: its answer is held back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Held {
     pub(crate) ticket: Ticket,
     pub(crate) sequence: u64,
 }
 
-/// An ask and what was leased for it.
+/// An ask and the number of containers leased for it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct AskState {
     pub(crate) priority: u32,
-    /// Resources of each container, rounded up.
+    /// Size of each container, rounded up.
     pub(crate) resources: Resources,
-    /// Ever asked for.
+    /// Containers asked for since the attempt began.
     pub(crate) total: u64,
-    /// Ever leased, without leases that ended before the app master knew of them.
+    /// Containers leased since the attempt began, without leases that ended before the app master knew of them.
     pub(crate) leased: u64,
-    /// Why it waits, as of the last plan.
+    /// Why it waits, according to the last plan.
     pub(crate) reason: Option<WaitReason>,
 }
 
@@ -140,11 +140,10 @@ impl AskState {
 /// Whether the app master of an attempt has asked for a container.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum ContainersAsked {
-    /// Not yet.
     No,
-    /// It has; this is being stored. Until then no lease is reported to the app master.
+    /// It has; this fact is being stored. No lease is granted to the app master before that.
     BeingSaved,
-    /// It has, and this is stored.
+    /// It has, and this fact is durable.
     Saved,
 }
 
@@ -160,8 +159,8 @@ pub(crate) struct EndedContainer {
 /// Ended containers kept for display.
 const ENDED_SHOWN: usize = 100;
 
-/// Ended containers of earlier epochs kept in mind.
-const MAX_GONE: usize = 100_000;
+/// The largest number of ended containers of earlier epochs that an attempt remembers.
+const MAX_ENDED_OF_EARLIER_EPOCHS: usize = 100_000;
 
 /// An attempt as the brain remembers it.
 #[derive(Clone, Debug)]
@@ -175,35 +174,35 @@ pub(crate) struct Attempt {
     pub(crate) ended_wall_ms: Option<u64>,
     pub(crate) exit_status: Option<i32>,
     pub(crate) diagnostics: String,
-    /// Its end is stored: its app master's container may be forgotten.
+    /// Its end is durable: the node may forget the app master's container.
     pub(crate) end_saved: bool,
-    /// The number of its next container in this epoch.
+    /// The sequence number of its next container in this epoch.
     pub(crate) next_container: u64,
     /// Its containers that have not ended.
     pub(crate) containers: BTreeSet<ContainerId>,
-    /// The last ones that have.
+    /// The containers that ended last.
     pub(crate) ended: VecDeque<EndedContainer>,
     pub(crate) rest_port: Option<u16>,
     /// Its app master has registered in this epoch.
     pub(crate) registered: bool,
     /// Whether its app master has asked for containers, in this epoch or an earlier one.
     pub(crate) asked: ContainersAsked,
-    /// Its app master has reported its containers in this epoch.
+    /// Its app master has reported in this epoch which containers it holds.
     pub(crate) synchronised: bool,
-    /// Sequence number of the last allocate request in this epoch.
+    /// The sequence number of the last allocate in this epoch.
     pub(crate) sequence: u64,
     pub(crate) held: Option<Held>,
     pub(crate) asks: BTreeMap<u32, AskState>,
-    /// Leases of this epoch that the app master has not named as held.
+    /// Leases of this epoch that the app master has not reported as held.
     pub(crate) unheld: BTreeSet<ContainerId>,
-    /// Ended containers that the app master has not taken note of.
+    /// Ended containers that the app master has not confirmed.
     pub(crate) completed: BTreeMap<ContainerId, ContainerReport>,
-    /// Leases that ended before the app master knew of them, with their ask.
+    /// Leases that ended before the app master knew of them, with the id of their ask.
     pub(crate) withdrawn: BTreeMap<ContainerId, u32>,
-    /// Containers of earlier epochs that have ended: they are never taken over.
-    pub(crate) gone: BTreeSet<ContainerId>,
+    /// Containers of earlier epochs that have ended. They are never taken over.
+    pub(crate) ended_of_earlier_epochs: BTreeSet<ContainerId>,
     pub(crate) progress: f32,
-    /// It has waited long enough for a larger node: its allocates are answered with this.
+    /// Set when its wait for a larger node is over: its allocates are answered with this error.
     pub(crate) too_large: Option<Error>,
 }
 
@@ -232,13 +231,13 @@ impl Attempt {
             unheld: BTreeSet::new(),
             completed: BTreeMap::new(),
             withdrawn: BTreeMap::new(),
-            gone: BTreeSet::new(),
+            ended_of_earlier_epochs: BTreeSet::new(),
             progress: 0.0,
             too_large: None,
         }
     }
 
-    /// Changes to another state.
+    /// Changes the state. Panics if the transition is not legal.
     pub(crate) fn enter(&mut self, to: AttemptLife) {
         invariant!(self.state.may_become(to), "{}: {:?} to {to:?}", self.id, self.state);
         self.state = to;
@@ -249,30 +248,33 @@ impl Attempt {
         self.master.as_ref().is_some_and(|master| master.container == container)
     }
 
-    /// Returns true if an unknown container may have been leased. Numbers of this epoch show it; of
-    /// earlier epochs only a limited number of containers is remembered.
+    /// Whether a container that is not known here may have been leased. An id that was never leased need not be
+    /// remembered. Of ids that earlier epochs may have leased, at most `MAX_ENDED_OF_EARLIER_EPOCHS` are remembered.
     pub(crate) fn may_have_been_leased(&self, container: ContainerId, epoch: u32) -> bool {
         match container.epoch.cmp(&epoch) {
-            Ordering::Less => self.gone.contains(&container) || self.gone.len() < MAX_GONE,
+            Ordering::Less => {
+                self.ended_of_earlier_epochs.contains(&container)
+                    || self.ended_of_earlier_epochs.len() < MAX_ENDED_OF_EARLIER_EPOCHS
+            }
             Ordering::Equal => (1..self.next_container).contains(&container.sequence),
             Ordering::Greater => false,
         }
     }
 
-    /// Leases that the answer to an allocate names.
-    pub(crate) fn leases_to_tell(&self) -> impl Iterator<Item = ContainerId> {
-        let may_tell = self.asked == ContainersAsked::Saved;
-        self.unheld.iter().copied().filter(move |_| may_tell)
+    /// Leases that the answer to the next allocate names.
+    pub(crate) fn leases_to_announce(&self) -> impl Iterator<Item = ContainerId> {
+        let may_announce = self.asked == ContainersAsked::Saved;
+        self.unheld.iter().copied().filter(move |_| may_announce)
     }
 
-    /// Whether the answer to an allocate has something that cannot wait.
+    /// Whether a held allocate must be answered now.
     pub(crate) fn has_news(&self) -> bool {
-        self.leases_to_tell().next().is_some()
+        self.leases_to_announce().next().is_some()
             || !self.completed.is_empty()
             || self.too_large.is_some()
     }
 
-    /// Takes what an app master asks for, in sizes of leases. Returns whether anything changed.
+    /// Replaces the asks by those of an allocate, whose sizes are already rounded. Returns whether anything changed.
     pub(crate) fn take_asks(&mut self, asks: &[Ask]) -> bool {
         let before = self.wants();
         for ask in self.asks.values_mut() {
@@ -290,12 +292,12 @@ impl Attempt {
             state.resources = ask.resources;
             state.total = ask.total;
         }
-        // Only what was leased is kept; the rest of the request is dropped.
+        // An ask with leases must be remembered. One without leases that is not named any more is dropped.
         self.asks.retain(|_, ask| ask.total > 0 || ask.leased > 0);
         before != self.wants()
     }
 
-    /// The part of the requests that a placement depends on.
+    /// The part of the asks on which a plan depends.
     fn wants(&self) -> Vec<(u32, u64, u32, Resources)> {
         let waiting = self.asks.iter().filter(|(_, ask)| ask.missing() > 0);
         waiting.map(|(&id, ask)| (id, ask.missing(), ask.priority, ask.resources)).collect()
@@ -309,13 +311,13 @@ impl Attempt {
         }
     }
 
-    /// Drops what only a living attempt needs.
+    /// Drops the fields that an attempt needs only until it ends.
     pub(crate) fn shrink(&mut self) {
         self.asks.clear();
         self.unheld.clear();
         self.completed.clear();
         self.withdrawn.clear();
-        self.gone.clear();
+        self.ended_of_earlier_epochs.clear();
         self.master_reason = None;
         self.too_large = None;
     }
@@ -346,9 +348,10 @@ mod tests {
         ] {
             assert_eq!(attempt.may_have_been_leased(container, 1), expected, "{container}");
         }
-        attempt.gone = (0..MAX_GONE as u64).map(|sequence| id(0, sequence)).collect();
+        attempt.ended_of_earlier_epochs =
+            (0..MAX_ENDED_OF_EARLIER_EPOCHS as u64).map(|sequence| id(0, sequence)).collect();
         assert!(attempt.may_have_been_leased(id(0, 5), 1));
-        assert!(!attempt.may_have_been_leased(id(0, MAX_GONE as u64), 1));
+        assert!(!attempt.may_have_been_leased(id(0, MAX_ENDED_OF_EARLIER_EPOCHS as u64), 1));
     }
 
     fn ask(id: u32, total: u64) -> Ask {
@@ -367,6 +370,10 @@ mod tests {
         assert!(attempt.take_asks(&[ask(1, 3)]));
         assert!(!attempt.asks.contains_key(&2), "nothing was leased for it");
         attempt.take_asks(&[ask(1, 1)]);
-        assert_eq!(attempt.asks[&1].missing(), 0, "less than leased is nothing missing");
+        assert_eq!(
+            attempt.asks[&1].missing(),
+            0,
+            "a total below the leased number means that no container is missing"
+        );
     }
 }

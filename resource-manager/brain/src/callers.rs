@@ -1,4 +1,4 @@
-//! Callers that wait for an answer, and the effects of the step under way.
+//! Callers that wait for an answer, and the effects of the current step.
 
 use crate::{
     Error,
@@ -7,7 +7,7 @@ use crate::{
 use std::collections::BTreeSet;
 use weir_base::invariant;
 
-/// A ticket is answered exactly once.
+/// The waiting callers. Each ticket is answered exactly once.
 #[derive(Debug, Default)]
 pub(crate) struct Callers {
     waiting: BTreeSet<Ticket>,
@@ -15,18 +15,17 @@ pub(crate) struct Callers {
 }
 
 impl Callers {
-    /// A caller waits for an answer from now on.
+    /// Adds a caller that waits for an answer.
     pub(crate) fn add(&mut self, ticket: Ticket) {
         invariant!(self.waiting.insert(ticket), "{ticket:?} waits already");
     }
 
-    /// Answers a caller.
     pub(crate) fn answer(&mut self, ticket: Ticket, reply: Result<Reply, Error>) {
         invariant!(self.waiting.remove(&ticket), "{ticket:?} is answered twice");
         self.effects.push(Effect::Reply { ticket, reply });
     }
 
-    /// Callers without an answer.
+    /// Callers that have no answer yet.
     pub(crate) fn waiting(&self) -> &BTreeSet<Ticket> {
         &self.waiting
     }

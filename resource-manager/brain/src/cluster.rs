@@ -1,5 +1,4 @@
-//! What the resource manager knows of the cluster: applications, nodes and leases, and how they belong
-//! together.
+//! The state of the cluster: applications, nodes and leases, and the relations between them.
 //!
 //! ```text
 //!  Applications ─ Application ─ Attempt ─ containers ─┐
@@ -7,8 +6,8 @@
 //!  Nodes ──────── Node ────────────────── containers ─┘
 //! ```
 //!
-//! What always holds: each lease is listed by its node and by its attempt, and by no other one; the leases
-//! on a node never exceed what it offers, unless it offers less than before.
+//! Invariants: exactly one node and one attempt list each lease. The leases on a node never exceed its
+//! resources, unless its resources have shrunk.
 
 mod applications;
 mod demands;
@@ -35,19 +34,19 @@ use nodes::Nodes;
 use weir_base::{ApplicationId, ContainerId, Monotonic, NodeId, Resources};
 use weir_protocol::cluster::{LaunchContainer, variables};
 
-/// Applications, nodes and leases. See the module for what always holds.
+/// Applications, nodes and leases. See the module for the invariants.
 #[derive(Debug)]
 pub(crate) struct Cluster {
     pub(crate) applications: Applications,
     pub(crate) nodes: Nodes,
     pub(crate) leases: Leases,
-    /// The resource manager was restarted, and nodes and leases that have not come back may still come.
+    /// The resource manager was restarted and still waits for nodes and leases of the previous epoch.
     pub(crate) is_recovering: bool,
     minimum_allocation_mib: u64,
 }
 
 impl Cluster {
-    /// An empty cluster, where memory is leased in multiples of this size.
+    /// Creates an empty cluster that leases memory in multiples of `minimum_allocation_mib`.
     pub(crate) fn new(minimum_allocation_mib: u64) -> Self {
         Self {
             applications: Applications::default(),
@@ -58,14 +57,14 @@ impl Cluster {
         }
     }
 
-    /// The size of a lease for a request: memory in whole steps, at least one core.
+    /// Rounds a request up to the size of a lease: a multiple of the minimum allocation, at least one core.
     pub(crate) fn rounded(&self, asked: Resources) -> Resources {
         let step = self.minimum_allocation_mib;
         let steps = asked.memory_mib.div_ceil(step).max(1);
         Resources { memory_mib: steps.saturating_mul(step), vcores: asked.vcores.max(1) }
     }
 
-    /// Adds a lease, on its node and in its attempt.
+    /// Adds a lease to its node and its attempt.
     pub(crate) fn add_lease(&mut self, container: Container) {
         if let Some(node) = self.nodes.get_mut(&container.node) {
             node.add(&container);
@@ -76,7 +75,7 @@ impl Cluster {
         self.leases.add(container);
     }
 
-    /// Removes a lease that has ended, from its node and from its attempt, and counts what it has used.
+    /// Removes a lease that has ended from its node and its attempt, and adds its usage to the application.
     pub(crate) fn remove_lease(&mut self, now: Monotonic, id: ContainerId) -> Option<Container> {
         let container = self.leases.remove(id)?;
         if let Some(node) = self.nodes.get_mut(&container.node) {
@@ -103,7 +102,7 @@ impl Cluster {
         node.containers.iter().filter_map(|id| self.leases.get(id))
     }
 
-    /// Resources that an application has used so far.
+    /// The resource usage of an application so far.
     pub(crate) fn usage_of(&self, now: Monotonic, application: &Application) -> Usage {
         if let Some(end) = &application.end {
             return end.usage;
@@ -115,8 +114,8 @@ impl Cluster {
         usage
     }
 
-    /// What is about to become free on a node: held by containers that are being ended, or whose attempt
-    /// is over.
+    /// Resources on a node that will become free soon: those of containers that are being stopped or whose
+    /// attempt is over.
     fn ending_on(&self, node: &NodeId) -> Resources {
         let Some(node) = self.nodes.get(node) else { return Resources::default() };
         let strays = node.strays.values().map(|stray| stray.resources);
@@ -128,7 +127,7 @@ impl Cluster {
         strays.chain(ending).fold(Resources::default(), Resources::saturating_add)
     }
 
-    /// Whether a container is an app master's that is not stored yet.
+    /// Whether a container is that of an app master whose lease is not stored yet.
     pub(crate) fn is_being_saved(&self, id: ContainerId) -> bool {
         let attempt = self.applications.attempt(id.attempt);
         let attempt = attempt.filter(|attempt| attempt.is_master(id));
@@ -143,18 +142,18 @@ impl Cluster {
         let Some(attempt) = application.current().filter(|one| one.id == id.attempt) else {
             return false;
         };
-        // Of a finishing application only the app master still runs.
+        // When an application finishes, only its app master still runs.
         let may_run = application.is_working() || attempt.is_master(id);
-        !attempt.gone.contains(&id) && may_run && !self.leases.contains_key(&id)
+        !attempt.ended_of_earlier_epochs.contains(&id) && may_run && !self.leases.contains_key(&id)
     }
 
-    /// Whether a node need not report an ended container any more.
+    /// Whether a node may stop reporting an ended container.
     pub(crate) fn may_be_forgotten(&self, id: ContainerId) -> bool {
         let Some(attempt) = self.applications.attempt(id.attempt) else { return true };
         if attempt.is_master(id) {
             return attempt.end_saved;
         }
-        // Its app master may yet turn out to have it.
+        // The app master may still report that it holds the container.
         let is_settled = !attempt.withdrawn.contains_key(&id) || attempt.state.is_terminal();
         is_settled && !attempt.completed.contains_key(&id) && !self.leases.contains_key(&id)
     }
@@ -165,7 +164,7 @@ impl Cluster {
         application.is_some_and(|one| one.state == ApplicationLife::Killing)
     }
 
-    /// Whether the answer to a node's heartbeat has something that cannot wait.
+    /// Whether the held heartbeat of a node must be answered now.
     pub(crate) fn node_has_news(&self, id: &NodeId) -> bool {
         let Some(node) = self.nodes.get(id).filter(|node| node.held.is_some()) else {
             return false;
@@ -175,7 +174,7 @@ impl Cluster {
             || self.launches_on(node).next().is_some()
     }
 
-    /// Orders to launch app masters on a node, each until the node has reported the container.
+    /// Orders to launch app masters on a node. Each is repeated until the node has reported the container.
     pub(crate) fn launches_on<'a>(
         &'a self,
         node: &'a Node,

@@ -1,39 +1,39 @@
-//! A container as the resource manager knows it: a lease on a node.
+//! A container in the resource manager: a lease on a node.
 //!
 //! ```text
 //!  NEW ─▶ ALLOCATED ─told to its app master─▶ ACQUIRED ─reported─▶ RUNNING ─ends─▶ COMPLETED
 //!             │                                  │                   │
 //!             │                                  └─▶ STOPPING ◀──────┘
-//!             │                                         │ its node says that nothing of it runs
+//!             │                                         │ its node reports that it does not run
 //!             └────────────▶ RELEASED, EXPIRED, KILLED ◀┘
 //! ```
 //!
-//! As in YARN, with STOPPING: a released container holds its resources until its node
-//! says that nothing of it runs, so that a node never runs more than it offers.
+//! The states are YARN's, with one more, STOPPING: a revoked container occupies its resources until its node
+//! reports that no process of it runs. So the containers on a node never exceed its resources.
 
 use weir_base::{ContainerId, Monotonic, NodeId, Resources, invariant};
 use weir_protocol::cluster::ContainerState as Reported;
 
-/// State of a container.
+/// The life cycle of a container.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum ContainerLife {
-    /// Nothing yet.
+    /// Created, not leased.
     New,
-    /// Leased; not yet reported to its app master.
+    /// Leased; the app master does not know of it yet.
     Allocated,
-    /// Reported to its app master, or its node was ordered to launch it.
+    /// The lease was sent to the app master, or the node was ordered to launch the container.
     Acquired,
-    /// Its node has reported it.
+    /// The node has reported it.
     Running,
-    /// It was released; processes of it may still run.
+    /// It was revoked; processes of it may still run.
     Stopping,
     /// Ended by itself, or with its node.
     Completed,
-    /// Released because it was not started in time.
+    /// Revoked because it was not started in time.
     Expired,
-    /// Given back.
+    /// Released by its app master.
     Released,
-    /// Released.
+    /// Revoked by the resource manager.
     Killed,
 }
 
@@ -41,10 +41,10 @@ use ContainerLife::{
     Acquired, Allocated, Completed, Expired, Killed, New, Released, Running, Stopping,
 };
 
-/// Every legal edge.
+/// Every legal transition.
 const EDGES: &[(ContainerLife, ContainerLife)] = &[
     (New, Allocated),
-    // Found by a restarted resource manager: stored, or held by its app master, or running.
+    // Found after a restart of the resource manager: stored, held by its app master, or running.
     (New, Acquired),
     (New, Running),
     (Allocated, Acquired),
@@ -63,17 +63,17 @@ const EDGES: &[(ContainerLife, ContainerLife)] = &[
 ];
 
 impl ContainerLife {
-    /// Whether a container may go from one state to the other.
+    /// Whether the transition from this state to `to` is legal.
     pub fn may_become(self, to: Self) -> bool {
         EDGES.contains(&(self, to))
     }
 
-    /// Whether nothing follows.
+    /// Whether the state is final.
     pub fn is_terminal(self) -> bool {
         self >= Completed
     }
 
-    /// As YARN spells it.
+    /// The name that YARN uses.
     pub fn name(self) -> &'static str {
         match self {
             New => "NEW",
@@ -89,14 +89,12 @@ impl ContainerLife {
     }
 }
 
-/// Why a container is released.
+/// The revocation of a container.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Stop {
-    /// Its final state.
+    /// The terminal state.
     pub(crate) into: ContainerLife,
-    /// The exit status it gets.
     pub(crate) exit_status: i32,
-    /// Text for the user.
     pub(crate) diagnostics: String,
 }
 
@@ -107,12 +105,12 @@ pub(crate) struct Container {
     pub(crate) node: NodeId,
     pub(crate) resources: Resources,
     pub(crate) priority: u32,
-    /// The ask it answers in this epoch.
+    /// Id of the ask that it answers in this epoch.
     pub(crate) ask: Option<u32>,
     pub(crate) life: ContainerLife,
-    /// It was reported to its app master.
+    /// Its app master is known to hold it.
     pub(crate) is_held: bool,
-    /// How its node reported it last.
+    /// The state that its node reported last.
     pub(crate) reported: Option<Reported>,
     pub(crate) stop: Option<Stop>,
     pub(crate) since: Monotonic,
@@ -140,7 +138,7 @@ impl Container {
         }
     }
 
-    /// Changes to another state.
+    /// Changes the state. Panics if the transition is not legal.
     pub(crate) fn enter(&mut self, to: ContainerLife) {
         invariant!(self.life.may_become(to), "{}: {:?} to {to:?}", self.id, self.life);
         self.life = to;

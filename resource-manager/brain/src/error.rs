@@ -1,4 +1,4 @@
-//! Why a request is refused.
+//! Errors of requests to the resource manager.
 
 use weir_base::{ApplicationId, AttemptId, NodeId, Resources};
 
@@ -13,37 +13,36 @@ pub enum Error {
         "{application} is not known here; `weir application list --states ALL` shows all applications"
     )]
     UnknownApplication { application: ApplicationId },
-    /// The id was never handed out, or too long ago.
+    /// The id was never handed out, or its application was forgotten.
     #[error(
         "application id {application} was not handed out by this cluster, or too long ago; ask for \
          one with POST /ws/v1/cluster/apps/new-application"
     )]
     IdNotHandedOut { application: ApplicationId },
-    /// The id has another submission.
+    /// The id was already used for a submission with other content.
     #[error(
         "application id {application} was submitted before with other content; ask for a new id"
     )]
     AlreadySubmitted { application: ApplicationId },
-    /// The submission makes no sense.
+    /// The submission is not valid.
     #[error("the submission of {application} is not valid: {problem}")]
     InvalidSubmission {
         application: ApplicationId,
-        /// The problem and how to correct it.
+        /// What is wrong and how to correct it.
         problem: String,
     },
-    /// No node could ever hold it.
+    /// The request is larger than every node.
     #[error(
         "{what} of {asked} is larger than any node: the largest is {node} with {largest}; ask for less \
          or add a larger node"
     )]
     TooLarge {
-        /// The requested resources.
+        /// A text that names the requested container.
         what: String,
-        /// How much.
         asked: Resources,
         /// The largest node.
         node: NodeId,
-        /// Resources that it offers.
+        /// The resources of that node, as far as the request may use them.
         largest: Resources,
     },
     /// The store cannot be written; a retry may help.
@@ -52,27 +51,27 @@ pub enum Error {
          request, which is safe"
     )]
     StoreFailed { problem: String },
-    /// The attempt is over, or never was.
+    /// The attempt has ended or does not exist.
     #[error(
         "attempt {attempt} is not the current one of its application, or has ended: end this app master"
     )]
     AttemptOver { attempt: AttemptId },
-    /// The node's words make no sense.
+    /// The registration of the node is not valid.
     #[error("node {:?} cannot be taken in: {problem}", node.0)]
     InvalidNode { node: NodeId, problem: String },
-    /// Another agent has registered as this node since.
+    /// Another agent has replaced this agent of the node.
     #[error(
         "another agent has registered as node {node} since: end this one, or give it an address of \
          its own"
     )]
     NodeSuperseded { node: NodeId },
-    /// A message of an app master is not valid.
+    /// The request of an app master is not valid.
     #[error("the request of attempt {attempt} is not valid: {problem}")]
     InvalidRequest { attempt: AttemptId, problem: String },
 }
 
 impl Error {
-    /// The code of its page.
+    /// The error code, which names the page under `docs/errors/`.
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotReady => "WEIR-RM-0001",
@@ -89,7 +88,7 @@ impl Error {
         }
     }
 
-    /// Whether the same request may be answered otherwise later.
+    /// Whether a retry of the same request may succeed.
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::NotReady | Self::StoreFailed { .. })
     }

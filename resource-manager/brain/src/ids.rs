@@ -1,21 +1,20 @@
-//! Ids of applications: handed out once, also across restarts.
+//! Ids of applications. Each id is handed out once, also across restarts.
 //!
-//! Numbers are reserved in the store, some at a time, before they are given out. A restarted resource
-//! manager begins behind those set aside.
+//! Numbers are reserved in the store, several at a time, before they are handed out. A restarted resource
+//! manager begins after the reserved numbers.
 
 use crate::messages::Ticket;
 
-/// Ids that one record sets aside; the next record is written when half of them are left.
+/// Number of ids that one fact reserves. The next fact is written when half of them are left.
 const AT_A_TIME: u32 = 8;
 
-/// The numbers that were given out.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ids {
-    /// The next to be handed out.
+    /// The next number to hand out.
     next: u32,
     /// The first number that is not reserved in the store.
     below: u32,
-    /// As `below`, with the record that is under way.
+    /// Like `below`, but includes the fact that is being stored.
     asked_below: u32,
     /// The highest id of an application that was forgotten.
     highest_forgotten: u32,
@@ -23,7 +22,7 @@ pub(crate) struct Ids {
 }
 
 impl Ids {
-    /// Takes the stored numbers.
+    /// Restores the stored state.
     pub(crate) fn recover(&mut self, below: u32, highest_forgotten: u32) {
         self.next = below.max(1);
         self.below = self.next;
@@ -31,23 +30,23 @@ impl Ids {
         self.highest_forgotten = highest_forgotten;
     }
 
-    /// Whether a number may have been handed out, and not too long ago.
+    /// Whether a number may have been handed out, and is not too old.
     pub(crate) fn is_usable(&self, sequence: u32) -> bool {
         sequence > self.highest_forgotten && sequence < self.next
     }
 
-    /// Notes that an application is forgotten; returns the highest of these so far.
+    /// Records that an application is forgotten. Returns the highest forgotten number so far.
     pub(crate) fn forget(&mut self, sequence: u32) -> u32 {
         self.highest_forgotten = self.highest_forgotten.max(sequence);
         self.highest_forgotten
     }
 
-    /// A caller asks for an id.
+    /// Adds a caller that waits for an id.
     pub(crate) fn ask(&mut self, ticket: Ticket) {
         self.waiting.push(ticket);
     }
 
-    /// Callers that wait for an id.
+    /// Removes and returns all callers that wait for an id.
     pub(crate) fn take_waiting(&mut self) -> Vec<Ticket> {
         std::mem::take(&mut self.waiting)
     }
@@ -57,21 +56,21 @@ impl Ids {
         &self.waiting
     }
 
-    /// Numbers below this are set aside in the store.
+    /// Numbers below this are reserved in the store.
     pub(crate) fn reserved(&mut self, below: u32) {
         self.below = self.below.max(below);
     }
 
-    /// Gives ids to the callers that wait, as far as they are set aside, in the order in which they asked.
+    /// Gives reserved ids to the waiting callers, in the order in which they asked.
     pub(crate) fn hand_out(&mut self) -> Vec<(Ticket, u32)> {
-        let set_aside = self.below.saturating_sub(self.next) as usize;
-        let served = self.waiting.len().min(set_aside);
+        let reserved = self.below.saturating_sub(self.next) as usize;
+        let served = self.waiting.len().min(reserved);
         let first = self.next;
         self.next += served as u32;
         self.waiting.drain(..served).zip(first..).collect()
     }
 
-    /// Sets more aside when few are left: returns the first number that is not to be set aside.
+    /// If few numbers are left, returns the new limit below which numbers have to be reserved.
     pub(crate) fn reserve(&mut self) -> Option<u32> {
         let left = self.asked_below.saturating_sub(self.next);
         let wanted = u32::try_from(self.waiting.len()).unwrap_or(AT_A_TIME);
@@ -88,14 +87,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_handed_out_in_order_once_they_are_set_aside() {
+    fn ids_are_handed_out_in_order_once_they_are_reserved() {
         let mut ids = Ids::default();
         ids.recover(5, 2);
         ids.ask(Ticket(1));
         ids.ask(Ticket(2));
         assert_eq!(ids.hand_out(), []);
         let below = ids.reserve().expect("none are left");
-        assert_eq!(ids.reserve(), None, "a record is under way");
+        assert_eq!(ids.reserve(), None, "a fact is being stored");
         ids.reserved(below);
         assert_eq!(ids.hand_out(), [(Ticket(1), 5), (Ticket(2), 6)]);
         assert!(ids.waiting().is_empty());
@@ -105,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn more_ids_are_set_aside_before_the_last_one_is_handed_out() {
+    fn more_ids_are_reserved_before_the_last_one_is_handed_out() {
         let mut ids = Ids::default();
         ids.recover(1, 0);
         let below = ids.reserve().expect("none are left");

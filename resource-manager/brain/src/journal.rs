@@ -1,39 +1,36 @@
-//! Facts on their way to the store, and what waits for them.
+//! Facts that are to be stored, and actions that wait until they are durable.
 //!
-//! One batch is being written at a time; facts that come in the meantime form the next batch. A batch that
-//! failed is tried again, with what has come since, until it succeeds: so facts become durable in
-//! the order in which they were written, and a repeated one does no harm, for it replaces itself.
+//! One batch is in flight at a time. Facts written in the meantime form the next batch. A failed batch is
+//! retried, together with the newer facts, until it succeeds. So facts become durable in the order in which
+//! they were written. A fact may be stored twice; that does no harm, because it replaces itself.
 
 use crate::messages::{Effect, Fact, Reply, Ticket, Token};
 use std::{collections::VecDeque, time::Duration};
 use weir_base::{ApplicationId, AttemptId, Monotonic, Now};
 
-/// From a failed write to the next try.
+/// Delay between a failed write and the retry.
 pub(crate) const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// An action that waits until everything written before it is durable.
+/// An action that runs when all facts written before it are durable.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum After {
-    /// A caller gets its answer, or the error if the store fails.
+    /// Sends an answer to a caller. If the store fails, the caller gets an error instead.
     Reply(Ticket, Reply),
-    /// More ids may be handed out.
-    IdsReserved {
-        /// Numbers below this one.
-        below: u32,
-    },
-    /// An application may begin.
+    /// Hands out application ids below this number.
+    IdsReserved { below: u32 },
+    /// Begins the first attempt of an application.
     ApplicationSaved(ApplicationId),
-    /// A kill is carried out.
+    /// Carries out a kill.
     KillSaved(ApplicationId),
-    /// An app master may be launched.
+    /// Allows the node to launch the app master.
     AttemptSaved(AttemptId),
-    /// Leases may be reported to an app master.
+    /// Allows grants of leases to the app master.
     FirstAskSaved(AttemptId),
-    /// An app master may go.
+    /// Allows the app master to exit.
     FinishSaved(AttemptId),
-    /// The container of an app master may be forgotten by its node.
+    /// Allows the node to forget the app master's container.
     AttemptEndSaved(AttemptId),
-    /// An application has ended.
+    /// Moves an application to its terminal state.
     EndSaved(ApplicationId),
 }
 
@@ -44,47 +41,47 @@ enum Entry {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Flight {
+struct Batch {
     token: Token,
-    /// Entries from the front that it covers.
+    /// Number of entries at the front of the queue that the batch covers.
     entries: usize,
 }
 
-/// The way to the store.
+/// The queue of facts and actions in front of the store.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Journal {
     queue: VecDeque<Entry>,
-    flight: Option<Flight>,
+    in_flight: Option<Batch>,
     tokens: u64,
-    /// A failed batch waits for its next try.
-    resting: bool,
+    /// A failed batch waits for its retry.
+    awaits_retry: bool,
 }
 
-/// Consequences of a failed batch.
+/// The consequences of a failed batch.
 #[derive(Debug, Default)]
 pub(crate) struct Failed {
-    /// Callers that get an error.
+    /// Callers that must get an error.
     pub(crate) tickets: Vec<Ticket>,
     /// When to call [`Journal::retry`].
     pub(crate) retry_at: Option<Monotonic>,
 }
 
 impl Journal {
-    /// Writes a fact behind those that wait.
+    /// Appends a fact.
     pub(crate) fn write(&mut self, fact: Fact) {
         self.queue.push_back(Entry::Fact(fact));
     }
 
-    /// Does this when everything written so far is durable: perhaps never, when a start comes
-    /// between.
+    /// Runs an action when all facts written so far are durable. It never runs if the resource manager
+    /// restarts before that.
     pub(crate) fn then(&mut self, after: After) {
         self.queue.push_back(Entry::After(after));
     }
 
-    /// Sends the next batch, and takes what need not wait. Call it at the end of every step, until
-    /// it returns nothing.
+    /// Sends the next batch, and returns the actions that need not wait for a fact. Call it at the end of
+    /// every step until it returns nothing.
     pub(crate) fn flush(&mut self, out: &mut Vec<Effect>) -> Vec<After> {
-        if self.flight.is_some() || self.resting {
+        if self.in_flight.is_some() || self.awaits_retry {
             return Vec::new();
         }
         let mut ready = Vec::new();
@@ -101,17 +98,17 @@ impl Journal {
                 Entry::After(_) => None,
             });
             out.push(Effect::Persist { token, facts: facts.collect() });
-            self.flight = Some(Flight { token, entries: self.queue.len() });
+            self.in_flight = Some(Batch { token, entries: self.queue.len() });
         }
         ready
     }
 
-    /// A batch is durable: what follows from it, in order.
+    /// A batch is durable. Returns the actions that waited for it, in order.
     pub(crate) fn persisted(&mut self, token: Token) -> Vec<After> {
-        let Some(flight) = self.flight.take_if(|flight| flight.token == token) else {
+        let Some(in_flight) = self.in_flight.take_if(|in_flight| in_flight.token == token) else {
             return Vec::new();
         };
-        let done = self.queue.drain(..flight.entries);
+        let done = self.queue.drain(..in_flight.entries);
         done.filter_map(|entry| match entry {
             Entry::After(after) => Some(after),
             Entry::Fact(_) => None,
@@ -119,29 +116,29 @@ impl Journal {
         .collect()
     }
 
-    /// A batch is not durable, as far as is known.
+    /// A batch has failed, or its result is not known.
     pub(crate) fn failed(&mut self, now: Now, token: Token) -> Failed {
-        let Some(flight) = self.flight.take_if(|flight| flight.token == token) else {
+        let Some(in_flight) = self.in_flight.take_if(|in_flight| in_flight.token == token) else {
             return Failed::default();
         };
-        self.resting = true;
+        self.awaits_retry = true;
         let mut tickets = Vec::new();
-        let mut rest = VecDeque::new();
+        let mut remaining = VecDeque::new();
         for (index, entry) in self.queue.drain(..).enumerate() {
             match entry {
-                Entry::After(After::Reply(ticket, _)) if index < flight.entries => {
+                Entry::After(After::Reply(ticket, _)) if index < in_flight.entries => {
                     tickets.push(ticket);
                 }
-                other => rest.push_back(other),
+                other => remaining.push_back(other),
             }
         }
-        self.queue = rest;
+        self.queue = remaining;
         Failed { tickets, retry_at: Some(now.monotonic.after(RETRY_DELAY)) }
     }
 
-    /// A failed batch may be tried again.
+    /// Allows a failed batch to be sent again.
     pub(crate) fn retry(&mut self) {
-        self.resting = false;
+        self.awaits_retry = false;
     }
 
     /// Callers that wait for the store.
@@ -152,7 +149,7 @@ impl Journal {
         })
     }
 
-    /// Whether nothing is on its way.
+    /// Whether the queue is empty.
     #[cfg(test)]
     pub(crate) fn is_idle(&self) -> bool {
         self.queue.is_empty()

@@ -1,13 +1,13 @@
-//! The resource manager's brain: nodes, applications, attempts, containers and who gets what,
-//! decided without a clock, a socket or a file.
+//! The resource manager's brain: nodes, applications, attempts, containers and the scheduler.
+//! It uses no clock, no socket and no file.
 //!
 //! ```text
-//!  clients ─────Submit, Kill──▶ ┌─────────────────┐ ──Reply───────────▶ waiting callers
+//!  clients ─────Submit, Kill──▶ ┌─────────────────┐ ──Reply───────────▶ waiting caller
 //!  node agents ───heartbeats──▶ │ ResourceManager │ ──Persist─────────▶ store
 //!  app masters ────allocates──▶ └─────────────────┘ ──ArtifactsUnused─▶ artefact folder
 //! ```
 //!
-//! Nodes and leases are not stored: after a restart, nodes and app masters report them.
+//! Nodes and leases are not stored. After a restart the node agents and app masters report them.
 
 mod application;
 mod attempt;

@@ -1,30 +1,29 @@
-//! The brain itself: it takes each input, and each of its parts owns what it remembers.
+//! The brain itself. It dispatches each input to its parts. Each part owns its own state.
 //!
 //! | part | owns |
 //! |---|---|
-//! | `Cluster` | applications, nodes and leases, and how they belong together |
-//! | `Planner` | the scheduler, and what the last plan found |
-//! | `Ids` | ids of applications that are set aside or handed out |
-//! | `Journal` | facts on their way to the store, and what waits for them |
+//! | `Cluster` | applications, nodes and leases, and the relations between them |
+//! | `Planner` | the scheduler, and the results of the last plan |
+//! | `Ids` | ids of applications that are reserved or handed out |
+//! | `Journal` | facts that are to be stored, and the actions that wait for them |
 //! | `Timers` | deadlines |
-//! | `Callers` | calls without an answer, and the effects of the step under way |
+//! | `Callers` | calls without an answer, and the effects of the current step |
 //!
-//! The modules below hold the changes that concern several parts.
+//! The submodules contain the operations that change several parts.
 //!
 //! Invariants:
 //!
-//! - A container id is given out once: it carries the epoch, and numbers grow within one.
-//! - A lease holds its resources until its node says that nothing of it runs, or the node is lost; so
-//!   the leases on a node never exceed what it offers.
-//! - A submission, a kill, a finish or an end is stored before a caller gets an answer. The container
-//!   of an app master is stored before it is launched.
-//! - Leases are reported to an app master only once it is stored that it has asked for containers.
-//! - The container of an app master is forgotten by its node only when the end of its attempt is on
-//!   record.
-//! - Every ticket is answered once.
+//! - A container id is used once: it contains the epoch, and sequence numbers grow within an epoch.
+//! - A lease occupies its resources until the node reports that no process of the container runs, or until
+//!   the node is lost. So the leases on a node never exceed its resources.
+//! - A submission, a kill, a finish or an end is durable before a caller is told about it. The lease of an
+//!   app master's container is durable before the container is launched.
+//! - An app master gets its first lease only after the fact that it has asked for containers is durable.
+//! - A node forgets the container of an app master only after the end of the attempt is durable.
+//! - Every ticket is answered exactly once.
 //!
-//! A step takes one input; then whatever became possible is leased, held answers that have something
-//! to say go out, and facts go to the store.
+//! A step handles one input. Then it leases containers where that has become possible, sends held answers
+//! that have news, and sends facts to the store.
 
 mod app_masters;
 mod applications;
@@ -57,14 +56,14 @@ use weir_base::{ArtifactHash, AttemptId, ContainerId, Machine, Monotonic, Now, i
 /// A timer fires this late only if the process was suspended.
 const PAUSE_MS: u64 = 1000;
 
-/// Decides what the cluster does next. See the module for what always holds.
+/// The resource manager's brain. See the module for the invariants.
 #[derive(Debug)]
 pub struct ResourceManager {
     settings: Settings,
-    /// Earlier starts of the resource manager; `None` until the stored facts were read.
+    /// Number of earlier starts of the resource manager; `None` until the stored facts have been read.
     epoch: Option<u32>,
     started_wall_ms: u64,
-    /// When it was stepped last.
+    /// Time of the last step.
     last_step: Monotonic,
     cluster: Cluster,
     planner: Planner,
@@ -75,13 +74,13 @@ pub struct ResourceManager {
 }
 
 impl ResourceManager {
-    /// A resource manager with the FIFO scheduler; it waits for [`Input::Start`].
+    /// Creates a resource manager with the FIFO scheduler. It waits for [`Input::Start`].
     pub fn new(settings: Settings) -> Self {
         let scheduler = Fifo::new(settings.app_master_share);
         Self::with_scheduler(settings, Box::new(scheduler))
     }
 
-    /// A resource manager with this scheduler.
+    /// Creates a resource manager with the given scheduler.
     pub fn with_scheduler(settings: Settings, scheduler: Box<dyn Scheduler>) -> Self {
         Self {
             epoch: None,
@@ -102,17 +101,17 @@ impl ResourceManager {
         self.cluster.applications.uses_artifact(hash)
     }
 
-    /// Artefacts that applications use which have not ended.
+    /// Artefacts of the applications that have not ended.
     pub fn used_artifacts(&self) -> impl Iterator<Item = ArtifactHash> {
         self.cluster.applications.used_artifacts()
     }
 
-    /// Earlier starts of the resource manager; `None` until the stored facts were read.
+    /// Number of earlier starts of the resource manager; `None` until the stored facts have been read.
     pub fn epoch(&self) -> Option<u32> {
         self.epoch
     }
 
-    /// The cluster at one moment.
+    /// A snapshot of the cluster.
     pub fn view(&self, now: Now) -> ClusterView {
         ClusterView {
             epoch: self.current_epoch(),
@@ -124,9 +123,9 @@ impl ResourceManager {
         }
     }
 
-    /// All containers that an app master learns of, now or later: its leases, those that are awaited, and ends
-    /// that it has not confirmed. `None` unless the attempt works, and its app master has said in this epoch
-    /// what it holds.
+    /// All containers that the app master knows or will be told about: its leases, the awaited leases, and the
+    /// ended containers that it has not confirmed. `None` if the attempt is not active, or its app master has not
+    /// reported in this epoch which containers it holds.
     pub fn known_to(&self, id: AttemptId) -> Option<BTreeSet<ContainerId>> {
         self.cluster.known_to(id)
     }
@@ -161,8 +160,8 @@ impl ResourceManager {
         }
     }
 
-    /// A process that was stopped for a while, or whose machine was, comes back late to its own
-    /// deadlines. The other processes were not silent in this time; this one did not run. So their deadlines move.
+    /// Detects that this process or its machine was suspended: then its own deadlines fire late. Other processes
+    /// may have sent messages in that time that were not read. So their liveness deadlines are extended.
     fn notice_pause(&mut self, now: Now) {
         let last_step = std::mem::replace(&mut self.last_step, now.monotonic);
         let due = self.timers.next().unwrap_or(now.monotonic).max(last_step);
@@ -225,7 +224,7 @@ impl ResourceManager {
         }
     }
 
-    /// Does what has become possible, answers those who have waited for it, and sends facts.
+    /// Places containers where that has become possible, answers held calls that have news, and sends facts.
     fn settle(&mut self, now: Now) {
         if self.epoch.is_none() {
             return;
@@ -285,7 +284,7 @@ impl Machine for ResourceManager {
 
     fn tick(&mut self, now: Now, out: &mut Vec<Effect>) {
         self.notice_pause(now);
-        // Answers that were held for long enough go out last, with what the others have led to.
+        // Held answers whose time is over are sent last, so that they contain the results of the other deadlines.
         let mut answers = Vec::new();
         while let Some(purpose) = self.timers.pop_due(now.monotonic) {
             match purpose {

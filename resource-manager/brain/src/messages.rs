@@ -1,5 +1,5 @@
-//! The inputs and effects of the brain. What nodes and app masters send and get is declared in
-//! `weir_protocol::cluster`. A caller that waits is named by a [`Ticket`], which is answered exactly once by
+//! The inputs and effects of the brain. The messages of node agents and app masters are declared in
+//! `weir_protocol::cluster`. A [`Ticket`] identifies a waiting caller. It is answered exactly once by
 //! [`Effect::Reply`], at once or later.
 
 mod application_spec;
@@ -15,58 +15,53 @@ use weir_protocol::cluster::{
     NodeOrders, NodeRegistered, RegisterAppMaster, RegisterNode,
 };
 
-/// Names one waiting caller.
+/// Identifies one waiting caller.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Ticket(pub u64);
 
-/// Names one [`Effect::Persist`].
+/// Identifies one [`Effect::Persist`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Token(pub u64);
 
-/// A new lease. The shell, which has the key, adds its token.
+/// A new lease. The shell adds the lease token, because only the shell has the key.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct GrantedLease {
-    /// The ask that it answers.
+    /// Id of the ask that it answers.
     pub ask: u32,
     pub lease: Lease,
 }
 
-/// An event. Late and repeated ones are legal.
+/// An event for the brain. Late and repeated inputs are legal.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Input {
-    /// The store was read: the first input, and the only one of its kind. Callers that come before
-    /// are refused with [`Error::NotReady`].
+    /// The store has been read. This input comes first, and only once. Earlier callers are refused
+    /// with [`Error::NotReady`].
     Start {
-        /// Number of starts before this one, 0 for the first; the shell has stored it already.
+        /// Number of earlier starts, 0 for the first one. The shell has already stored it.
         epoch: u32,
-        /// Every fact kept, in the order in which they were persisted. Of [`Fact::Archived`] none
-        /// is needed.
+        /// All stored facts, in the order in which they were persisted. [`Fact::Archived`] may be left out.
         facts: Vec<Fact>,
     },
     /// The facts of an [`Effect::Persist`] are durable.
     Persisted(Token),
-    /// They are not, or it is not known.
-    PersistFailed {
-        token: Token,
-        /// Reason as text for the user.
-        problem: String,
-    },
+    /// The facts of an [`Effect::Persist`] may not be durable.
+    PersistFailed { token: Token, problem: String },
     /// A node joins. Answered by [`Reply::NodeRegistered`].
     RegisterNode { ticket: Ticket, register: RegisterNode },
     /// Answered by [`Reply::NodeOrders`], perhaps after `hold_ms`.
     NodeHeartbeat { ticket: Ticket, heartbeat: NodeHeartbeat },
-    /// A node leaves the cluster, its containers have ended. Answered by [`Reply::NodeLeft`].
+    /// A node leaves the cluster; its containers have ended. Answered by [`Reply::NodeLeft`].
     NodeLeaves { ticket: Ticket, leave: LeaveNode },
-    /// A client wants an id. Answered by [`Reply::NewApplication`].
+    /// A client requests an application id. Answered by [`Reply::NewApplication`].
     NewApplication { ticket: Ticket },
-    /// A client submits; the shell has seen that its artefacts are there. Repeating it changes
-    /// nothing. Answered by [`Reply::Submitted`] when it is stored.
+    /// A client submits an application. The shell has checked that its artefacts exist. A repetition changes
+    /// nothing. Answered by [`Reply::Submitted`] when the submission is durable.
     Submit { ticket: Ticket, submission: ApplicationSpec },
-    /// A client wants an application dead. Answered by [`Reply::Kill`].
+    /// A client kills an application. Answered by [`Reply::Kill`].
     Kill {
         ticket: Ticket,
         application: ApplicationId,
-        /// Reason and user, as text.
+        /// Reason and user, for display.
         diagnostics: String,
     },
     /// An app master begins. Answered by [`Reply::AppMasterRegistered`].
@@ -75,14 +70,14 @@ pub enum Input {
         /// The shell has checked the token of the attempt.
         register: RegisterAppMaster,
     },
-    /// An app master says what it has and wants. Answered by [`Reply::Allocated`], perhaps after
-    /// `hold_ms`.
+    /// An app master reports what it holds and asks for containers. Answered by [`Reply::Allocated`], perhaps
+    /// after `hold_ms`.
     Allocate {
         ticket: Ticket,
         /// The shell has checked the token of the attempt.
         allocate: Allocate,
     },
-    /// An app master ends. Answered by [`Reply::AppMasterFinished`] when this is stored.
+    /// An app master ends. Answered by [`Reply::AppMasterFinished`] when its end is durable.
     FinishAppMaster {
         ticket: Ticket,
         /// The shell has checked the token of the attempt.
@@ -90,24 +85,16 @@ pub enum Input {
     },
 }
 
-/// An effect that the shell has to carry out, in order.
+/// An action for the shell. The shell performs the effects in order.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Effect {
-    /// Make these facts durable, all or none, then say [`Input::Persisted`] or
-    /// [`Input::PersistFailed`]. One is under way at a time. See [`Fact`] for how they are kept.
-    Persist {
-        token: Token,
-        /// The facts, in order.
-        facts: Vec<Fact>,
-    },
+    /// Make these facts durable in this order, all or none, then send [`Input::Persisted`] or
+    /// [`Input::PersistFailed`]. There is at most one at a time. See [`Fact`] for how a store keeps facts.
+    Persist { token: Token, facts: Vec<Fact> },
     /// Answer a waiting caller.
-    Reply {
-        ticket: Ticket,
-        /// The answer.
-        reply: Result<Reply, Error>,
-    },
-    /// No application that has not ended uses these any more: they may be deleted, at once or
-    /// later. Before deleting one later ask [`ResourceManager::uses_artifact`] again.
+    Reply { ticket: Ticket, reply: Result<Reply, Error> },
+    /// Only ended applications use these artefacts: they may be deleted, now or later. Check
+    /// [`ResourceManager::uses_artifact`] again before a later deletion.
     ///
     /// [`ResourceManager::uses_artifact`]: crate::ResourceManager::uses_artifact
     ArtifactsUnused(Vec<ArtifactHash>),
@@ -117,26 +104,23 @@ pub enum Effect {
 #[derive(Clone, PartialEq, Debug)]
 pub enum Reply {
     NodeRegistered(NodeRegistered),
-    /// Orders to the node.
     NodeOrders(NodeOrders),
-    /// The node is out.
+    /// The node is no longer part of the cluster.
     NodeLeft,
-    /// An id, good for one submission.
+    /// An id for one submission.
     NewApplication {
         application: ApplicationId,
-        /// The largest node; nothing when there is none.
+        /// The resources of the largest node; zero when there is no node.
         largest_node: Resources,
     },
-    /// The application is stored.
+    /// The submission is durable.
     Submitted(ApplicationId),
-    /// The application is being killed, or had ended.
+    /// The application is being killed, or had ended before.
     Kill {
-        /// Nothing was left to do.
         had_ended: bool,
     },
     AppMasterRegistered(AppMasterRegistered),
-    /// Answer to an allocate request.
     Allocated(Allocated<GrantedLease>),
-    /// The end is stored: the app master may exit.
+    /// The end of the app master is durable: it may exit.
     AppMasterFinished,
 }

@@ -1,4 +1,4 @@
-//! A node: its life cycle, its resources, the orders that it got.
+//! A node: its life cycle, its resources, its leases, and the messages to its agent.
 //!
 //! ```text
 //!  RUNNING ◀──────▶ UNHEALTHY
@@ -20,7 +20,7 @@ use weir_protocol::{
 
 use NodeState::{Lost, Running, Shutdown, Unhealthy};
 
-/// Every legal edge. No node of Weir is in one of YARN's other states.
+/// Every legal transition. Weir does not use YARN's other states.
 const EDGES: &[(NodeState, NodeState)] = &[
     (Running, Unhealthy),
     (Running, Lost),
@@ -32,22 +32,20 @@ const EDGES: &[(NodeState, NodeState)] = &[
     (Shutdown, Running),
 ];
 
-/// Whether a node may go from one state to the other.
 fn may_become(from: NodeState, to: NodeState) -> bool {
     EDGES.contains(&(from, to))
 }
 
-/// Incarnations remembered, so that none comes back.
+/// Number of earlier incarnations that a node remembers. An agent of an earlier incarnation is refused.
 const PAST_INCARNATIONS: usize = 32;
-/// The number of answers in which the end of an application is repeated to a node: any of them may be lost.
-const TIMES_TOLD: u8 = 10;
+/// Number of answers that tell a node about the end of an application. Each of them may be lost.
+const ENDED_REPETITIONS: u8 = 10;
 
-/// A container that a node has without a lease.
+/// A container that a node has reported although it has no lease.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Stray {
     pub(crate) resources: Resources,
     pub(crate) exit_status: i32,
-    /// It is being killed.
     pub(crate) is_killing: bool,
 }
 
@@ -57,37 +55,39 @@ pub(crate) struct Node {
     pub(crate) id: NodeId,
     pub(crate) state: NodeState,
     pub(crate) total: Resources,
-    /// Resources of all leases on it.
+    /// Sum of all leases on it.
     pub(crate) leased: Resources,
     pub(crate) containers: BTreeSet<ContainerId>,
-    /// Reported without a lease; they are ordered killed.
+    /// Reported containers without a lease. The node is ordered to kill them.
     pub(crate) strays: BTreeMap<ContainerId, Stray>,
-    /// Without a lease any more and never reported: ordered killed so that they are not started.
+    /// Containers whose lease has ended and that the node has never reported, with an exit status. The node is
+    /// ordered to kill them, so that it does not start them later.
     pub(crate) barred: BTreeMap<ContainerId, i32>,
-    /// Reported as complete.
+    /// Containers that the node reports as complete.
     pub(crate) complete: BTreeSet<ContainerId>,
-    /// Applications that had a lease on it and have not ended.
+    /// Applications that have had a lease on it and have not ended.
     pub(crate) applications: BTreeSet<ApplicationId>,
-    /// Applications that have ended, with the number of answers that will still repeat it.
+    /// Ended applications, with the number of answers that still have to name them.
     pub(crate) ended: BTreeMap<ApplicationId, u8>,
-    /// The end of an application was not reported to it yet.
+    /// An application has ended and no answer has named it yet.
     pub(crate) has_ended_news: bool,
     pub(crate) incarnation: u64,
     past: VecDeque<u64>,
-    /// Another agent has registered as this node. A registration may be late and from an agent that
-    /// has ended; so it takes over only with its first heartbeat, unless this one sends one before.
+    /// The registration of another agent for this node. It may have been delayed, and its agent may not run any
+    /// more. So the other agent replaces the current one only with its first heartbeat, and not if a heartbeat
+    /// of the current one comes before.
     pub(crate) candidate: Option<RegisterNode>,
-    /// Sequence number of the last heartbeat of the incarnation.
+    /// The sequence number of the last heartbeat of this incarnation.
     pub(crate) sequence: u64,
     pub(crate) held: Option<Held>,
     pub(crate) unhealthy: Option<String>,
     pub(crate) used_memory_mib: u64,
     pub(crate) weir_version: String,
-    pub(crate) heard_wall_ms: u64,
-    /// It has sent a heartbeat with its containers since it registered. A registration may be late, so
-    /// its list may be outdated; a heartbeat has a sequence number.
+    pub(crate) last_contact_wall_ms: u64,
+    /// A heartbeat since the registration has listed its containers. The list in the registration may be
+    /// outdated, because a registration may be delayed; a heartbeat has a sequence number.
     pub(crate) has_reported: bool,
-    /// It offers less than it did when its leases were given.
+    /// Its resources are smaller than the sum of its leases, because they have shrunk.
     pub(crate) has_shrunk: bool,
 }
 
@@ -113,13 +113,13 @@ impl Node {
             unhealthy: None,
             used_memory_mib: 0,
             weir_version: register.weir_version.clone(),
-            heard_wall_ms: 0,
+            last_contact_wall_ms: 0,
             has_reported: false,
             has_shrunk: false,
         }
     }
 
-    /// Changes to another state, if it is another.
+    /// Changes the state, if it differs. Panics if the transition is not legal.
     pub(crate) fn enter(&mut self, to: NodeState) {
         if self.state != to {
             invariant!(may_become(self.state, to), "{}: {:?} to {to:?}", self.id, self.state);
@@ -127,7 +127,7 @@ impl Node {
         }
     }
 
-    /// Takes a new registration.
+    /// Applies a new registration.
     pub(crate) fn register(&mut self, register: &RegisterNode) {
         if self.incarnation != register.incarnation {
             self.sequence = 0;
@@ -151,12 +151,12 @@ impl Node {
         self.state == Running && self.has_reported
     }
 
-    /// Whether an agent of this incarnation was replaced by another.
+    /// Whether another agent has replaced the agent of this incarnation.
     pub(crate) fn is_past(&self, incarnation: u64) -> bool {
         self.past.contains(&incarnation)
     }
 
-    /// Resources left for new leases: stray containers hold theirs until they have ended.
+    /// Resources that are free for new leases. Strays occupy theirs until they have ended.
     pub(crate) fn free(&self) -> Resources {
         let strays = self.strays.values().map(|stray| stray.resources);
         let taken = strays.fold(self.leased, |sum, one| Resources {
@@ -169,7 +169,7 @@ impl Node {
         }
     }
 
-    /// Notes a lease.
+    /// Adds a lease.
     pub(crate) fn add(&mut self, container: &Container) {
         invariant!(self.containers.insert(container.id), "{} is leased twice", container.id);
         let sum = self.leased.checked_add(container.resources);
@@ -178,40 +178,40 @@ impl Node {
         self.applications.insert(container.id.attempt.application);
     }
 
-    /// Notes the end of a lease.
+    /// Removes a lease that has ended.
     pub(crate) fn remove(&mut self, container: &Container) {
         invariant!(self.containers.remove(&container.id), "{} is not leased", container.id);
-        let rest = self.leased.checked_sub(container.resources);
-        self.leased = rest.unwrap_or_else(|| panic!("leases on {} do not add up", self.id));
+        let remaining = self.leased.checked_sub(container.resources);
+        self.leased = remaining.unwrap_or_else(|| panic!("leases on {} do not add up", self.id));
         self.has_shrunk &= !self.leased.fits_in(self.total);
     }
 
-    /// An application has ended: this will be reported to the node if it ran containers of it.
-    pub(crate) fn tell_ended(&mut self, application: ApplicationId) {
+    /// An application has ended. The next answer tells the node, if the application had a lease on it.
+    pub(crate) fn announce_ended(&mut self, application: ApplicationId) {
         self.barred.retain(|container, _| container.attempt.application != application);
         if self.applications.remove(&application) {
-            self.ended.insert(application, TIMES_TOLD);
+            self.ended.insert(application, ENDED_REPETITIONS);
             self.has_ended_news = true;
         }
     }
 
-    /// It has files of an application that has ended: the next answer reports this.
-    pub(crate) fn tell_again(&mut self, application: ApplicationId) {
-        self.ended.entry(application).or_insert(TIMES_TOLD);
+    /// The node still has containers of an application that has ended. The next regular answer tells it.
+    pub(crate) fn announce_ended_again(&mut self, application: ApplicationId) {
+        self.ended.entry(application).or_insert(ENDED_REPETITIONS);
     }
 
-    /// The applications that an answer reports as ended.
+    /// The ended applications that an answer names.
     pub(crate) fn take_ended(&mut self) -> Vec<ApplicationId> {
-        let told = self.ended.keys().copied().collect();
+        let named = self.ended.keys().copied().collect();
         for times in self.ended.values_mut() {
             *times -= 1;
         }
         self.ended.retain(|_, times| *times > 0);
         self.has_ended_news = false;
-        told
+        named
     }
 
-    /// Containers to kill with their status: released, or never leased.
+    /// The containers that the node has to kill: revoked leases, strays and barred containers.
     pub(crate) fn kills<'a>(
         &'a self,
         leases: impl Iterator<Item = &'a Container>,
@@ -248,12 +248,12 @@ mod tests {
             containers: Vec::new(),
         });
         let application = ApplicationId::default();
-        node.tell_ended(application);
-        assert!(!node.has_ended_news, "it had no part in it");
+        node.announce_ended(application);
+        assert!(!node.has_ended_news, "the application had no lease on the node");
         node.applications.insert(application);
-        node.tell_ended(application);
+        node.announce_ended(application);
         assert!(node.has_ended_news);
-        let told = (0..20).filter(|_| !node.take_ended().is_empty()).count();
-        assert_eq!((told, node.has_ended_news), (usize::from(TIMES_TOLD), false));
+        let named = (0..20).filter(|_| !node.take_ended().is_empty()).count();
+        assert_eq!((named, node.has_ended_news), (usize::from(ENDED_REPETITIONS), false));
     }
 }

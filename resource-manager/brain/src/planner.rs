@@ -1,20 +1,20 @@
-//! When to plan, and what the last plan found.
+//! Decides when a plan is needed, and keeps the results of the last plan.
 
 use crate::scheduler::{GiveWay, Scheduler, SchedulingPlan, Snapshot, WaitReason};
 use std::collections::BTreeSet;
 use weir_base::AttemptId;
 
-/// The scheduler, and what must be remembered between two plans.
+/// The scheduler, and its state between two plans.
 #[derive(Debug)]
 pub(crate) struct Planner {
     scheduler: Box<dyn Scheduler>,
-    /// Something may be placed that could not be placed before.
+    /// A demand may be placed that could not be placed before.
     is_due: bool,
-    /// Nothing is leased yet, since nodes and app masters come back after a restart.
+    /// After a restart nothing is leased until nodes and app masters have had time to come back.
     is_held: bool,
-    /// The oldest attempt that waits for containers, and how many, as of the last plan.
+    /// The oldest attempt that waits for containers, and their number, according to the last plan.
     head: Option<(AttemptId, u64)>,
-    /// Attempts that need a larger node than any that is up, as of the last plan.
+    /// Attempts that need a larger node than every active one, according to the last plan.
     too_large: BTreeSet<AttemptId>,
 }
 
@@ -23,12 +23,12 @@ impl Planner {
         Self { scheduler, is_due: false, is_held: false, head: None, too_large: BTreeSet::new() }
     }
 
-    /// Asks for a plan: something has changed.
+    /// Requests a plan.
     pub(crate) fn request(&mut self) {
         self.is_due = true;
     }
 
-    /// Asks for a plan if something has changed.
+    /// Requests a plan if something has changed.
     pub(crate) fn request_if(&mut self, has_changed: bool) {
         self.is_due |= has_changed;
     }
@@ -37,7 +37,8 @@ impl Planner {
         self.is_due
     }
 
-    /// Whether to plan now. A request is dropped while planning is held: the release makes a new one.
+    /// Takes the request and returns whether to plan now. While planning is held a request is dropped, because
+    /// [`Planner::release`] makes a new one.
     pub(crate) fn take_request(&mut self) -> bool {
         std::mem::take(&mut self.is_due) && !self.is_held
     }
@@ -47,7 +48,7 @@ impl Planner {
         self.is_held = true;
     }
 
-    /// Plans again.
+    /// Ends the hold, and requests a plan.
     pub(crate) fn release(&mut self) {
         self.is_held = false;
         self.is_due = true;
@@ -65,14 +66,13 @@ impl Planner {
         self.head
     }
 
-    /// Remembers the oldest attempt that waits; returns whether it is another one, or misses another number
-    /// of containers.
+    /// Sets the oldest waiting attempt. Returns whether the attempt or its number of missing containers has
+    /// changed.
     pub(crate) fn set_head(&mut self, head: Option<(AttemptId, u64)>) -> bool {
         std::mem::replace(&mut self.head, head) != head
     }
 
-    /// Remembers the attempts that need a larger node. Returns those that are new among them, and those that
-    /// are none of them any more.
+    /// Sets the attempts that need a larger node. Returns the added and the removed attempts.
     pub(crate) fn set_too_large(
         &mut self,
         too_large: BTreeSet<AttemptId>,
@@ -83,7 +83,7 @@ impl Planner {
         (begun, over)
     }
 
-    /// Why something waits, as a text for users.
+    /// The reason of a wait as a text for users.
     pub(crate) fn describe(&self, reason: Option<&WaitReason>) -> String {
         if self.is_held {
             return "the resource manager was restarted and waits for nodes and app masters to come \

@@ -1,7 +1,7 @@
-//! The scheduler: a snapshot of the cluster goes in, placements come out.
+//! The scheduler: a snapshot goes in, a plan comes out.
 //!
-//! A scheduler decides on plain data and changes nothing. The resource manager carries its plan out
-//! and drops those that have become stale. Every demand that is not placed gets a reason.
+//! A scheduler works on plain data and changes nothing. The resource manager carries out the plan and skips
+//! stale placements. Each unplaced demand has a reason.
 
 mod fifo;
 mod give_way;
@@ -17,45 +17,44 @@ pub use reason::{Shortage, WaitReason};
 use std::fmt::Debug;
 use weir_base::{AttemptId, NodeId, Resources};
 
-/// Decides who gets what.
+/// Decides which containers are leased on which nodes.
 pub trait Scheduler: Debug + Send {
-    /// The leases to make now, and the reasons for those that are not made.
-    fn plan(&self, snapshot: &Snapshot) -> SchedulingPlan;
+    /// The leases to grant now, and the reasons of the demands that wait.
+    fn plan(&self, snapshot: &Snapshot) -> Plan;
 
-    /// The applications that give up their containers, so that the oldest waiting one gets its own.
-    /// `None` when that would not help it, or when what it needs is about to become free.
+    /// The applications that give up their containers for the oldest waiting application. `None` if that
+    /// would not help it, or if the resources that it needs will become free soon.
     fn give_way(&self, snapshot: &Snapshot) -> Option<GiveWay>;
 }
 
-/// The nodes and the demands.
+/// The input of a scheduler.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Snapshot {
     /// Nodes that take containers.
     pub nodes: Vec<NodeRoom>,
     /// Nodes that send heartbeats but take no containers.
     pub unhealthy_nodes: usize,
-    /// Demands by attempt, priority and key.
+    /// Sorted by attempt, priority and key.
     pub demands: Vec<Demand>,
-    /// App masters that work.
     pub app_masters: AppMasters,
-    /// Leases of attempts whose app master waits for containers, by attempt.
+    /// The leases of all attempts with a demand, sorted by attempt.
     pub holdings: Vec<Holding>,
 }
 
-/// App masters with a container.
+/// Number and size of all active app masters that have a container.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct AppMasters {
     pub count: usize,
-    /// Resources of their containers.
+    /// Sum of their containers.
     pub resources: Resources,
 }
 
-/// Leases of an attempt on a node.
+/// Resources that an attempt has leased on a node.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Holding {
     pub attempt: AttemptId,
     pub node: NodeId,
-    /// How much, with its app master.
+    /// Includes the app master's container.
     pub resources: Resources,
 }
 
@@ -63,64 +62,58 @@ pub struct Holding {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NodeRoom {
     pub node: NodeId,
-    /// Resources that it offers.
     pub total: Resources,
-    /// Resources left for new leases.
     pub free: Resources,
-    /// Resources about to become free: held by containers that are being stopped. A placement does not use them.
+    /// Resources that will become free soon, because their containers are being stopped. Only
+    /// [`Scheduler::give_way`] uses this field.
     pub ending: Resources,
 }
 
-/// Names a demand within its attempt.
+/// Identifies a demand within its attempt.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum DemandKey {
     /// The container of the app master.
     AppMaster,
-    /// An ask of the app master.
+    /// The app master's ask with this id.
     Ask(u32),
 }
 
-/// Containers of one kind that are wanted.
+/// A number of missing containers of one kind.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Demand {
     pub attempt: AttemptId,
     /// Lower numbers first.
     pub priority: u32,
-    /// The demand of the attempt.
     pub key: DemandKey,
-    /// Resources of each container.
+    /// Size of each container.
     pub resources: Resources,
     pub missing: u64,
 }
 
-/// The leases to make, and the demands that wait.
+/// The output of a scheduler.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct SchedulingPlan {
-    /// Leases to give, in order.
+pub struct Plan {
+    /// Leases to grant, in order.
     pub placements: Vec<Placement>,
-    /// Demands that are not wholly placed.
+    /// Demands with containers that are not placed.
     pub waiting: Vec<Waiting>,
-    /// The oldest attempt that waits for containers which the nodes could hold.
+    /// The oldest attempt that waits for containers and for which the nodes are large enough.
     pub head: Option<AttemptId>,
 }
 
-/// One lease to give.
+/// One lease to grant.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Placement {
     pub attempt: AttemptId,
-    /// For which demand.
     pub key: DemandKey,
-    /// Where.
     pub node: NodeId,
-    /// How much.
     pub resources: Resources,
 }
 
-/// A demand that is not wholly placed.
+/// A demand with containers that are not placed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Waiting {
     pub attempt: AttemptId,
     pub key: DemandKey,
-    /// Why.
     pub reason: WaitReason,
 }

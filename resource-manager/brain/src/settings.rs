@@ -1,19 +1,19 @@
-//! Settings of the resource manager.
+//! The settings of the resource manager.
 
 use std::time::Duration;
 use weir_base::Share;
 
-/// Settings of the resource manager, with their configuration keys where there is one.
+/// The settings of the resource manager. The comments name the configuration keys.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
-    /// When the cluster was first started, in milliseconds since 1970: part of every id.
+    /// Time of the first start of the cluster, in milliseconds since 1970. Part of every id.
     pub cluster_timestamp: u64,
     /// `yarn.resourcemanager.nodemanagers.heartbeat-interval-ms`.
     pub heartbeat_interval: Duration,
     /// `yarn.nm.liveness-monitor.expiry-interval-ms`.
     pub node_expiry: Duration,
-    /// `yarn.am.liveness-monitor.expiry-interval-ms`. Also how long an app master's process may take
-    /// to register, and how long it may take to exit when it has finished.
+    /// `yarn.am.liveness-monitor.expiry-interval-ms`. Also the limit for the time from the start of an app
+    /// master's process to its registration, and from its final report to its exit.
     pub app_master_expiry: Duration,
     /// `yarn.resourcemanager.rm.container-allocation.expiry-interval-ms`.
     pub container_allocation_expiry: Duration,
@@ -31,6 +31,6 @@ pub struct Settings {
     pub max_completed_applications: usize,
     /// `yarn.scheduler.minimum-allocation-mb`; at least 1.
     pub minimum_allocation_mib: u64,
-    /// How long a node that is lost or has left is still shown.
+    /// How long a node is still shown after it was lost or has left.
     pub lost_node_retention: Duration,
 }

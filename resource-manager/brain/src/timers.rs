@@ -1,4 +1,4 @@
-//! Deadlines by what they are for: each purpose has at most one.
+//! Deadlines by purpose. Each purpose has at most one deadline.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -6,26 +6,26 @@ use std::{
 };
 use weir_base::{ApplicationId, AttemptId, ContainerId, Monotonic, NodeId};
 
-/// Purpose of a deadline.
+/// The purpose of a deadline.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Purpose {
-    /// The store is tried again.
+    /// The write to the store is retried.
     Store,
-    /// Nodes and app masters had time to come back: leasing begins.
+    /// Leasing begins after a restart: nodes and app masters have had time to come back.
     LeasingBegins,
-    /// Nodes and app masters that have not registered by now are lost.
+    /// Recovery ends: leases that have not come back are lost.
     RecoveryEnds,
-    /// The oldest application has waited long enough for containers: younger ones give way.
+    /// Younger applications give way to the oldest waiting one.
     GiveWay,
-    /// No node came that could hold what an attempt needs.
+    /// The wait of an attempt for a larger node ends.
     LargerNode(AttemptId),
-    /// A node is lost, or a lost one is no longer shown.
+    /// A node expires, or a lost node is removed from the view.
     Node(NodeId),
     /// A held heartbeat is answered.
     NodeHold(NodeId),
-    /// A lease was not started in time.
+    /// A lease expires because its container was not started.
     Container(ContainerId),
-    /// An app master is silent.
+    /// An app master expires because it sent no message.
     AppMaster(AttemptId),
     /// A held allocate is answered.
     AppMasterHold(AttemptId),
@@ -34,7 +34,7 @@ pub(crate) enum Purpose {
 }
 
 impl Purpose {
-    /// Whether the deadline is about another process, whose messages may not have been read in time.
+    /// Whether the deadline depends on messages of another process, which may not have been read in time.
     fn is_liveness(&self) -> bool {
         matches!(
             self,
@@ -49,7 +49,6 @@ impl Purpose {
     }
 }
 
-/// All deadlines.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Timers {
     by_purpose: BTreeMap<Purpose, Monotonic>,
@@ -57,21 +56,21 @@ pub(crate) struct Timers {
 }
 
 impl Timers {
-    /// Sets the deadline of a purpose, in place of an earlier one.
+    /// Sets the deadline of a purpose. Replaces an earlier one.
     pub(crate) fn set(&mut self, purpose: Purpose, at: Monotonic) {
         self.clear(&purpose);
         self.by_purpose.insert(purpose.clone(), at);
         self.by_time.insert((at, purpose));
     }
 
-    /// Cancels the deadline of a purpose.
+    /// Removes the deadline of a purpose.
     pub(crate) fn clear(&mut self, purpose: &Purpose) {
         if let Some((purpose, at)) = self.by_purpose.remove_entry(purpose) {
             self.by_time.remove(&(at, purpose));
         }
     }
 
-    /// Takes the next purpose whose time has come.
+    /// Removes and returns the next purpose whose deadline has passed.
     pub(crate) fn pop_due(&mut self, now: Monotonic) -> Option<Purpose> {
         let (at, _) = self.by_time.first()?;
         if *at > now {
@@ -82,19 +81,19 @@ impl Timers {
         Some(purpose)
     }
 
-    /// Moves every deadline that is about another process.
+    /// Extends every deadline that depends on messages of other processes.
     pub(crate) fn extend_liveness(&mut self, by: Duration) {
         let all = self.by_purpose.iter().filter(|(purpose, _)| purpose.is_liveness());
         let moved: Vec<_> = all.map(|(purpose, at)| (purpose.clone(), at.after(by))).collect();
         moved.into_iter().for_each(|(purpose, at)| self.set(purpose, at));
     }
 
-    /// When the next one is due.
+    /// The earliest deadline.
     pub(crate) fn next(&self) -> Option<Monotonic> {
         self.by_time.first().map(|(at, _)| *at)
     }
 
-    /// Whether the deadline of a purpose has come.
+    /// Whether the deadline of a purpose has passed.
     pub(crate) fn is_due(&self, purpose: &Purpose, now: Monotonic) -> bool {
         self.by_purpose.get(purpose).is_some_and(|at| *at <= now)
     }

@@ -40,7 +40,7 @@ fn describe(view: &NodeView) -> Node {
         id: id.clone(),
         node_host_name: host_of(id).to_owned(),
         node_http_address: id.to_string(),
-        last_health_update: view.heard_wall_ms,
+        last_health_update: view.last_contact_wall_ms,
         version: view.weir_version.clone(),
         health_report: view.health_report.clone(),
         num_containers: view.containers.len() as u64,

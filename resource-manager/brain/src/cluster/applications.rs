@@ -1,4 +1,4 @@
-//! All applications: those that run, and those that ended last.
+//! All applications: active ones, and those that ended last.
 
 use crate::{application::Application, attempt::Attempt, messages::ApplicationSpec};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -8,18 +8,18 @@ use weir_base::{ApplicationId, ArtifactHash, AttemptId};
 #[derive(Debug, Default)]
 pub(crate) struct Applications {
     by_id: BTreeMap<ApplicationId, Application>,
-    /// All that this process knew at its start or accepted since, also those that it has removed.
+    /// Applications restored at the start or accepted since then, including those that were removed.
     submitted_count: u64,
     /// Ids of those that have ended, in the order of their ends.
     ended: VecDeque<ApplicationId>,
-    /// For each uploaded file the number of applications that use it and have not ended.
+    /// For each uploaded file the number of active applications that use it.
     artifact_users: BTreeMap<ArtifactHash, u32>,
-    /// Attempts whose held answer may have something to say now.
+    /// Attempts whose held allocate may have news.
     touched: BTreeSet<AttemptId>,
 }
 
 impl Applications {
-    /// Adds one that has not ended.
+    /// Adds an active application.
     pub(crate) fn add(&mut self, application: Application) {
         self.submitted_count += 1;
         for hash in artifacts(&application.submission) {
@@ -28,7 +28,7 @@ impl Applications {
         self.by_id.insert(application.id(), application);
     }
 
-    /// Adds one that has ended.
+    /// Adds an application that has ended.
     pub(crate) fn add_ended(&mut self, application: Application) {
         self.submitted_count += 1;
         self.ended.push_back(application.id());
@@ -119,7 +119,7 @@ impl Applications {
         application.current_mut().filter(|one| one.id == id && is_working)
     }
 
-    /// The held answer of an attempt may have something to say now.
+    /// The held allocate of an attempt may have news.
     pub(crate) fn touch(&mut self, id: AttemptId) {
         self.touched.insert(id);
     }
@@ -143,7 +143,7 @@ impl Applications {
         self.artifact_users.contains_key(&hash)
     }
 
-    /// Uploaded files that applications use which have not ended.
+    /// Uploaded files of the applications that have not ended.
     pub(crate) fn used_artifacts(&self) -> impl Iterator<Item = ArtifactHash> {
         self.artifact_users.keys().copied()
     }

@@ -1,4 +1,4 @@
-//! The demands of applications, as the scheduler sees them, and those that no node could hold.
+//! The demands of applications for the scheduler, and demands for which no node is large enough.
 
 use super::{Cluster, nodes::nearest_of};
 use crate::{
@@ -19,7 +19,7 @@ pub(crate) const MASTER_PRIORITY: u32 = 0;
 pub(crate) const APP_MASTER: &str = "the app master's container";
 
 impl Cluster {
-    /// The nodes and the demands. Without demands everything else is left out.
+    /// The input of the scheduler. Empty if there are no demands.
     pub(crate) fn snapshot(&self) -> Snapshot {
         let demands: Vec<Demand> =
             self.applications.values().flat_map(|one| self.demands(one)).collect();
@@ -42,7 +42,7 @@ impl Cluster {
         }
     }
 
-    /// The same, with what is about to become free on each node.
+    /// The same, with [`NodeRoom::ending`] set.
     pub(crate) fn snapshot_with_ending(&self) -> Snapshot {
         let mut snapshot = self.snapshot();
         for room in &mut snapshot.nodes {
@@ -51,7 +51,7 @@ impl Cluster {
         snapshot
     }
 
-    /// Demands of an application, by priority.
+    /// The demands of an application, by priority.
     pub(super) fn demands(&self, application: &Application) -> Vec<Demand> {
         let current = application.current().filter(|_| application.is_working());
         let Some(attempt) = current else { return Vec::new() };
@@ -91,23 +91,23 @@ impl Cluster {
         })
     }
 
-    /// Leases of attempts that wait for containers.
+    /// The leases of all attempts with a demand.
     fn holdings(&self, demands: &[Demand]) -> Vec<Holding> {
         let waiting: BTreeSet<_> = demands.iter().map(|demand| demand.attempt).collect();
         let attempts = waiting.into_iter().filter_map(|id| self.applications.attempt(id));
         let leases = attempts.flat_map(|attempt| &attempt.containers);
         let leases = leases.filter_map(|id| self.leases.get(id));
-        let standing = leases.filter(|lease| lease.life != ContainerLife::Stopping);
+        let active = leases.filter(|lease| lease.life != ContainerLife::Stopping);
         let holding = |lease: &Container| Holding {
             attempt: lease.id.attempt,
             node: lease.node.clone(),
             resources: lease.resources,
         };
-        standing.map(holding).collect()
+        active.map(holding).collect()
     }
 
-    /// Refuses a container that no known node could hold. Without nodes, and while nodes come back
-    /// after a restart, nothing is refused.
+    /// Refuses a container that is larger than every known node. While there are no nodes, and during the
+    /// recovery after a restart, nothing is refused.
     ///
     /// # Errors
     /// [`Error::TooLarge`] with the nearest node.
@@ -121,9 +121,8 @@ impl Cluster {
         Err(Error::TooLarge { what: what.to_owned(), asked, node, largest })
     }
 
-    /// Attempts with a demand that no node which is up could hold, not even when empty. On the node of
-    /// its own app master a container can only have what the app master leaves. While nodes come back
-    /// after a restart there are none.
+    /// Attempts with a demand that is too large for every active node, even an empty one. On the node of its app
+    /// master a container can use only what the app master leaves free. Empty during the recovery after a restart.
     pub(crate) fn too_large(&self, demands: &[Demand]) -> BTreeSet<AttemptId> {
         let mut holders: BTreeMap<(u64, u32), Vec<&Node>> = BTreeMap::new();
         if self.is_recovering || self.nodes.active().next().is_none() {
@@ -132,7 +131,7 @@ impl Cluster {
         let mut is_too_large = |demand: &Demand| {
             let needs = demand.resources;
             let large_enough = || self.nodes.active().filter(|node| needs.fits_in(node.total));
-            // At least one of two nodes does not run the app master.
+            // Two nodes are enough: at most one of them runs the app master.
             let holders = holders
                 .entry((needs.memory_mib, needs.vcores))
                 .or_insert_with(|| large_enough().take(2).collect());
@@ -142,7 +141,7 @@ impl Cluster {
         found.map(|demand| demand.attempt).collect()
     }
 
-    /// Why no node that is up could hold what an application waits for; `None` if one could.
+    /// The error for the first demand of an application that is too large for every active node.
     pub(crate) fn why_too_large(&self, application: &Application) -> Option<Error> {
         self.demands(application).iter().find_map(|demand| self.too_large_for(demand))
     }
@@ -165,7 +164,7 @@ impl Cluster {
         Some(Error::TooLarge { what, asked: needs, node, largest })
     }
 
-    /// Resources that a node would have for a demand if only the attempt's app master ran there.
+    /// The room on a node for a demand if only the attempt's app master ran there.
     fn room_on(&self, node: &Node, demand: &Demand) -> Resources {
         let master = self.applications.attempt(demand.attempt).and_then(|one| one.master.as_ref());
         match master.filter(|master| demand.key != DemandKey::AppMaster && master.node == node.id) {

@@ -1,11 +1,11 @@
-//! Invariants that hold between any two steps.
+//! The invariants that hold between two steps.
 
 use super::Cluster;
 use crate::{container::ContainerLife, messages::Ticket, node::Node};
 use weir_base::{Resources, invariant};
 
 impl Cluster {
-    /// Panics when the tables do not agree, or a table has what it must not have.
+    /// Panics if an invariant is broken.
     pub(crate) fn check_invariants(&self) {
         for node in self.nodes.values() {
             self.check_node(node);
@@ -36,9 +36,12 @@ impl Cluster {
         invariant!(fits, "{id}: leases of {} exceed {}", node.leased, node.total);
         invariant!(
             node.state.is_active() || node.containers.is_empty(),
-            "{id} is gone with leases"
+            "{id} is inactive but has leases"
         );
-        invariant!(node.state.is_active() || node.held.is_none(), "{id} is gone with a caller");
+        invariant!(
+            node.state.is_active() || node.held.is_none(),
+            "{id} is inactive but holds a caller"
+        );
         for stray in node.strays.keys() {
             invariant!(!node.containers.contains(stray), "{stray} is leased and a stray");
         }
@@ -47,7 +50,7 @@ impl Cluster {
     fn check_containers(&self) {
         for (id, container) in self.leases.iter() {
             invariant!(*id == container.id, "{id} is filed under another id");
-            invariant!(!container.life.is_terminal(), "{id} has ended and is kept");
+            invariant!(!container.life.is_terminal(), "{id} has ended but is still listed");
             let node = self.nodes.get(&container.node);
             let is_there = node.is_some_and(|node| node.containers.contains(id));
             invariant!(is_there, "{id} is on no live node");
@@ -56,7 +59,7 @@ impl Cluster {
             invariant!(is_listed, "{id} is not in its attempt");
             let is_stopping = container.life == ContainerLife::Stopping;
             invariant!(is_stopping <= container.stop.is_some(), "{id} stops without a reason");
-            invariant!(!self.leases.is_awaited(*id), "{id} is here and awaited");
+            invariant!(!self.leases.is_awaited(*id), "{id} is both live and awaited");
         }
     }
 
@@ -73,7 +76,11 @@ impl Cluster {
             );
             for (index, attempt) in application.attempts.iter().enumerate() {
                 let is_last = index + 1 == application.attempts.len();
-                invariant!(is_last || attempt.state.is_terminal(), "{} goes on", attempt.id);
+                invariant!(
+                    is_last || attempt.state.is_terminal(),
+                    "{} is not the last attempt but is active",
+                    attempt.id
+                );
                 for container in &attempt.containers {
                     let is_known = self.leases.contains_key(container);
                     invariant!(is_known, "{container} of {} has no lease", attempt.id);
@@ -81,10 +88,14 @@ impl Cluster {
                 for container in &attempt.unheld {
                     let lease = self.leases.get(container);
                     let waits = lease.is_some_and(|lease| !lease.is_held && lease.ask.is_some());
-                    invariant!(waits, "{container} is told of without need");
+                    invariant!(waits, "{container} is listed as unheld, but its lease is held or has no ask");
                 }
                 if attempt.state.is_terminal() {
-                    invariant!(attempt.held.is_none(), "{} is over with a caller", attempt.id);
+                    invariant!(
+                        attempt.held.is_none(),
+                        "{} has ended but holds a caller",
+                        attempt.id
+                    );
                 }
             }
         }

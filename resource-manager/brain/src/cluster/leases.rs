@@ -1,4 +1,4 @@
-//! Leases that have not ended, and those that a restarted resource manager expects to see again.
+//! Leases that have not ended, and leases of earlier epochs that a restarted resource manager awaits.
 
 use crate::container::Container;
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use weir_protocol::cluster::Lease;
 #[derive(Debug, Default)]
 pub(crate) struct Leases {
     live: BTreeMap<ContainerId, Container>,
-    /// Leases of earlier epochs whose node has not come back. None of them is in `live`.
+    /// Leases of earlier epochs whose node has not come back. Disjoint from `live`.
     awaited: BTreeMap<ContainerId, Lease>,
 }
 
@@ -53,12 +53,12 @@ impl Leases {
         self.awaited.contains_key(&id)
     }
 
-    /// The lease is lost, or has ended.
+    /// Stops waiting for a lease that is lost or has ended.
     pub(crate) fn await_no_longer(&mut self, id: ContainerId) {
         self.awaited.remove(&id);
     }
 
-    /// The attempt is over.
+    /// Stops waiting for the leases of an attempt that is over.
     pub(crate) fn await_none_of(&mut self, attempt: AttemptId) {
         self.awaited.retain(|container, _| container.attempt != attempt);
     }

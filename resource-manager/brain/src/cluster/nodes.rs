@@ -1,4 +1,4 @@
-//! All nodes: those that are up, and those that were lost or have left a short time ago.
+//! All nodes: active ones, and those that were lost or have left a short time ago.
 
 use crate::node::Node;
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +9,7 @@ use weir_protocol::rest::yarn::NodeState;
 #[derive(Debug, Default)]
 pub(crate) struct Nodes {
     by_id: BTreeMap<NodeId, Node>,
-    /// Nodes whose held answer may have something to say now.
+    /// Nodes whose held heartbeat may have news.
     touched: BTreeSet<NodeId>,
 }
 
@@ -48,7 +48,7 @@ impl Nodes {
         self.by_id.values().filter(|node| node.is_open())
     }
 
-    /// The held answer of a node may have something to say now.
+    /// The held heartbeat of a node may have news.
     pub(crate) fn touch(&mut self, id: NodeId) {
         self.touched.insert(id);
     }
@@ -58,44 +58,44 @@ impl Nodes {
         std::mem::take(&mut self.touched)
     }
 
-    /// Notes for each node that it has to be told of the end of an application.
-    pub(crate) fn tell_ended(&mut self, application: ApplicationId) {
+    /// Tells each node that had a lease of an application that the application has ended.
+    pub(crate) fn announce_ended(&mut self, application: ApplicationId) {
         for node in self.by_id.values_mut() {
-            node.tell_ended(application);
+            node.announce_ended(application);
             if node.has_ended_news {
                 self.touched.insert(node.id.clone());
             }
         }
     }
 
-    /// Free resources of nodes that take containers.
+    /// Sum of the free resources on nodes that take containers.
     pub(crate) fn headroom(&self) -> Resources {
         self.open().fold(Resources::default(), |sum, node| sum.saturating_add(node.free()))
     }
 
-    /// Whether a known node could hold a container of this size when empty.
+    /// Whether a known node is large enough for a container of this size.
     pub(crate) fn could_hold(&self, needs: Resources) -> bool {
         self.by_id.values().any(|node| needs.fits_in(node.total))
     }
 
-    /// The node with most memory; one that is lost may come back.
+    /// The node with most memory, including lost nodes, which may come back.
     pub(crate) fn largest(&self) -> Option<&Node> {
         self.lasting().max_by_key(|node| (node.total.memory_mib, node.total.vcores))
     }
 
-    /// The node that is nearest to the size of a container that no node could hold.
+    /// The node that is nearest to the size of a container that is larger than every node.
     pub(crate) fn nearest(&self, needs: Resources) -> Option<&Node> {
         let nodes = || self.lasting().map(|node| (node, node.total));
         nearest_of(needs, nodes).map(|(node, _)| node)
     }
 
-    /// Nodes but those that have left.
+    /// All nodes except those that have left.
     fn lasting(&self) -> impl Iterator<Item = &Node> {
         self.by_id.values().filter(|node| node.state != NodeState::Shutdown)
     }
 }
 
-/// The node that has most of the resource that all nodes lack.
+/// The node with the largest amount of the resource that all nodes lack: memory if all lack it, else cores.
 pub(crate) fn nearest_of<'a, I: Iterator<Item = (&'a Node, Resources)>>(
     needs: Resources,
     nodes: impl Fn() -> I,
@@ -107,7 +107,7 @@ pub(crate) fn nearest_of<'a, I: Iterator<Item = (&'a Node, Resources)>>(
     })
 }
 
-/// The host in a node's address.
+/// The host part of a node's address.
 pub(crate) fn host_of(node: &NodeId) -> &str {
     node.0.rsplit_once(':').map_or(node.0.as_str(), |(host, _)| host)
 }
@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn touched_nodes_are_taken_once() {
         let mut nodes = nodes(&[("a:1", 4000, 2)]);
-        nodes.tell_ended(ApplicationId { cluster_timestamp: 1, sequence: 1 });
+        nodes.announce_ended(ApplicationId { cluster_timestamp: 1, sequence: 1 });
         let touched = nodes.take_touched();
         assert!(touched.iter().all(|id| nodes.contains_key(id)));
         assert!(nodes.take_touched().is_empty());

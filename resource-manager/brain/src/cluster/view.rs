@@ -1,4 +1,4 @@
-//! An immutable snapshot of the cluster for REST and the page. Wall times are milliseconds since 1970.
+//! An immutable snapshot of the cluster for REST and the web page. Wall times are in milliseconds since 1970.
 
 use super::{Cluster, host_of};
 use crate::{
@@ -14,27 +14,26 @@ use weir_base::{ApplicationId, AttemptId, ContainerId, NodeId, Now, Resources};
 use weir_protocol::cluster::FinalStatus;
 use weir_protocol::rest::yarn::{ApplicationState, NodeState};
 
-/// The cluster at one moment.
+/// A snapshot of the cluster.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ClusterView {
-    /// Starts before this one.
+    /// Number of earlier starts of the resource manager.
     pub epoch: u32,
     /// Part of every id.
     pub cluster_timestamp: u64,
-    /// When this resource manager started.
+    /// Start time of this resource manager.
     pub started_wall_ms: u64,
-    /// Its numbers.
     pub metrics: ClusterMetrics,
-    /// Its nodes, by id.
+    /// Sorted by id.
     pub nodes: Vec<NodeView>,
-    /// Its applications, by id.
+    /// Sorted by id.
     pub applications: Vec<ApplicationView>,
 }
 
-/// YARN's cluster metrics, as far as there is something to count.
+/// YARN's cluster metrics, as far as Weir has them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ClusterMetrics {
-    /// Applications accepted since this resource manager started, including those that it found in its store.
+    /// Applications that were restored at the start of this resource manager or accepted since then.
     pub apps_submitted: u64,
     /// Ended by their app master.
     pub apps_completed: u64,
@@ -46,23 +45,22 @@ pub struct ClusterMetrics {
     pub apps_failed: u64,
     /// Ended by clients.
     pub apps_killed: u64,
-    /// Sums over nodes that are up.
+    /// Resources of all active nodes.
     pub total: Resources,
-    /// Leased.
+    /// Leased resources.
     pub allocated: Resources,
-    /// Left for new leases.
+    /// Resources that are free for new leases.
     pub available: Resources,
-    /// Leases.
     pub containers_allocated: u64,
-    /// Containers that are asked for.
+    /// Containers that are missing.
     pub containers_pending: u64,
     /// Nodes of all states.
     pub total_nodes: u64,
     /// Nodes that take containers.
     pub active_nodes: u64,
-    /// Nodes that are up and take none.
+    /// Nodes that send heartbeats but take no containers.
     pub unhealthy_nodes: u64,
-    /// Nodes that fell silent.
+    /// Nodes that expired.
     pub lost_nodes: u64,
     /// Nodes that have left.
     pub shutdown_nodes: u64,
@@ -70,66 +68,61 @@ pub struct ClusterMetrics {
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NodeView {
-    /// Its id: where its agent listens.
+    /// The id, which is the address of its agent.
     pub node: NodeId,
     pub state: NodeState,
-    /// Resources that it offers.
     pub total: Resources,
     /// Leased resources.
     pub used: Resources,
-    /// Resources left for new leases.
+    /// Resources that are free for new leases.
     pub available: Resources,
-    /// Its leases.
+    /// Leases on the node.
     pub containers: Vec<ContainerId>,
-    /// Time of its last heartbeat.
-    pub heard_wall_ms: u64,
-    /// Release of its agent.
+    /// Time of its last message.
+    pub last_contact_wall_ms: u64,
+    /// Version of its agent.
     pub weir_version: String,
-    /// Why it takes no containers; empty when it does.
+    /// Why it takes no containers; empty if it is healthy.
     pub health_report: String,
-    /// Memory used on it in MiB, as it says.
+    /// Used memory of the node in MiB, as its agent reports it.
     pub used_memory_mib: u64,
-    /// Memory of the processes in its containers in MiB, as it says.
+    /// Memory of the processes in its containers in MiB, as its agent reports it.
     pub containers_used_memory_mib: u64,
 }
 
 #[derive(Clone, PartialEq, Debug)]
 pub struct ApplicationView {
-    /// Its id.
     pub application: ApplicationId,
-    /// As it was submitted.
     pub submission: ApplicationSpec,
     pub state: ApplicationLife,
-    /// Its state as YARN shows it.
+    /// The state as YARN shows it.
     pub yarn_state: ApplicationState,
-    /// How it ended.
     pub final_status: FinalStatus,
     /// Why it waits, or why it ended.
     pub diagnostics: String,
     /// 0 to 1.
     pub progress: f32,
-    /// When it was submitted.
     pub submitted_wall_ms: u64,
     /// When the container of its current or last app master was leased.
     pub launched_wall_ms: Option<u64>,
-    /// Time of its end: that of its app master's final report, if there is one.
+    /// The time of its app master's final report if there is one, else of its end.
     pub ended_wall_ms: Option<u64>,
-    /// Leased now.
+    /// Resources leased now.
     pub allocated: Resources,
-    /// Leases now.
+    /// Number of leases now.
     pub running_containers: u64,
-    /// Memory held over time, in MiB seconds.
+    /// Memory multiplied by time, in MiB seconds.
     pub memory_mib_seconds: u64,
-    /// Virtual cores held over time.
+    /// Virtual cores multiplied by time, in seconds.
     pub vcore_seconds: u64,
     /// Asks that wait.
     pub pending: Vec<PendingView>,
-    /// Attempts, oldest first.
+    /// Oldest first.
     pub attempts: Vec<AttemptView>,
 }
 
 impl ApplicationView {
-    /// The attempt that runs, or the last one.
+    /// The current attempt, or the last one.
     pub fn last_attempt(&self) -> Option<&AttemptView> {
         self.attempts.last()
     }
@@ -138,64 +131,56 @@ impl ApplicationView {
 /// An ask that waits.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PendingView {
-    /// Its id; `None` for the container of an app master.
+    /// The id of the ask; `None` for the container of an app master.
     pub ask: Option<u32>,
     pub priority: u32,
-    /// Resources of each container.
+    /// Size of each container.
     pub resources: Resources,
-    /// Containers missing.
+    /// Number of missing containers.
     pub missing: u64,
-    /// Reason as text for the user.
+    /// For display.
     pub reason: String,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AttemptView {
-    /// Its id.
     pub attempt: AttemptId,
     pub state: AttemptLife,
-    /// How it ended: as its app master reported, `Failed` or `Killed`; `Undefined` before.
+    /// The status that its app master reported, or `Failed`, or `Killed`; `Undefined` before the end.
     pub final_status: FinalStatus,
     /// When the container of its app master was leased, 0 before.
     pub started_wall_ms: u64,
-    /// When it ended.
     pub ended_wall_ms: Option<u64>,
     /// The container of its app master.
     pub container: Option<ContainerId>,
-    /// Where that is.
+    /// The node of its app master.
     pub node: Option<NodeId>,
-    /// `host:port` of its app master's REST interface, while that has registered.
+    /// `host:port` of its app master's REST interface, from the registration to the end of the attempt.
     pub rest_address: Option<String>,
     /// Exit status of its app master's container.
     pub exit_status: Option<i32>,
     /// Why it ended.
     pub diagnostics: String,
-    /// Its containers: those that live, and the last ones that ended.
+    /// The active containers, and the ones that ended last.
     pub containers: Vec<ContainerView>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ContainerView {
-    /// Its id.
     pub container: ContainerId,
-    /// Where.
     pub node: NodeId,
-    /// How much.
     pub resources: Resources,
     /// Lower numbers first.
     pub priority: u32,
     pub state: ContainerLife,
-    /// When it was leased.
     pub allocated_wall_ms: u64,
-    /// When its process was first seen to run.
+    /// Time of the first report that its process runs.
     pub started_wall_ms: Option<u64>,
-    /// When it ended.
     pub ended_wall_ms: Option<u64>,
-    /// Its exit status, when it has ended.
     pub exit_status: Option<i32>,
     /// Why it ended.
     pub diagnostics: String,
-    /// Memory of its processes in MiB, by the last report of its node.
+    /// Memory of its processes in MiB, according to the last report of its node.
     pub used_memory_mib: u64,
 }
 
@@ -209,9 +194,6 @@ impl Cluster {
         self.applications.values().map(view).collect()
     }
 
-    /// All containers that an app master learns of, now or later: its leases, those that are awaited, and ends
-    /// that it has not confirmed. `None` unless the attempt works, and its app master has said in this epoch
-    /// what it holds.
     pub(crate) fn known_to(&self, id: AttemptId) -> Option<BTreeSet<ContainerId>> {
         let attempt =
             self.applications.working_attempt(id).filter(|attempt| attempt.synchronised)?;
@@ -246,7 +228,7 @@ impl Cluster {
                 NodeState::Unhealthy => &mut metrics.unhealthy_nodes,
                 NodeState::Lost => &mut metrics.lost_nodes,
                 NodeState::Shutdown => &mut metrics.shutdown_nodes,
-                // States of YARN that no node of Weir is in.
+                // States of YARN that Weir does not use.
                 NodeState::New
                 | NodeState::Decommissioning
                 | NodeState::Decommissioned
@@ -273,7 +255,7 @@ impl Cluster {
         let launched = attempts.last().map(|last| last.started_wall_ms).filter(|at| *at > 0);
         let final_status = match (&application.end, &application.finish) {
             (Some(end), _) => end.final_status,
-            (None, Some(said)) => said.final_status,
+            (None, Some(finish)) => finish.final_status,
             (None, None) => FinalStatus::Undefined,
         };
         ApplicationView {
@@ -303,13 +285,13 @@ impl Cluster {
         }
     }
 
-    /// Why an application ended, or why its app master is not there.
+    /// Why an application ended, or why its app master does not run yet.
     fn diagnostics(application: &Application, planner: &Planner) -> String {
         if let Some(end) = &application.end {
             return end.diagnostics.clone();
         }
-        if let Some(said) = &application.finish {
-            return said.diagnostics.clone();
+        if let Some(finish) = &application.finish {
+            return finish.diagnostics.clone();
         }
         let Some(attempt) = application.current() else { return String::new() };
         let waits = match attempt.state {
@@ -395,7 +377,7 @@ fn node_view(node: &Node, containers_used_memory_mib: u64) -> NodeView {
         used: node.leased,
         available: if node.is_open() { node.free() } else { Resources::default() },
         containers: node.containers.iter().copied().collect(),
-        heard_wall_ms: node.heard_wall_ms,
+        last_contact_wall_ms: node.last_contact_wall_ms,
         weir_version: node.weir_version.clone(),
         health_report: node.unhealthy.clone().unwrap_or_default(),
         used_memory_mib: node.used_memory_mib,
@@ -408,9 +390,9 @@ fn node_view(node: &Node, containers_used_memory_mib: u64) -> NodeView {
 fn attempt_verdict(attempt: &Attempt, application: &Application) -> (FinalStatus, String) {
     let final_status = match attempt.state {
         AttemptLife::FinishSaving | AttemptLife::Finishing | AttemptLife::Finished => {
-            let said = application.finish.as_ref();
-            return said.map_or_else(Default::default, |said| {
-                (said.final_status, said.diagnostics.clone())
+            let finish = application.finish.as_ref();
+            return finish.map_or_else(Default::default, |finish| {
+                (finish.final_status, finish.diagnostics.clone())
             });
         }
         AttemptLife::Failed => FinalStatus::Failed,

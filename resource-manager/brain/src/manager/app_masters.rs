@@ -1,4 +1,4 @@
-//! Requests of app masters and their answers.
+//! Calls of app masters: register, allocate, finish.
 
 use super::ResourceManager;
 use crate::{
@@ -23,7 +23,7 @@ const MAX_ASKS: usize = 1000;
 const MAX_NAMED: usize = 100_000;
 
 impl ResourceManager {
-    /// Requests are reset only by the first registration in an epoch: a later one is a repetition.
+    /// Only the first registration in an epoch resets the asks; a later one is a repetition.
     pub(super) fn register_app_master(
         &mut self,
         now: Now,
@@ -54,7 +54,7 @@ impl ResourceManager {
         if application.state == ApplicationLife::Accepted {
             application.enter(ApplicationLife::Running);
         }
-        self.hear_app_master(now, id);
+        self.restart_app_master_expiry(now, id);
         if !is_synchronised {
             for lease in held.into_iter().filter(|lease| lease.container.attempt == id) {
                 self.expect_lease(now, lease);
@@ -68,7 +68,7 @@ impl ResourceManager {
         self.callers.answer(ticket, Ok(Reply::AppMasterRegistered(reply)));
     }
 
-    fn hear_app_master(&mut self, now: Now, id: AttemptId) {
+    fn restart_app_master_expiry(&mut self, now: Now, id: AttemptId) {
         let expiry = now.monotonic.after(self.settings.app_master_expiry);
         self.timers.set(Purpose::AppMaster(id), expiry);
     }
@@ -84,7 +84,7 @@ impl ResourceManager {
             Verdict::Repeated | Verdict::Fresh => {}
         }
         self.answer_allocate(now, id);
-        self.hear_app_master(now, id);
+        self.restart_app_master_expiry(now, id);
         let hold_ms = allocate.hold_ms.min(millis(self.settings.app_master_expiry) / 3);
         let Some(attempt) = self.cluster.applications.working_attempt_mut(id) else { return };
         attempt.held = Some(Held { ticket, sequence });
@@ -94,7 +94,7 @@ impl ResourceManager {
         self.timers.set(Purpose::AppMasterHold(id), hold);
         let refused = is_fresh.then(|| self.take_allocate(now, &allocate).err()).flatten();
         self.cluster.applications.touch(id);
-        // The request may have ended the attempt, and so have been answered.
+        // The allocate may have ended the attempt, which answers the held call.
         let is_held =
             self.cluster.applications.attempt(id).is_some_and(|attempt| attempt.held.is_some());
         match refused {
@@ -158,7 +158,7 @@ impl ResourceManager {
         for ask in asks {
             let known = self.cluster.applications.attempt(id).and_then(|one| one.asks.get(&ask.id));
             let leased = known.map_or(0, |known| known.leased);
-            // One that waits already may wait for a larger node.
+            // An ask that already waits is not refused: it may wait for a larger node.
             let resources = self.cluster.rounded(ask.resources);
             let waits =
                 known.is_some_and(|known| known.missing() > 0 && known.resources == resources);
@@ -182,8 +182,8 @@ impl ResourceManager {
         refused.map_or(Ok(()), Err)
     }
 
-    /// Answers an allocate request whose sender does not wait, after this step has placed what it can. The
-    /// first request is answered when it is stored.
+    /// Answers an allocate with `hold_ms` 0 after this step has placed all containers that it can place. An
+    /// allocate with the first ask is answered when that fact is durable.
     fn touch_now(&mut self, now: Now, id: AttemptId) {
         self.plan_and_place(now);
         let asked = self.cluster.applications.attempt(id).map(|attempt| attempt.asked);
@@ -192,7 +192,7 @@ impl ResourceManager {
         }
     }
 
-    /// The first request of an attempt is stored: leases may be reported to its app master.
+    /// The fact that an app master has asked for containers is durable: leases may be granted to it.
     pub(super) fn first_ask_saved(&mut self, now: Now, id: AttemptId) {
         let Some(attempt) = self.cluster.applications.attempt_mut(id) else { return };
         attempt.asked = ContainersAsked::Saved;
@@ -207,7 +207,7 @@ impl ResourceManager {
         self.cluster.applications.attempt_mut(id)?.held.take()
     }
 
-    /// Answers the allocate that is held back, if there is one.
+    /// Answers the held allocate, if there is one.
     pub(super) fn answer_allocate(&mut self, now: Now, id: AttemptId) {
         let Some(Held { ticket, sequence }) = self.take_held_allocate(id) else { return };
         let answer = match self.cluster.applications.working_attempt(id) {
@@ -236,14 +236,14 @@ impl ResourceManager {
         let Some(attempt) = self.cluster.applications.attempt(id) else { return answer };
         answer.completed = attempt.completed.values().cloned().collect();
         answer.pending = self.pending_asks(attempt);
-        for container in attempt.leases_to_tell().collect::<Vec<_>>() {
-            answer.leases.extend(self.tell_lease(now, container));
+        for container in attempt.leases_to_announce().collect::<Vec<_>>() {
+            answer.leases.extend(self.announce_lease(now, container));
         }
         answer
     }
 
-    /// Reports a lease to an app master.
-    fn tell_lease(&mut self, now: Now, id: ContainerId) -> Option<GrantedLease> {
+    /// Adds a lease to the answer for an app master.
+    fn announce_lease(&mut self, now: Now, id: ContainerId) -> Option<GrantedLease> {
         let container = self.cluster.leases.get_mut(&id)?;
         if container.life == ContainerLife::Allocated {
             container.enter(ContainerLife::Acquired);
@@ -291,14 +291,14 @@ impl ResourceManager {
                 });
                 self.archive(id, archive);
                 self.journal.then(After::FinishSaved(id));
-                // It counts no more in the share of app masters.
+                // The app master no longer counts against the share of app masters.
                 self.planner.request();
                 self.timers.clear(&Purpose::AppMaster(id));
                 self.cluster.applications.touch(id);
             }
             // A repetition.
             _ if was_said => {}
-            // It is killed anyway, but what it knows is kept.
+            // The application is killed, but its archive is kept.
             (_, Some(_)) if is_killed => self.archive(id, archive),
             _ => return self.callers.answer(ticket, Err(Error::AttemptOver { attempt: id })),
         }
@@ -310,24 +310,23 @@ impl ResourceManager {
     }
 }
 
-/// Outcome of an allocate request.
+/// How an allocate is handled.
 enum Verdict {
-    /// News.
     Fresh,
-    /// The last one again.
+    /// A repetition of the last allocate.
     Repeated,
-    /// It is answered with this and changes nothing.
+    /// It changes nothing and is answered with this command.
     Stale(AppMasterCommand),
     Refused(Error),
 }
 
-/// What an app master says of its progress, as a share of 1: what is no number is nothing, since JSON
-/// has no words for it.
-fn progress(said: f32) -> f32 {
-    if said.is_finite() { said.clamp(0.0, 1.0) } else { 0.0 }
+/// The progress that an app master reports, limited to 0 to 1. NaN and infinity become 0, because JSON cannot
+/// represent them.
+fn progress(reported: f32) -> f32 {
+    if reported.is_finite() { reported.clamp(0.0, 1.0) } else { 0.0 }
 }
 
-/// The limit that an allocate request exceeds. Requests stay in memory for as long as the attempt.
+/// Why an allocate is too large, if it is. Its asks stay in memory for the life of the attempt.
 fn excess(allocate: &Allocate) -> Option<String> {
     let named = allocate.held.len().max(allocate.release.len());
     if allocate.asks.len() > MAX_ASKS {
@@ -343,7 +342,6 @@ fn bare(sequence: u64, command: AppMasterCommand) -> Allocated<GrantedLease> {
     Allocated { sequence, command, leases: Vec::new(), completed: Vec::new(), pending: Vec::new() }
 }
 
-/// Whole milliseconds.
 pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

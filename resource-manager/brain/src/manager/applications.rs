@@ -1,4 +1,4 @@
-//! Applications: submission, kill, end, and being forgotten.
+//! Applications: submission, kill, end, and removal of old ones.
 
 use super::ResourceManager;
 use crate::{
@@ -98,8 +98,8 @@ impl ResourceManager {
         }
     }
 
-    /// A kill takes effect when it is stored. Facts that are stored later come too late: an attempt that
-    /// ends in between is the last one, and the final report of its app master is ignored.
+    /// A kill takes effect when it is durable, and before all facts that are written after it: an attempt that
+    /// ends in the meantime is the last one, and a final report of its app master is ignored.
     pub(super) fn kill_application(
         &mut self,
         ticket: Ticket,
@@ -120,7 +120,7 @@ impl ResourceManager {
         self.journal.then(After::Reply(ticket, Reply::Kill { had_ended: false }));
     }
 
-    /// Begins to end an application that is to be killed.
+    /// Stops an application whose kill is durable.
     pub(super) fn carry_out_kill(&mut self, now: Now, id: ApplicationId) {
         let Some(application) = self.cluster.applications.get_mut(&id) else { return };
         match application.state {
@@ -132,13 +132,13 @@ impl ResourceManager {
                 self.planner.request();
                 self.stop_attempt(now, id);
             }
-            // It ends by its own words; only faster.
+            // It keeps the result that its app master has reported, but its app master is stopped at once.
             ApplicationLife::Finishing => self.stop_attempt(now, id),
             _ => {}
         }
     }
 
-    /// Nothing of a killed application's app master runs any more.
+    /// The app master of a killed application does not run any more.
     pub(super) fn killed(&mut self, now: Now, id: ApplicationId) {
         let Some(application) = self.cluster.applications.get(&id) else { return };
         let diagnostics = application.kill.clone().unwrap_or_default();
@@ -156,7 +156,7 @@ impl ResourceManager {
         let Some(application) = self.cluster.applications.get(&id) else { return };
         let usage = self.cluster.usage_of(now.monotonic, application);
         let Some(application) = self.cluster.applications.get_mut(&id) else { return };
-        // One that finished is over for everybody since then, whatever its app master took to exit.
+        // The end time is that of the final report, not of the exit of the app master.
         let finished = application.finish.as_ref().map(|finish| finish.wall_ms);
         let wall_ms = finished.filter(|at| *at > 0).unwrap_or(now.wall.0);
         application.enter(ApplicationLife::FinalSaving);
@@ -186,7 +186,7 @@ impl ResourceManager {
         for attempt in &mut application.attempts {
             attempt.end_saved = true;
         }
-        self.cluster.nodes.tell_ended(id);
+        self.cluster.nodes.announce_ended(id);
         let unused = self.cluster.applications.note_end(id);
         if !unused.is_empty() {
             self.callers.effects().push(Effect::ArtifactsUnused(unused));
@@ -194,8 +194,8 @@ impl ResourceManager {
         self.forget_applications();
     }
 
-    /// Removes the applications that ended first, when there are too many. One that still has leases stays
-    /// until they have ended.
+    /// Removes the applications that ended first, when there are too many. An application that still has leases
+    /// is kept until they have ended.
     pub(super) fn forget_applications(&mut self) {
         let kept_count = self.settings.max_completed_applications;
         let Cluster { applications, leases, .. } = &mut self.cluster;
@@ -209,7 +209,7 @@ impl ResourceManager {
         }
     }
 
-    /// The state of an attempt that ends without having finished.
+    /// The terminal state of an attempt that ends without a final report.
     pub(super) fn attempt_end_of(&self, id: ApplicationId) -> AttemptLife {
         let is_killed = self.cluster.applications.get(&id).is_some_and(|one| one.kill.is_some());
         if is_killed { AttemptLife::Killed } else { AttemptLife::Failed }

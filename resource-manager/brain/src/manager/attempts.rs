@@ -1,4 +1,4 @@
-//! Attempts: begin, launch, failure, and what follows.
+//! Attempts: begin, launch, failure, retry, end.
 
 use super::ResourceManager;
 use crate::{
@@ -13,9 +13,9 @@ use std::time::Duration;
 use weir_base::{ApplicationId, AttemptId, Now};
 use weir_protocol::cluster::{FinalStatus, Lease, exit_status};
 
-/// Wait before the attempt behind a second failure that does not count, doubled by each further one.
+/// Delay before a new attempt after the second uncounted failure. Each further uncounted failure doubles it.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
-/// The longest such wait.
+/// The longest such delay.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// How an attempt failed.
@@ -27,7 +27,7 @@ pub(super) struct AttemptFailure {
 }
 
 impl AttemptFailure {
-    /// The end of an app master's container: it counts unless it was not the application's fault.
+    /// The end of an app master's container. It does not count if the application did not cause it.
     fn of_container(exit_status: i32, diagnostics: String) -> Self {
         let counted = !matches!(
             exit_status,
@@ -41,7 +41,7 @@ impl AttemptFailure {
 }
 
 impl ResourceManager {
-    /// Adds an attempt, at once or after a wait when those before failed without fault.
+    /// Adds an attempt. It starts after a delay if earlier attempts had uncounted failures.
     pub(super) fn begin_attempt(&mut self, now: Now, id: ApplicationId) {
         let Some(application) = self.cluster.applications.get_mut(&id) else { return };
         let number = application.attempts.last().map_or(1, |last| last.id.number + 1);
@@ -64,8 +64,8 @@ impl ResourceManager {
         }
     }
 
-    /// The container of an app master is leased: it is stored.
-    pub(super) fn master_is_leased(&mut self, now: Now, master: Lease) {
+    /// The container of an app master is leased: stores this fact.
+    pub(super) fn app_master_leased(&mut self, now: Now, master: Lease) {
         let id = master.container.attempt;
         let Some(attempt) = self.cluster.applications.attempt_mut(id) else { return };
         attempt.enter(AttemptLife::AllocatedSaving);
@@ -82,7 +82,7 @@ impl ResourceManager {
         self.journal.then(After::AttemptSaved(id));
     }
 
-    /// The container of an app master is stored: its node may launch it.
+    /// The lease of an app master's container is durable: the node may launch the container.
     pub(super) fn attempt_saved(&mut self, now: Now, id: AttemptId) {
         let expiry = now.monotonic.after(self.settings.container_allocation_expiry);
         let Some(attempt) = self.cluster.applications.working_attempt_mut(id) else { return };
@@ -96,8 +96,8 @@ impl ResourceManager {
         }
     }
 
-    /// A node has reported the container of an app master, which runs or is about to.
-    pub(super) fn master_is_reported(&mut self, now: Now, id: AttemptId) {
+    /// A node has reported the container of an app master, which runs or will run soon.
+    pub(super) fn app_master_reported(&mut self, now: Now, id: AttemptId) {
         let expiry = now.monotonic.after(self.settings.app_master_expiry);
         let Some(attempt) = self.cluster.applications.working_attempt_mut(id) else { return };
         if attempt.state == AttemptLife::Allocated {
@@ -107,14 +107,14 @@ impl ResourceManager {
         let container = self.cluster.leases.get(&master);
         let runs = container.is_some_and(|one| one.started_wall_ms.is_some());
         let purpose = Purpose::AppMaster(id);
-        // Its files may take long to fetch, and the node tells how that goes.
+        // The expiry starts only when the process runs: the node may need long to fetch its files, and reports that.
         if runs && !self.timers.has(&purpose) {
             self.timers.set(purpose, expiry);
         }
     }
 
     /// The container of an app master has ended.
-    pub(super) fn master_has_ended(
+    pub(super) fn app_master_ended(
         &mut self,
         now: Now,
         id: AttemptId,
@@ -143,8 +143,7 @@ impl ResourceManager {
         }
     }
 
-    /// The current attempt ends without having finished: the next one begins, or the application
-    /// ends.
+    /// The current attempt ends without a final report: the next attempt begins, or the application ends.
     pub(super) fn attempt_failed(&mut self, now: Now, id: AttemptId, failure: AttemptFailure) {
         let current = self.cluster.applications.get(&id.application).and_then(|one| one.current());
         if current.is_none_or(|attempt| attempt.id != id) {
@@ -158,8 +157,8 @@ impl ResourceManager {
         }
     }
 
-    /// An attempt ends whose app master no node could ever hold, and its application with it.
-    pub(super) fn attempt_is_hopeless(&mut self, now: Now, id: AttemptId, why: String) {
+    /// Ends an attempt and its application, because no node is large enough for its app master.
+    pub(super) fn fail_without_retry(&mut self, now: Now, id: AttemptId, why: String) {
         let failure = AttemptFailure {
             exit_status: exit_status::INVALID,
             counted: true,
@@ -170,7 +169,7 @@ impl ResourceManager {
         self.end_application(now, id.application, end);
     }
 
-    /// Stores the end of the current attempt, and releases its containers.
+    /// Stores the end of the current attempt, and stops its containers.
     fn attempt_ended(
         &mut self,
         now: Now,
@@ -200,10 +199,10 @@ impl ResourceManager {
         let allowed = self.settings.max_app_attempts.max(1);
         let Some(application) = self.cluster.applications.get_mut(&id.application) else { return };
         let allowed = application.submission.max_attempts.unwrap_or(allowed).clamp(1, allowed);
-        let gave_way = failure.exit_status == exit_status::PREEMPTED;
+        let was_preempted = failure.exit_status == exit_status::PREEMPTED;
         application.count_failure(failure.exit_status, failure.counted);
         let failures = application.counted_failures;
-        if gave_way || (failures < allowed && allowed > 1) {
+        if was_preempted || (failures < allowed && allowed > 1) {
             if application.state == ApplicationLife::Running {
                 application.enter(ApplicationLife::Accepted);
             }
@@ -217,7 +216,7 @@ impl ResourceManager {
         self.end_application(now, id.application, end);
     }
 
-    /// Takes everything back that an attempt which is over still has.
+    /// Stops everything that still belongs to an attempt which is over.
     pub(super) fn close_attempt(&mut self, now: Now, id: AttemptId) {
         self.timers.clear(&Purpose::AppMaster(id));
         self.answer_allocate(now, id);
@@ -243,8 +242,8 @@ impl ResourceManager {
         }
     }
 
-    /// Ends the current attempt of an application that is killed, or that takes too long to exit. It
-    /// is over when the container of its app master has ended.
+    /// Stops the current attempt of an application that is being killed or whose app master takes too long to
+    /// exit. The attempt is over when the container of its app master has ended.
     pub(super) fn stop_attempt(&mut self, now: Now, id: ApplicationId) {
         let current = self.cluster.applications.get(&id).and_then(|one| one.current());
         let Some(attempt) = current.map(|attempt| attempt.id) else {
@@ -254,7 +253,7 @@ impl ResourceManager {
         self.end_attempt_without_master(now, attempt);
     }
 
-    /// Nothing is left to wait for: the app master has no container, or none that still runs.
+    /// Ends the attempt now if the app master has no container, or none that still runs.
     fn end_attempt_without_master(&mut self, now: Now, id: AttemptId) {
         let Some(attempt) =
             self.cluster.applications.get(&id.application).and_then(|one| one.current())
@@ -264,7 +263,7 @@ impl ResourceManager {
         let has_master = attempt.containers.iter().any(|&one| attempt.is_master(one));
         if attempt.id == id && !has_master {
             let exit = exit_status::KILLED_BY_RESOURCE_MANAGER;
-            self.master_has_ended(now, id, exit, String::new());
+            self.app_master_ended(now, id, exit, String::new());
         }
     }
 
@@ -283,7 +282,7 @@ impl ResourceManager {
         }
     }
 
-    /// The final report of an app master is stored.
+    /// The final report of an app master is durable.
     pub(super) fn finish_saved(&mut self, now: Now, id: AttemptId) {
         let expiry = now.monotonic.after(self.settings.app_master_expiry);
         let Some(application) = self.cluster.applications.get_mut(&id.application) else { return };
@@ -309,24 +308,24 @@ impl ResourceManager {
         attempt.enter(AttemptLife::Finished);
         attempt.ended_wall_ms = Some(now.wall.0);
         attempt.shrink();
-        let said = application.finish.clone();
+        let finish = application.finish.clone();
         self.close_attempt(now, id);
-        let (final_status, diagnostics) =
-            said.map_or_else(Default::default, |said| (said.final_status, said.diagnostics));
+        let (final_status, diagnostics) = finish
+            .map_or_else(Default::default, |finish| (finish.final_status, finish.diagnostics));
         let end = (ApplicationOutcome::Finished, final_status, diagnostics);
         self.end_application(now, id.application, end);
     }
 }
 
-/// The containers of an attempt that continue to run.
+/// Which containers of an attempt keep running.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Keep {
     None,
-    /// That of its app master.
+    /// The container of its app master.
     Master,
 }
 
-/// The end of an app master in words.
+/// Describes the end of an app master for users.
 fn describe_exit(exit_status: i32, diagnostics: &str) -> String {
     let how = match exit_status {
         0 => "exited with code 0 before it had said that it ends".to_owned(),
@@ -336,6 +335,6 @@ fn describe_exit(exit_status: i32, diagnostics: &str) -> String {
     };
     match diagnostics {
         "" => format!("the app master's container {how}"),
-        words => format!("the app master's container {how}: {words}"),
+        details => format!("the app master's container {how}: {details}"),
     }
 }

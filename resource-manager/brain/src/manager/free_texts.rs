@@ -1,15 +1,15 @@
-//! Free texts of requests: they stay in memory, are stored and are shown in lists, so
-//! they are cut to a size.
+//! Limits the size of texts from outside, such as diagnostics. These texts stay in memory, are stored, and are
+//! shown in lists.
 
 use crate::messages::Input;
 use weir_protocol::cluster::ContainerReport;
 
-/// A text, at most.
+/// The largest size of a text.
 const MAX_BYTES: usize = 64 * 1024;
-/// What stands for the middle.
-const LEFT_OUT: &str = "\n[...]\n";
+/// Replaces the omitted middle of a text.
+const OMISSION: &str = "\n[...]\n";
 
-/// Shortens every free text of a request.
+/// Shortens every text for users in an input.
 pub(super) fn shorten(input: &mut Input) {
     match input {
         Input::Kill { diagnostics, .. } => shorten_text(diagnostics),
@@ -27,16 +27,16 @@ fn shorten_reports(reports: &mut [ContainerReport]) {
     reports.iter_mut().for_each(|report| shorten_text(&mut report.diagnostics));
 }
 
-/// Leaves out the middle: the first cause and the final error are at the ends.
+/// Omits the middle of a text: its beginning names the first error, its end the final result.
 fn shorten_text(text: &mut String) {
     if text.len() <= MAX_BYTES {
         return;
     }
-    let half = (MAX_BYTES - LEFT_OUT.len()) / 2;
+    let half = (MAX_BYTES - OMISSION.len()) / 2;
     let is_boundary = |at: &usize| text.is_char_boundary(*at);
     let head = (0..=half).rev().find(is_boundary).unwrap_or(0);
     let tail = (text.len() - half..text.len()).find(is_boundary).unwrap_or(text.len());
-    text.replace_range(head..tail, LEFT_OUT);
+    text.replace_range(head..tail, OMISSION);
 }
 
 #[cfg(test)]
@@ -48,7 +48,7 @@ mod tests {
         let mut text = "head".to_owned() + &"ä".repeat(MAX_BYTES) + "tail";
         shorten_text(&mut text);
         assert!(text.len() <= MAX_BYTES && text.len() > MAX_BYTES - 16, "{}", text.len());
-        assert!(text.starts_with("headä") && text.ends_with("ätail") && text.contains(LEFT_OUT));
+        assert!(text.starts_with("headä") && text.ends_with("ätail") && text.contains(OMISSION));
     }
 
     #[test]

@@ -1,5 +1,4 @@
-//! Leases: released, ended, lost; and those that app masters confirm, release, and report after a
-//! restart.
+//! Leases: revoked, ended and lost ones; leases that app masters hold, release, and report after a restart.
 
 use super::ResourceManager;
 use crate::{
@@ -12,8 +11,8 @@ use weir_base::{AttemptId, ContainerId, Now, Resources};
 use weir_protocol::cluster::{ContainerReport, ContainerState, Lease, exit_status};
 
 impl ResourceManager {
-    /// Releases a lease. It ends when its node reports that none of its processes runs, or at once when
-    /// the lease was not reported yet.
+    /// Revokes a lease. It ends when its node reports that no process of it runs. If neither the app master nor
+    /// the node knows the lease, it ends at once.
     pub(super) fn stop_container(&mut self, now: Now, id: ContainerId, stop: Stop) {
         let Some(container) = self.cluster.leases.get_mut(&id) else { return };
         match container.life {
@@ -36,7 +35,7 @@ impl ResourceManager {
         }
     }
 
-    /// Nothing of a container runs any more.
+    /// No process of a container runs any more.
     pub(super) fn end_container(
         &mut self,
         now: Now,
@@ -55,10 +54,10 @@ impl ResourceManager {
         };
         let ended =
             EndedContainer { container, exit_status, diagnostics, ended_wall_ms: now.wall.0 };
-        self.tell_of_end(now, ended);
+        self.report_end(now, ended);
     }
 
-    fn tell_of_end(&mut self, now: Now, ended: EndedContainer) {
+    fn report_end(&mut self, now: Now, ended: EndedContainer) {
         let EndedContainer { container, exit_status, diagnostics, .. } = ended.clone();
         let id = container.id;
         let epoch = self.current_epoch();
@@ -68,18 +67,18 @@ impl ResourceManager {
             return;
         }
         if id.epoch < epoch {
-            attempt.gone.insert(id);
+            attempt.ended_of_earlier_epochs.insert(id);
         }
         if attempt.is_master(id) {
-            return self.master_has_ended(now, id.attempt, exit_status, diagnostics);
+            return self.app_master_ended(now, id.attempt, exit_status, diagnostics);
         }
         if !matches!(attempt.state, AttemptLife::FinishSaving | AttemptLife::Finishing) {
-            // A container of an earlier epoch may be held: its app master has not reported yet.
+            // A lease of an earlier epoch may be held: the app master has not reported that yet.
             if container.is_held || (id.epoch < epoch && !attempt.synchronised) {
                 let report = completed(id, container.resources, exit_status, diagnostics);
                 attempt.completed.insert(id, report);
             } else if let Some(ask) = container.ask {
-                // It was not reported to its app master: another one replaces it.
+                // The app master does not know of this lease: the ask gets another container instead.
                 attempt.withdrawn.insert(id, ask);
                 if let Some(ask) = attempt.asks.get_mut(&ask) {
                     ask.leased = ask.leased.saturating_sub(1);
@@ -107,20 +106,20 @@ impl ResourceManager {
             Stop { into: ContainerLife::Expired, exit_status, diagnostics: diagnostics.clone() };
         self.stop_container(now, id, stop);
         if is_master && self.cluster.leases.contains_key(&id) {
-            // Its attempt does not wait for the node to answer.
-            self.master_has_ended(now, id.attempt, exit_status, diagnostics);
+            // The attempt does not wait for the answer of the node.
+            self.app_master_ended(now, id.attempt, exit_status, diagnostics);
         }
     }
 
-    /// A lease of an earlier epoch that an app master still holds: it waits for its node to come
-    /// back, or is adopted where its node is, if it was not started there yet.
+    /// Handles a lease of an earlier epoch that an app master still holds. If the node is up, the lease is
+    /// adopted, because its container was not started there yet. If not, the lease waits for the node.
     pub(super) fn expect_lease(&mut self, now: Now, lease: Lease) {
         let (id, epoch) = (lease.container, self.current_epoch());
         if self.cluster.leases.contains_key(&id) {
             return self.is_held(id);
         }
         let Some(attempt) = self.cluster.applications.attempt(id.attempt) else { return };
-        if id.epoch >= epoch || attempt.gone.contains(&id) {
+        if id.epoch >= epoch || attempt.ended_of_earlier_epochs.contains(&id) {
             return;
         }
         if self.cluster.nodes.get(&lease.node).is_some_and(|node| node.state.is_active()) {
@@ -132,7 +131,7 @@ impl ResourceManager {
         }
     }
 
-    /// A lease of an earlier epoch that its node has not reported, and may still be ordered to start.
+    /// Adopts a lease of an earlier epoch that its node has not reported. The container may still be started.
     pub(super) fn adopt_unreported(&mut self, now: Now, lease: &Lease) {
         let free = self.cluster.nodes.get(&lease.node).map(|node| node.free());
         if !free.is_some_and(|free| lease.resources.fits_in(free)) {
@@ -154,7 +153,7 @@ impl ResourceManager {
         self.stop_if_killed(now, lease.container);
     }
 
-    /// A lease of an earlier epoch has ended without a word of its node.
+    /// A lease of an earlier epoch has ended without a report of its node.
     pub(super) fn lease_is_lost(&mut self, now: Now, lease: &Lease, why: &str) {
         let id = lease.container;
         self.cluster.leases.await_no_longer(id);
@@ -163,29 +162,29 @@ impl ResourceManager {
         if attempt.state.is_terminal() {
             return;
         }
-        attempt.gone.insert(id);
+        attempt.ended_of_earlier_epochs.insert(id);
         if attempt.is_master(id) {
-            return self.master_has_ended(now, id.attempt, exit_status::ABORTED, diagnostics);
+            return self.app_master_ended(now, id.attempt, exit_status::ABORTED, diagnostics);
         }
         let report = completed(id, lease.resources, exit_status::ABORTED, diagnostics);
         attempt.completed.insert(id, report);
         self.cluster.applications.touch(id.attempt);
     }
 
-    /// The app master says which leases it holds.
+    /// Handles the list of leases that an app master holds.
     pub(super) fn take_held(&mut self, now: Now, id: AttemptId, held: &BTreeSet<ContainerId>) {
         for &container in held {
             self.is_held(container);
         }
         let epoch = self.current_epoch();
         let Some(attempt) = self.cluster.applications.working_attempt_mut(id) else { return };
-        // It ignores answers older than this request: it never had these leases.
+        // The app master ignores answers that are older than this allocate. So it never got these leases.
         attempt.withdrawn.clear();
         if attempt.synchronised {
             return;
         }
         attempt.synchronised = true;
-        // Found on nodes, but not held: its app master never had it, or gave it back.
+        // Reported by nodes but not held: the app master never got the lease, or has released it.
         let unknown: Vec<ContainerId> = attempt
             .containers
             .iter()
@@ -219,19 +218,19 @@ impl ResourceManager {
         if is_known || !attempt.may_have_been_leased(id, epoch) {
             return;
         }
-        // It ended before its app master was known to have it; so it counts as leased after all.
+        // The lease ended before the app master was known to hold it. Now it counts as leased again.
         if let Some(ask) = attempt.withdrawn.remove(&id)
             && let Some(ask) = attempt.asks.get_mut(&ask)
         {
             ask.leased += 1;
         }
         if id.epoch < epoch {
-            attempt.gone.insert(id);
+            attempt.ended_of_earlier_epochs.insert(id);
         }
         let diagnostics = "it ended before it was known to be held".to_owned();
         let report = completed(id, Resources::default(), exit_status::ABORTED, diagnostics);
         attempt.completed.insert(id, report);
-        // Its request may have blocked others.
+        // The ask lacks one container less; other demands may have waited for it.
         self.planner.request();
     }
 
@@ -254,7 +253,7 @@ impl ResourceManager {
     }
 }
 
-/// A container that has ended, as it is reported to its app master.
+/// The report of an ended container for its app master.
 pub(super) fn completed(
     container: ContainerId,
     resources: Resources,

@@ -1,4 +1,4 @@
-//! The containers that a node reports, compared with those that it should have.
+//! Compares the containers that a node reports with the leases on that node.
 
 use super::{ResourceManager, leases::completed};
 use crate::{
@@ -11,12 +11,12 @@ use weir_base::{ContainerId, NodeId, Now, Resources};
 use weir_protocol::cluster::{ContainerReport, ContainerState, Lease, exit_status};
 
 impl ResourceManager {
-    /// Takes the whole list of a node: starts, ends, containers that were never leased, and those that
-    /// have vanished.
+    /// Handles the complete list of a node: started and ended containers, containers without a lease, and
+    /// containers that are missing in the list.
     pub(super) fn take_reports(&mut self, now: Now, id: &NodeId, reports: &[ContainerReport]) {
         let Some(node) = self.cluster.nodes.get_mut(id) else { return };
         let had_strays = !node.strays.is_empty();
-        // A state of a later release leaves what is known of the container as it is.
+        // A container state that only a later release knows changes nothing.
         let is_unknown = |report: &&ContainerReport| report.state == ContainerState::Unknown;
         let unknown: BTreeSet<_> =
             reports.iter().filter(is_unknown).map(|report| report.container).collect();
@@ -41,19 +41,19 @@ impl ResourceManager {
             }
         }
         self.notice_vanished(now, id, reports);
-        self.tell_of_ended(id, reports);
+        self.announce_ended_applications(id, reports);
         let has_strays = self.cluster.nodes.get(id).is_some_and(|node| !node.strays.is_empty());
         self.planner.request_if(had_strays || has_strays);
     }
 
-    /// A node that has files of an application which has ended, or which is no longer known,
-    /// gets to know this: else its folders and logs would stay there for ever.
-    fn tell_of_ended(&mut self, id: &NodeId, reports: &[ContainerReport]) {
+    /// Tells a node again about ended or forgotten applications whose containers it still lists. Otherwise it
+    /// would never delete their folders and logs.
+    fn announce_ended_applications(&mut self, id: &NodeId, reports: &[ContainerReport]) {
         let over = reports.iter().map(|report| report.container.attempt.application);
         let over: BTreeSet<_> =
             over.filter(|application| self.cluster.applications.is_over(*application)).collect();
         let Some(node) = self.cluster.nodes.get_mut(id) else { return };
-        over.into_iter().for_each(|application| node.tell_again(application));
+        over.into_iter().for_each(|application| node.announce_ended_again(application));
     }
 
     fn leased_is_reported(&mut self, now: Now, report: &ContainerReport) {
@@ -81,7 +81,7 @@ impl ResourceManager {
             .attempt(id.attempt)
             .is_some_and(|attempt| attempt.is_master(id))
         {
-            self.master_is_reported(now, id.attempt);
+            self.app_master_reported(now, id.attempt);
         }
     }
 
@@ -90,7 +90,7 @@ impl ResourceManager {
         let is_awaited = self.cluster.leases.is_awaited(id);
         if report.state == ContainerState::Complete {
             if self.may_be_taken_over(id) {
-                self.ended_meanwhile(now, report);
+                self.ended_during_restart(now, report);
             }
             return;
         }
@@ -115,12 +115,12 @@ impl ResourceManager {
         }
     }
 
-    /// Whether a container without a lease is one of an earlier epoch that may still run.
+    /// Whether a container without a lease is from an earlier epoch and may still run.
     fn may_be_taken_over(&self, id: ContainerId) -> bool {
         id.epoch < self.current_epoch() && self.cluster.may_be_taken_over(id)
     }
 
-    /// Returns true if the app master has not reported yet whether it holds a container.
+    /// Whether the app master has not reported yet which containers it holds.
     fn is_unsynchronised(&self, id: ContainerId) -> bool {
         self.cluster.applications.attempt(id.attempt).is_some_and(|attempt| !attempt.synchronised)
     }
@@ -137,7 +137,7 @@ impl ResourceManager {
         self.stop_if_killed(now, id);
     }
 
-    /// Takes a container back that came back to an application which is being killed.
+    /// Revokes a container that was found again after a restart, if its application is being killed.
     pub(super) fn stop_if_killed(&mut self, now: Now, id: ContainerId) {
         if self.cluster.is_being_killed(id.attempt.application) {
             let stop = Stop {
@@ -149,23 +149,23 @@ impl ResourceManager {
         }
     }
 
-    /// A container of an earlier epoch has ended while the resource manager was away.
-    fn ended_meanwhile(&mut self, now: Now, report: &ContainerReport) {
+    /// A container of an earlier epoch has ended while the resource manager was down.
+    fn ended_during_restart(&mut self, now: Now, report: &ContainerReport) {
         let id = report.container;
         self.cluster.leases.await_no_longer(id);
         let exit_status = report.exit_status.unwrap_or(exit_status::INVALID);
         let diagnostics = report.diagnostics.clone();
         let Some(attempt) = self.cluster.applications.attempt_mut(id.attempt) else { return };
-        attempt.gone.insert(id);
+        attempt.ended_of_earlier_epochs.insert(id);
         if attempt.is_master(id) {
-            return self.master_has_ended(now, id.attempt, exit_status, diagnostics);
+            return self.app_master_ended(now, id.attempt, exit_status, diagnostics);
         }
         let ended = completed(id, report.resources, exit_status, diagnostics);
         attempt.completed.insert(id, ended);
         self.cluster.applications.touch(id.attempt);
     }
 
-    /// A container that its node knew and does not list any more has ended, however.
+    /// Ends containers that the node reported before and does not list any more.
     fn notice_vanished(&mut self, now: Now, id: &NodeId, reports: &[ContainerReport]) {
         let listed: BTreeSet<ContainerId> = reports.iter().map(|one| one.container).collect();
         let Some(node) = self.cluster.nodes.get(id) else { return };

@@ -1,4 +1,4 @@
-//! Nodes: registration, heartbeats, silence.
+//! Nodes: registration, heartbeats, expiry.
 
 use super::{ResourceManager, app_masters::millis};
 use crate::{
@@ -25,7 +25,7 @@ impl ResourceManager {
             Some(node) if node.incarnation != register.incarnation => {
                 node.candidate = Some(register);
             }
-            // The list of a repeated registration may be older than the heartbeats since.
+            // The list in a repeated registration may be older than the last heartbeat.
             Some(node) if node.state.is_active() && node.total == register.total => {}
             _ => self.take_registration(now, &register),
         }
@@ -62,10 +62,10 @@ impl ResourceManager {
         let is_new = !self.cluster.nodes.contains_key(&id);
         if is_new {
             let mut node = Node::new(register);
-            // It may have files of applications that ended before it came back.
+            // The node may still have files of applications that ended before it registered.
             node.applications = self.cluster.applications.ended().collect();
             let ended: Vec<_> = node.applications.iter().copied().collect();
-            ended.into_iter().for_each(|application| node.tell_ended(application));
+            ended.into_iter().for_each(|application| node.announce_ended(application));
             node.has_ended_news = false;
             self.cluster.nodes.add(node);
         } else {
@@ -74,25 +74,25 @@ impl ResourceManager {
                 node.register(register);
             }
         }
-        self.hear_node(now, &id);
+        self.restart_node_expiry(now, &id);
         self.take_reports(now, &id, &register.containers);
         self.adopt_awaited(now, &id);
         self.planner.request();
         self.cluster.nodes.touch(id);
     }
 
-    /// Leases on a node from before the restart that it has not reported.
+    /// Adopts the leases of earlier epochs on a node that the node has not reported.
     fn adopt_awaited(&mut self, now: Now, node: &NodeId) {
         for lease in self.cluster.leases.awaited_on(node) {
             self.adopt_unreported(now, &lease);
         }
     }
 
-    pub(super) fn hear_node(&mut self, now: Now, id: &NodeId) {
+    pub(super) fn restart_node_expiry(&mut self, now: Now, id: &NodeId) {
         let expiry = now.monotonic.after(self.settings.node_expiry);
         self.timers.set(Purpose::Node(id.clone()), expiry);
         if let Some(node) = self.cluster.nodes.get_mut(id) {
-            node.heard_wall_ms = now.wall.0;
+            node.last_contact_wall_ms = now.wall.0;
         }
     }
 
@@ -114,7 +114,7 @@ impl ResourceManager {
             return self.callers.answer(ticket, Ok(Reply::NodeOrders(orders)));
         }
         self.answer_heartbeat(&id);
-        self.hear_node(now, &id);
+        self.restart_node_expiry(now, &id);
         let hold_ms = heartbeat.hold_ms.min(millis(self.settings.node_expiry) / 3);
         let Some(node) = self.cluster.nodes.get_mut(&id) else { return };
         node.held = Some(Held { ticket, sequence });
@@ -135,8 +135,8 @@ impl ResourceManager {
         }
     }
 
-    /// A heartbeat that is only answered is the newest one all the same: when the agent has registered
-    /// again, older ones that arrive late list too little.
+    /// Records the sequence number of a heartbeat that changes nothing else: after the agent has registered
+    /// again, older heartbeats that arrive late must be ignored, because their lists are outdated.
     fn note_sequence(&mut self, id: &NodeId, incarnation: u64, sequence: u64) {
         if let Some(node) =
             self.cluster.nodes.get_mut(id).filter(|one| one.incarnation == incarnation)
@@ -145,8 +145,8 @@ impl ResourceManager {
         }
     }
 
-    /// The first heartbeat of another agent makes it the node's; one of the node's own shows that it
-    /// still is.
+    /// Decides between two agents of one node. The first heartbeat of the new agent makes it the current one. A
+    /// heartbeat of the current agent drops the registration of the other.
     fn settle_candidate(&mut self, now: Now, id: &NodeId, incarnation: u64) {
         let Some(node) = self.cluster.nodes.get_mut(id) else { return };
         match node.candidate.take() {
@@ -173,7 +173,7 @@ impl ResourceManager {
         let is_current =
             |node: &Node| node.incarnation == leave.incarnation && node.state.is_active();
         if self.cluster.nodes.get(&leave.node).is_some_and(is_current) {
-            self.node_is_gone(
+            self.deactivate_node(
                 now,
                 &leave.node,
                 NodeState::Shutdown,
@@ -183,7 +183,7 @@ impl ResourceManager {
         self.callers.answer(ticket, Ok(Reply::NodeLeft));
     }
 
-    /// A node was silent for too long, or a lost one was shown for long enough.
+    /// A node sent no heartbeat for too long, or the retention time of a lost node is over.
     pub(super) fn node_is_late(&mut self, now: Now, id: &NodeId) {
         let Some(node) = self.cluster.nodes.get(id) else { return };
         if !node.state.is_active() {
@@ -192,17 +192,17 @@ impl ResourceManager {
         }
         let silent = self.settings.node_expiry.as_millis();
         let why = format!("node {id} was lost: it was silent for more than {silent} ms");
-        self.node_is_gone(now, id, NodeState::Lost, &why);
+        self.deactivate_node(now, id, NodeState::Lost, &why);
     }
 
-    fn node_is_gone(&mut self, now: Now, id: &NodeId, state: NodeState, why: &str) {
+    fn deactivate_node(&mut self, now: Now, id: &NodeId, state: NodeState, why: &str) {
         self.answer_outdated(id, NodeAction::Resync);
         let Some(node) = self.cluster.nodes.get_mut(id) else { return };
         node.enter(state);
         node.strays.clear();
         node.complete.clear();
         for container in node.containers.clone() {
-            // Should the node come back, its app master may still start it there.
+            // If the node comes back, the app master may still try to start the container there.
             if self.cluster.leases.get(&container).is_some_and(|lease| lease.reported.is_none())
                 && let Some(node) = self.cluster.nodes.get_mut(id)
             {
@@ -215,7 +215,7 @@ impl ResourceManager {
         self.planner.request();
     }
 
-    /// Answers a held heartbeat of an agent that is not the node's any more.
+    /// Answers a held heartbeat of an agent that is no longer the current one.
     fn answer_outdated(&mut self, id: &NodeId, action: NodeAction) {
         if let Some(Held { ticket, sequence }) = self.take_held_heartbeat(id) {
             let orders = bare(sequence, action);
@@ -228,7 +228,7 @@ impl ResourceManager {
         self.cluster.nodes.get_mut(id)?.held.take()
     }
 
-    /// Answers the heartbeat that is held back, if there is one.
+    /// Answers the held heartbeat, if there is one.
     pub(super) fn answer_heartbeat(&mut self, id: &NodeId) {
         let Some(Held { ticket, sequence }) = self.take_held_heartbeat(id) else { return };
         let orders = self.orders(id, sequence);

@@ -1,4 +1,4 @@
-//! The plan: asked of the scheduler, carried out, its reasons kept.
+//! Gets a plan from the scheduler, grants its leases, and stores its reasons.
 
 use super::ResourceManager;
 use crate::{
@@ -12,7 +12,7 @@ use weir_base::{ContainerId, Now, Resources};
 use weir_protocol::cluster::Lease;
 
 impl ResourceManager {
-    /// Leases what can be leased, when something has changed.
+    /// Makes a plan and grants its leases, if something has changed since the last plan.
     pub(super) fn plan_and_place(&mut self, now: Now) {
         if !self.planner.take_request() {
             return;
@@ -51,7 +51,7 @@ impl ResourceManager {
         }
     }
 
-    /// Gives a lease, unless the plan is stale.
+    /// Grants one lease, unless the placement is stale.
     fn place(&mut self, now: Now, placement: Placement) {
         let Placement { attempt: id, key, node, resources } = placement;
         let fits = self
@@ -81,12 +81,12 @@ impl ResourceManager {
         }
         self.cluster.add_lease(lease);
         if key == DemandKey::AppMaster {
-            self.master_is_leased(now, Lease { container, node, resources });
+            self.app_master_leased(now, Lease { container, node, resources });
         }
     }
 }
 
-/// Counts a lease for a demand that is still there; its priority.
+/// Counts a lease for a demand, if the demand still exists. Returns the priority of the demand.
 fn accept(attempt: &mut Attempt, key: DemandKey, resources: Resources) -> Option<u32> {
     match key {
         DemandKey::AppMaster => (attempt.state == AttemptLife::Scheduled

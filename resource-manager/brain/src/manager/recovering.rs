@@ -1,8 +1,8 @@
-//! The start: from facts to applications, and what is waited for.
+//! The start: restores the applications from the stored facts.
 //!
-//! Nodes and leases are not stored: nodes register again with their containers, app masters with those that
-//! they hold. Until that has had time to happen nothing is leased, and what has not come back when it
-//! has is lost.
+//! Nodes and leases are not stored. Nodes register again and report their containers, app masters register
+//! again and report the leases that they hold. For `recovery_wait` nothing is leased. A lease that has not come
+//! back when the recovery ends is lost.
 
 use super::ResourceManager;
 use crate::{
@@ -52,7 +52,7 @@ impl ResourceManager {
         self.timers.set(Purpose::RecoveryEnds, now.monotonic.after(expiry));
     }
 
-    /// Continues an application where its stored facts end.
+    /// Continues an application from its last stored fact.
     fn resume(&mut self, now: Now, id: ApplicationId) {
         let Some(application) = self.cluster.applications.get_mut(&id) else { return };
         let current = application.current().and_then(|attempt| attempt.master.clone());
@@ -64,7 +64,7 @@ impl ResourceManager {
         if application.state == ApplicationLife::Finishing
             && let Some(attempt) = application.current()
         {
-            // Time for its node to come back, and to exit.
+            // The node needs time to come back, and the app master needs time to exit.
             let expiry = self.settings.app_master_expiry + self.settings.node_expiry;
             self.timers.set(Purpose::AppMaster(attempt.id), now.monotonic.after(expiry));
         }
@@ -81,8 +81,8 @@ impl ResourceManager {
         let Some(application) = self.cluster.applications.get_mut(&id) else { return };
         let allowed = application.submission.max_attempts.unwrap_or(allowed).clamp(1, allowed);
         let failures = application.counted_failures;
-        let gave_way = |last: &&Attempt| last.exit_status == Some(exit_status::PREEMPTED);
-        let last = application.attempts.last().filter(|last| !gave_way(last));
+        let was_preempted = |last: &&Attempt| last.exit_status == Some(exit_status::PREEMPTED);
+        let last = application.attempts.last().filter(|last| !was_preempted(last));
         match last.map(|last| last.diagnostics.clone()) {
             Some(diagnostics) if failures >= allowed || allowed == 1 => {
                 let diagnostics = format!(
@@ -95,7 +95,7 @@ impl ResourceManager {
         }
     }
 
-    /// Nodes and app masters that have not registered by now are lost.
+    /// The recovery ends: leases whose node has not come back are lost.
     pub(super) fn recovery_ends(&mut self, now: Now) {
         self.cluster.is_recovering = false;
         for lease in self.cluster.leases.awaited().cloned().collect::<Vec<_>>() {
@@ -105,7 +105,7 @@ impl ResourceManager {
     }
 }
 
-/// What facts amount to.
+/// The state that results from the stored facts.
 #[derive(Default)]
 struct Recovered {
     ids_below: u32,

@@ -1,4 +1,4 @@
-//! Scripts, by what they are about.
+//! Script tests of the resource manager, by subject.
 
 mod admission;
 mod app_masters;

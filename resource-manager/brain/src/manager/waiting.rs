@@ -1,13 +1,13 @@
-//! Applications that have waited long for containers.
+//! Applications that have waited for containers for a long time.
 //!
-//! **Younger applications give way** to the oldest one that waits. When it waits for containers for
-//! [`crate::Settings::give_way_wait`] and gets none, younger ones that wait too give up theirs, as far as
-//! that helps it. Their attempts end as preempted, which counts as no failure, and they begin again when
-//! there is room.
+//! **Younger applications give way** to the oldest waiting application. When it gets no container for
+//! [`crate::Settings::give_way_wait`], younger applications that also wait give up their containers, as far as
+//! that helps the oldest one. Their attempts end as preempted, which does not count as a failure. They begin
+//! again when there is room.
 //!
-//! **No node is large enough.** A request for a container that no known node could hold is refused at once.
-//! A container may become too large later, when nodes leave or offer less, or it was asked for before any
-//! node was known. Then it waits [`crate::Settings::larger_node_wait`] for a larger node to join or come
+//! **No node is large enough.** A request for a container that is larger than every known node is refused at
+//! once. A container may become too large later, when nodes leave or shrink, or it was requested before any node
+//! was known. Then the request waits [`crate::Settings::larger_node_wait`] for a larger node to join or come
 //! back. After that an application that waits for its app master fails, and an app master gets
 //! [`crate::Error::TooLarge`] until a node is large enough.
 
@@ -21,7 +21,7 @@ use weir_base::{AttemptId, Now};
 use weir_protocol::cluster::exit_status;
 
 impl ResourceManager {
-    /// Restarts the wait when another application is the oldest, or when it got a container.
+    /// Restarts the wait when another application is the oldest waiting one, or when it got a container.
     pub(super) fn watch_head(&mut self, now: Now, head: Option<AttemptId>) {
         let missing = |id: AttemptId| {
             let asks = self
@@ -61,7 +61,7 @@ impl ResourceManager {
                 self.gives_way(now, attempt, to);
             }
         }
-        // Later there may be more that can give way.
+        // More applications may be able to give way later.
         self.wait_for_head(now);
     }
 
@@ -92,14 +92,14 @@ impl ResourceManager {
         }
     }
 
-    /// No larger node has come in time.
+    /// No larger node has joined in time.
     pub(super) fn larger_node_is_late(&mut self, now: Now, id: AttemptId) {
         let application = self.cluster.applications.get(&id.application);
         let Some(application) = application.filter(|one| one.kill.is_none()) else { return };
         let Some(error) = self.cluster.why_too_large(application) else { return };
         let Some(attempt) = self.cluster.applications.working_attempt_mut(id) else { return };
         if attempt.state == AttemptLife::Scheduled {
-            return self.attempt_is_hopeless(now, id, error.to_string());
+            return self.fail_without_retry(now, id, error.to_string());
         }
         attempt.too_large = Some(error);
         self.cluster.applications.touch(id);

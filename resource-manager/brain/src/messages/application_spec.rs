@@ -4,29 +4,29 @@ use serde::{Deserialize, Serialize};
 use weir_base::{ApplicationId, ArtifactHash, Resources};
 use weir_protocol::cluster::LaunchContext;
 
-/// An application as the resource manager stores it: a `Submission` of `weir_protocol::rest::yarn` that was
-/// checked. It adds the submitting user, the defaults of what the client left out, the arguments of the command,
-/// and the sizes of the files. It leaves out what Weir refuses or ignores.
+/// An application as the resource manager stores it: a checked `Submission` of `weir_protocol::rest::yarn`. It adds
+/// the user, the defaults of omitted fields, the arguments of the command, and the sizes of the files. It omits
+/// fields that Weir refuses or ignores.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct ApplicationSpec {
     /// Its id, from [`Reply::NewApplication`](super::Reply::NewApplication).
     pub application: ApplicationId,
-    /// Name, as it is shown; the id if the client gave none.
+    /// For display. The default is the id.
     pub name: String,
-    /// The submitting user, as it is shown.
+    /// The user who submitted it, for display.
     pub user: String,
-    /// Its queue: `default`.
+    /// Always `default`.
     pub queue: String,
-    /// Type, as it is shown: `WEIR` for jobs.
+    /// For display: `WEIR` for jobs.
     pub application_type: String,
-    /// Tags by which clients find it.
+    /// Tags by which clients search.
     pub tags: Vec<String>,
-    /// The largest number of attempts; the cluster may allow fewer. `None` for as many as it allows.
+    /// The largest number of attempts. The cluster may allow fewer. `None` means the limit of the cluster.
     pub max_attempts: Option<u32>,
-    /// Resources of the app master's container.
+    /// Size of the app master's container.
     pub resources: Resources,
-    /// Its command.
+    /// The process in the app master's container.
     pub launch: LaunchContext,
-    /// Artefacts that its other containers use.
+    /// Artefacts for its other containers.
     pub artifacts: Vec<ArtifactHash>,
 }

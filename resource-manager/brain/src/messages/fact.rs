@@ -1,8 +1,8 @@
-//! Facts: what is stored, and read again at the next start.
+//! Facts: the records in the store, which are read at the next start.
 //!
-//! A store keeps facts in the order in which they were persisted. A fact replaces an earlier one of
-//! the same [`Fact::key`], and one that [`Fact::forgets`] an application takes all others of it away:
-//! those whose key begins with the application's id and a slash.
+//! A store keeps facts in the order in which they were persisted. A fact replaces an earlier fact with
+//! the same [`Fact::key`]. A fact that [`Fact::forgets`] an application deletes all other facts of the
+//! application: those whose key begins with the application's id and a slash.
 //!
 //! Every later release must read the facts of this one: `tests/it/fixtures/` holds each kind. So a field that is
 //! added has a default. A release that writes a fact or a value which the release before cannot read raises the
@@ -16,7 +16,7 @@ use weir_protocol::cluster::{ArchivedAnswer, FinalStatus};
 /// How an application ended: YARN's terminal states.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum ApplicationOutcome {
-    /// Its app master has sent its final report.
+    /// Its app master reported the result.
     Finished,
     /// Its last attempt failed.
     Failed,
@@ -24,25 +24,18 @@ pub enum ApplicationOutcome {
     Killed,
 }
 
-/// A stored fact.
+/// A record in the store.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "fact", rename_all = "kebab-case")]
 pub enum Fact {
     /// Ids of applications below this number may have been handed out.
-    ApplicationIdsReserved {
-        /// The first number that is free.
-        below: u32,
-    },
+    ApplicationIdsReserved { below: u32 },
     /// An application was submitted.
-    ApplicationSubmitted {
-        submission: ApplicationSpec,
-        /// When, for display.
-        submitted_wall_ms: u64,
-    },
-    /// A client wants it dead.
+    ApplicationSubmitted { submission: ApplicationSpec, submitted_wall_ms: u64 },
+    /// A client has requested the kill of an application.
     KillRequested {
         application: ApplicationId,
-        /// Why and by whom.
+        /// Reason and user.
         diagnostics: String,
     },
     /// The container of an app master is leased; its launch follows.
@@ -52,7 +45,6 @@ pub enum Fact {
         container: ContainerId,
         node: NodeId,
         resources: Resources,
-        /// When, for display.
         started_wall_ms: u64,
     },
     /// An app master has asked for its first container.
@@ -62,11 +54,11 @@ pub enum Fact {
         attempt: AttemptId,
         final_status: FinalStatus,
         diagnostics: String,
-        /// When, for display; 0 in a record of an older release.
+        /// 0 in a record of an older release.
         #[serde(default)]
         finished_wall_ms: u64,
     },
-    /// An attempt is over without having finished.
+    /// An attempt has ended without a final report.
     AttemptEnded {
         attempt: AttemptId,
         /// Exit status of its app master's container.
@@ -74,33 +66,27 @@ pub enum Fact {
         /// Whether it counts against the application's attempts.
         counted: bool,
         diagnostics: String,
-        /// When, for display.
         ended_wall_ms: u64,
     },
     /// An application has ended.
     ApplicationEnded {
         application: ApplicationId,
         outcome: ApplicationOutcome,
-        /// As its app master reported, or `Failed`, `Killed`.
+        /// The status that its app master reported, or `Failed`, or `Killed`.
         final_status: FinalStatus,
         diagnostics: String,
-        /// When, for display.
         ended_wall_ms: u64,
-        /// Memory held over time.
+        /// Memory multiplied by time.
         memory_mib_seconds: u64,
-        /// Virtual cores held over time.
+        /// Virtual cores multiplied by time.
         vcore_seconds: u64,
     },
-    /// The answers of an application's REST interface after its end. Not read at a start.
-    Archived {
-        application: ApplicationId,
-        /// Path and body.
-        answers: Vec<ArchivedAnswer>,
-    },
-    /// An ended application makes room for newer ones.
+    /// The answers of the application's REST interface after its end. Need not be read at a start.
+    Archived { application: ApplicationId, answers: Vec<ArchivedAnswer> },
+    /// An ended application was removed because newer ones have ended.
     ApplicationForgotten {
         application: ApplicationId,
-        /// The highest number forgotten so far: ids up to it are not taken any more.
+        /// The highest sequence number forgotten so far. Submissions with ids up to it are refused.
         highest: u32,
     },
 }
@@ -120,7 +106,7 @@ impl Fact {
         "application-forgotten",
     ];
 
-    /// A later fact of the same key takes the place of this one.
+    /// A later fact with the same key replaces this one.
     pub fn key(&self) -> String {
         match self {
             Self::ApplicationIdsReserved { .. } => "ids-reserved".to_owned(),
@@ -138,7 +124,7 @@ impl Fact {
         }
     }
 
-    /// The application whose other facts are to be deleted.
+    /// The application whose other facts the store deletes.
     pub fn forgets(&self) -> Option<ApplicationId> {
         match self {
             Self::ApplicationForgotten { application, .. } => Some(*application),

@@ -1,19 +1,19 @@
-//! First in, first out: one queue `default`.
+//! First in, first out, with one queue `default`.
 //!
-//! Applications in the order of their ids; an app master first, then its asks by priority, then by key.
-//! Memory and virtual cores both count. A priority that got nothing blocks the less important ones of
-//! the same application. Of the nodes that fit, the one with most free memory is taken, then the one
-//! with most free cores, then the first by name: so work spreads.
+//! Applications are served in the order of their ids. Within an application the app master comes first, then
+//! the asks by priority, then by key. Memory and virtual cores both count. A priority that got no container
+//! blocks the less important ones of the same application. Of the nodes that fit, the scheduler takes the one
+//! with most free memory, then with most free cores, then the first by name. So containers spread over the nodes.
 //!
-//! So that applications do not wait for each other for ever:
+//! These rules prevent a deadlock between waiting applications:
 //!
 //! - App masters hold at most a share of the cluster, as with YARN's `maximum-am-resource-percent`. One
-//!   is always admitted.
-//! - The *head* is the oldest application with an ask that waits and that some node could hold. Nodes
-//!   that could hold it give nothing to younger applications.
-//! - No app master starts on a node that could hold an ask of an older application that waits, or an
-//!   older app master that waits.
-//! - When the head still waits, younger applications give way: see [`super::GiveWay`].
+//!   app master is always admitted.
+//! - The *head* is the oldest application with a waiting ask for which some node is large enough. These
+//!   nodes are closed for the asks of younger applications.
+//! - No app master starts on a node that is large enough for a waiting ask or a waiting app master of an
+//!   older application.
+//! - If the head still waits, younger applications give way: see [`super::GiveWay`].
 
 use super::{
     AppMasters, Demand, DemandKey, GiveWay, Placement, Scheduler, SchedulingPlan, Shortage,
@@ -29,14 +29,14 @@ use weir_base::{ApplicationId, AttemptId, NodeId, Resources, Share};
 /// The only queue.
 pub const QUEUE: &str = "default";
 
-/// First in, first out.
+/// The FIFO scheduler.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Fifo {
     app_master_share: Share,
 }
 
 impl Fifo {
-    /// A scheduler whose app masters may hold this share of the cluster.
+    /// `app_master_share`: the share of the cluster that app masters may hold.
     pub fn new(app_master_share: Share) -> Self {
         Self { app_master_share }
     }
@@ -84,27 +84,27 @@ struct Unplaced<'a> {
     demand: &'a Demand,
     missing: u64,
     obstacle: Obstacle,
-    /// Place of its application among those that wait, from 1.
+    /// Position of its application among the waiting ones, from 1.
     position: usize,
 }
 
-/// The reason why a demand is not placed.
+/// Why a demand is not placed.
 #[derive(Clone, Copy)]
 enum Obstacle {
-    /// No node that it may use has room.
+    /// No allowed node has room.
     Room,
     /// A more important ask of the same application waits.
     Priority(u32),
-    /// App masters hold their whole share: this much of it when this demand was looked at.
+    /// App masters hold their share. The value is the state when this demand was checked.
     Share(AppMasters),
     /// An older app master waits for the share.
     OlderAppMaster(ApplicationId),
 }
 
-/// The oldest application that waits for containers which some node could hold.
+/// The oldest waiting application for which some node is large enough.
 struct Head {
     attempt: AttemptId,
-    /// The nodes.
+    /// The nodes that are large enough.
     nodes: Rc<BTreeSet<NodeId>>,
 }
 
@@ -113,14 +113,15 @@ struct Pass<'a> {
     snapshot: &'a Snapshot,
     rooms: Rooms,
     app_masters: AppMasters,
-    /// Resources that app masters may hold.
+    /// The maximum resources of all app masters.
     allowed: Resources,
     share: Share,
     placements: Vec<Placement>,
     waiting: Vec<Unplaced<'a>>,
     head: Option<Head>,
-    /// Nodes on which no app master starts, and the first application for which that is so.
+    /// Nodes on which no app master starts.
     kept: BTreeSet<NodeId>,
+    /// The first application for which nodes were kept.
     kept_for: Option<ApplicationId>,
     /// The first application whose app master waits for the share.
     share_waits: Option<ApplicationId>,
@@ -215,7 +216,7 @@ impl<'a> Pass<'a> {
         self.keep_for_asks(before);
     }
 
-    /// Keeps the nodes that could hold what an application still waits for.
+    /// Keeps the nodes that are large enough for the waiting asks of an application.
     fn keep_for_asks(&mut self, first: usize) {
         let for_room = |one: &&Unplaced| matches!(one.obstacle, Obstacle::Room);
         let waiting: Vec<&Demand> =
@@ -227,7 +228,7 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Keeps the nodes that could hold demands from younger app masters.
+    /// Closes the nodes that are large enough for these demands to younger app masters.
     fn keep_for(&mut self, waiting: &[&Demand]) -> BTreeSet<NodeId> {
         if self.head.is_some() && self.kept.len() >= self.snapshot.nodes.len() {
             return BTreeSet::new();
@@ -241,7 +242,7 @@ impl<'a> Pass<'a> {
         nodes
     }
 
-    /// Nodes that could hold a demand if only the containers of its own attempt ran there.
+    /// Nodes that are large enough for a demand if only the containers of its own attempt ran there.
     fn nodes_for(&self, demand: &Demand) -> BTreeSet<NodeId> {
         let mut own: BTreeMap<&NodeId, Resources> = BTreeMap::new();
         let mut add = |node, resources| {

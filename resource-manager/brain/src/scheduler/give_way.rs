@@ -1,9 +1,9 @@
-//! The applications that give way to the oldest waiting one.
+//! Chooses the applications that give way to the oldest waiting one.
 //!
-//! Applications that wait for containers keep those they have, their app masters at least. When they
-//! hold what the oldest of them needs, all wait for ever. Then younger ones give up what they have, the
-//! youngest first, and begin again when there is room. An application that has all its containers
-//! never gives way: it works, and ends.
+//! Applications that wait for containers keep the containers that they have, at least their app masters. If
+//! they hold the resources that the oldest one needs, all of them wait for ever. To prevent that, younger ones
+//! give up their containers, the youngest first, and begin again when there is room. An application that
+//! has all its containers never gives way, because it can finish.
 
 use super::{Snapshot, rooms::Rooms};
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,15 +18,15 @@ pub struct GiveWay {
     pub younger: Vec<AttemptId>,
 }
 
-/// The fewest of the younger attempts, the youngest first, whose containers make room for as much as
-/// possible of what is wanted. `None` when they make room for nothing more.
+/// The smallest set of younger attempts, the youngest first, whose containers make room for as many of the
+/// wanted containers as possible. `None` if they make room for no container.
 pub(super) fn choose(
     snapshot: &Snapshot,
     wants: &[(Resources, u64)],
     younger: &BTreeSet<AttemptId>,
 ) -> Option<Vec<AttemptId>> {
     if placed(snapshot, wants, &BTreeSet::new()) > 0 {
-        // The resources about to become free suffice.
+        // The resources that will become free soon make room for a container.
         return None;
     }
     let most = placed(snapshot, wants, younger);
@@ -40,7 +40,7 @@ pub(super) fn choose(
             break;
         }
     }
-    // The oldest first: whose containers are of no use keeps them.
+    // From the oldest on, remove attempts whose containers make no difference.
     for attempt in chosen.clone() {
         chosen.remove(&attempt);
         if placed(snapshot, wants, &chosen) < most {
@@ -50,11 +50,11 @@ pub(super) fn choose(
     Some(chosen.into_iter().rev().collect())
 }
 
-/// How many of the wanted containers fit when some attempts have given up theirs.
-fn placed(snapshot: &Snapshot, wants: &[(Resources, u64)], gone: &BTreeSet<AttemptId>) -> u64 {
+/// The number of wanted containers that fit after some attempts have given up theirs.
+fn placed(snapshot: &Snapshot, wants: &[(Resources, u64)], ended: &BTreeSet<AttemptId>) -> u64 {
     let free = |node: &super::NodeRoom| (node.node.clone(), node.free.saturating_add(node.ending));
     let mut free: BTreeMap<NodeId, Resources> = snapshot.nodes.iter().map(free).collect();
-    for holding in snapshot.holdings.iter().filter(|one| gone.contains(&one.attempt)) {
+    for holding in snapshot.holdings.iter().filter(|one| ended.contains(&one.attempt)) {
         if let Some(free) = free.get_mut(&holding.node) {
             *free = free.saturating_add(holding.resources);
         }

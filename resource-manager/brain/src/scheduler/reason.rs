@@ -1,4 +1,4 @@
-//! Why a container is not leased yet, in numbers and in words.
+//! The reason why a container is not leased yet.
 
 use std::fmt;
 use weir_base::{ApplicationId, Resources, Share};
@@ -6,16 +6,15 @@ use weir_base::{ApplicationId, Resources, Share};
 /// Why a container is not leased yet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct WaitReason {
-    /// Resources of one container.
+    /// Size of one container.
     pub needs: Resources,
-    /// The obstacle.
     pub shortage: Shortage,
-    /// Place of its application among those that wait in its queue, from 1.
+    /// Position of its application among the waiting applications of its queue, from 1.
     pub position: usize,
     pub queue: String,
 }
 
-/// An obstacle to a placement.
+/// The obstacle to a lease.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Shortage {
     /// No node takes containers.
@@ -23,17 +22,17 @@ pub enum Shortage {
         /// Nodes that are up but not healthy.
         unhealthy: usize,
     },
-    /// The same application waits for a more important ask.
+    /// The application waits for its own ask of this more important priority.
     BehindPriority(u32),
-    /// Free resources are kept for an older application that waits.
+    /// The free resources are reserved for an older application that waits.
     BehindApplication(ApplicationId),
-    /// App masters hold what they may hold of the cluster.
+    /// App masters hold their maximum share of the cluster.
     AppMasterShare {
-        /// Resources that they hold.
+        /// The resources of all app masters.
         held: Resources,
-        /// Resources that they may hold.
+        /// The maximum for all app masters.
         allowed: Resources,
-        /// Whether memory is what they hold too much of, and not virtual cores.
+        /// Whether memory is the exceeded resource; otherwise virtual cores.
         is_memory: bool,
         /// `yarn.scheduler.capacity.maximum-am-resource-percent`.
         share: Share,
@@ -42,15 +41,15 @@ pub enum Shortage {
     Room {
         /// Nodes that take containers.
         up: usize,
-        /// Nodes among these without enough memory.
+        /// Of these, nodes with too little free memory.
         lack_memory: usize,
-        /// Nodes among the others without enough virtual cores.
+        /// Of the others, nodes with too few free virtual cores.
         lack_vcores: usize,
-        /// Nodes that could not hold it even when empty.
+        /// Nodes that are too small even when empty.
         too_small: usize,
-        /// The most free memory of a node in MiB.
+        /// The largest free memory of a node, in MiB.
         largest_free_mib: u64,
-        /// The most free virtual cores of a node.
+        /// The largest number of free virtual cores of a node.
         largest_free_vcores: u32,
         /// Nodes that are up but not healthy.
         unhealthy: usize,

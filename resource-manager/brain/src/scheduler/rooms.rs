@@ -1,4 +1,4 @@
-//! Free resources of nodes during a scheduling pass.
+//! The free resources of nodes while a plan is made.
 
 use std::{
     cmp::Reverse,
@@ -8,10 +8,10 @@ use weir_base::{NodeId, Resources};
 
 use super::{NodeRoom, Shortage, Snapshot};
 
-/// Free memory and cores, most of them first, then the node's name.
+/// Free memory, free cores (both descending), and the node's name.
 type Order = (Reverse<u64>, Reverse<u32>, NodeId);
 
-/// Nodes by what they have left.
+/// Nodes, sorted by their free resources.
 #[derive(Clone)]
 pub(super) struct Rooms {
     order: BTreeSet<Order>,
@@ -26,7 +26,7 @@ impl Rooms {
         Self::new(nodes.iter().map(|node| (node.node.clone(), node.free)))
     }
 
-    /// Takes resources from the best node that has them and is not closed.
+    /// Takes resources from the best node that has them and is not in `closed`.
     pub(super) fn take(&mut self, needs: Resources, closed: &BTreeSet<NodeId>) -> Option<NodeId> {
         if closed.len() >= self.order.len() {
             return None;
@@ -44,7 +44,7 @@ impl Rooms {
         Some(node)
     }
 
-    /// Whether a node has these resources left.
+    /// Whether a node has these resources free.
     pub(super) fn has(&self, needs: Resources) -> bool {
         self.with_memory(needs).any(|(_, vcores, _)| vcores.0 >= needs.vcores)
     }
@@ -64,7 +64,7 @@ fn order(free: Resources, node: NodeId) -> Order {
     (Reverse(free.memory_mib), Reverse(free.vcores), node)
 }
 
-/// Shortages of what is left when all is placed; demands of one size share theirs.
+/// Computes the shortage for a size after all placements, once for each size.
 pub(super) struct Shortages<'a> {
     snapshot: &'a Snapshot,
     rooms: &'a Rooms,
