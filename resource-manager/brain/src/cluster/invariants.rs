@@ -88,7 +88,10 @@ impl Cluster {
                 for container in &attempt.unheld {
                     let lease = self.leases.get(container);
                     let waits = lease.is_some_and(|lease| !lease.is_held && lease.ask.is_some());
-                    invariant!(waits, "{container} is listed as unheld, but its lease is held or has no ask");
+                    invariant!(
+                        waits,
+                        "{container} is listed as unheld, but its lease is held or has no ask"
+                    );
                 }
                 if attempt.state.is_terminal() {
                     invariant!(

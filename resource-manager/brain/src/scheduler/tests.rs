@@ -1,4 +1,4 @@
-//! Tables of the FIFO scheduler: nodes, demands and the expected placements.
+//! Table tests of the FIFO scheduler: nodes and demands in, placements and waits out.
 
 use super::{
     AppMasters, Demand, DemandKey, Fifo, GiveWay, Holding, NodeRoom, Scheduler, SchedulingPlan,
@@ -6,8 +6,8 @@ use super::{
 };
 use weir_base::{ApplicationId, AttemptId, NodeId, Resources, Share};
 
-/// `a 1000 4`: name, free memory and cores; twice as much in total. `a 1000 4 of 1000 4`: with the
-/// total. `a 1000 4 of 2000 8 ending 100 1`: with what is about to become free.
+/// `a 1000 4`: name, free memory and cores; the total is twice as much. `a 1000 4 of 1000 4`: with the
+/// total. `a 1000 4 of 2000 8 ending 100 1`: with the resources that will become free soon.
 fn nodes(text: &str) -> Vec<NodeRoom> {
     let node = |line: &str| {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -93,7 +93,7 @@ fn check(there_is: &str, wanted: &str, placed: &str, waiting: &str) {
     check_plan(&plan, placed, waiting);
 }
 
-/// With app masters at work: `2 512 2` is their number, memory and cores.
+/// With active app masters: `2 512 2` is their number, memory and cores.
 #[track_caller]
 fn check_share(
     share: &str,
@@ -111,7 +111,7 @@ fn check_share(
     check_plan(&plan, placed, waiting);
 }
 
-/// `3 2 to 1`: who gives way to whom.
+/// `3 2 to 1`: applications 3 and 2 give way to application 1.
 #[track_caller]
 fn check_give_way(there_is: &str, held: &str, wanted: &str, expected: &str) {
     let snapshot = Snapshot { holdings: holdings(held), ..snapshot(there_is, wanted) };
@@ -124,7 +124,7 @@ fn check_give_way(there_is: &str, held: &str, wanted: &str, expected: &str) {
 }
 
 #[test]
-fn work_spreads_over_the_nodes_with_most_left() {
+fn containers_spread_over_the_nodes_with_most_free_memory() {
     check("a 1000 4, b 1000 4", "1 p1 1 300 1 x4", "1/1@a 1/1@b 1/1@a 1/1@b", "");
     check("a 1000 4, b 1000 5, c 900 9", "1 p1 1 100 1 x3", "1/1@b 1/1@a 1/1@c", "");
 }
@@ -152,10 +152,10 @@ fn applications_come_in_order() {
     );
 }
 
-/// A node that could hold what an older application waits for is kept for it, so that small containers
-/// do not take its room for ever.
+/// A node that is large enough for a waiting ask of an older application is kept for it. Otherwise small
+/// containers could take its room for ever.
 #[test]
-fn what_an_older_application_waits_for_is_kept_for_it() {
+fn a_node_is_kept_for_a_waiting_older_application() {
     check(
         "a 500 4",
         "1 p1 1 600 1 x1, 2 p1 1 100 1 x1, 3 p0 am 100 1 x1",
@@ -176,8 +176,8 @@ fn what_an_older_application_waits_for_is_kept_for_it() {
     );
 }
 
-/// Only the oldest one that waits keeps nodes from the containers of others, but every one that waits
-/// keeps them from younger app masters.
+/// Only the oldest waiting application closes nodes to the containers of others. Every waiting application
+/// closes nodes to younger app masters.
 #[test]
 fn an_admitted_application_comes_before_the_next_app_master() {
     check(
@@ -193,7 +193,7 @@ fn an_admitted_application_comes_before_the_next_app_master() {
 }
 
 #[test]
-fn what_no_node_could_hold_keeps_nothing() {
+fn an_ask_that_is_too_large_for_every_node_keeps_no_node() {
     check(
         "a 500 4",
         "1 p1 1 1100 1 x1, 2 p1 1 100 1 x1, 3 p0 am 100 1 x1",
@@ -201,7 +201,7 @@ fn what_no_node_could_hold_keeps_nothing() {
         "1/1: needs <memory:1100 MiB, vCores:1>: 1 node up, 1 lack memory (largest free 300 MiB), 1 \
          too small even when empty; 1st in queue default",
     );
-    // Beside its own containers there is no room on the only node.
+    // The only node is too small for this ask together with the attempt's own containers.
     let snapshot = Snapshot {
         holdings: holdings("1 a 500 1"),
         ..snapshot("a 500 3 of 1000 4", "1 p1 1 600 1 x1, 2 p1 1 100 1 x1")
@@ -292,7 +292,7 @@ fn without_nodes_everything_waits() {
     );
 }
 
-/// Two nodes of four cores, full of app masters; each application waits for one container.
+/// Two nodes of four cores, all used by app masters; each application waits for one container.
 const FULL: &str = "a 100 0 of 1000 4, b 100 0 of 1000 4";
 const MASTERS: &str = "1 a 100 1, 2 b 100 1, 3 a 100 1, 4 b 100 1";
 
@@ -303,7 +303,7 @@ fn the_youngest_application_is_preempted() {
 }
 
 #[test]
-fn as_many_give_way_as_the_oldest_needs() {
+fn enough_applications_give_way_for_all_containers_of_the_oldest() {
     check_give_way(FULL, MASTERS, "1 p1 1 100 1 x2, 3 p1 1 100 1 x1, 4 p1 1 100 1 x1", "4 3 to 1");
 }
 
@@ -314,9 +314,9 @@ fn an_application_without_waiting_asks_is_not_preempted() {
     check_give_way(FULL, MASTERS, "4 p1 1 100 1 x1", "nobody");
 }
 
-/// Room for a container of two cores comes from one node, so an app master on another node stays.
+/// A container of two cores needs room on one node. So an application on another node keeps its app master.
 #[test]
-fn only_those_give_way_whose_room_is_of_use() {
+fn an_application_whose_room_does_not_help_does_not_give_way() {
     let wanted = "1 p1 1 100 2 x1, 2 p1 1 100 1 x1, 3 p1 1 100 1 x1, 4 p1 1 100 1 x1";
     check_give_way("a 500 1 of 1000 4, b 100 0 of 1000 4", MASTERS, wanted, "3 to 1");
 }

@@ -1,4 +1,4 @@
-//! Which applications get an app master, and who gives way when they wait for each other.
+//! Admission of app masters, and applications that give way when they wait for each other.
 
 use super::script::Script;
 use crate::ApplicationLife;
@@ -63,7 +63,7 @@ fn an_application_beyond_the_share_of_app_masters_waits_and_says_why() {
     );
 }
 
-/// Also one that may have only one attempt begins again: giving way is no failure.
+/// A preemption is not a failure: an application with only one allowed attempt begins again, too.
 #[test]
 fn the_youngest_application_is_preempted_when_all_wait() {
     let script = Script::new().check(&format!(
@@ -103,10 +103,10 @@ fn the_youngest_application_is_preempted_when_all_wait() {
     assert_eq!(view.applications[1].state, ApplicationLife::Accepted);
 }
 
-/// The stored end of the attempt says that it gave way, so a restarted resource manager starts the next
-/// attempt of an application that may have only one.
+/// The attempt is stored as preempted. So a restarted resource manager begins the next attempt, also for an
+/// application with only one allowed attempt.
 #[test]
-fn an_application_that_gave_way_begins_again_after_a_restart() {
+fn a_preempted_application_begins_again_after_a_restart() {
     Script::new().check(&format!(
         "{CROWDED}
          > at 1500
@@ -124,9 +124,9 @@ fn an_application_that_gave_way_begins_again_after_a_restart() {
     ));
 }
 
-/// Node b stays away, so one vcore is allowed and the two app masters hold two.
+/// Node b does not come back. So app masters may hold one vcore, and the two app masters hold two.
 #[test]
-fn app_masters_above_the_share_after_a_restart_go_on_and_no_other_starts() {
+fn app_masters_above_the_share_after_a_restart_keep_running_and_no_other_starts() {
     let script = Script::new().check(&format!(
         "{CROWDED}
          > crash

@@ -28,7 +28,7 @@ fn leases_are_repeated_until_they_are_held_and_ends_until_they_are_seen() {
 }
 
 #[test]
-fn an_allocate_is_held_until_there_is_something_to_say() {
+fn an_allocate_is_held_until_there_is_news() {
     check_running(
         "> allocate 1.1 ask=1:p1:900:x2 hold=1000
          store asked 1.1
@@ -91,7 +91,7 @@ fn a_lease_that_its_app_master_never_got_is_replaced_when_it_ends() {
 }
 
 #[test]
-fn what_ended_unheard_is_forgotten_only_when_its_app_master_does_not_hold_it() {
+fn an_ended_unannounced_lease_is_forgotten_only_if_its_app_master_does_not_hold_it() {
     check_running(
         "> allocate 1.1 ask=1:p1:900:x1
          store asked 1.1
@@ -137,9 +137,9 @@ fn an_ask_larger_than_any_node_is_refused_and_the_others_are_not() {
     );
 }
 
-/// An ask that only node `b` could hold, which has left.
+/// Only node `b` is large enough for the ask, and it has left.
 #[test]
-fn an_ask_that_no_node_can_hold_any_more_waits_for_a_node_and_is_refused_then() {
+fn an_ask_that_has_become_too_large_waits_for_a_node_and_is_refused_then() {
     check_running(
         "> node c memory=3000 unhealthy=full
          c: registered
@@ -167,7 +167,7 @@ fn an_ask_that_no_node_can_hold_any_more_waits_for_a_node_and_is_refused_then() 
 }
 
 #[test]
-fn an_ask_that_fits_no_node_beside_its_own_app_master_is_refused() {
+fn an_ask_too_large_for_the_node_of_its_own_app_master_is_refused() {
     check_running(
         "> leave b
          b: left
@@ -210,18 +210,20 @@ fn containers_that_were_never_leased_are_not_accepted_as_held() {
 
 #[test]
 fn progress_is_limited_to_a_share() {
-    for (said, expected) in [("0.25", 0.25), ("7", 1.0), ("-1", 0.0), ("NaN", 0.0), ("inf", 0.0)] {
+    for (reported, expected) in
+        [("0.25", 0.25), ("7", 1.0), ("-1", 0.0), ("NaN", 0.0), ("inf", 0.0)]
+    {
         let script = check_running(&format!(
-            "> allocate 1.1 progress={said}
+            "> allocate 1.1 progress={reported}
              1.1#1: Normal"
         ));
         let view = script.brain.view(script.now());
-        assert_eq!(view.applications[0].progress, expected, "{said}");
+        assert_eq!(view.applications[0].progress, expected, "{reported}");
     }
 }
 
 #[test]
-fn who_has_not_registered_in_this_epoch_must() {
+fn an_app_master_must_register_in_each_epoch() {
     check_running(
         "> allocate 1.1 epoch=7
          1.1#1: Resync
@@ -247,7 +249,7 @@ fn a_repeated_registration_keeps_the_asks() {
 }
 
 #[test]
-fn the_containers_of_a_finished_application_are_taken_back() {
+fn the_containers_of_a_finished_application_are_stopped() {
     check_running(
         "> allocate 1.1 ask=1:p1:100:x1
          store asked 1.1

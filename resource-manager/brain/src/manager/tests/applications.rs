@@ -1,9 +1,9 @@
-//! Ids, submission, kill, being forgotten, a store that fails.
+//! Applications: ids, submission, kill, removal, failures of the store.
 
 use super::script::{Script, application, check, check_running, settings};
 
 #[test]
-fn ids_are_set_aside_on_record_before_they_are_handed_out() {
+fn ids_are_reserved_in_the_store_before_they_are_handed_out() {
     check(
         "> slow-store
          > start
@@ -96,7 +96,7 @@ fn an_application_without_nodes_waits_and_says_why() {
 }
 
 #[test]
-fn what_no_node_could_hold_ends_when_nodes_had_time_to_come() {
+fn an_application_larger_than_every_node_fails_after_the_wait_for_nodes() {
     let script = Script::new().check(
         "> start
          > new
@@ -130,9 +130,9 @@ fn what_no_node_could_hold_ends_when_nodes_had_time_to_come() {
     );
 }
 
-/// The submission is accepted while nodes register again after a restart, and is stored after that.
+/// The submission is accepted during the recovery after a restart, and is durable after the recovery.
 #[test]
-fn what_no_node_could_hold_ends_also_when_it_was_put_on_record_after_the_recovery() {
+fn an_application_larger_than_every_node_fails_also_when_it_is_stored_after_the_recovery() {
     check(
         "> start
          > new
@@ -167,7 +167,7 @@ fn what_no_node_could_hold_ends_also_when_it_was_put_on_record_after_the_recover
     );
 }
 
-/// A cluster with a large node that takes no containers, and an application that only it could hold.
+/// A cluster with a large node that takes no containers, and an application for which only it is large enough.
 const NEEDS_LARGE_NODE: &str = "> start
     > node a
     a: registered
@@ -188,7 +188,7 @@ const NEEDS_LARGE_NODE: &str = "> start
     b: left\n";
 
 #[test]
-fn what_no_node_can_hold_any_more_ends_when_no_larger_node_has_come_in_time() {
+fn an_application_that_has_become_too_large_fails_when_no_larger_node_joins_in_time() {
     let script = Script::new().check(&format!(
         "{NEEDS_LARGE_NODE}
          > at 2999
@@ -217,7 +217,7 @@ fn a_large_node_that_comes_back_in_time_gets_the_waiting_container() {
 }
 
 #[test]
-fn when_the_store_fails_callers_are_told_and_it_is_tried_again() {
+fn when_the_store_fails_callers_get_an_error_and_the_write_is_retried() {
     check(
         "> start
          > new
@@ -272,7 +272,7 @@ fn a_kill_is_stored_first_and_complete_when_the_app_master_has_ended() {
 }
 
 #[test]
-fn what_ends_while_a_kill_is_put_on_record_has_been_killed() {
+fn an_application_that_ends_while_its_kill_is_stored_is_killed() {
     check_running(
         "> slow-store
          > kill 1
@@ -333,7 +333,7 @@ fn a_kill_before_anything_is_leased_ends_at_once() {
 }
 
 #[test]
-fn words_of_any_length_are_kept_in_part() {
+fn long_diagnostics_are_shortened() {
     let mut script = check_running("");
     script.kill_diagnostics = "x".repeat(1 << 20);
     let script = script.check(
@@ -349,7 +349,7 @@ fn words_of_any_length_are_kept_in_part() {
 }
 
 #[test]
-fn the_oldest_ended_application_is_forgotten_and_its_id_is_dead() {
+fn the_oldest_ended_application_is_forgotten_and_its_id_is_refused() {
     let mut settings = settings();
     settings.max_completed_applications = 1;
     let script = Script::with(settings).check(
@@ -375,7 +375,11 @@ fn the_oldest_ended_application_is_forgotten_and_its_id_is_dead() {
          store attempt-ended 2.1 -106 does-not-count, ended 2 Killed Killed
          store forgotten 1 highest 1",
     );
-    assert_eq!(script.brain.view(script.now()).metrics.apps_submitted, 2, "also what is forgotten");
+    assert_eq!(
+        script.brain.view(script.now()).metrics.apps_submitted,
+        2,
+        "includes forgotten applications"
+    );
     let script = script.check(
         "> crash
          > start
@@ -384,5 +388,9 @@ fn the_oldest_ended_application_is_forgotten_and_its_id_is_dead() {
          cluster, or too long ago; ask for one with POST /ws/v1/cluster/apps/new-application",
     );
     assert!(script.brain.cluster.applications.get(&application("1")).is_none());
-    assert_eq!(script.brain.view(script.now()).metrics.apps_submitted, 1, "found on record");
+    assert_eq!(
+        script.brain.view(script.now()).metrics.apps_submitted,
+        1,
+        "restored from the store"
+    );
 }

@@ -4,7 +4,7 @@ use super::script::{Script, check_running, settings};
 use weir_protocol::cluster::{FinalStatus, variables};
 
 #[test]
-fn the_app_master_is_launched_when_its_container_is_on_record() {
+fn the_app_master_is_launched_when_its_lease_is_durable() {
     Script::new().check(
         "> start
          > node a
@@ -30,7 +30,7 @@ fn the_app_master_is_launched_when_its_container_is_on_record() {
 }
 
 #[test]
-fn a_finish_is_on_record_before_the_app_master_may_exit() {
+fn a_finish_is_durable_before_the_app_master_may_exit() {
     check_running(
         "> slow-store
          > finish 1.1
@@ -85,7 +85,7 @@ fn an_application_ends_when_its_app_master_reports_the_end() {
     assert_eq!(ended(&script), ("FINISHED", Some(1_000_100)));
 }
 
-/// `FINISHED` alone would read as success.
+/// `FINISHED` without the final status would look like success.
 #[test]
 fn attempt_of_a_failed_job_is_shown_with_its_final_status() {
     let script = check_running(
@@ -171,7 +171,7 @@ fn a_second_attempt_follows_and_then_none() {
 }
 
 #[test]
-fn failures_of_nodes_do_not_count_and_later_ones_wait() {
+fn failures_of_nodes_do_not_count_and_later_attempts_are_delayed() {
     check_running(
         "> beat a 1.1.1=complete:-101
          a#4: Normal
@@ -201,7 +201,7 @@ fn a_silent_app_master_is_replaced() {
 }
 
 #[test]
-fn a_launch_that_no_node_reports_is_given_up() {
+fn an_attempt_whose_launch_is_not_reported_fails() {
     Script::new().check(
         "> start
          > node a
@@ -223,7 +223,7 @@ fn a_launch_that_no_node_reports_is_given_up() {
 }
 
 #[test]
-fn with_one_attempt_allowed_no_failure_is_forgiven() {
+fn with_one_allowed_attempt_an_uncounted_failure_ends_the_application() {
     let mut settings = settings();
     settings.max_app_attempts = 1;
     Script::with(settings).check(

@@ -47,7 +47,7 @@ fn a_late_registration_of_an_earlier_agent_does_not_replace_the_current_one() {
 }
 
 #[test]
-fn a_node_without_room_or_address_is_refused() {
+fn a_node_without_resources_or_address_is_refused() {
     check(
         "> start
          > node a memory=0
@@ -57,7 +57,7 @@ fn a_node_without_room_or_address_is_refused() {
     );
 }
 
-/// A heartbeat that was sent before the order to register again lists too few containers.
+/// A heartbeat that was sent before the node was ordered to register again has an outdated list.
 #[test]
 fn a_heartbeat_sent_before_a_registration_frees_no_resources() {
     check_running(
@@ -193,7 +193,7 @@ fn a_lost_node_is_shown_for_a_while() {
 }
 
 #[test]
-fn an_unhealthy_node_keeps_what_it_has_and_gets_nothing() {
+fn an_unhealthy_node_keeps_its_containers_and_gets_no_new_ones() {
     check_running(
         "> beat b unhealthy=full
          b#2: Normal
@@ -209,7 +209,7 @@ fn an_unhealthy_node_keeps_what_it_has_and_gets_nothing() {
 }
 
 #[test]
-fn what_nobody_leased_is_killed_and_forgotten() {
+fn a_container_without_a_lease_is_killed_and_forgotten() {
     check_running(
         "> beat b 1.1.9=running 7.1.1=running 7.1.2=complete:0
          b#2: Normal kill 1.1.9:-106 kill 7.1.1:-107 forget 7.1.2 ended 7
@@ -218,7 +218,7 @@ fn what_nobody_leased_is_killed_and_forgotten() {
     );
 }
 
-/// An agent of a later release may report a state that this one does not know.
+/// An agent of a later release may report a state that this release does not know.
 #[test]
 fn an_unknown_state_of_a_container_changes_nothing() {
     check_running(
@@ -267,7 +267,7 @@ fn an_app_master_that_was_never_launched_is_on_no_node() {
 }
 
 #[test]
-fn a_container_that_its_node_lists_no_more_has_ended() {
+fn a_container_that_its_node_does_not_list_any_more_has_ended() {
     check_running(
         "> allocate 1.1 ask=1:p1:900:x1
          store asked 1.1
@@ -284,7 +284,7 @@ fn a_container_that_its_node_lists_no_more_has_ended() {
 }
 
 #[test]
-fn a_heartbeat_is_held_until_there_is_something_to_do() {
+fn a_heartbeat_is_held_until_there_are_orders() {
     check_running(
         "> beat b hold=500
          > at 500

@@ -1,4 +1,4 @@
-//! A restarted resource manager.
+//! Recovery of a restarted resource manager.
 
 use super::script::check_running;
 
@@ -48,7 +48,7 @@ fn all_containers_are_adopted_and_none_is_killed() {
 }
 
 #[test]
-fn what_does_not_come_back_in_time_is_lost() {
+fn a_lease_that_does_not_come_back_in_time_is_lost() {
     check_restarted(
         "> node a 1.1.1=running
          a: registered
@@ -86,7 +86,7 @@ fn an_app_master_whose_node_does_not_come_back_is_replaced() {
 }
 
 #[test]
-fn what_ended_meanwhile_is_told() {
+fn containers_that_ended_during_the_restart_are_reported() {
     check_restarted(
         "> node b 1.1.2=complete:5
          b: registered
@@ -109,7 +109,7 @@ fn what_ended_meanwhile_is_told() {
 }
 
 #[test]
-fn what_ends_before_its_app_master_is_back_is_told() {
+fn containers_that_end_before_their_app_master_is_back_are_reported() {
     check_restarted(
         "> node b 1.1.2=running
          b: registered
@@ -126,7 +126,7 @@ fn what_ends_before_its_app_master_is_back_is_told() {
 }
 
 #[test]
-fn what_its_app_master_does_not_hold_is_taken_back() {
+fn a_container_that_its_app_master_does_not_hold_is_revoked() {
     check_restarted(
         "> node b 1.1.2=running
          b: registered
@@ -159,7 +159,7 @@ fn a_lease_without_a_started_container_is_adopted() {
 }
 
 #[test]
-fn a_kill_that_is_on_record_is_carried_out() {
+fn a_stored_kill_is_carried_out() {
     check_running(
         "> kill 1
          store kill 1
@@ -205,7 +205,7 @@ fn a_stored_finish_is_final() {
 }
 
 #[test]
-fn what_no_node_could_hold_is_judged_when_nodes_had_time_to_come_back() {
+fn sizes_are_checked_after_nodes_have_had_time_to_come_back() {
     check_restarted(
         "> new
          store ids-below 19
@@ -228,7 +228,7 @@ fn what_no_node_could_hold_is_judged_when_nodes_had_time_to_come_back() {
 }
 
 #[test]
-fn what_was_not_on_record_never_was() {
+fn a_submission_that_was_not_stored_is_unknown() {
     check_running(
         "> new
          client: id 2 largest 1000
@@ -276,7 +276,7 @@ fn attempt_that_asked_for_containers_is_remembered_after_a_restart() {
 }
 
 #[test]
-fn no_lease_is_handed_out_before_the_first_ask_is_on_record() {
+fn no_lease_is_granted_before_the_first_ask_is_durable() {
     check_running(
         "> slow-store
          > allocate 1.1 ask=1:p1:200:x1

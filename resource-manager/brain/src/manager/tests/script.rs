@@ -1,9 +1,9 @@
-//! Scripts: lines of `> input`, each followed by the effects it leads to.
+//! Scripts: lines of `> input`, each followed by its effects.
 //!
 //! Containers are written `application.attempt.number`, with `e1/` in front for those of epoch 1;
 //! `1.1.2=running` is how a node reports one, `1.1.2=complete:7` one that ended with 7. Nodes are
-//! named by one letter; `node a` is a registration and the first heartbeat behind it. `paused-until 9000`
-//! is a process that was suspended until then. Facts are durable at once, until `> slow-store`.
+//! named by one letter; `node a` is a registration and the first heartbeat after it. `paused-until 9000`
+//! simulates a suspended process. Facts are durable at once, until `> slow-store`.
 
 use super::super::ResourceManager;
 use crate::{
@@ -21,7 +21,7 @@ use weir_protocol::cluster::{
     RegisterAppMaster, RegisterNode,
 };
 
-/// Runs a script with nodes `a` and `b` of 1000 MiB and 4 cores, and compares the whole of it.
+/// Runs a script with nodes `a` and `b` of 1000 MiB and 4 cores, and compares its whole output.
 #[track_caller]
 pub(super) fn check(script: &str) {
     Script::new().check(script);
@@ -38,7 +38,7 @@ pub(super) struct Script {
     slow_store: bool,
     pub(super) kill_diagnostics: String,
     under_way: Option<(Token, Vec<Fact>)>,
-    /// Waiting callers, by ticket.
+    /// The waiting callers, by ticket.
     callers: BTreeMap<Ticket, String>,
     tickets: u64,
     /// Sequence numbers of nodes and app masters.
@@ -350,7 +350,7 @@ impl Script {
     }
 }
 
-/// What a store keeps of facts.
+/// The facts that remain in a store.
 fn kept(facts: &[Fact]) -> Vec<Fact> {
     let mut kept: Vec<Fact> = Vec::new();
     for fact in facts {
@@ -539,7 +539,7 @@ pub(super) const RUNNING: &str = "> start
     > register 1.1
     1.1: registered epoch 0\n";
 
-/// The same, and what follows.
+/// The same, followed by further lines.
 #[track_caller]
 pub(super) fn check_running(script: &str) -> Script {
     Script::new().check(&format!("{RUNNING}{script}"))
