@@ -1,15 +1,14 @@
-//! The variables that every app master finds in its environment. The brain knows neither the addresses nor the
-//! secret, so the daemon sets them in the orders for a node.
+//! The environment variables of every app master. The brain knows neither the addresses nor the secret, so the
+//! daemon sets the variables in the orders for a node.
 
 use weir_protocol::cluster::{LaunchContainer, variables};
 use weir_service::Secret;
 
-/// See the module.
 #[derive(Clone, Copy, Debug)]
 pub struct AppMasterVariables<'a> {
     /// The address by which the node reaches the resource manager, `host:port`.
     pub resource_manager: &'a str,
-    /// Folder or URI of the checkpoints of jobs that name none.
+    /// Folder or URI for the checkpoints of jobs that do not configure one.
     pub storage_dir: Option<&'a str>,
     /// Makes the token of the attempt.
     pub secret: &'a Secret,

@@ -1,8 +1,8 @@
-//! The files that applications run, kept by the hash of their content.
+//! The uploaded files of applications, named by the hash of their content.
 //!
 //! ```text
 //! artifacts/ab/abcd…            a whole file; its name is the SHA-256 of its bytes
-//! artifacts/staging/<n>         an upload under way; swept at start
+//! artifacts/staging/<n>         an unfinished upload; deleted at the start
 //!
 //!            PUT, HEAD                 application submitted
 //! (absent) ───────────▶ fresh ───────────────────────────────▶ used by applications
@@ -11,13 +11,13 @@
 //!                                            └─ the cache is over its size: removed, oldest first
 //! ```
 //!
-//! A file that appears under its hash is whole and on disk: it is written and synced elsewhere on the
+//! A file under its hash is complete and durable: it is written and synced in the staging folder of the
 //! same file system, compared with its hash and renamed. A file that an application uses is never
-//! removed. The brain knows them and passes them to [`Artifacts::evict`]. Between the look at a file
-//! and the submission that makes it used it is fresh.
+//! removed. The brain knows the used files; the caller passes them to [`Artifacts::evict`]. A file is fresh
+//! from its upload or check until the submission that uses it.
 //!
-//! The index is never locked during file system calls: a caller that puts a file in place or removes
-//! it claims its hash, and only callers that want the same file wait for it.
+//! The index is never locked during file system calls. A caller that stores or removes a file claims its hash,
+//! so that only callers with the same hash wait.
 
 mod upload;
 
@@ -35,16 +35,15 @@ use weir_base::ArtifactHash;
 
 const STAGING: &str = "staging";
 
-/// Limits of the cache.
+/// Limits for size and age of the files.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
-    /// The largest file.
+    /// Maximum size of one file.
     pub max_size_bytes: u64,
-    /// Unused files are kept up to this total size, so that a client need not upload again
-    /// what it ran before.
+    /// Unused files are kept up to this total size, so that a client need not upload them again.
     pub cache_bytes: u64,
-    /// A file that was just uploaded or requested is always kept for this time: its application is
-    /// about to come.
+    /// A file is kept for at least this time after its upload or a request for it, because the submission
+    /// of its application follows.
     pub grace: Duration,
 }
 
@@ -54,16 +53,16 @@ pub struct Artifacts {
     folder: PathBuf,
     limits: Limits,
     index: Mutex<Index>,
-    /// A claim was given up.
+    /// Notified when a claim ends.
     unclaimed: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct Index {
     kept: BTreeMap<ArtifactHash, Kept>,
-    /// Files that are being put in place or removed.
+    /// Files that are being stored or removed.
     claimed: BTreeSet<ArtifactHash>,
-    /// Orders uses by age.
+    /// Counter that orders the uses of files by age.
     uses: u64,
     uploads: u64,
 }
@@ -75,7 +74,7 @@ struct Kept {
     fresh_until: Instant,
 }
 
-/// While it exists, no other caller puts the file in place or removes it.
+/// While it exists, no other caller stores or removes the file.
 #[derive(Debug)]
 struct Claim<'a> {
     artifacts: &'a Artifacts,
@@ -98,7 +97,7 @@ impl Index {
         Some(kept)
     }
 
-    /// Files over the size of the cache that are not fresh, the oldest first.
+    /// Unused files to remove: those that exceed the size of the cache and are not fresh, the oldest first.
     fn surplus(&self, cache_bytes: u64, used: &BTreeSet<ArtifactHash>) -> Vec<ArtifactHash> {
         let stays = |hash: &ArtifactHash| used.contains(hash) || self.claimed.contains(hash);
         let unused = self.kept.iter().filter(|(hash, _)| !stays(hash));
@@ -116,11 +115,10 @@ impl Index {
 }
 
 impl Artifacts {
-    /// Opens the folder, making it if it is missing, and sweeps uploads that were cut off by the end of
-    /// an earlier process.
+    /// Opens the folder, creates it if it is missing, and deletes unfinished uploads of earlier processes.
     ///
     /// # Errors
-    /// The folder cannot be made, read or swept.
+    /// The folder cannot be created, read or cleaned.
     pub fn open(folder: &Path, limits: Limits) -> Result<Self, Error> {
         let failed = |source| Error::Folder { path: folder.to_owned(), source };
         let staging = folder.join(STAGING);
@@ -143,28 +141,27 @@ impl Artifacts {
         Ok(Self { folder, limits, index, unclaimed: Condvar::new() })
     }
 
-    /// Limits of the cache.
     pub fn limits(&self) -> Limits {
         self.limits
     }
 
-    /// Where the file with this hash is or would be.
+    /// The path of the file with this hash, whether it exists or not.
     pub fn path(&self, hash: ArtifactHash) -> PathBuf {
         let name = hash.to_string();
         self.folder.join(&name[..2]).join(name)
     }
 
-    /// The size of a file, if it is kept. The asker is taken to be about to use it. Blocks on the file
-    /// system.
+    /// The size of a file, if it exists. The file becomes fresh, because the caller is expected to use it. Blocks
+    /// on the file system.
     pub fn look_up(&self, hash: ArtifactHash) -> Option<u64> {
         let size_bytes = self.index().touch(hash, self.limits.grace)?.size_bytes;
-        // The order of uses outlives this process by the times of the files; losing one is no harm.
+        // The modification times preserve the order of uses for the next process. A failure does no harm.
         let _ =
             fs::File::open(self.path(hash)).and_then(|file| file.set_modified(SystemTime::now()));
         Some(size_bytes)
     }
 
-    /// Removes what is over the size of the cache and not used. Blocks on the file system.
+    /// Removes unused files that exceed the size of the cache. Blocks on the file system.
     pub fn evict(&self, used: &BTreeSet<ArtifactHash>) {
         for claim in self.claim_surplus(used) {
             let hash = claim.hash;
@@ -175,7 +172,7 @@ impl Artifacts {
         }
     }
 
-    /// Removes files from the index that will be deleted, so that they are no longer found.
+    /// Removes the files that will be deleted from the index, so that they are no longer found.
     fn claim_surplus(&self, used: &BTreeSet<ArtifactHash>) -> Vec<Claim<'_>> {
         let mut index = self.index();
         let surplus = index.surplus(self.limits.cache_bytes, used);
@@ -186,7 +183,7 @@ impl Artifacts {
         surplus.into_iter().map(|hash| Claim { artifacts: self, hash }).collect()
     }
 
-    /// Claims a file, after its present claim has ended.
+    /// Claims a file. Waits until no other caller claims it.
     fn claim(&self, hash: ArtifactHash) -> Claim<'_> {
         let index = self.index();
         let is_claimed = |index: &mut Index| index.claimed.contains(&hash);
@@ -195,27 +192,27 @@ impl Artifacts {
         Claim { artifacts: self, hash }
     }
 
-    /// How many files there are, and their bytes.
+    /// Number and total size in bytes of all files.
     pub fn totals(&self) -> (usize, u64) {
         let index = self.index();
         (index.kept.len(), index.kept.values().map(|kept| kept.size_bytes).sum())
     }
 
     fn index(&self) -> MutexGuard<'_, Index> {
-        // The index is whole after every statement, so a panic elsewhere spoils nothing.
+        // The index is consistent after every statement, so a panic in another thread does no harm.
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Every file that lies where its name says; what else is there is left alone.
+/// Every file in the right place with a hash as its name. Other files are ignored.
 fn find(folder: &Path) -> io::Result<Vec<(ArtifactHash, u64, SystemTime)>> {
     let mut found = Vec::new();
-    for shelf in fs::read_dir(folder)? {
-        let shelf = shelf?;
-        if shelf.file_name() == STAGING || !shelf.file_type()?.is_dir() {
+    for subfolder in fs::read_dir(folder)? {
+        let subfolder = subfolder?;
+        if subfolder.file_name() == STAGING || !subfolder.file_type()?.is_dir() {
             continue;
         }
-        for file in fs::read_dir(shelf.path())? {
+        for file in fs::read_dir(subfolder.path())? {
             let file = file?;
             let name = file.file_name();
             let hash = name.to_str().and_then(|name| name.parse::<ArtifactHash>().ok());

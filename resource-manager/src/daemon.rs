@@ -1,4 +1,4 @@
-//! The process: puts store, files, brain and server together, and ends in order.
+//! The process: connects store, files, brain and server, and shuts them down in order.
 
 use crate::{
     artifacts::{Artifacts, Limits},
@@ -18,23 +18,22 @@ use weir_service::{
 
 /// Unused files are kept up to this total size.
 const CACHE_BYTES: u64 = 4 * 1024 * 1024 * 1024;
-/// How long a file is kept in any case after it was uploaded or asked for.
+/// The shortest time for which a file is kept after its upload or a request for it.
 const GRACE: Duration = Duration::from_secs(600);
-/// How often files are looked through.
+/// Interval between two evictions.
 const EVICTION_INTERVAL: Duration = Duration::from_secs(60);
-/// How long a node that is lost is still shown.
+/// How long a lost node is still shown.
 const LOST_NODE_RETENTION: Duration = Duration::from_secs(600);
 
-/// Start options of a resource manager.
+/// The start options of a resource manager.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Settings of the cluster.
     pub config: Config,
-    /// Where to listen; port 0 takes a free one.
+    /// The address to listen on. Port 0 means any free port.
     pub bind: SocketAddr,
-    /// The folder that is its own; made if it is missing.
+    /// The folder for its state. It is created if it is missing. No other process may use it.
     pub data_dir: PathBuf,
-    /// The file with the cluster's secret.
+    /// Path of the file with the cluster's secret.
     pub secret_file: PathBuf,
 }
 
@@ -44,33 +43,33 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Where it listens.
+    /// The address on which it listens.
     pub fn address(&self) -> SocketAddr {
         self.server.address()
     }
 
-    /// Takes no more requests and ends.
+    /// Refuses new requests and shuts down.
     pub async fn stop(self) {
         self.server.stop().await;
     }
 }
 
-/// Runs a resource manager until SIGTERM or SIGINT, and tells the process that started it when it is
-/// ready, or why it is not.
+/// Runs a resource manager until SIGTERM or SIGINT. Reports to the parent process when it is ready, or why it
+/// cannot start.
 ///
 /// # Errors
-/// It cannot begin.
+/// The resource manager cannot start.
 pub fn run(options: Options) -> Result<(), Error> {
     logs::init_logging("resource manager");
     // Each node, app master and client needs a connection.
     if let Err(error) = raise_descriptor_limit() {
-        tracing::warn!("the limit of open files stays as it is: {error}");
+        tracing::warn!("cannot raise the limit of open files: {error}");
     }
     let ended = actix_web::rt::System::new().block_on(async {
         let daemon = start(&options).await?;
         ready::ready(daemon.address());
         signals::terminated().await?;
-        tracing::info!("the resource manager ends");
+        tracing::info!("the resource manager shuts down");
         daemon.stop().await;
         Ok(())
     });
@@ -82,10 +81,10 @@ pub fn run(options: Options) -> Result<(), Error> {
     ended
 }
 
-/// Starts a resource manager in the current actix system; [`run`] does it for a process of its own.
+/// Starts a resource manager in the current actix system. [`run`] starts a whole process.
 ///
 /// # Errors
-/// The secret, the store, the folder or the address cannot be had.
+/// The secret, the store or the folder cannot be read, or the address cannot be bound.
 pub async fn start(options: &Options) -> Result<Daemon, Error> {
     let Options { config, bind, data_dir, secret_file } = options;
     let secret = Secret::load(secret_file)?;
@@ -104,7 +103,7 @@ pub async fn start(options: &Options) -> Result<Daemon, Error> {
     let shell = ResourceManagerShell::new(store.clone(), Arc::clone(&artifacts));
     let handle = weir_service::start(brain, shell);
     handle.tell(Input::Start { epoch, facts });
-    // No reader may see the state from before the start.
+    // No reader may see a snapshot from before the start.
     handle.fresh_snapshot().await;
     let about = rest::About {
         cluster_timestamp,
@@ -113,7 +112,7 @@ pub async fn start(options: &Options) -> Result<Daemon, Error> {
         storage_dir: config.get_optional(&keys::CLUSTER_STORAGE_DIR).map(|folder| storage(&folder)),
         minimum_allocation_mib: config.get(&keys::MINIMUM_ALLOCATION_MB),
     };
-    actix_web::rt::spawn(evict_now_and_then(handle.clone(), Arc::clone(&artifacts)));
+    actix_web::rt::spawn(evict_periodically(handle.clone(), Arc::clone(&artifacts)));
     let forwarder = Client::new().raw().clone();
     let state = Data::new(rest::State { handle, secret, artifacts, store, forwarder, about });
     let server = serve(config, *bind, state)?;
@@ -121,7 +120,7 @@ pub async fn start(options: &Options) -> Result<Daemon, Error> {
     Ok(Daemon { server })
 }
 
-/// The folder that app masters use. It is absolute: they run in another working directory.
+/// The checkpoint folder for app masters. It is absolute, because they have another working directory.
 fn storage(folder: &Folder) -> String {
     let path = folder.path();
     let path = std::path::absolute(&path).unwrap_or(path);
@@ -131,8 +130,9 @@ fn storage(folder: &Folder) -> String {
 fn serve(config: &Config, bind: SocketAddr, state: Data<rest::State>) -> Result<Server, Error> {
     if !bind.ip().is_loopback() {
         tracing::warn!(
-            "{bind} is not a loopback address: whoever reaches it reads what runs here, and whoever \
-             has the cluster's token runs any command on its nodes; connections are not encrypted"
+            "{bind} is not a loopback address: anyone who can connect can read the state of the cluster, \
+             and anyone with the cluster's token can run commands on its nodes; connections are not \
+             encrypted"
         );
     }
     let configured = config.get(&keys::RESOURCE_MANAGER_ADDRESS);
@@ -178,7 +178,7 @@ fn settings(config: &Config, cluster_timestamp: u64) -> Settings {
     }
 }
 
-async fn evict_now_and_then(handle: Handle<ResourceManagerShell>, artifacts: Arc<Artifacts>) {
+async fn evict_periodically(handle: Handle<ResourceManagerShell>, artifacts: Arc<Artifacts>) {
     let mut interval = actix_web::rt::time::interval(EVICTION_INTERVAL);
     loop {
         interval.tick().await;

@@ -1,36 +1,37 @@
-//! Why a resource manager cannot start or continue: one variant for each remedy.
+//! Errors that prevent a resource manager from starting or running. There is one variant for each action of the
+//! operator.
 //!
-//! Refusals of single requests are [`weir_service::ApiError`]s; their codes are in [`codes`].
+//! Refusals of single requests are [`weir_service::ApiError`]s with a code from [`codes`].
 
 use std::{error::Error as StdError, io, path::PathBuf};
 
-/// Codes of requests that are refused here and not by the brain; each has a page in `docs/errors/`.
+/// Codes of requests that this crate refuses, not the brain. Each has a page in `docs/errors/`.
 pub mod codes {
-    /// The submission makes no sense; the brain's code for the same.
+    /// The submission is not valid. The brain uses the same code.
     pub const BAD_SUBMISSION: &str = "WEIR-RM-0005";
-    /// No such application; the brain's code for the same.
+    /// The application does not exist. The brain uses the same code.
     pub const UNKNOWN_APPLICATION: &str = "WEIR-RM-0002";
-    /// The resource manager is ending.
+    /// The resource manager is shutting down.
     pub const ENDING: &str = "WEIR-RM-0025";
-    /// The brain answered another question than it was asked: a defect.
+    /// The brain's reply does not belong to the request. This is a defect.
     pub const CONTRADICTION: &str = "WEIR-RM-0026";
-    /// No such attempt, container or node.
+    /// The attempt, container or node does not exist.
     pub const NOT_FOUND: &str = "WEIR-RM-0030";
     /// The submission names a file that was not uploaded.
     pub const MISSING_ARTIFACT: &str = "WEIR-RM-0031";
-    /// An application cannot be put into this state.
+    /// A client cannot set this state of an application.
     pub const BAD_STATE: &str = "WEIR-RM-0032";
-    /// A parameter of the query makes no sense.
+    /// A query parameter is not valid.
     pub const BAD_QUERY: &str = "WEIR-RM-0033";
-    /// The token is another attempt's.
+    /// The token belongs to another attempt.
     pub const OTHER_ATTEMPT: &str = "WEIR-RM-0034";
     /// The uploaded file is too large.
     pub const ARTIFACT_TOO_LARGE: &str = "WEIR-RM-0040";
     /// The uploaded file does not match its hash.
     pub const ARTIFACT_MISMATCH: &str = "WEIR-RM-0041";
-    /// The upload was cut off.
+    /// The upload was interrupted.
     pub const ARTIFACT_CUT_OFF: &str = "WEIR-RM-0042";
-    /// No such artefact.
+    /// The artefact does not exist.
     pub const ARTIFACT_UNKNOWN: &str = "WEIR-RM-0043";
     /// The artefact cannot be stored or read.
     pub const ARTIFACT_STORAGE: &str = "WEIR-RM-0044";
@@ -38,13 +39,13 @@ pub mod codes {
     pub const NO_APP_MASTER: &str = "WEIR-RM-0050";
     /// The app master or agent does not answer.
     pub const NO_ANSWER: &str = "WEIR-RM-0051";
-    /// Nothing was kept under this path of an ended application.
+    /// The archive of an ended application has no answer for this path.
     pub const NOT_ARCHIVED: &str = "WEIR-RM-0052";
-    /// An ended application cannot be changed, a node only be read.
+    /// An ended application cannot be changed, and a node can only be read.
     pub const READ_ONLY: &str = "WEIR-RM-0053";
 }
 
-/// Why a resource manager cannot run.
+/// An error that prevents a resource manager from running.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The store cannot be read or written.
@@ -52,68 +53,50 @@ pub enum Error {
         "the store {path} cannot be used; check that the disk has room and that this user may write \
          there"
     )]
-    Store {
-        /// Its file.
-        path: PathBuf,
-        /// Why.
-        source: rusqlite::Error,
-    },
-    /// The store is not what was written.
+    Store { path: PathBuf, source: rusqlite::Error },
+    /// The store is damaged, or is a file of another program.
     #[error(
         "the store {path} is damaged: {problem}; restore it from a copy, or move it away to begin \
          with an empty cluster"
     )]
-    StoreDamaged {
-        /// Its file.
-        path: PathBuf,
-        problem: String,
-    },
+    StoreDamaged { path: PathBuf, problem: String },
     /// A later release has written the store.
     #[error(
         "the store {path} was written by a newer release (layout {found}, this one knows {known}); \
          run that release, or another data folder"
     )]
     StoreNewer {
-        /// Its file.
         path: PathBuf,
-        /// Its layout.
+        /// Layout of the store.
         found: i32,
-        /// Ours.
+        /// Layout that this release writes.
         known: i32,
     },
-    /// A later release has written a fact of a kind that this one does not know.
+    /// A later release has written a fact of a kind that this release does not know.
     #[error(
         "the store {path} was written by a newer release: fact {number} is of the kind {kind:?}, which \
          this release does not know; run that release, or another data folder"
     )]
     StoreFactNewer {
-        /// Its file.
         path: PathBuf,
         /// Number of the fact in the store.
         number: i64,
         /// The kind that the fact names.
         kind: String,
     },
-    /// Another process works with the store.
+    /// Another process uses the store.
     #[error(
         "the store {path} is in use by another process; end that resource manager, or choose another \
          data folder"
     )]
-    StoreInUse {
-        /// Its file.
-        path: PathBuf,
-    },
-    /// A folder cannot be made, read or swept.
+    StoreInUse { path: PathBuf },
+    /// A folder cannot be created, read or cleaned.
     #[error("the folder {path} cannot be used; check that this user may write there")]
-    Folder {
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The port, the secret, the signals.
+    Folder { path: PathBuf, source: io::Error },
+    /// An error of the port, the secret or the signal handlers.
     #[error(transparent)]
     Service(#[from] weir_service::Error),
-    /// The daemon is ending.
+    /// The daemon is shutting down.
     #[error("the resource manager is shutting down")]
     Ending,
 }

@@ -1,5 +1,5 @@
-//! The resource manager: accepts applications, leases containers on nodes, stores what must
-//! outlive it, and is the one address at which a cluster is reached.
+//! The resource manager: accepts applications, leases containers on nodes, stores the facts that must survive a
+//! restart, and is the only address that clients of a cluster need.
 //!
 //! ```text
 //!  clients, agents, app masters ──HTTP──▶ rest ──ask──▶ Handle ──▶ ResourceManagerShell ⟷ brain
@@ -8,8 +8,8 @@
 //!                                          └─▶ app masters, agents (proxies)
 //! ```
 //!
-//! The decisions are made in `brain/`. This crate stores, answers, converts and forwards; it knows nothing of
-//! the engine.
+//! All decisions are made in `brain/`. This crate stores facts, answers HTTP requests, converts messages and
+//! forwards requests. It knows nothing about the streaming engine.
 //!
 //! ```text
 //! <data dir>/state.db             the store

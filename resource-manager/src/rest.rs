@@ -1,15 +1,16 @@
-//! The HTTP interface: YARN's REST, what daemons ask, files, the proxies, the page.
+//! The HTTP interface: YARN's REST interface, the protocol of the daemons, files, proxies, and the web page.
 //!
 //! ```text
-//! /ws/v1/cluster/…             YARN's REST, and artefacts        GET open, changes need the token
+//! /ws/v1/cluster/…             YARN's REST, and artefacts        GET is open, changes need the token
 //! /internal/v1/…               daemons, msgpack                  cluster's or attempt's token
 //! /proxy/{application}/…       its app master, then its archive  changes need the token
-//! /proxy-node/{node}/…         its agent, to read
+//! /proxy-node/{node}/…         its agent, read only
 //! /metrics                     Prometheus
-//! /, /cluster, …               the page
+//! /, /cluster, …               the web page
 //! ```
 //!
-//! A handler reads: parse, one question to the brain or one look at the view, a type of the protocol.
+//! A handler parses the request, sends one input to the brain or reads one snapshot, and returns a type of the
+//! protocol.
 
 mod apps;
 mod artifacts;
@@ -39,52 +40,51 @@ use std::sync::Arc;
 use weir_resource_manager_brain::{Error as Refusal, Input, Reply, Ticket};
 use weir_service::{ApiError, Handle, Secret, require_cluster};
 
-/// State that every handler uses.
+/// The shared state of all handlers.
 pub struct State {
-    /// The brain.
+    /// The actor of the brain.
     pub handle: Handle<ResourceManagerShell>,
-    /// Checks and makes tokens.
+    /// Checks and creates tokens.
     pub secret: Secret,
-    /// The kept files.
     pub artifacts: Arc<Artifacts>,
-    /// Archives are read from it.
+    /// Used to read archives.
     pub store: StoreThread,
-    /// Passes requests on.
+    /// Client for forwarded requests.
     pub forwarder: reqwest::Client,
-    /// Values that never change while this process runs.
     pub about: About,
 }
 
 /// Values that never change while a resource manager runs.
 #[derive(Clone, Debug)]
 pub struct About {
-    /// When the cluster was first started.
+    /// Time of the first start of the cluster, in milliseconds since 1970.
     pub cluster_timestamp: u64,
-    /// Starts before this one.
+    /// Number of earlier starts.
     pub epoch: u32,
-    /// When this process began.
+    /// Start time of this process, in milliseconds since 1970.
     pub started_ms: u64,
-    /// Where jobs keep checkpoints when they name no folder.
+    /// Default folder for checkpoints.
     pub storage_dir: Option<String>,
     /// The smallest lease.
     pub minimum_allocation_mib: u64,
 }
 
 impl State {
-    /// Asks the brain.
+    /// Sends an input to the brain and waits for its reply.
     async fn ask(&self, make: impl FnOnce(Ticket) -> Input + Send) -> Result<Reply, ApiError> {
         let reply = self.handle.ask(|ticket| make(Ticket(ticket.0))).await;
-        let reply = reply.map_err(|gone| ApiError::unavailable(codes::ENDING, gone.to_string()))?;
+        let reply =
+            reply.map_err(|ended| ApiError::unavailable(codes::ENDING, ended.to_string()))?;
         reply.map_err(|refusal| refused(&refusal))
     }
 
-    /// Publishes a change at once: the client that made it reads next.
+    /// Publishes a new snapshot at once, because the client that made a change may read it next.
     async fn publish(&self) -> Arc<View> {
         self.handle.fresh_snapshot().await
     }
 }
 
-/// Registers everything.
+/// Registers all handlers.
 pub fn configure(config: &mut ServiceConfig) {
     config
         .service(
@@ -103,7 +103,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .configure(pages::configure);
 }
 
-/// Whatever changes something needs the cluster's token, looked at before the body is read.
+/// Checks the cluster's token of a changing request, before the body is read.
 async fn token_for_changes(
     state: Data<State>,
     request: ServiceRequest,
@@ -115,7 +115,7 @@ async fn token_for_changes(
     next.call(request).await
 }
 
-/// A refusal of the brain as HTTP has it.
+/// Converts a refusal of the brain to an HTTP error.
 fn refused(refusal: &Refusal) -> ApiError {
     let status = match refusal {
         Refusal::NotReady | Refusal::StoreFailed { .. } => 503,

@@ -1,4 +1,4 @@
-//! The brain's shell: does what it wants done, and shows it to readers.
+//! The brain's shell: performs its effects, and publishes snapshots for readers.
 
 use crate::{artifacts::Artifacts, store::StoreThread, view::View};
 use actix_web::web;
@@ -7,14 +7,13 @@ use weir_base::Now;
 use weir_resource_manager_brain::{Effect, Error as Refusal, Input, Reply, ResourceManager};
 use weir_service::{Handle, Outlet, Shell, Ticket};
 
-/// Does the effects of the resource manager's brain.
+/// Performs the effects of the resource manager's brain.
 pub struct ResourceManagerShell {
     store: StoreThread,
     artifacts: Arc<Artifacts>,
 }
 
 impl ResourceManagerShell {
-    /// A shell over a store and a folder of files.
     pub fn new(store: StoreThread, artifacts: Arc<Artifacts>) -> Self {
         Self { store, artifacts }
     }
@@ -55,6 +54,6 @@ impl Shell for ResourceManagerShell {
 /// Removes unused files for which the cache has no room.
 pub async fn evict(handle: Handle<ResourceManagerShell>, artifacts: Arc<Artifacts>) {
     let view = handle.fresh_snapshot().await;
-    // Only fails when the process is ending.
+    // Fails only while the process is shutting down.
     let _ = web::block(move || artifacts.evict(&view.used_artifacts)).await;
 }

@@ -1,13 +1,13 @@
-//! What outlives a resource manager: the facts by which its brain begins again, and what the pages of
-//! ended applications showed.
+//! The durable state of a resource manager: the facts from which its brain restarts, and the archived REST answers
+//! of ended applications.
 //!
 //! ```text
-//! start:   open ─▶ begin: a new epoch, all facts in the order they were persisted
-//! run:     append ─▶ on disk ─▶ the brain gets to know, and only then answers its caller
+//! start:   open ─▶ begin: a new epoch, all facts in the order in which they were persisted
+//! run:     append ─▶ durable ─▶ input `Persisted` ─▶ the brain answers its caller
 //! ```
 //!
-//! A store is used by one thread ([`StoreThread`]) and by one process at a time. What it has appended
-//! is on disk and stays there through a crash of process or machine.
+//! Only one thread ([`StoreThread`]) of one process uses a store at a time. Appended facts survive a crash of the
+//! process or the machine.
 
 mod sqlite;
 mod thread;
@@ -19,37 +19,37 @@ use crate::error::Error;
 use weir_base::ApplicationId;
 use weir_resource_manager_brain::Fact;
 
-/// Data of earlier processes in a store.
+/// The stored state of earlier processes.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Recovered {
-    /// When the cluster was first started, in milliseconds since 1970.
+    /// Time of the first start of the cluster, in milliseconds since 1970.
     pub cluster_timestamp: u64,
-    /// Starts of the resource manager before this one.
+    /// Number of earlier starts of the resource manager.
     pub epoch: u32,
-    /// Every fact that was neither replaced nor forgotten, without archives, in the order in which they
-    /// were persisted.
+    /// All facts that were neither replaced nor forgotten, without archives, in the order in which they were
+    /// persisted.
     pub facts: Vec<Fact>,
 }
 
-/// Keeps facts.
+/// A store of facts.
 pub trait Store: Send + 'static {
-    /// Begins a new epoch. `cluster_timestamp` counts when there was none before.
+    /// Begins a new epoch. `cluster_timestamp` is stored only at the first start.
     ///
     /// # Errors
     /// The store is damaged or cannot be written.
     fn begin(&mut self, cluster_timestamp: u64) -> Result<Recovered, Error>;
 
-    /// Appends facts, all of them or none, under the epoch begun. A fact replaces the one of the same
-    /// [`Fact::key`]; one that [`Fact::forgets`] an application takes all others of it away.
+    /// Appends facts in the current epoch, all or none. A fact replaces the earlier one with the same
+    /// [`Fact::key`]. A fact that [`Fact::forgets`] an application deletes all other facts of the application.
     ///
     /// # Errors
-    /// They cannot be written.
+    /// The facts cannot be written.
     fn append(&mut self, facts: &[Fact]) -> Result<(), Error>;
 
-    /// The answer of an application's archive under exactly this path.
+    /// The archived answer of an application for exactly this path.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// The archive cannot be read.
     fn archived(&mut self, application: ApplicationId, path: &str)
     -> Result<Option<String>, Error>;
 }

@@ -1,4 +1,4 @@
-//! The view for readers: the state of the brain at one moment, in YARN's terms.
+//! The snapshot for readers: the brain's view at one time, with YARN's names for states.
 
 use std::collections::BTreeSet;
 use weir_base::{ApplicationId, ArtifactHash, AttemptId, NodeId, Now};
@@ -6,19 +6,17 @@ use weir_resource_manager_brain::{
     ApplicationView, ClusterView, ContainerLife, NodeView, ResourceManager,
 };
 
-/// The cluster at one moment.
+/// A snapshot of the cluster.
 #[derive(Clone, Debug)]
 pub struct View {
-    /// When, in milliseconds since 1970.
+    /// Time of the snapshot, in milliseconds since 1970.
     pub taken_ms: u64,
-    /// The state.
     pub cluster: ClusterView,
-    /// Files that applications use which have not ended.
+    /// Files of the applications that have not ended.
     pub used_artifacts: BTreeSet<ArtifactHash>,
 }
 
 impl View {
-    /// Time of the brain.
     pub fn of(brain: &ResourceManager, now: Now) -> Self {
         Self {
             taken_ms: now.wall.0,
@@ -29,8 +27,8 @@ impl View {
 
     pub fn application(&self, id: ApplicationId) -> Option<&ApplicationView> {
         let all = &self.cluster.applications;
-        let place = all.binary_search_by_key(&id, |application| application.application);
-        place.ok().map(|place| &all[place])
+        let index = all.binary_search_by_key(&id, |application| application.application);
+        index.ok().map(|index| &all[index])
     }
 
     /// Whether an attempt is current and has not ended.
@@ -44,18 +42,18 @@ impl View {
     }
 }
 
-/// Returns true if an application has ended, as REST shows it.
+/// Whether an application has ended, according to the state that YARN shows.
 pub fn has_ended(application: &ApplicationView) -> bool {
     application.yarn_state.has_ended()
 }
 
-/// The app master that is registered, and where its REST interface is.
+/// The registered app master and the address of its REST interface.
 pub fn app_master_of(application: &ApplicationView) -> Option<(AttemptId, &str)> {
     let attempt = application.last_attempt()?;
     Some((attempt.attempt, attempt.rest_address.as_deref()?))
 }
 
-/// A container's state, as YARN tells the world.
+/// The state of a container in YARN's REST interface.
 pub fn container_state(life: ContainerLife) -> &'static str {
     match life {
         ContainerLife::New | ContainerLife::Allocated | ContainerLife::Acquired => "NEW",
@@ -67,7 +65,7 @@ pub fn container_state(life: ContainerLife) -> &'static str {
     }
 }
 
-/// The host of an agent's address, with the brackets of an IPv6 address.
+/// The host part of an agent's address, including the brackets of an IPv6 address.
 pub fn host_of(node: &NodeId) -> &str {
     node.0.rsplit_once(':').map_or(node.0.as_str(), |(host, _)| host)
 }

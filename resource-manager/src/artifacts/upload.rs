@@ -1,4 +1,4 @@
-//! One upload: bytes go into a temporary file, are compared with their hash, and are published whole or not at all.
+//! One upload: bytes are written to a staging file and compared with their hash. Then the complete file is renamed.
 
 use super::{Artifacts, Index, Kept, STAGING};
 use sha2::{Digest, Sha256};
@@ -9,19 +9,16 @@ use std::{
 };
 use weir_base::ArtifactHash;
 
-/// Why an upload was refused; nothing of it is left.
+/// Why an upload was refused. Its staging file is deleted.
 #[derive(Debug, thiserror::Error)]
 pub enum UploadError {
-    /// More bytes than allowed.
+    /// The file is larger than allowed.
     #[error(
         "the file has more than the {max_size_bytes} bytes that may be uploaded \
          (weir.resource-manager.max-artifact-size)"
     )]
-    TooLarge {
-        /// The limit.
-        max_size_bytes: u64,
-    },
-    /// The bytes are not those that were announced.
+    TooLarge { max_size_bytes: u64 },
+    /// The bytes do not match the announced hash.
     #[error(
         "the {size_bytes} received bytes have the SHA-256 {actual} instead of {expected}; the file \
          was changed, or damaged in transit"
@@ -29,18 +26,18 @@ pub enum UploadError {
     Mismatch {
         /// The hash in the path.
         expected: ArtifactHash,
-        /// The hash of the bytes.
+        /// The hash of the received bytes.
         actual: ArtifactHash,
-        /// How many bytes came.
+        /// The number of received bytes.
         size_bytes: u64,
     },
-    /// The resource manager's disk is full or broken.
+    /// The resource manager's disk is full or has failed.
     #[error("the file cannot be stored")]
     Storage(#[from] io::Error),
 }
 
-/// A file that is coming in. Dropped before [`Upload::finish`], it leaves nothing behind. Every step
-/// blocks on the file system.
+/// An unfinished upload. A drop before [`Upload::finish`] deletes its staging file. Every step blocks on the file
+/// system.
 #[derive(Debug)]
 pub struct Upload {
     expected: ArtifactHash,
@@ -51,13 +48,13 @@ pub struct Upload {
     max_size_bytes: u64,
 }
 
-/// Removes the file aside unless it was put in place.
+/// Deletes the staging file on drop, unless it was renamed.
 #[derive(Debug)]
 struct Staged(PathBuf);
 
 impl Drop for Staged {
     fn drop(&mut self) {
-        // It does not exist any more if it was published.
+        // Fails if the file was renamed.
         let _ = fs::remove_file(&self.0);
     }
 }
@@ -66,7 +63,7 @@ impl Upload {
     /// Begins an upload of the file with this hash.
     ///
     /// # Errors
-    /// No file can be made.
+    /// The staging file cannot be created.
     pub fn begin(artifacts: &Artifacts, expected: ArtifactHash) -> Result<Self, UploadError> {
         let number = {
             let mut index = artifacts.index();
@@ -85,10 +82,10 @@ impl Upload {
         })
     }
 
-    /// Takes the next bytes.
+    /// Appends bytes.
     ///
     /// # Errors
-    /// They are too many, or cannot be written.
+    /// The file would become too large, or cannot be written.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), UploadError> {
         let size_bytes = self.size_bytes + bytes.len() as u64;
         if size_bytes > self.max_size_bytes {
@@ -100,10 +97,10 @@ impl Upload {
         Ok(())
     }
 
-    /// Puts the file in place; whether it was not there before.
+    /// Moves the file to its final path. Returns whether it is new.
     ///
     /// # Errors
-    /// The bytes are not those of the hash, or cannot be put in place.
+    /// The bytes do not match the hash, or the file cannot be moved.
     pub fn finish(self, artifacts: &Artifacts) -> Result<bool, UploadError> {
         let Self { expected, staged, file, hasher, size_bytes, .. } = self;
         let actual = ArtifactHash(hasher.finalize().into());
@@ -112,12 +109,12 @@ impl Upload {
         }
         file.sync_all()?;
         let path = artifacts.path(expected);
-        let shelf = path.parent().unwrap_or(&artifacts.folder);
-        fs::create_dir_all(shelf)?;
-        // No eviction takes the file between the rename and the index.
+        let subfolder = path.parent().unwrap_or(&artifacts.folder);
+        fs::create_dir_all(subfolder)?;
+        // The claim prevents an eviction between the rename and the change of the index.
         let _claim = artifacts.claim(expected);
         fs::rename(&staged.0, &path)?;
-        sync_folder(shelf)?;
+        sync_folder(subfolder)?;
         sync_folder(&artifacts.folder)?;
         let is_new = artifacts.index().add(expected, size_bytes, artifacts.limits.grace);
         Ok(is_new)
@@ -125,7 +122,7 @@ impl Upload {
 }
 
 impl Index {
-    /// Whether it is new.
+    /// Returns whether the file is new.
     fn add(&mut self, hash: ArtifactHash, size_bytes: u64, grace: std::time::Duration) -> bool {
         let is_new = !self.kept.contains_key(&hash);
         self.kept.entry(hash).or_insert_with(|| Kept {

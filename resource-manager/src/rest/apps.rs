@@ -71,7 +71,7 @@ async fn get_state(state: Data<State>, path: Path<String>) -> Result<Json<AppSta
     Ok(Json(app_state(find(&view, &path)?)))
 }
 
-/// Kills an application: 202 while it dies, 200 when it had ended.
+/// Kills an application: 202 while it is being killed, 200 if it had ended before.
 async fn put_state(
     request: HttpRequest,
     state: Data<State>,
@@ -106,7 +106,7 @@ fn app_state(application: &ApplicationView) -> AppState {
 /// The id in a path.
 ///
 /// # Errors
-/// 404: what is no id is no application either.
+/// 404 if the text is not an id.
 pub fn parse(id: &str) -> Result<ApplicationId, ApiError> {
     id.parse().map_err(|error: weir_base::ParseClusterIdError| {
         ApiError::not_found(codes::UNKNOWN_APPLICATION, error.to_string())
@@ -116,13 +116,13 @@ pub fn parse(id: &str) -> Result<ApplicationId, ApiError> {
 /// The application that a path names.
 ///
 /// # Errors
-/// 404.
+/// 404 if the application is not known.
 pub fn find<'a>(view: &'a View, id: &str) -> Result<&'a ApplicationView, ApiError> {
     let application = parse(id)?;
     view.application(application).ok_or_else(|| unknown(application))
 }
 
-/// 404 for an application.
+/// The 404 error for an unknown application.
 pub fn unknown(application: ApplicationId) -> ApiError {
     let error = weir_resource_manager_brain::Error::UnknownApplication { application };
     ApiError::not_found(error.code(), error.to_string())
@@ -154,12 +154,12 @@ fn describe(application: &ApplicationView, view: &View, links: &Links) -> App {
         current_attempt: application.last_attempt().map_or(0, |last| last.attempt.number),
         ..App::default()
     };
-    place(&mut app, application, links);
-    usage(&mut app, application, view);
+    set_location(&mut app, application, links);
+    set_usage(&mut app, application, view);
     app
 }
 
-/// From a moment to the end, or to now.
+/// Time from `from_ms` to the end, or to the time of the view.
 pub fn elapsed_ms(from_ms: u64, to_ms: Option<u64>, view: &View) -> u64 {
     to_ms.unwrap_or(view.taken_ms).saturating_sub(from_ms)
 }
@@ -176,8 +176,8 @@ fn tracking(application: &ApplicationView) -> &'static str {
     }
 }
 
-/// Where its app master is or was.
-fn place(app: &mut App, application: &ApplicationView, links: &Links) {
+/// Sets the fields about the location of the app master.
+fn set_location(app: &mut App, application: &ApplicationView, links: &Links) {
     let Some(attempt) = application.last_attempt() else { return };
     if let (Some(container), Some(node)) = (attempt.container, &attempt.node) {
         app.am_container_logs = links.logs(node, container);
@@ -187,8 +187,8 @@ fn place(app: &mut App, application: &ApplicationView, links: &Links) {
     app.am_rpc_address = attempt.rest_address.clone().unwrap_or_default();
 }
 
-/// Its present and past resources.
-fn usage(app: &mut App, application: &ApplicationView, view: &View) {
+/// Sets the fields about resources and asks.
+fn set_usage(app: &mut App, application: &ApplicationView, view: &View) {
     let seconds = [
         Entry::new("memory-mb", application.memory_mib_seconds.to_string()),
         Entry::new("vcores", application.vcore_seconds.to_string()),
@@ -202,7 +202,7 @@ fn usage(app: &mut App, application: &ApplicationView, view: &View) {
     app.pending_reason =
         reasons.into_iter().find(|reason| !reason.is_empty()).cloned().unwrap_or_default();
     if has_ended(application) {
-        // YARN shows -1 for resources of an ended application.
+        // YARN reports -1 for the resources of an ended application.
         (app.allocated_mb, app.allocated_vcores, app.running_containers) = (-1, -1, -1);
         (app.reserved_mb, app.reserved_vcores) = (-1, -1);
         return;
@@ -237,7 +237,7 @@ fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// What all asks that wait ask for, or as much of it as can be counted.
+/// The resources of all waiting asks. Saturates.
 fn wanted(pending: &[PendingView]) -> Resources {
     pending.iter().fold(Resources::default(), |sum, ask| {
         let missing = u32::try_from(ask.missing).unwrap_or(u32::MAX);

@@ -1,10 +1,10 @@
-//! `/ws/v1/cluster/artifacts/{sha256}`: files by their content.
+//! `/ws/v1/cluster/artifacts/{sha256}`: files by the hash of their content.
 //!
 //! ```text
-//! PUT   cluster token               201 new, 200 was there; 400 mismatch or cut off, 413 too large
-//! HEAD  open                        200 with Content-Length, or 404
+//! PUT   cluster token               201 new, 200 existed; 400 mismatch or interrupted, 413 too large
+//! HEAD  no token                    200 with Content-Length, or 404
 //! GET   cluster's token, or that    the file; 409 when the attempt is over
-//!       of an attempt that lives
+//!       of an active attempt
 //! ```
 
 use super::State;
@@ -29,7 +29,7 @@ use weir_service::{
     require_cluster,
 };
 
-/// In pieces of this size files are written and read.
+/// Files are read and written in pieces of this size.
 const PIECE_BYTES: usize = 256 * 1024;
 
 pub fn configure(config: &mut ServiceConfig) {
@@ -118,14 +118,14 @@ async fn get(
         .body(SizedStream::new(size_bytes, pieces.boxed_local())))
 }
 
-/// Refuses an attempt that is over: its token never is.
+/// Refuses an attempt that is over. Its token does not expire.
 async fn require_live(state: &State, attempt: AttemptId) -> Result<(), ApiError> {
     let view = state.handle.fresh_snapshot().await;
     let is_live = view.is_live(attempt);
     if is_live { Ok(()) } else { Err(super::refused(&Error::AttemptOver { attempt })) }
 }
 
-/// The size of a file that is kept.
+/// The size of a file, or 404.
 async fn look_up(state: &State, hash: ArtifactHash) -> Result<u64, ApiError> {
     let artifacts = Arc::clone(&state.artifacts);
     let found = blocking(move || Ok(artifacts.look_up(hash))).await?;
@@ -136,7 +136,7 @@ fn content_length(request: &HttpRequest) -> Option<u64> {
     request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Runs a step of an upload where it may block.
+/// Runs a step of an upload on a thread that may block.
 async fn blocking<T: Send + 'static>(
     step: impl FnOnce() -> Result<T, UploadError> + Send + 'static,
 ) -> Result<T, ApiError> {

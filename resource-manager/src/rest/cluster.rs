@@ -54,7 +54,7 @@ async fn metrics(state: Data<State>) -> Json<ClusterMetricsAnswer> {
     Json(ClusterMetricsAnswer { cluster_metrics: figures(&view) })
 }
 
-/// The figures of a view.
+/// The metrics of a view, as YARN's REST interface shows them.
 pub fn figures(view: &View) -> ClusterMetrics {
     let counted = view.cluster.metrics;
     ClusterMetrics {
@@ -79,7 +79,7 @@ pub fn figures(view: &View) -> ClusterMetrics {
         shutdown_nodes: counted.shutdown_nodes,
         total_used_resources_across_partition: counted.allocated.into(),
         total_cluster_resources_across_partition: counted.total.into(),
-        // This resource manager never has reservations, decommissioned or rebooted nodes.
+        // Weir has no reservations, and no decommissioned or rebooted nodes.
         ..ClusterMetrics::default()
     }
 }
@@ -104,7 +104,7 @@ async fn scheduler(state: Data<State>) -> Json<SchedulerAnswer> {
     Json(SchedulerAnswer { scheduler: Scheduler { scheduler_info } })
 }
 
-/// Counts by state, of all kinds or of one.
+/// Number of applications by state, of all types or of one type.
 async fn statistics(
     request: HttpRequest,
     state: Data<State>,

@@ -1,5 +1,5 @@
-//! The parameters by which lists are narrowed, read as YARN reads them: names of states in any case,
-//! several of them with commas between or the parameter repeated.
+//! The query parameters that filter lists, parsed as YARN does: names of states in upper or lower case; several
+//! values are separated by commas, or the parameter is repeated.
 
 use crate::error::codes;
 use actix_web::web::Query;
@@ -21,28 +21,28 @@ impl Pairs {
     }
 
     /// All values of a parameter, split at commas.
-    fn words(&self, name: &str) -> impl Iterator<Item = &str> {
-        let values = self.0.iter().filter(move |(other, _)| other == name);
-        let words = values.flat_map(|(_, value)| value.split(',')).map(str::trim);
-        words.filter(|word| !word.is_empty())
+    fn values(&self, name: &str) -> impl Iterator<Item = &str> {
+        let pairs = self.0.iter().filter(move |(other, _)| other == name);
+        let values = pairs.flat_map(|(_, value)| value.split(',')).map(str::trim);
+        values.filter(|value| !value.is_empty())
     }
 
     fn text(&self, name: &str) -> Option<String> {
-        self.words(name).next().map(str::to_owned)
+        self.values(name).next().map(str::to_owned)
     }
 
     fn number(&self, name: &str) -> Result<Option<u64>, ApiError> {
-        let parse = |word: &str| {
-            word.parse().map_err(|_| bad(&format!("{name}={word}: write a number of 0 or more")))
+        let parse = |value: &str| {
+            value.parse().map_err(|_| bad(&format!("{name}={value}: write a number of 0 or more")))
         };
-        self.words(name).next().map(parse).transpose()
+        self.values(name).next().map(parse).transpose()
     }
 
     fn parsed<T: std::str::FromStr<Err = String> + Ord>(
         &self,
         name: &str,
     ) -> Result<BTreeSet<T>, ApiError> {
-        self.words(name).map(|word| word.parse().map_err(|error: String| bad(&error))).collect()
+        self.values(name).map(|value| value.parse().map_err(|error: String| bad(&error))).collect()
     }
 }
 
@@ -50,7 +50,7 @@ fn bad(problem: &str) -> ApiError {
     ApiError::bad_request(codes::BAD_QUERY, format!("the query is wrong: {problem}"))
 }
 
-/// Filter of applications.
+/// The filter of a list of applications.
 #[derive(Debug, Default)]
 pub struct Applications {
     states: BTreeSet<ApplicationState>,
@@ -66,15 +66,15 @@ pub struct Applications {
 }
 
 impl Applications {
-    /// From a query.
+    /// Parses a query.
     ///
     /// # Errors
-    /// A parameter makes no sense.
+    /// A parameter is not valid.
     pub fn read(query: &str) -> Result<Self, ApiError> {
         let pairs = Pairs::read(query)?;
         let mut states: BTreeSet<ApplicationState> = pairs.parsed("states")?;
         states.extend(pairs.parsed::<ApplicationState>("state")?);
-        let lower = |name| pairs.words(name).map(str::to_lowercase).collect();
+        let lower = |name| pairs.values(name).map(str::to_lowercase).collect();
         let range = |from, to| Ok::<_, ApiError>((pairs.number(from)?, pairs.number(to)?));
         let limit = pairs.number("limit")?;
         if limit == Some(0) {
@@ -82,7 +82,7 @@ impl Applications {
         }
         Ok(Self {
             states,
-            final_status: pairs.words("finalStatus").next().map(final_status).transpose()?,
+            final_status: pairs.values("finalStatus").next().map(final_status).transpose()?,
             user: pairs.text("user"),
             queue: pairs.text("queue"),
             name: pairs.text("name"),
@@ -94,7 +94,7 @@ impl Applications {
         })
     }
 
-    /// The matching applications, the newest first.
+    /// The applications that match, the newest first.
     pub fn pick<'a>(
         &'a self,
         all: impl DoubleEndedIterator<Item = &'a ApplicationView> + 'a,
@@ -138,7 +138,7 @@ fn final_status(word: &str) -> Result<FinalStatus, ApiError> {
     }
 }
 
-/// Filter of statistics.
+/// The filter of the application statistics.
 #[derive(Debug)]
 pub struct Statistics {
     states: BTreeSet<ApplicationState>,
@@ -146,13 +146,13 @@ pub struct Statistics {
 }
 
 impl Statistics {
-    /// From a query.
+    /// Parses a query.
     ///
     /// # Errors
-    /// A parameter makes no sense, or more than one kind is asked for, as in YARN.
+    /// A parameter is not valid, or there is more than one application type. YARN refuses that, too.
     pub fn read(query: &str) -> Result<Self, ApiError> {
         let pairs = Pairs::read(query)?;
-        let kinds: BTreeSet<_> = pairs.words("applicationTypes").collect();
+        let kinds: BTreeSet<_> = pairs.values("applicationTypes").collect();
         if kinds.len() > 1 {
             return Err(bad("applicationTypes: write one"));
         }
@@ -160,38 +160,38 @@ impl Statistics {
         Ok(Self { states: pairs.parsed("states")?, kind })
     }
 
-    /// The kind, `*` for all.
+    /// The application type, `*` for all.
     pub fn kind(&self) -> &str {
         self.kind.as_deref().unwrap_or("*")
     }
 
-    /// The states, all of them when none was named.
+    /// The states of the query, or all states if it has none.
     pub fn states(&self) -> impl Iterator<Item = ApplicationState> {
         let is_wanted =
             |state: &ApplicationState| self.states.is_empty() || self.states.contains(state);
         ApplicationState::ALL.into_iter().filter(is_wanted)
     }
 
-    /// Whether an application of this kind is counted.
+    /// Whether an application of this type is counted.
     pub fn is_of_kind(&self, kind: &str) -> bool {
         self.kind.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(kind))
     }
 }
 
-/// Filter of nodes.
+/// The filter of a list of nodes.
 #[derive(Debug)]
 pub struct Nodes(BTreeSet<NodeState>);
 
 impl Nodes {
-    /// From a query.
+    /// Parses a query.
     ///
     /// # Errors
-    /// A parameter makes no sense.
+    /// A parameter is not valid.
     pub fn read(query: &str) -> Result<Self, ApiError> {
         Pairs::read(query)?.parsed("states").map(Self)
     }
 
-    /// Whether a node is wanted; without states all are, as in YARN.
+    /// Whether a node matches. Without states all nodes match, as in YARN.
     pub fn wants(&self, node: &NodeView) -> bool {
         self.0.is_empty() || self.0.contains(&node.state)
     }

@@ -1,8 +1,8 @@
-//! Passing a request on to another server of the cluster and its answer back, both as streams and
-//! without a time limit: what is asked may be held back for long.
+//! Forwards a request to another server of the cluster, and its answer back. Both are streams. There is no
+//! time limit, because the server may hold the answer back for a long time.
 //!
-//! Never passed on: headers of the connection itself, and `Authorization` and `Cookie`, which are
-//! between the caller and us. `Set-Cookie` never comes back.
+//! Hop-by-hop headers are not forwarded. `Authorization` and `Cookie` are not forwarded either, because they are
+//! meant for the resource manager. `Set-Cookie` is removed from the answer.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -13,8 +13,8 @@ use bytes::Bytes;
 use futures::{SinkExt, StreamExt, TryStreamExt, channel::mpsc};
 use std::io;
 
-/// Headers that are about one connection (RFC 9110, 7.6.1).
-const OF_CONNECTION: &[&str] = &[
+/// Hop-by-hop headers (RFC 9110, 7.6.1).
+const HOP_BY_HOP: &[&str] = &[
     "connection",
     "keep-alive",
     "proxy-authenticate",
@@ -25,25 +25,26 @@ const OF_CONNECTION: &[&str] = &[
     "transfer-encoding",
     "upgrade",
 ];
-/// Headers of a request that are not for the server behind us.
-const NOT_PASSED_ON: &[&str] =
+/// Headers of a request that are not forwarded.
+const NOT_FORWARDED: &[&str] =
     &["authorization", "cookie", "host", "origin", "content-length", "expect"];
-/// Headers of an answer that are not for the caller.
-const NOT_PASSED_BACK: &[&str] = &["set-cookie", "content-length", "content-security-policy"];
-/// Pieces of a request's body that wait for the server behind us.
+/// Headers of an answer that are not returned to the caller.
+const NOT_RETURNED: &[&str] = &["set-cookie", "content-length", "content-security-policy"];
+/// Number of pieces of a request's body that are buffered for the upstream server.
 const PIECES_AHEAD: usize = 4;
 
-/// Where a request goes.
+/// The target of a forwarded request.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// The server behind us and the path there.
+    /// The upstream server and the path.
     pub url: reqwest::Url,
-    /// The token that goes with it.
+    /// The bearer token for the upstream server.
     pub bearer: Option<String>,
 }
 
-/// The path and query of a request as they were written, without the prefix that led here. `tail` is
-/// the path behind the prefix, which counts when the prefix was spelled another way.
+/// The path and query of a request as they were sent, without `prefix`. If the path does not begin with `prefix`,
+/// because the prefix was percent-encoded in another way, the result is made from `tail`, the decoded path after
+/// the prefix.
 pub fn behind(request: &HttpRequest, prefix: &str, tail: &str) -> String {
     let written = request.uri().path_and_query().map_or("/", |written| written.as_str());
     match (written.strip_prefix(prefix), request.query_string()) {
@@ -53,7 +54,7 @@ pub fn behind(request: &HttpRequest, prefix: &str, tail: &str) -> String {
     }
 }
 
-/// The address of something on a server, `host:port`.
+/// The URL of a path on a server, `host:port`.
 pub fn url(server: &str, path_and_query: &str) -> Option<reqwest::Url> {
     format!("http://{server}{path_and_query}").parse().ok()
 }
@@ -63,10 +64,10 @@ pub fn is_changing(method: &Method) -> bool {
     !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
-/// Sends a request on and waits for the head of its answer.
+/// Forwards a request and waits for the head of the answer.
 ///
 /// # Errors
-/// The server behind us does not answer.
+/// The upstream server does not answer.
 pub async fn send(
     client: &reqwest::Client,
     target: Target,
@@ -77,7 +78,7 @@ pub async fn send(
     let method = reqwest::Method::from_bytes(request.method().as_str().as_bytes());
     let mut forward = client.request(method.unwrap_or(reqwest::Method::GET), url);
     for (name, value) in request.headers() {
-        if !is_dropped(name.as_str(), NOT_PASSED_ON, request) {
+        if !is_dropped(name.as_str(), NOT_FORWARDED, request) {
             forward = forward.header(name.as_str(), value.as_bytes());
         }
     }
@@ -93,13 +94,13 @@ pub async fn send(
     forward.send().await
 }
 
-/// The answer as it goes to the caller, whose browser gives it no more rights than the policy does.
+/// The answer for the caller. `policy` is the `Content-Security-Policy`, which limits its rights in a browser.
 pub fn answer(method: &Method, response: reqwest::Response, policy: &'static str) -> HttpResponse {
     let status = StatusCode::from_u16(response.status().as_u16());
     let mut answer = HttpResponse::build(status.unwrap_or(StatusCode::BAD_GATEWAY));
     for (name, value) in response.headers() {
         let name = name.as_str();
-        if !OF_CONNECTION.contains(&name) && !NOT_PASSED_BACK.contains(&name) {
+        if !HOP_BY_HOP.contains(&name) && !NOT_RETURNED.contains(&name) {
             answer.append_header((name, value.as_bytes()));
         }
     }
@@ -115,19 +116,17 @@ pub fn answer(method: &Method, response: reqwest::Response, policy: &'static str
 }
 
 fn is_dropped(name: &str, dropped: &[&str], request: &HttpRequest) -> bool {
-    OF_CONNECTION.contains(&name)
-        || dropped.contains(&name)
-        || is_named_by_connection(name, request)
+    HOP_BY_HOP.contains(&name) || dropped.contains(&name) || is_named_by_connection(name, request)
 }
 
-/// `Connection: x` makes `x` a header of the connection.
+/// `Connection: x` makes `x` a hop-by-hop header.
 fn is_named_by_connection(name: &str, request: &HttpRequest) -> bool {
     let values = request.headers().get_all(header::CONNECTION);
     let mut options = values.filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(','));
     options.any(|option| option.trim().eq_ignore_ascii_case(name))
 }
 
-/// Returns true if the body is forwarded. That of a request that only reads is not: it needs no token.
+/// Whether the body is forwarded. The body of a reading request is not, because such a request needs no token.
 fn has_body(request: &HttpRequest) -> bool {
     if !is_changing(request.method()) {
         return false;
@@ -137,12 +136,12 @@ fn has_body(request: &HttpRequest) -> bool {
         || request.headers().contains_key(header::TRANSFER_ENCODING)
 }
 
-/// The body, led out of this thread: a payload belongs to the thread of its connection.
+/// Moves the body through a channel, because a payload must be read on the thread of its connection.
 fn body_of(mut payload: Payload) -> reqwest::Body {
     let (mut sender, receiver) = mpsc::channel::<Result<Bytes, io::Error>>(PIECES_AHEAD);
     actix_web::rt::spawn(async move {
         while let Some(piece) = payload.next().await {
-            // Cut off here is cut off there: the error ends the body behind us, too.
+            // If the caller's body is interrupted, the error also interrupts the body to the upstream server.
             if sender.send(piece.map_err(io::Error::other)).await.is_err() {
                 return;
             }
@@ -157,15 +156,15 @@ mod tests {
     use actix_web::test::TestRequest;
 
     #[test]
-    fn headers_of_the_connection_and_of_the_caller_stay_here() {
+    fn hop_by_hop_headers_and_credentials_are_not_forwarded() {
         let request = TestRequest::default()
             .insert_header(("connection", "close, X-Private"))
             .to_http_request();
         for name in ["authorization", "cookie", "transfer-encoding", "x-private", "host"] {
-            assert!(is_dropped(name, NOT_PASSED_ON, &request), "{name}");
+            assert!(is_dropped(name, NOT_FORWARDED, &request), "{name}");
         }
         for name in ["accept", "content-type", "if-none-match", "x-other"] {
-            assert!(!is_dropped(name, NOT_PASSED_ON, &request), "{name}");
+            assert!(!is_dropped(name, NOT_FORWARDED, &request), "{name}");
         }
     }
 

@@ -1,5 +1,5 @@
-//! Requests of daemons, in msgpack: node agents with the cluster's token, app masters with their
-//! attempt's.
+//! The protocol of the daemons, in msgpack: node agents use the cluster's token, app masters the token of their
+//! attempt.
 
 use super::State;
 use crate::{app_master_variables::AppMasterVariables, error::codes, lease_tokens};
@@ -37,7 +37,7 @@ pub fn configure(config: &mut ServiceConfig) {
         );
 }
 
-/// Looks at the token before the body is read.
+/// Checks the token before the body is read.
 async fn cluster_token(
     state: Data<State>,
     request: ServiceRequest,
@@ -47,7 +47,7 @@ async fn cluster_token(
     next.call(request).await
 }
 
-/// Looks at the token before the body is read.
+/// Checks the token before the body is read.
 async fn attempt_token(
     state: Data<State>,
     request: ServiceRequest,
@@ -75,7 +75,7 @@ async fn heartbeat(
     state: Data<State>,
     message: Msgpack<NodeHeartbeat>,
 ) -> Result<Msgpack<NodeOrders>, ApiError> {
-    // The address by which this node reaches us is the one by which its app masters do.
+    // App masters on this node reach the resource manager at the same address as the node agent.
     let called_by = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     let variables = AppMasterVariables {
         resource_manager: called_by.unwrap_or_default(),
@@ -149,19 +149,19 @@ async fn finish(
     }
 }
 
-/// Refuses a message of one attempt under the token of another.
-fn check_attempt(request: &HttpRequest, state: &State, said: AttemptId) -> Result<(), ApiError> {
-    let shown = require_attempt(request, &state.secret)?;
-    match shown == said {
+/// Refuses a message of one attempt with the token of another.
+fn check_attempt(request: &HttpRequest, state: &State, named: AttemptId) -> Result<(), ApiError> {
+    let authenticated = require_attempt(request, &state.secret)?;
+    match authenticated == named {
         true => Ok(()),
         false => Err(ApiError::forbidden(
             codes::OTHER_ATTEMPT,
-            format!("the token is of {shown}, the message of {said}"),
+            format!("the token is of {authenticated}, the message of {named}"),
         )),
     }
 }
 
-/// The brain answers each input with the reply that belongs to it.
+/// The error for a reply of the brain that does not belong to the request. This is a defect.
 pub(super) fn unexpected(reply: &Reply) -> ApiError {
     ApiError::internal(
         codes::CONTRADICTION,

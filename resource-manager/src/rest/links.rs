@@ -1,25 +1,24 @@
-//! Addresses in answers: all lead through the resource manager, by the name by which the caller
-//! reached it.
+//! Addresses in answers. All of them point to the resource manager, with the host name that the caller used.
 
 use actix_web::{HttpRequest, http::header::HOST};
 use weir_base::{ApplicationId, ContainerId, NodeId};
 
-/// Makes addresses for one caller.
+/// Creates addresses for one caller.
 pub struct Links(String);
 
 impl Links {
-    /// For the sender of the request. Its `Host` was checked before.
+    /// Uses the `Host` of the request, which was checked before.
     pub fn of(request: &HttpRequest) -> Self {
         let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
         Self(format!("http://{}", host.unwrap_or("localhost")))
     }
 
-    /// The page of an application.
+    /// The web page of an application.
     pub fn proxy(&self, application: ApplicationId) -> String {
         format!("{}/proxy/{application}/", self.0)
     }
 
-    /// An application in YARN's REST.
+    /// An application in YARN's REST interface.
     pub fn application(&self, application: ApplicationId) -> String {
         format!("{}/ws/v1/cluster/apps/{application}", self.0)
     }

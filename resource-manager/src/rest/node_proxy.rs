@@ -1,8 +1,8 @@
-//! `/proxy-node/{node}/ws/v1/node/…`: what a node agent shows, read through the resource manager, so
-//! that a page or command line that reaches it reaches the logs of every container.
+//! `/proxy-node/{node}/ws/v1/node/…`: the REST interface of a node agent, read through the resource manager. So a
+//! page or command line that can reach the resource manager can read the logs of every container.
 //!
-//! Only registered nodes, only what is read, only the agents' public paths. What comes back are bytes
-//! that a container wrote, so no browser may run them (`Content-Security-Policy: sandbox`).
+//! Only registered nodes, only reading requests, and only the public paths of an agent are allowed. The answer may
+//! contain bytes that a container has written, so no browser may run them (`Content-Security-Policy: sandbox`).
 
 use super::{
     State, forward,
@@ -42,7 +42,7 @@ async fn read(
     }
     let path_and_query = forward::behind(&request, &format!("/proxy-node/{node}"), &tail);
     let url = forward::url(&node.0, &path_and_query);
-    // Looked at as it goes out, with all dots resolved.
+    // Check the outgoing URL, in which all dot segments are resolved.
     let url = url.filter(|url| is_public(url.path())).ok_or_else(|| {
         let problem = format!("there is nothing to read on node {node} but below {PUBLIC}/");
         ApiError::not_found(codes::NOT_FOUND, problem)

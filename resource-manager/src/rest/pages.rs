@@ -1,5 +1,5 @@
-//! The page: the same files at `/` and for the index at `/cluster`, where YARN's clients look whether
-//! a resource manager is there.
+//! The web page. Its files are served at `/`, and its index also at `/cluster`, where clients of YARN check for a
+//! resource manager.
 
 use actix_web::{
     HttpResponse, ResponseError,
@@ -8,7 +8,7 @@ use actix_web::{
 use std::borrow::Cow;
 use weir_service::ApiError;
 
-/// To be configured last: it takes every `GET` that no other handler takes.
+/// Configure it last: it handles every `GET` that no other handler handles.
 pub fn configure(config: &mut ServiceConfig) {
     config
         .route("/", web::get().to(index))
@@ -26,7 +26,7 @@ async fn file(path: Path<String>) -> HttpResponse {
     })
 }
 
-/// The page's file with this name.
+/// The file of the web page with this path.
 pub fn asset(path: &str) -> Option<HttpResponse> {
     let asset = weir_web_ui::asset(path)?;
     let mut response = HttpResponse::Ok();

@@ -1,4 +1,4 @@
-//! `/metrics`: the figures of the cluster in Prometheus' text format.
+//! `/metrics`: the metrics of the cluster in the text format of Prometheus.
 
 use super::{State, cluster::figures};
 use actix_web::{
@@ -30,7 +30,10 @@ async fn metrics(state: Data<State>) -> HttpResponse {
     for (name, help, value) in amounts(&figures) {
         text.gauge(name, help, &[], value as f64);
     }
-    let submitted = ("weir_applications_submitted_total", "Applications ever submitted.");
+    let submitted = (
+        "weir_applications_submitted_total",
+        "Applications submitted, with those restored at the start.",
+    );
     text.counter(submitted.0, submitted.1, &[], figures.apps_submitted as f64);
     let (count, bytes) = state.artifacts.totals();
     text.gauge("weir_artifacts", "Files kept.", &[], count as f64);

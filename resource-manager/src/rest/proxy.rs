@@ -1,18 +1,18 @@
-//! `/proxy/{application}/…`: the page and the REST interface of an application's app master, from one
-//! address for as long as the application is known.
+//! `/proxy/{application}/…`: the web page and the REST interface of an app master. The address stays the same for
+//! as long as the resource manager knows the application.
 //!
 //! ```text
-//! file of the page, application of type WEIR   the file, from here
-//! app master registered                        passed on to its node at its port
-//! not yet, or not any more                     503, try again
-//! ended                                        from the archive: the path without /v1, with its query
-//!                                              if it was kept so, else without
+//! file of the page, application of type WEIR   the file, from this process
+//! app master registered                        forwarded to its node and port
+//! no app master registered                     503, try again
+//! ended                                        from the archive: the path without /v1, with the query
+//!                                              if it was archived with the query, else without
 //! ```
 //!
-//! A request that changes something needs the cluster's token, and is forwarded with the attempt's. The
-//! answer of an app master is returned without rights (`Content-Security-Policy: sandbox`), also when it
-//! claims to be of our build: any command can be an app master, and its pages would else have the origin
-//! of ours. The page of a job needs no such rights from it, since its files are served from here.
+//! A changing request needs the cluster's token, and is forwarded with the token of the attempt. Every answer of an
+//! app master gets `Content-Security-Policy: sandbox`, even if it claims to come from the same build of Weir: any
+//! command can be an app master, and its pages have the same origin as the page of the resource manager. The page
+//! of a job works without the rights that the sandbox removes, because this process serves its files.
 
 use super::{
     State,
@@ -37,11 +37,11 @@ use weir_base::ApplicationId;
 use weir_resource_manager_brain::ApplicationView;
 use weir_service::{ApiError, ErrorStyle, require_cluster};
 
-/// The type of applications that are jobs of Weir.
+/// The application type of Weir jobs.
 const WEIR_TYPE: &str = "WEIR";
 const SANDBOX: &str = "sandbox allow-scripts allow-forms allow-popups";
 const JSON: &str = "application/json; charset=UTF-8";
-/// When a caller should come again.
+/// When a caller should retry.
 const RETRY_AFTER_SECONDS: &str = "1";
 
 pub fn configure(config: &mut ServiceConfig) {
@@ -50,7 +50,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .route("/proxy/{application}/{tail:.*}", web::to(proxy));
 }
 
-/// The page's addresses are relative, so its own ends in a slash.
+/// The addresses in the page are relative, so the address of the page must end with a slash.
 async fn add_slash(path: Path<String>) -> Result<HttpResponse, ApiError> {
     let application: ApplicationId = parse(&path)?;
     let location = format!("/proxy/{application}/");
@@ -109,7 +109,7 @@ async fn route(
     Ok(forward::answer(request.method(), response, SANDBOX))
 }
 
-/// Whether a view that may be 100 ms old is new enough to answer from.
+/// Whether a view that may be 100 ms old is new enough for the answer.
 fn is_settled(view: &View, id: ApplicationId) -> bool {
     let is_settled = |application| has_ended(application) || app_master_of(application).is_some();
     view.application(id).is_some_and(is_settled)
@@ -164,7 +164,7 @@ async fn kept(state: &State, id: ApplicationId, path: &str) -> Result<Option<Str
     found.map_err(|error| ApiError::internal(error.code(), error.report()))
 }
 
-/// Errors look as those of the app master would: its clients read them.
+/// Formats an error like the app master does, because clients of the app master read it.
 fn flink_style(error: &ApiError) -> HttpResponse {
     let status = actix_web::http::StatusCode::from_u16(error.status());
     let mut response = HttpResponse::build(status.unwrap_or_default());

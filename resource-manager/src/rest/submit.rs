@@ -17,7 +17,7 @@ use weir_protocol::rest::yarn::{
 use weir_resource_manager_brain::{ApplicationSpec, Input, Reply};
 use weir_service::ApiError;
 
-/// Header with the name of the user in front of the command line.
+/// Header with the name of the user of the command line.
 const USER_HEADER: &str = "x-weir-user";
 const USER_MAX_BYTES: usize = 256;
 const FILE_NAME_MAX_BYTES: usize = 255;
@@ -54,7 +54,7 @@ pub async fn new_application(state: Data<State>) -> Result<Json<NewApplication>,
     }
 }
 
-/// Accepts an application; answers when it is stored.
+/// Submits an application. Answers when the submission is durable.
 pub async fn submit(
     request: HttpRequest,
     state: Data<State>,
@@ -104,7 +104,7 @@ fn read(body: Submission, user: String) -> Result<ApplicationSpec, ApiError> {
         application_type: or(body.application_type, DEFAULT_TYPE),
         tags: body.application_tags.tag,
         max_attempts: (body.max_app_attempts > 0).then_some(body.max_app_attempts),
-        // A missing value is the minimum: memory is rounded up to the smallest lease.
+        // A missing value becomes the minimum. The brain rounds memory up to the smallest lease.
         resources: Resources {
             memory_mib: resources.memory_mib.max(1),
             vcores: resources.vcores.max(1),
@@ -155,15 +155,14 @@ fn artifact(
     Ok(ArtifactUse { name, hash, size_bytes: value.size, executable: value.executable })
 }
 
-/// Whether a name stays in its folder: one path component.
+/// Whether a name is a single path component, so that it stays in its folder.
 fn is_file_name(name: &str) -> bool {
     (1..=FILE_NAME_MAX_BYTES).contains(&name.len())
         && !matches!(name, "." | "..")
         && !name.contains(['/', '\0'])
 }
 
-/// Refuses a submission whose files are not there, and fills in the sizes of those that are. Blocks on
-/// the file system.
+/// Refuses a submission with missing files, and sets the sizes of its files. Blocks on the file system.
 fn check_artifacts(
     artifacts: &Artifacts,
     mut submission: ApplicationSpec,

@@ -1,13 +1,13 @@
-//! The store in one SQLite file.
+//! A store in one SQLite file.
 //!
 //! ```text
 //! meta(key, value)                          cluster_timestamp, next_epoch
-//! facts(number, epoch, key, json)           in the order they were appended, one per key
+//! facts(number, epoch, key, json)           in the order of appending, one per key
 //! archive(number, application, path, json)
 //! ```
 //!
-//! Write-ahead log, each transaction synced before it counts. The file says that it is ours
-//! (`application_id`) and of which layout (`user_version`).
+//! It uses a write-ahead log and syncs each transaction. The SQLite field `application_id` marks the file as a
+//! store of Weir, and `user_version` is its layout.
 
 use super::{Recovered, Store};
 use crate::error::Error;
@@ -23,9 +23,9 @@ use weir_base::ApplicationId;
 use weir_protocol::cluster::ArchivedAnswer;
 use weir_resource_manager_brain::Fact;
 
-/// "Weir", by which `file` and we know the file.
+/// "Weir". The program `file` and [`SqliteStore::open`] recognise the file by it.
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"Weir");
-/// The layout written here.
+/// The layout that this release writes.
 const LAYOUT: i32 = 1;
 const CREATE: &str = "
     CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -44,7 +44,7 @@ const CREATE: &str = "
     ) STRICT;
 ";
 
-/// The store in one SQLite file.
+/// A store in one SQLite file.
 #[derive(Debug)]
 pub struct SqliteStore {
     path: PathBuf,
@@ -53,10 +53,10 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the file, making it if it is missing.
+    /// Opens the file, or creates it if it is missing.
     ///
     /// # Errors
-    /// It is damaged, of a newer release, in use by another process, or cannot be written.
+    /// The file is damaged, written by a newer release, in use by another process, or cannot be written.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let failed = |error| failure(path, error);
         let mut connection = Connection::open(path).map_err(failed)?;
@@ -111,7 +111,7 @@ impl SqliteStore {
     }
 }
 
-/// The kind of a fact that this release does not know.
+/// The kind of a fact, if this release does not know it.
 fn newer_kind(json: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Kind {
@@ -121,7 +121,7 @@ fn newer_kind(json: &str) -> Option<String> {
     (!Fact::KINDS.contains(&kind.as_str())).then_some(kind)
 }
 
-/// Writes a fact over the one of its key, at the end.
+/// Appends a fact and deletes the earlier one with the same key.
 fn keep(transaction: &Transaction, epoch: u32, fact: &Fact) -> Result<(), rusqlite::Error> {
     let json = serde_json::to_string(fact).expect("facts are plain data with text keys");
     let sql = "INSERT OR REPLACE INTO facts (epoch, key, json) VALUES (?1, ?2, ?3)";
@@ -196,7 +196,7 @@ impl Store for SqliteStore {
     }
 }
 
-/// One process, every transaction on disk, little memory.
+/// Sets exclusive access, sync of every transaction, and a small cache.
 fn prepare(connection: &mut Connection) -> Result<(), rusqlite::Error> {
     connection.busy_timeout(Duration::ZERO)?;
     connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
@@ -317,11 +317,11 @@ mod tests {
     }
 
     #[test]
-    fn what_was_appended_survives_a_process_that_never_closed() {
+    fn appended_facts_survive_a_crash_of_the_process() {
         let folder = Folder::new();
         let (mut store, _) = folder.begin();
         store.append(&[submitted(1)]).expect("appended");
-        // A crash: the files as they are now, in another folder.
+        // Simulate a crash: copy the files as they are now to another folder.
         let copy = Folder::new();
         for file in fs::read_dir(folder.0.path()).expect("a folder") {
             let file = file.expect("a file");

@@ -1,4 +1,4 @@
-//! The thread on which a store works.
+//! The thread that uses a store.
 
 use super::{Recovered, Store};
 use crate::error::Error;
@@ -19,14 +19,14 @@ enum Command {
     Archived(ApplicationId, String, oneshot::Sender<Result<Option<String>, Error>>),
 }
 
-/// A store at work on its thread, which ends when the last clone is dropped.
+/// A handle to the thread of a store. The thread ends when the last clone is dropped.
 #[derive(Clone)]
 pub struct StoreThread {
     commands: Sender<Command>,
 }
 
 impl StoreThread {
-    /// Begins a new epoch of a store and puts it to work.
+    /// Begins a new epoch of a store and starts its thread.
     ///
     /// # Errors
     /// See [`Store::begin`].
@@ -44,7 +44,7 @@ impl StoreThread {
         Ok((Self { commands }, recovered))
     }
 
-    /// Appends facts, and calls `done` when they are on disk or cannot be written.
+    /// Appends facts. Calls `done` when they are durable or cannot be written.
     pub fn append(&self, facts: Vec<Fact>, done: impl FnOnce(Result<(), Error>) + Send + 'static) {
         self.send(Command::Append(facts, Box::new(done)));
     }
@@ -52,7 +52,7 @@ impl StoreThread {
     /// See [`Store::archived`].
     ///
     /// # Errors
-    /// It cannot be read.
+    /// The archive cannot be read.
     pub async fn archived(
         &self,
         application: ApplicationId,
@@ -64,19 +64,19 @@ impl StoreThread {
     }
 
     fn send(&self, command: Command) {
-        // The thread ends before its last sender only by a panic, which has been reported; a waiting
-        // caller notices that its channel was dropped.
+        // The send fails only if the thread has panicked. The panic has been reported, and the drop of the command
+        // tells its caller.
         let _ = self.commands.send(command);
     }
 }
 
-/// Works until all senders are dropped.
+/// Runs until all senders are dropped.
 fn work(store: &mut impl Store, inbox: &Receiver<Command>) {
     for command in inbox {
         match command {
             Command::Append(facts, done) => done(store.append(&facts)),
             Command::Archived(application, path, done) => {
-                // A caller that was dropped needs no answer.
+                // The send fails if the caller no longer waits.
                 let _ = done.send(store.archived(application, &path));
             }
         }
