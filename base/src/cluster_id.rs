@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_id_is_refused() {
+    fn texts_that_are_not_ids_are_refused() {
         for text in ["", "application_", "application_1", "application_1_+2", "application_1_2_3"] {
             assert!(text.parse::<ApplicationId>().is_err(), "{text:?}");
         }

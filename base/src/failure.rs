@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Whose fault a failure is, and whether trying again can help.
+/// The cause of a failure, and whether a retry can help.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum FailureOrigin {
     /// User code panicked or returned an error; a retry may help.
@@ -16,7 +16,7 @@ pub enum FailureOrigin {
     Permanent,
 }
 
-/// What failed and why, in words for the user.
+/// A failure and its cause, as text for the user.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Failure {
     /// Stable error code, such as `WEIR-TASK-0001`.

@@ -4,9 +4,9 @@
 /// or duplicate a record; the message names the violated rule.
 #[macro_export]
 macro_rules! invariant {
-    ($condition:expr, $($words:tt)+) => {
+    ($condition:expr, $($message:tt)+) => {
         if !$condition {
-            panic!("invariant broken: {}", format_args!($($words)+));
+            panic!("invariant broken: {}", format_args!($($message)+));
         }
     };
 }

@@ -6,9 +6,9 @@
 //! timer        ─┘                └─ next_deadline sets the next timer
 //! ```
 //!
-//! Invariants: one thread runs the brain; effects are performed in the order given,
-//! before the next step; every `ask` ends, at the latest with [`Gone`]; a snapshot is made only when one is
-//! read and the last is older than 100 ms; a panic of the brain or its shell ends the process.
+//! Invariants: one thread runs the brain; effects are performed in the given order, before the next step;
+//! every `ask` ends, at the latest with [`ActorStopped`]; a snapshot is made only when one is read and the last
+//! is older than 100 ms; a panic of the brain or its shell ends the process.
 
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, SpawnHandle};
 use futures::channel::oneshot;
@@ -61,7 +61,7 @@ pub struct Ticket(pub u64);
 /// The brain's actor has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the daemon is shutting down")]
-pub struct Gone;
+pub struct ActorStopped;
 
 /// Both clocks of a process.
 #[derive(Clone, Copy, Debug)]
@@ -91,7 +91,7 @@ struct Shared<S: Shell> {
     is_refreshing: AtomicBool,
 }
 
-/// A panic elsewhere does no harm: the data is consistent after every statement.
+/// Ignores poisoning: the data is consistent after every statement.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -150,13 +150,13 @@ impl<S: Shell> Handle<S> {
     pub async fn ask(
         &self,
         make: impl FnOnce(Ticket) -> InputOf<S> + Send,
-    ) -> Result<S::Reply, Gone> {
+    ) -> Result<S::Reply, ActorStopped> {
         let ticket = Ticket(self.shared.next_ticket.fetch_add(1, Ordering::Relaxed));
         let (sender, receiver) = oneshot::channel();
         lock(&self.shared.callers).insert(ticket, sender);
         let _waiting = Waiting(&*self.shared, ticket);
-        self.address.send(Step::<S>(make(ticket))).await.map_err(|_| Gone)?;
-        receiver.await.map_err(|_| Gone)
+        self.address.send(Step::<S>(make(ticket))).await.map_err(|_| ActorStopped)?;
+        receiver.await.map_err(|_| ActorStopped)
     }
 
     /// Gives the brain an input. Never waits; the input is dropped when the daemon is ending. For results of
@@ -218,7 +218,7 @@ pub fn start<S: Shell>(brain: S::Brain, shell: S) -> Handle<S> {
 }
 
 fn abort(problem: &str) {
-    tracing::error!("the process ends, since what it decides with has panicked: {problem}");
+    tracing::error!("the brain or its shell panicked, aborting: {problem}");
     std::process::abort();
 }
 
@@ -260,7 +260,7 @@ impl<S: Shell> BrainActor<S> {
     ) {
         let done = catch_unwind(AssertUnwindSafe(|| work(self, context)));
         if let Err(panic) = done {
-            (self.on_panic)(words_of(&*panic));
+            (self.on_panic)(message_of(&*panic));
             context.stop();
         }
     }
@@ -307,7 +307,7 @@ impl<S: Shell> Actor for BrainActor<S> {
 
     fn stopped(&mut self, context: &mut Self::Context) {
         context.terminate();
-        // Waiting callers get `Gone`.
+        // Waiting callers get `ActorStopped`.
         lock(&self.outlet.handle.shared.callers).clear();
     }
 }
@@ -337,10 +337,9 @@ impl<S: Shell> Handler<Refresh> for BrainActor<S> {
     }
 }
 
-/// The message of a panic.
-fn words_of(panic: &(dyn Any + Send)) -> &str {
+fn message_of(panic: &(dyn Any + Send)) -> &str {
     let owned = panic.downcast_ref::<String>().map(String::as_str);
-    owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without words")
+    owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
 }
 
 #[cfg(test)]
@@ -422,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn callers_are_answered_when_a_deadline_comes_and_readers_see_what_was_stepped() {
+    fn callers_are_answered_at_a_deadline_and_readers_see_the_new_state() {
         actix::System::new().block_on(async {
             let handle = start(Adder::default(), AdderShell);
             handle.tell(Input::Add(2));
@@ -444,23 +443,23 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_wherever_it_comes_ends_the_process() {
-        for (input, words) in [
+    fn a_panic_in_step_tick_or_shell_ends_the_process() {
+        for (input, message) in [
             (Input::PanicInStep, "in a step"),
             (Input::PanicInTick, "in a tick"),
             (Input::PanicInPerform, "in the shell"),
         ] {
             actix::System::new().block_on(async {
-                let (said, heard) = oneshot::channel();
-                let said = Mutex::new(Some(said));
-                let on_panic = move |words: &str| {
-                    let said = lock(&said).take().expect("one panic");
-                    said.send(words.to_owned()).expect("the receiver exists");
+                let (sender, receiver) = oneshot::channel();
+                let sender = Mutex::new(Some(sender));
+                let on_panic = move |message: &str| {
+                    let sender = lock(&sender).take().expect("one panic");
+                    sender.send(message.to_owned()).expect("the receiver exists");
                 };
                 let handle = start_with(Adder::default(), AdderShell, Box::new(on_panic));
                 handle.tell(input);
-                assert_eq!(heard.await.as_deref(), Ok(words));
-                assert_eq!(handle.ask(Input::Later).await, Err(Gone));
+                assert_eq!(receiver.await.as_deref(), Ok(message));
+                assert_eq!(handle.ask(Input::Later).await, Err(ActorStopped));
             });
         }
     }

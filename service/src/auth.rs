@@ -1,7 +1,7 @@
 //! The cluster's secret and the tokens derived from it.
 //!
 //! ```text
-//! secret ── as it is ────────────────────────▶ clients, agents: everything that changes something
+//! secret ── unchanged ───────────────────────▶ clients, agents: every changing request
 //!        ├─ HMAC "application:<attempt>" ────▶ one attempt's app master
 //!        └─ HMAC "lease" ─▶ lease key ─ HMAC ▶ lease tokens, which agents check without asking
 //! ```
@@ -237,9 +237,9 @@ mod tests {
         };
         let token = secret().sign_lease(&claims);
         assert_eq!(secret().verify_lease(&token), Some(claims));
-        for place in 0..token.claims.len() {
+        for index in 0..token.claims.len() {
             let mut changed = token.clone();
-            changed.claims[place] ^= 1;
+            changed.claims[index] ^= 1;
             assert_eq!(secret().verify_lease(&changed), None);
         }
         assert_eq!(Secret::of_hex("cd".repeat(32)).verify_lease(&token), None);

@@ -19,7 +19,7 @@ pub mod processes;
 pub mod ready;
 pub mod signals;
 
-pub use actor::{Clock, Gone, Handle, Outlet, Shell, Ticket, start};
+pub use actor::{ActorStopped, Clock, Handle, Outlet, Shell, Ticket, start};
 pub use auth::{Secret, require_attempt, require_cluster};
 pub use error::Error;
 pub use http::client::{CallError, Client};

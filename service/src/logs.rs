@@ -29,7 +29,7 @@ pub fn init_logging(daemon: &str) {
         .finish();
     // A test may have set another subscriber.
     let _ = tracing::subscriber::set_global_default(subscriber);
-    tracing::info!("{daemon} of Weir {} begins", env!("CARGO_PKG_VERSION"));
+    tracing::info!("{daemon} of Weir {} starts", env!("CARGO_PKG_VERSION"));
 }
 
 /// Writes the time (UTC, in milliseconds) and a line to standard error, for processes without a logger.

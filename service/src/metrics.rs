@@ -50,8 +50,8 @@ impl PrometheusText {
             name.clone_into(&mut self.last_name);
         }
         self.text.push_str(name);
-        for (place, (label, text)) in labels.iter().enumerate() {
-            let opening = if place == 0 { '{' } else { ',' };
+        for (index, (label, text)) in labels.iter().enumerate() {
+            let opening = if index == 0 { '{' } else { ',' };
             let _ = write!(self.text, "{opening}{label}=\"{}\"", escaped(text));
         }
         let closing = if labels.is_empty() { "" } else { "}" };

@@ -41,9 +41,9 @@ pub fn take() {
 
 /// Reports that the daemon listens here. Ends the process if the starting process has died.
 pub fn ready(address: SocketAddr) {
-    if let Err(error) = say(&format!("ready {address}\n")) {
+    if let Err(error) = write_line(&format!("ready {address}\n")) {
         tracing::error!(
-            "the process that started this daemon no longer waits for it: {error}; it ends"
+            "the process that started this daemon no longer waits for it, shutting down: {error}"
         );
         std::process::exit(1);
     }
@@ -52,10 +52,10 @@ pub fn ready(address: SocketAddr) {
 /// Reports that the daemon cannot start.
 pub fn failed(code: &str, text: &str) {
     // The daemon ends anyway; an error of the report is not handled.
-    let _ = say(&format!("failed {code} {}\n", text.replace('\n', " ")));
+    let _ = write_line(&format!("failed {code} {}\n", text.replace('\n', " ")));
 }
 
-fn say(line: &str) -> io::Result<()> {
+fn write_line(line: &str) -> io::Result<()> {
     match PIPE.lock().unwrap_or_else(PoisonError::into_inner).take() {
         Some(mut pipe) => pipe.write_all(line.as_bytes()),
         None => Ok(()),
@@ -73,7 +73,7 @@ mod tests {
         // Closing it is not enough: a process that another test starts at this time has a copy.
         starter.shutdown(Shutdown::Both).expect("open");
         *PIPE.lock().expect("not poisoned") = Some(File::from(OwnedFd::from(pipe)));
-        assert_eq!(say("ready\n").expect_err("broken").kind(), io::ErrorKind::BrokenPipe);
-        assert!(say("ready\n").is_ok(), "started by hand, or told already");
+        assert_eq!(write_line("ready\n").expect_err("broken").kind(), io::ErrorKind::BrokenPipe);
+        assert!(write_line("ready\n").is_ok(), "started by hand, or already reported");
     }
 }

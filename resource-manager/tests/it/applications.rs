@@ -1,4 +1,4 @@
-//! Applications in YARN's REST: shapes, lists, what is refused.
+//! Applications in YARN's REST interface: formats, lists, refused requests.
 
 use crate::daemon::{Agent, Daemon, code, read, submission, test};
 use reqwest::Method;
@@ -14,7 +14,7 @@ fn assert_fields(object: &Value, fields: &str) {
 }
 
 #[test]
-fn cluster_has_the_shapes_of_yarn() {
+fn cluster_answers_have_the_format_of_yarn() {
     let daemon = Daemon::start();
     test(async {
         let client = daemon.client().without_token();
@@ -130,7 +130,7 @@ fn submitted_application_is_listed_shown_and_killed() {
 }
 
 #[test]
-fn submission_that_makes_no_sense_is_refused() {
+fn invalid_submission_is_refused() {
     let daemon = Daemon::start();
     test(async {
         let client = daemon.client();
@@ -179,7 +179,7 @@ fn app_master_larger_than_any_node_is_refused_with_the_largest() {
 }
 
 #[test]
-fn unknown_and_wrong_paths_are_answered_in_yarns_shape() {
+fn unknown_and_wrong_paths_are_answered_in_the_format_of_yarn() {
     let daemon = Daemon::start();
     test(async {
         let client = daemon.client();

@@ -1,4 +1,4 @@
-//! Artefacts are stored by their content: whole or not at all.
+//! Upload and download of artefacts. An upload is stored completely or not at all.
 
 use crate::daemon::{
     Agent, Caller, Daemon, DataDir, code, eventually, hash_of, read, report, staging, test,
@@ -25,7 +25,7 @@ async fn assert_nothing_left(daemon: &Daemon, client: &Caller, hash: &str) {
 }
 
 #[test]
-fn uploaded_file_comes_back_whole() {
+fn uploaded_file_is_downloaded_completely() {
     let daemon = Daemon::start();
     test(async {
         let client = daemon.client();
@@ -67,7 +67,7 @@ fn only_holders_of_a_token_write_or_read_files() {
             assert_eq!(status, expected, "{method}");
             assert!(status == 200 || code(&body) == "WEIR-HTTP-0011", "{method}: {body}");
         }
-        // Its next attempt has another token.
+        // The token of an attempt that has ended is refused.
         agent.beat(&[report(&launch, Some(1))], 0).await;
         let (status, body) = read(attempt.send(Method::GET, &path).await).await;
         assert_eq!((status, code(&body)), (409, "WEIR-RM-0008"));
@@ -109,7 +109,7 @@ fn file_that_is_too_large_is_refused_announced_or_not() {
 }
 
 #[test]
-fn upload_that_is_cut_off_leaves_nothing() {
+fn interrupted_upload_leaves_nothing() {
     let daemon = Daemon::start();
     test(async {
         let client = daemon.client();

@@ -1,10 +1,10 @@
-//! Checks what `docs/coming-from-flink.md` says about the endpoints of YARN's resource manager.
+//! Checks the list of YARN's endpoints in `docs/coming-from-flink.md`.
 
 use crate::daemon::{Daemon, read, test};
 use reqwest::Method;
 use serde_json::json;
 
-/// Endpoints by the page, and whether it says that they are there.
+/// The endpoints in the page, and whether the page says that they are served.
 fn endpoints() -> Vec<(Method, String, bool)> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/coming-from-flink.md");
     let page = std::fs::read_to_string(path).expect("the page");
@@ -15,8 +15,8 @@ fn endpoints() -> Vec<(Method, String, bool)> {
         let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
         let is_served = match cells[1] {
             "yes" => true,
-            stands => {
-                assert!(stands == "not yet" || stands.starts_with("never, because "), "{row}");
+            answer => {
+                assert!(answer == "not yet" || answer.starts_with("never, because "), "{row}");
                 false
             }
         };
@@ -29,7 +29,7 @@ fn endpoints() -> Vec<(Method, String, bool)> {
 }
 
 #[test]
-fn page_tells_of_each_endpoint_whether_it_is_there() {
+fn page_says_of_each_endpoint_whether_it_is_served() {
     let daemon = Daemon::start();
     test(async {
         let client = daemon.client();

@@ -1,4 +1,4 @@
-//! A resource manager in a thread, and who talks to it.
+//! Test helpers: a resource manager in a thread, and its simulated clients, agents and app masters.
 
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
@@ -20,17 +20,17 @@ use weir_protocol::cluster::{
 use weir_resource_manager::{Error, Options, start};
 use weir_service::{CallError, Client, Secret};
 
-/// How long a test waits for what must come.
+/// How long a test waits for an expected event.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long the answer to an agent or app master may be held back.
+/// How long an agent or app master allows the resource manager to hold back its answer.
 pub const HOLD_MS: u64 = 5_000;
 
-/// Runs a test in its own actix system.
+/// Runs a test in a new actix system.
 pub fn test<T>(body: impl Future<Output = T>) -> T {
     actix_web::rt::System::new().block_on(body)
 }
 
-/// Asks until there is something.
+/// Repeats a query until it returns a value.
 pub async fn eventually<T, F: Future<Output = Option<T>>>(
     what: &str,
     mut ask: impl FnMut() -> F,
@@ -44,13 +44,12 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(
         }
     };
     let found = tokio::time::timeout(PATIENCE, asking).await;
-    found.unwrap_or_else(|_| panic!("{what} did not come about"))
+    found.unwrap_or_else(|_| panic!("timeout: {what} did not happen"))
 }
 
 /// A data folder with a secret.
 pub struct DataDir {
     folder: tempfile::TempDir,
-    /// The secret.
     pub secret: Secret,
 }
 
@@ -61,7 +60,7 @@ impl DataDir {
         Self { folder, secret }
     }
 
-    /// The resource manager's own folder.
+    /// The data folder of the resource manager.
     pub fn own(&self) -> PathBuf {
         self.folder.path().join("resource-manager")
     }
@@ -94,12 +93,12 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// One over a new data folder.
+    /// Starts one with a new data folder.
     pub fn start() -> Self {
         Self::with(DataDir::new(), &[])
     }
 
-    /// One over a data folder, with settings.
+    /// Starts one with this data folder and these settings.
     pub fn with(data_dir: DataDir, settings: &[&str]) -> Self {
         let options = data_dir.options(settings);
         let (stop, stopped) = oneshot::channel();
@@ -119,12 +118,12 @@ impl Daemon {
         Self { address, data_dir, stop: Some(stop), thread: Some(thread) }
     }
 
-    /// Ends it and starts another over the same data folder.
+    /// Stops it and starts another with the same data folder.
     pub fn restart(self, settings: &[&str]) -> Self {
         Self::with(self.end(), settings)
     }
 
-    /// Ends it.
+    /// Stops it.
     pub fn end(mut self) -> DataDir {
         self.stop_and_wait();
         std::mem::replace(&mut self.data_dir, DataDir::new())
@@ -153,7 +152,7 @@ impl Drop for Daemon {
     }
 }
 
-/// The threads of one that has just ended may still hold its store for a moment.
+/// Retries while the store is in use: the threads of a stopped resource manager may still hold it for a moment.
 async fn start_when_free(options: &Options) -> Result<weir_resource_manager::Daemon, Error> {
     loop {
         match start(options).await {
@@ -163,7 +162,7 @@ async fn start_when_free(options: &Options) -> Result<weir_resource_manager::Dae
     }
 }
 
-/// An HTTP client that is none of ours.
+/// A plain HTTP client, not the one of Weir.
 #[derive(Clone)]
 pub struct Caller {
     address: String,
@@ -194,14 +193,14 @@ impl Caller {
         self.request(method, path).send().await.expect("an answer")
     }
 
-    /// JSON that must be there.
+    /// The JSON of a successful answer.
     pub async fn get(&self, path: &str) -> Value {
         let (status, body) = read(self.send(Method::GET, path).await).await;
         assert_eq!(status, 200, "GET {path}: {body}");
         body
     }
 
-    /// The status and the JSON of an answer to JSON.
+    /// Sends JSON, and returns status and JSON of the answer.
     pub async fn json(&self, method: Method, path: &str, body: &Value) -> (u16, Value) {
         let response = self.request(method, path).json(body).send().await.expect("an answer");
         read(response).await
@@ -223,7 +222,7 @@ impl Caller {
         body["application-id"].as_str().expect("an id").parse().expect("an id")
     }
 
-    /// Submits an application that is a job.
+    /// Submits a Weir job.
     pub async fn submit(&self) -> ApplicationId {
         let id = self.new_application().await;
         let body = submission(id, &[("weir", &self.upload(b"weir").await)]);
@@ -236,7 +235,7 @@ impl Caller {
         self.get(&format!("/ws/v1/cluster/apps/{id}")).await["app"].clone()
     }
 
-    /// Waits for a state.
+    /// Waits until the application is in a state.
     pub async fn app_in(&self, id: ApplicationId, state: &str) -> Value {
         let asked = || async {
             let app = self.app(id).await;
@@ -246,14 +245,14 @@ impl Caller {
     }
 }
 
-/// Status and JSON; `null` for what is none.
+/// Status and JSON of an answer; `null` if the body is not JSON.
 pub async fn read(response: Response) -> (u16, Value) {
     let status = response.status().as_u16();
     let bytes = response.bytes().await.expect("a body");
     (status, serde_json::from_slice(&bytes).unwrap_or_default())
 }
 
-/// The code of an error in YARN's shape.
+/// The code of an error in YARN's format.
 pub fn code(body: &Value) -> &str {
     body["RemoteException"]["code"].as_str().unwrap_or_default()
 }
@@ -283,7 +282,7 @@ pub fn submission(id: ApplicationId, files: &[(&str, &str)]) -> Value {
     })
 }
 
-/// A node agent, played.
+/// A simulated node agent.
 pub struct Agent {
     pub node: NodeId,
     client: Client,
@@ -292,7 +291,7 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// One that is registered.
+    /// Creates an agent and registers it.
     pub async fn start(daemon: &Daemon, node: &str) -> Self {
         let mut agent = Self::new(daemon, node);
         agent.register(Vec::new()).await.expect("registered");
@@ -357,7 +356,7 @@ impl Agent {
     }
 }
 
-/// Report of an agent about a container.
+/// The report of an agent about a container.
 pub fn report(launch: &LaunchContainer, exit_status: Option<i32>) -> ContainerReport {
     let state = match exit_status {
         Some(_) => ContainerState::Complete,
@@ -373,7 +372,7 @@ pub fn report(launch: &LaunchContainer, exit_status: Option<i32>) -> ContainerRe
     }
 }
 
-/// An app master, played.
+/// A simulated app master.
 pub struct AppMaster {
     pub attempt: AttemptId,
     client: Client,
@@ -402,7 +401,7 @@ impl AppMaster {
     }
 }
 
-/// Where things are kept.
+/// The folder of unfinished uploads.
 pub fn staging(own: &Path) -> PathBuf {
     own.join("artifacts/staging")
 }

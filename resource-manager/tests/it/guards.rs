@@ -1,4 +1,4 @@
-//! Which requests are refused: tokens, hosts, origins, versions, and bodies that are garbage.
+//! Checks of requests: tokens, hosts, origins, versions, and invalid bodies.
 
 use crate::daemon::{Agent, Daemon, code, read, submission, test};
 use reqwest::Method;
@@ -40,11 +40,11 @@ fn everything_that_changes_something_needs_the_token() {
     });
 }
 
-/// A connection of a stranger, who sends these bytes.
-fn stranger(daemon: &Daemon, words: &str) -> TcpStream {
+/// Opens a connection without a token and sends this text.
+fn raw_connection(daemon: &Daemon, text: &str) -> TcpStream {
     let mut stream = TcpStream::connect(daemon.address).expect("it listens");
     stream.set_read_timeout(Some(Duration::from_secs(60))).expect("set");
-    stream.write_all(words.as_bytes()).expect("sent");
+    stream.write_all(text.as_bytes()).expect("sent");
     stream
 }
 
@@ -62,24 +62,25 @@ fn body_without_a_token_is_not_read() {
             "{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Length: 60000000\r\n\r\n",
             daemon.address
         );
-        // It is answered before a byte of the body is there.
+        // The answer comes before any byte of the body was sent.
         let mut line = String::new();
-        BufReader::new(stranger(&daemon, &head)).read_line(&mut line).expect("an answer");
+        BufReader::new(raw_connection(&daemon, &head)).read_line(&mut line).expect("an answer");
         assert!(line.starts_with("HTTP/1.1 401"), "{method} {path}: {line}");
     }
 }
 
 #[test]
 fn idle_connections_do_not_lock_out_agents() {
-    // Both ends of its connections are in this process.
+    // This process has both ends of each connection.
     weir_service::process::raise_descriptor_limit().expect("raised");
     let daemon = Daemon::start();
-    let mut flood: Vec<_> = (0..1024).map(|n| stranger(&daemon, ["", "GET /"][n % 2])).collect();
+    let mut flood: Vec<_> =
+        (0..1024).map(|n| raw_connection(&daemon, ["", "GET /"][n % 2])).collect();
     test(async {
         Agent::start(&daemon, "127.0.0.1:1").await;
         daemon.client().submit().await;
     });
-    // The oldest was closed, and not answered that it is too slow.
+    // The oldest connection was closed without an answer about a timeout.
     let mut answer = String::new();
     let _ = flood[0].read_to_string(&mut answer);
     assert_eq!(answer, "");

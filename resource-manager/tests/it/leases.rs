@@ -1,4 +1,4 @@
-//! A whole life cycle: node, application, app master, leases, end.
+//! The life cycle of an application: node, submission, app master, leases, end.
 
 use crate::daemon::{Agent, AppMaster, Daemon, HOLD_MS, eventually, report, test};
 use serde_json::json;
@@ -35,7 +35,7 @@ fn application_lives_from_submission_to_archive() {
         let mut agent = Agent::start(&daemon, "127.0.0.1:1").await;
         let id = client.submit().await;
 
-        // The app master is launched with what it must know.
+        // The app master is launched with its variables.
         let launch = agent.launched().await;
         let master = AppMaster::new(&daemon, launch.container.attempt);
         assert_eq!(launch.launch.command, ["./weir", "app-master"]);
@@ -58,10 +58,10 @@ fn application_lives_from_submission_to_archive() {
         let used = &nodes["nodes"]["node"][0]["resourceUtilization"];
         assert_eq!(used["aggregatedContainersPhysicalMemoryMB"], 20);
         assert_eq!(used["nodePhysicalMemoryMB"], 512);
-        // Zeros would look like measurements.
+        // Fields without a value are left out: zeros would look like measurements.
         assert_eq!(used.as_object().map(|fields| fields.len()), Some(2), "{used}");
 
-        // It leases, and the agent believes the lease.
+        // It gets leases, and an agent can verify their tokens.
         let asked = allocate(&master, 1, vec![ask(2, 512)], &[]);
         let allocated: Allocated = master.call("allocate", &asked).await.expect("allocated");
         assert_eq!(allocated.command, AppMasterCommand::Normal);
@@ -80,7 +80,7 @@ fn application_lives_from_submission_to_archive() {
         assert_eq!((&app["allocatedMB"], &app["progress"]), (&json!(256 + 2 * 512), &json!(50.0)));
         show_attempt(&daemon, &launch.container).await;
 
-        // It ends, and what it showed stays.
+        // It ends, and its archive is served.
         let answer =
             |path: &str, json: &str| ArchivedAnswer { path: path.into(), json: json.into() };
         let finish = FinishAppMaster {
@@ -161,7 +161,7 @@ async fn archive_is_served(daemon: &Daemon, proxy: &str) {
 }
 
 #[test]
-fn node_that_leaves_is_not_waited_for() {
+fn containers_of_a_node_that_leaves_are_lost_at_once() {
     let daemon = Daemon::start();
     test(async {
         let client = daemon.client();
@@ -216,7 +216,7 @@ fn killed_application_ends_its_app_master_and_stays_killed() {
         let app = client.app_in(id, "KILLED").await;
         assert!(app["diagnostics"].as_str().is_some_and(|text| text.contains("enough")), "{app}");
         let asked = allocate(&master, 1, Vec::new(), &[]);
-        let told: Allocated = master.call("allocate", &asked).await.expect("answered");
-        assert_eq!(told.command, AppMasterCommand::Shutdown);
+        let answer: Allocated = master.call("allocate", &asked).await.expect("answered");
+        assert_eq!(answer.command, AppMasterCommand::Shutdown);
     });
 }

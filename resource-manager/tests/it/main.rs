@@ -1,4 +1,4 @@
-//! The resource manager over HTTP, at free ports, with agents and app masters played by the tests.
+//! The resource manager over HTTP, at free ports, with simulated agents and app masters.
 
 mod applications;
 mod artifacts;

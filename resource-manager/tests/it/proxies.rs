@@ -1,4 +1,4 @@
-//! The page, the proxy to app masters, and the one to agents.
+//! The web page, the proxy to app masters, and the proxy to agents.
 
 use crate::daemon::{Agent, AppMaster, Daemon, code, read, report, test};
 use actix_web::{
@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use weir_base::ApplicationId;
 use weir_service::{ErrorStyle, Server, ServerConfig, bind};
 
-/// A server that says what it was asked.
+/// A server that returns the request that it got.
 fn echo() -> Server {
     let config = ServerConfig {
         name: "the echo",
@@ -25,12 +25,12 @@ fn echo() -> Server {
             .route("/own", web::get().to(own))
             .route("/index.html", web::get().to(own))
             .route("/slow", web::get().to(slow))
-            .route("/{path:.*}", web::to(say));
+            .route("/{path:.*}", web::to(describe_request));
     })
     .expect("bound")
 }
 
-async fn say(request: HttpRequest, body: Bytes) -> HttpResponse {
+async fn describe_request(request: HttpRequest, body: Bytes) -> HttpResponse {
     let header = |name: &str| {
         let value = request.headers().get(name).and_then(|value| value.to_str().ok());
         value.map(str::to_owned)
@@ -48,7 +48,7 @@ async fn say(request: HttpRequest, body: Bytes) -> HttpResponse {
         }))
 }
 
-/// Says that it is of our build.
+/// Claims to come from the same build of Weir.
 async fn own() -> HttpResponse {
     HttpResponse::Ok()
         .insert_header(("x-weir-version", env!("CARGO_PKG_VERSION")))
@@ -57,7 +57,7 @@ async fn own() -> HttpResponse {
         .body("own")
 }
 
-/// Its body comes in two pieces, the second when the first has been read.
+/// Sends a body in two pieces, the second after the first has been read.
 async fn slow() -> HttpResponse {
     let pieces = futures::stream::unfold(0, |piece| async move {
         tokio::task::yield_now().await;
@@ -66,7 +66,7 @@ async fn slow() -> HttpResponse {
     HttpResponse::Ok().streaming(pieces)
 }
 
-/// An application whose app master is at a port.
+/// An application whose app master listens at a port.
 async fn running(daemon: &Daemon, rest_port: u16) -> (Agent, ApplicationId, AppMaster) {
     let mut agent = Agent::start(daemon, "127.0.0.1:1").await;
     let id = daemon.client().submit().await;
@@ -94,18 +94,18 @@ fn requests_reach_the_app_master_without_the_proxys_token() {
         assert_eq!(headers["x-kept"], "yes");
         let policy = headers["content-security-policy"].to_str().expect("text");
         assert!(policy.starts_with("sandbox"), "{policy}");
-        let (_, said) = read(response).await;
+        let (_, forwarded) = read(response).await;
         let expected = json!({"method": "GET", "path": "/jobs/a%20b?x=1&y=%2F", "body": "",
             "authorization": null, "cookie": null, "accept": "a/b"});
-        assert_eq!(said, expected);
+        assert_eq!(forwarded, expected);
 
-        // A request that changes something is forwarded with the attempt's token.
+        // A changing request is forwarded with the token of the attempt.
         let path = format!("/proxy/{id}/v1/jobs/a?mode=cancel");
         let request = client.request(Method::PATCH, &path).body("why");
-        let (_, said) = read(request.send().await.expect("an answer")).await;
+        let (_, forwarded) = read(request.send().await.expect("an answer")).await;
         let token = daemon.data_dir.secret.application_token(master.attempt);
-        assert_eq!(said["authorization"], format!("Bearer {token}"));
-        assert_eq!((&said["method"], &said["body"]), (&json!("PATCH"), &json!("why")));
+        assert_eq!(forwarded["authorization"], format!("Bearer {token}"));
+        assert_eq!((&forwarded["method"], &forwarded["body"]), (&json!("PATCH"), &json!("why")));
         let nobody = client.clone().without_token();
         let (status, body) = read(nobody.send(Method::PATCH, &path).await).await;
         assert_eq!(status, 401);
@@ -141,7 +141,7 @@ fn missing_app_master_is_reported() {
     });
     let daemon = Daemon::start();
     test(async {
-        // A port at which only root may listen, and no program does.
+        // No program listens at this port; only root may do so.
         let (_agent, id, _) = running(&daemon, 1).await;
         let response = daemon.client().send(Method::GET, &format!("/proxy/{id}/jobs")).await;
         let (status, body) = read(response).await;
@@ -151,7 +151,7 @@ fn missing_app_master_is_reported() {
 }
 
 #[test]
-fn page_is_served_everywhere_it_belongs() {
+fn page_is_served_at_all_its_paths() {
     let daemon = Daemon::start();
     test(async {
         let client = daemon.client().without_token();
@@ -186,9 +186,9 @@ fn agents_are_read_through_the_resource_manager_and_never_changed() {
         let path = format!("/proxy-node/{node}/ws/v1/node/containers?x=1");
         let response = client.send(Method::GET, &path).await;
         assert_eq!(response.headers()["content-security-policy"], "sandbox");
-        let (_, said) = read(response).await;
-        assert_eq!(said["path"], "/ws/v1/node/containers?x=1");
-        assert_eq!(said["authorization"], Value::Null);
+        let (_, forwarded) = read(response).await;
+        assert_eq!(forwarded["path"], "/ws/v1/node/containers?x=1");
+        assert_eq!(forwarded["authorization"], Value::Null);
         for (method, path, status, expected) in [
             (Method::POST, path.clone(), 405, "WEIR-RM-0053"),
             (Method::GET, format!("/proxy-node/{node}/internal/v1/x"), 404, "WEIR-RM-0030"),

@@ -1,4 +1,4 @@
-//! What a restarted resource manager still knows, and with which stores it refuses to start.
+//! Recovery of a restarted resource manager, and states with which it refuses to start.
 
 use crate::daemon::{Agent, AppMaster, Daemon, DataDir, HOLD_MS, report, test};
 use serde_json::json;
@@ -36,7 +36,7 @@ fn restarted_resource_manager_recovers_its_applications() {
         assert_eq!(info["clusterInfo"]["weirEpoch"], 1);
         assert_eq!(info["clusterInfo"]["id"], json!(running.cluster_timestamp));
 
-        // The node and its app master are ordered to register again.
+        // The node is ordered to register again, and so is the app master.
         let mut agent = Agent::new(&daemon, "127.0.0.1:1");
         assert_eq!(agent.beat(&[], 0).await.action, NodeAction::Resync);
         agent.register(vec![report(&attempt, None)]).await.expect("registered");
@@ -52,7 +52,7 @@ fn restarted_resource_manager_recovers_its_applications() {
 }
 
 #[test]
-fn archive_and_files_outlive_a_restart() {
+fn archive_and_files_survive_a_restart() {
     let daemon = Daemon::start();
     let id = test(async {
         let client = daemon.client();
@@ -85,7 +85,7 @@ fn archive_and_files_outlive_a_restart() {
     });
 }
 
-/// The code with which a resource manager refuses to begin.
+/// The error code with which a resource manager refuses to start.
 fn refusal(data_dir: &DataDir) -> String {
     test(async {
         match start(&data_dir.options(&[])).await {
@@ -96,7 +96,7 @@ fn refusal(data_dir: &DataDir) -> String {
 }
 
 #[test]
-fn damaged_store_missing_secret_and_used_port_have_errors_of_their_own() {
+fn damaged_store_missing_secret_and_used_port_have_different_errors() {
     let damaged = DataDir::new();
     fs::create_dir_all(damaged.own()).expect("made");
     fs::write(damaged.own().join("state.db"), [7; 8192]).expect("written");

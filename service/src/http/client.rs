@@ -292,14 +292,14 @@ impl Client {
         file: &Path,
         on_sent: impl Fn(u64) + Send + Sync + 'static,
     ) -> Result<()> {
-        let moves = Arc::new(AtomicU64::new(0));
-        let counted = Arc::clone(&moves);
+        let sent_pieces = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&sent_pieces);
         let on_sent = move |bytes| {
             counted.fetch_add(1, Ordering::Relaxed);
             on_sent(bytes);
         };
         let sent = pin!(self.send_file(address, path, file, on_sent));
-        let stalled = pin!(stalled(&moves, self.progress_timeout));
+        let stalled = pin!(stalled(&sent_pieces, self.progress_timeout));
         match future::select(sent, stalled).await {
             Either::Left((sent, _)) => sent,
             Either::Right(((), _)) => Err(timed_out(address, self.progress_timeout)),
@@ -424,8 +424,8 @@ fn refusal(address: &str, status: u16, is_weir: bool, body: &[u8]) -> CallError 
 }
 
 fn check_version(address: &str, response: &Response) -> Result<()> {
-    let said = response.headers().get(PROTOCOL_HEADER).and_then(|value| value.to_str().ok());
-    match said.and_then(|text| text.parse().ok()) {
+    let header = response.headers().get(PROTOCOL_HEADER).and_then(|value| value.to_str().ok());
+    match header.and_then(|text| text.parse().ok()) {
         Some(version) if is_understood(version) => Ok(()),
         Some(version) => Err(CallError::OtherVersion { address: address.to_owned(), version }),
         None => Err(CallError::NotWeir { address: address.to_owned() }),
@@ -449,14 +449,14 @@ async fn bounded_body(address: &str, response: Response) -> Result<Vec<u8>> {
 }
 
 /// Ends when the count has not changed for this time.
-async fn stalled(moves: &AtomicU64, patience: Duration) {
+async fn stalled(count: &AtomicU64, timeout: Duration) {
     let mut before = None;
     loop {
-        let now = moves.load(Ordering::Relaxed);
+        let now = count.load(Ordering::Relaxed);
         if before.replace(now) == Some(now) {
             return;
         }
-        tokio::time::sleep(patience).await;
+        tokio::time::sleep(timeout).await;
     }
 }
 
@@ -488,7 +488,7 @@ mod tests {
     use std::{fs::File, net::TcpListener};
 
     #[test]
-    fn upload_is_given_up_when_the_server_reads_nothing() {
+    fn upload_times_out_when_the_server_reads_nothing() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("large");
         // More than the system's buffers for a connection.

@@ -30,8 +30,8 @@ pub fn is_understood(version: u32) -> bool {
 }
 
 fn check_version(request: &HttpRequest) -> Result<(), ApiError> {
-    let said = request.headers().get(PROTOCOL_HEADER).and_then(|value| value.to_str().ok());
-    let version = said.and_then(|text| text.parse().ok());
+    let header = request.headers().get(PROTOCOL_HEADER).and_then(|value| value.to_str().ok());
+    let version = header.and_then(|text| text.parse().ok());
     match version {
         Some(version) if is_understood(version) => Ok(()),
         Some(version) => Err(ApiError::conflict(

@@ -175,7 +175,7 @@ async fn check_and_shape(
         return Ok(request.into_response(response).map_into_right_body());
     }
     let response = next.call(request).await?;
-    // A handler's error is a response already; its cause is kept beside it.
+    // The framework has already converted a handler's error to a response, which still holds the error.
     match response.response().error().map(ApiError::of_actix) {
         Some(error) => {
             let shaped = error.to_response(shape.error_style);

@@ -12,13 +12,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Time between two checks of killed processes; it doubles each time, up to the second value.
-const LOOK_AGAIN: [Duration; 2] = [Duration::from_millis(2), Duration::from_millis(250)];
+/// First and longest time between two checks of killed processes. It doubles each time.
+const CHECK_INTERVALS: [Duration; 2] = [Duration::from_millis(2), Duration::from_millis(250)];
 
 /// SIGKILL to each.
 pub fn kill_each(processes: &[ProcessId]) {
     for process in processes {
-        // A process of another user is not ours to kill.
+        // The signal fails for a process of another user.
         let _ = process.signal(libc::SIGKILL);
     }
 }
@@ -36,7 +36,7 @@ impl Display for Killed {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} processes that were left have been killed", self.count)?;
         for (index, process) in self.left.iter().enumerate() {
-            let before = if index == 0 { ", and have not gone: " } else { ", " };
+            let before = if index == 0 { ", and have not ended: " } else { ", " };
             let name = ProcessStat::of(process.pid).map(|stat| stat.name).unwrap_or_default();
             write!(formatter, "{before}{name} (pid {})", process.pid)?;
         }
@@ -44,9 +44,9 @@ impl Display for Killed {
     }
 }
 
-/// Kills the processes that `find` returns, again and again, until a complete scan finds none or the time
-/// limit has passed. Blocks. `find` may use [`Processes::with_value`] of the variable. A process found once
-/// counts as alive until it has ended: when its first thread ends, `find` no longer sees it.
+/// Kills the processes that `find` returns, repeatedly, until a complete scan finds none or the time limit has
+/// passed. Blocks. `find` may use [`Processes::with_value`] of the variable. A process that was found once is
+/// checked until it has ended, because `find` may not see it any more when its first thread has ended.
 pub fn kill_until_gone(
     variable: &str,
     find: impl Fn(&Processes) -> Vec<ProcessId>,
@@ -61,7 +61,7 @@ fn kill_in(
     find: impl Fn(&Processes) -> Vec<ProcessId>,
     limit: Duration,
 ) -> Killed {
-    let (started, [mut pause, longest]) = (Instant::now(), LOOK_AGAIN);
+    let (started, [mut pause, longest]) = (Instant::now(), CHECK_INTERVALS);
     let mut killed = HashSet::new();
     loop {
         let processes = Processes::scan_in(source, Some(variable));
@@ -190,14 +190,14 @@ mod tests {
     }
 
     #[test]
-    fn processes_that_do_not_go_are_given_up_and_named() {
+    fn processes_that_do_not_end_are_reported() {
         // No process has this pid and start time, so no process gets the signal.
         let own = std::process::id();
         let stuck = ProcessId { pid: own, start_time: 0 };
         let killed = kill_until_gone(MARK, |_| vec![stuck], Duration::ZERO);
         assert_eq!((killed.count, &killed.left[..]), (1, &[stuck][..]));
         let text = killed.to_string();
-        let begin = "1 processes that were left have been killed, and have not gone: ";
+        let begin = "1 processes that were left have been killed, and have not ended: ";
         assert!(text.starts_with(begin) && text.ends_with(&format!(" (pid {own})")), "{text}");
     }
 }

@@ -185,7 +185,7 @@ async fn rest_of(mut stream: TcpStream) -> String {
 
 #[test]
 fn idle_connections_without_a_token_are_dropped_first() {
-    // Both ends of its connections are in this process.
+    // This process has both ends of each connection.
     weir_service::process::raise_descriptor_limit().expect("raised");
     run(async {
         let address = server(ErrorStyle::Yarn).address();
@@ -195,13 +195,13 @@ fn idle_connections_without_a_token_are_dropped_first() {
                 "GET /guarded HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\r\n"
             )
         };
-        let connect = |words: String| async move {
+        let connect = |text: String| async move {
             let opened = web::block(move || {
                 let mut stream = TcpStream::connect(address).expect("it listens");
                 stream.set_read_timeout(Some(TIMEOUT)).expect("set");
-                stream.write_all(words.as_bytes()).expect("sent");
+                stream.write_all(text.as_bytes()).expect("sent");
                 let mut answer = [0; 12];
-                if words.ends_with("\r\n\r\n") {
+                if text.ends_with("\r\n\r\n") {
                     stream.read_exact(&mut answer).expect("answered");
                 }
                 (stream, String::from_utf8_lossy(&answer).into_owned())
@@ -214,8 +214,8 @@ fn idle_connections_without_a_token_are_dropped_first() {
         assert_eq!(answer, "HTTP/1.1 401");
         let mut flood = Vec::new();
         for n in 0..1024 {
-            let words = ["", "GET /guar"][n % 2].to_owned();
-            flood.push(connect(words).await.0);
+            let text = ["", "GET /guar"][n % 2].to_owned();
+            flood.push(connect(text).await.0);
         }
         let answer: Value = Client::with_bearer(&secret().bearer())
             .get_json(&at, "/guarded")
@@ -229,12 +229,12 @@ fn idle_connections_without_a_token_are_dropped_first() {
         let last = get(&secret().bearer()).replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
         trusted.write_all(last.as_bytes()).expect("sent");
         let answer = rest_of(trusted).await;
-        assert!(answer.contains("HTTP/1.1 200"), "it has given way: {answer}");
+        assert!(answer.contains("HTTP/1.1 200"), "it was closed: {answer}");
     });
 }
 
 #[test]
-fn body_that_announces_too_much_is_not_waited_for() {
+fn body_that_announces_too_much_is_refused_at_once() {
     run(async {
         let address = server(ErrorStyle::Yarn).address();
         let head = format!(
@@ -261,8 +261,8 @@ fn taken_port_is_named() {
     });
 }
 
-/// Answers one connection with these bytes.
-fn stranger(answer: &'static [u8]) -> String {
+/// A server that answers one connection with these bytes. Returns its address.
+fn foreign_server(answer: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("bound").to_string();
     thread::spawn(move || {
@@ -275,23 +275,23 @@ fn stranger(answer: &'static [u8]) -> String {
 }
 
 #[test]
-fn requests_without_a_daemons_token_are_recognised() {
+fn servers_that_are_not_daemons_are_recognised() {
     run(async {
         let call = |address: String| async move {
             let asked = Number { number: 1 };
             let client = Client::new();
             let called = client.call::<_, Number>(&address, "/double", &asked, TIMEOUT);
-            called.await.expect_err("a stranger").code().to_owned()
+            called.await.expect_err("not a daemon").code().to_owned()
         };
         let page = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
-        assert_eq!(call(stranger(page)).await, "WEIR-HTTP-0023");
+        assert_eq!(call(foreign_server(page)).await, "WEIR-HTTP-0023");
         let lost = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
-        assert_eq!(call(stranger(lost)).await, "WEIR-HTTP-0023");
+        assert_eq!(call(foreign_server(lost)).await, "WEIR-HTTP-0023");
         let newer = b"HTTP/1.1 200 OK\r\nX-Weir-Protocol: 9\r\nContent-Length: 0\r\n\r\n";
-        assert_eq!(call(stranger(newer)).await, "WEIR-HTTP-0016");
+        assert_eq!(call(foreign_server(newer)).await, "WEIR-HTTP-0016");
         let short = b"HTTP/1.1 200 OK\r\nX-Weir-Protocol: 1\r\nContent-Length: 99\r\n\r\nhi";
-        assert_eq!(call(stranger(short)).await, "WEIR-HTTP-0021");
-        // A port at which only root may listen, and no program does.
+        assert_eq!(call(foreign_server(short)).await, "WEIR-HTTP-0021");
+        // No program listens at this port; only root may do so.
         assert_eq!(call("127.0.0.1:1".to_owned()).await, "WEIR-HTTP-0021");
     });
 }
