@@ -13,8 +13,8 @@
 //!
 //! A file under its hash is complete and durable: it is written and synced in the staging folder of the
 //! same file system, compared with its hash and renamed. A file that an application uses is never
-//! removed. The brain knows the used files; the caller passes them to [`Artifacts::evict`]. A file is fresh
-//! from its upload or check until the submission that uses it.
+//! removed. The brain knows the used files; the caller passes them to [`Artifacts::evict`]. After an upload or
+//! a look-up a file is fresh for a time and is not removed, so that the submission that uses it can follow.
 //!
 //! The index is never locked during file system calls. A caller that stores or removes a file claims its hash,
 //! so that only callers with the same hash wait.

@@ -157,7 +157,7 @@ impl Usage {
     }
 }
 
-/// An application as the brain remembers it.
+/// The state of an application.
 #[derive(Clone, Debug)]
 pub(crate) struct Application {
     pub(crate) submission: ApplicationSpec,
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn what_yarn_hides_shows_the_state_before() {
+    fn a_state_without_a_yarn_state_shows_the_previous_one() {
         let mut application = Application::new(ApplicationSpec::default(), 0);
         for (state, shown) in [
             (Submitted, "SUBMITTED"),

@@ -39,7 +39,7 @@ pub enum AttemptLife {
     Finishing,
     /// Ended by its app master.
     Finished,
-    /// Ended otherwise.
+    /// Ended without a final report of its app master, and not by a client.
     Failed,
     /// Ended by a client.
     Killed,
@@ -162,7 +162,7 @@ const ENDED_SHOWN: usize = 100;
 /// The largest number of ended containers of earlier epochs that an attempt remembers.
 const MAX_ENDED_OF_EARLIER_EPOCHS: usize = 100_000;
 
-/// An attempt as the brain remembers it.
+/// The state of an attempt.
 #[derive(Clone, Debug)]
 pub(crate) struct Attempt {
     pub(crate) id: AttemptId,

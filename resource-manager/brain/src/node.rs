@@ -49,7 +49,7 @@ pub(crate) struct Stray {
     pub(crate) is_killing: bool,
 }
 
-/// A node as the brain remembers it.
+/// The state of a node.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
     pub(crate) id: NodeId,

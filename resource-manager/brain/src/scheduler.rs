@@ -37,7 +37,7 @@ pub struct Snapshot {
     /// Sorted by attempt, priority and key.
     pub demands: Vec<Demand>,
     pub app_masters: AppMasters,
-    /// The leases of all attempts with a demand, sorted by attempt.
+    /// The leases of all attempts with a demand, without those that are being stopped. Sorted by attempt.
     pub holdings: Vec<Holding>,
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 use weir_base::Share;
 
-/// The settings of the resource manager. The comments name the configuration keys.
+/// The settings of the resource manager. The comment of a field names its configuration key, if there is one.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
     /// Time of the first start of the cluster, in milliseconds since 1970. Part of every id.

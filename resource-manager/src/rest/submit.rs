@@ -1,4 +1,4 @@
-//! `POST /apps/new-application` and `POST /apps`: a body in YARN's shape becomes an `ApplicationSpec`.
+//! `POST /apps/new-application` and `POST /apps`: a body in YARN's format is converted to an `ApplicationSpec`.
 
 use super::{State, internal::unexpected, links::Links};
 use crate::{artifacts::Artifacts, error::codes};

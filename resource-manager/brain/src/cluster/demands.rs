@@ -91,7 +91,7 @@ impl Cluster {
         })
     }
 
-    /// The leases of all attempts with a demand.
+    /// The leases of all attempts with a demand, without those that are being stopped.
     fn holdings(&self, demands: &[Demand]) -> Vec<Holding> {
         let waiting: BTreeSet<_> = demands.iter().map(|demand| demand.attempt).collect();
         let attempts = waiting.into_iter().filter_map(|id| self.applications.attempt(id));

@@ -23,7 +23,7 @@ const MAX_ASKS: usize = 1000;
 const MAX_NAMED: usize = 100_000;
 
 impl ResourceManager {
-    /// Only the first registration in an epoch resets the asks; a later one is a repetition.
+    /// An attempt has no asks at the start of an epoch. A repeated registration in one epoch keeps its asks.
     pub(super) fn register_app_master(
         &mut self,
         now: Now,

@@ -48,7 +48,7 @@ impl ResourceManager {
         }
     }
 
-    /// The oldest application has waited long enough.
+    /// The wait of the oldest application has ended: younger applications give way.
     pub(super) fn younger_give_way(&mut self, now: Now) {
         let head = self.planner.head();
         self.plan_and_place(now);

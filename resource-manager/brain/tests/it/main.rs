@@ -1,3 +1,3 @@
-//! The brain as its users see it.
+//! Tests of the brain's public interface.
 
 mod stored_facts;

@@ -1,5 +1,5 @@
-//! `fixtures/<release>/<kind>.json` holds each kind of fact as that release stores it. What a release has stored
-//! must stay readable, so the fixtures of a published release never change.
+//! `fixtures/<release>/<kind>.json` holds each kind of fact as that release stores it. Stored facts must stay
+//! readable, so the fixtures of a published release never change.
 
 use serde_json::{Value, json};
 use std::{

@@ -306,7 +306,7 @@ impl Script {
         self.take(out)
     }
 
-    /// Ticks at every deadline up to a moment, as a shell does.
+    /// Ticks at every deadline up to a time, as a shell does.
     fn advance_to(&mut self, millis: u64) -> Vec<String> {
         let mut lines = Vec::new();
         while let Some(deadline) = self.brain.next_deadline().filter(|at| at.0 <= millis) {
