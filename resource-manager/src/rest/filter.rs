@@ -133,7 +133,7 @@ fn final_status(word: &str) -> Result<FinalStatus, ApiError> {
         "FAILED" => Ok(FinalStatus::Failed),
         "KILLED" => Ok(FinalStatus::Killed),
         _ => Err(bad(&format!(
-            "{word:?} is no final status (there are UNDEFINED, SUCCEEDED, FAILED, KILLED)"
+            "{word:?} is not a final status (valid are UNDEFINED, SUCCEEDED, FAILED, KILLED)"
         ))),
     }
 }

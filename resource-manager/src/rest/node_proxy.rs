@@ -44,7 +44,7 @@ async fn read(
     let url = forward::url(&node.0, &path_and_query);
     // Check the outgoing URL, in which all dot segments are resolved.
     let url = url.filter(|url| is_public(url.path())).ok_or_else(|| {
-        let problem = format!("there is nothing to read on node {node} but below {PUBLIC}/");
+        let problem = format!("only paths below {PUBLIC}/ can be read on node {node}");
         ApiError::not_found(codes::NOT_FOUND, problem)
     })?;
     let target = Target { url, bearer: None };

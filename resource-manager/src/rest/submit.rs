@@ -87,11 +87,11 @@ fn refused(application: ApplicationId, problem: &str) -> ApiError {
 fn read(body: Submission, user: String) -> Result<ApplicationSpec, ApiError> {
     let application = body.application_id;
     if body.unmanaged_am {
-        return Err(refused(application, "an app master outside of the cluster cannot be had"));
+        return Err(refused(application, "app masters outside of the cluster are not supported"));
     }
     if body.keep_containers_across_application_attempts {
-        let problem = "containers end with the attempt that leased them; leave \
-                       keep-containers-across-application-attempts away";
+        let problem = "containers end with the attempt that leased them; remove \
+                       keep-containers-across-application-attempts";
         return Err(refused(application, problem));
     }
     let or = |text: String, default: &str| if text.is_empty() { default.to_owned() } else { text };

@@ -193,7 +193,7 @@ fn bad_json(error: actix_web::error::JsonPayloadError, _: &HttpRequest) -> actix
     use actix_web::error::JsonPayloadError as Bad;
     let too_large = matches!(error, Bad::Overflow { .. } | Bad::OverflowKnownLength { .. });
     let status = if too_large { 413 } else { 400 };
-    let message = format!("the body is not the JSON that belongs here: {error}");
+    let message = format!("the body is not the expected JSON: {error}");
     ApiError::new(status, "WEIR-HTTP-0015", message).into()
 }
 

@@ -66,7 +66,7 @@ impl ResourceManager {
         let problem = if !["", QUEUE].contains(&submission.queue.as_str()) {
             Some(format!("there is no queue {:?}; use {QUEUE:?}", submission.queue))
         } else if submission.launch.command.is_empty() {
-            Some("it has no command; say what the app master's container runs".to_owned())
+            Some("it has no command for the app master's container".to_owned())
         } else {
             None
         };

@@ -328,7 +328,7 @@ enum Keep {
 /// Describes the end of an app master for users.
 fn describe_exit(exit_status: i32, diagnostics: &str) -> String {
     let how = match exit_status {
-        0 => "exited with code 0 before it had said that it ends".to_owned(),
+        0 => "exited with code 0 without a final report".to_owned(),
         1..=128 => format!("exited with code {exit_status}"),
         129..=192 => format!("was ended by signal {}", exit_status - 128),
         _ => format!("ended with status {exit_status}"),

@@ -43,7 +43,7 @@ impl ResourceManager {
         } else if !node.0.rsplit_once(':').is_some_and(|(host, port)| {
             !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0)
         }) {
-            Some("its address is no host:port".to_owned())
+            Some("its address is not host:port".to_owned())
         } else {
             None
         };
