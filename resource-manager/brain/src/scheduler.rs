@@ -20,7 +20,7 @@ use weir_base::{AttemptId, NodeId, Resources};
 /// Decides which containers are leased on which nodes.
 pub trait Scheduler: Debug + Send {
     /// The leases to grant now, and the reasons of the demands that wait.
-    fn plan(&self, snapshot: &Snapshot) -> Plan;
+    fn plan(&self, snapshot: &Snapshot) -> SchedulingPlan;
 
     /// The applications that give up their containers for the oldest waiting application. `None` if that
     /// would not help it, or if the resources that it needs will become free soon.
@@ -92,7 +92,7 @@ pub struct Demand {
 
 /// The output of a scheduler.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Plan {
+pub struct SchedulingPlan {
     /// Leases to grant, in order.
     pub placements: Vec<Placement>,
     /// Demands with containers that are not placed.
